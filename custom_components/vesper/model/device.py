@@ -1,0 +1,283 @@
+"""Keep what is known of one device and tell what a message changed of it."""
+
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from enum import Flag, auto
+
+from .messages import (
+    RETAINED_INFO,
+    Alert,
+    Fault,
+    FaultKind,
+    Heartbeat,
+    Info,
+    Message,
+)
+from .severity import Severity
+
+#: In seconds: an uptime that falls by no more than this is the same boot, told late.
+UPTIME_JITTER = 5
+
+#: In seconds: "last seen" is told anew at most this often while a device is on-line.
+LAST_SEEN_INTERVAL = 60
+
+#: A device with more subsystems than this is not one of ours (protocol, section 1).
+MAX_SUBSYSTEMS = 32
+
+
+class Change(Flag):
+    """The aspects of a device that a message, or its silence, can change."""
+
+    NOTHING = 0
+    CONNECTIVITY = auto()
+    """Whether it is on-line, or whether that can be told."""
+    REACHABILITY = auto()
+    """Whether it can be reached: there is a link, and it is not off-line."""
+    LAST_SEEN = auto()
+    ALERTS = auto()
+    """The active set, or what one of its alerts says."""
+    SEVERITY = auto()
+    """The worst of the active set."""
+    PROBLEM = auto()
+    """Whether there is any active alert."""
+    SUBSYSTEMS = auto()
+    """A subsystem raised an alert for the first time: the last of `subsystems`."""
+    PLAYING = auto()
+    MELODY = auto()
+    ACTIVITY = auto()
+    FIRMWARE = auto()
+    RESTART = auto()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ActiveAlert:
+    """The trouble of one subsystem as it stands now."""
+
+    subsystem: str
+    severity: Severity
+    message: str
+    updated_at: datetime
+    confirmed: bool
+    """Whether the device itself has said so since the last gap in what we heard."""
+
+    def as_json(self) -> dict[str, str | bool]:
+        """Return the alert as the API shows it (protocol, section 5)."""
+        return {
+            "subsystem": self.subsystem,
+            "state": self.severity.name,
+            "message": self.message,
+            "updated_at": self.updated_at.isoformat(),
+            "confirmed": self.confirmed,
+        }
+
+
+@dataclass(eq=False, kw_only=True, slots=True)
+class Device:
+    """One device, as far as its messages tell.
+
+    Times are passed in as seconds since 1970; nothing here reads a clock.
+    """
+
+    device_id: str
+    online: bool | None = None
+    """None until it has been heard, or silent for a whole time-out."""
+    last_seen: float | None = None
+    uptime: int | None = None
+    """Seconds since boot at the last live heartbeat."""
+    firmware_version: str | None = None
+    alerts: dict[str, ActiveAlert] = field(default_factory=dict)
+    """The active set, by subsystem: current state, never a log."""
+    subsystems: list[str] = field(default_factory=list)
+    """Every subsystem that ever raised an alert, in that order."""
+    playing: bool | None = None
+    melody: str | None = None
+    activity: Info | None = None
+    """The last thing that happened on the device."""
+    faults: Counter[tuple[str, str, FaultKind]] = field(default_factory=Counter)
+    """How often each thing was wrong with its messages, by topic, path and kind."""
+    _last_seen_told: float = float("-inf")
+
+    @property
+    def severity(self) -> Severity:
+        """Return the severity of the worst active alert."""
+        return max(
+            (alert.severity for alert in self.alerts.values()), default=Severity.OK
+        )
+
+    def alerts_as_json(self) -> list[dict[str, str | bool]]:
+        """Return the active alerts as the API shows them, the worst first."""
+        return [
+            alert.as_json()
+            for alert in sorted(
+                self.alerts.values(),
+                key=lambda alert: (-alert.severity, alert.subsystem),
+            )
+        ]
+
+    def apply(self, message: Message, *, live: bool, now: float) -> Change:
+        """Take a message in and return what it changed.
+
+        A message that is not live was kept by the broker: it fills in what it says,
+        but it is no sign of life (protocol, section 2).
+        """
+        change = self._seen(now) if live else Change.NOTHING
+        match message:
+            case Heartbeat():
+                return self._apply_heartbeat(message, change, live=live)
+            case Alert():
+                return change | self._apply_alert(message, live=live, now=now)
+            case Info():
+                return change | self._apply_info(message, live=live)
+        return change
+
+    def go_silent(self) -> Change:
+        """Declare the device off-line: it was not heard for a whole time-out."""
+        if self.online is False:
+            return Change.NOTHING
+        self.online = False
+        return (
+            Change.CONNECTIVITY
+            | Change.REACHABILITY
+            | Change.LAST_SEEN
+            | self._set_playback(playing=None)
+        )
+
+    def lose_sight(self) -> Change:
+        """Prepare for a gap in what we hear, such as a lost broker link.
+
+        What the device says of its alerts and playback in the meantime is lost.
+        """
+        return (
+            self.regain_sight()
+            | self._set_playback(playing=None)
+            | self._unconfirm_alerts()
+        )
+
+    def regain_sight(self) -> Change:
+        """Return what the end of such a gap changes by itself."""
+        if self.online is False:
+            return Change.CONNECTIVITY
+        return Change.CONNECTIVITY | Change.REACHABILITY
+
+    def _seen(self, now: float) -> Change:
+        """Take a live message for the sign of life it is."""
+        self.last_seen = now
+        if self.online is not True:
+            change = Change.CONNECTIVITY | Change.LAST_SEEN
+            if self.online is False:
+                change |= Change.REACHABILITY
+            self.online = True
+            self._last_seen_told = now
+            return change
+        # The lower bound lets the telling go on after the wall clock was set back.
+        if 0 <= now - self._last_seen_told < LAST_SEEN_INTERVAL:
+            return Change.NOTHING
+        self._last_seen_told = now
+        return Change.LAST_SEEN
+
+    def _apply_heartbeat(
+        self, heartbeat: Heartbeat, change: Change, *, live: bool
+    ) -> Change:
+        """Take a heartbeat in, and add to the change that it came at all.
+
+        Every heartbeat pays for each step here, so flags are joined only where needed.
+        """
+        # A kept heartbeat may be older than what is known (a broker that came back
+        # from an old state of its own), so no restart is read from its uptime.
+        if live and (uptime := heartbeat.uptime) is not None:
+            if self.uptime is not None and uptime < self.uptime - UPTIME_JITTER:
+                change |= self._restarted()
+            self.uptime = uptime
+        if (
+            version := heartbeat.firmware_version
+        ) is not None and version != self.firmware_version:
+            self.firmware_version = version
+            change |= Change.FIRMWARE
+        return change
+
+    def _restarted(self) -> Change:
+        """Take in that the device started anew (protocol, section 3)."""
+        return (
+            Change.RESTART
+            | self._set_playback(playing=False)
+            | self._unconfirm_alerts()
+        )
+
+    def _apply_alert(self, alert: Alert, *, live: bool, now: float) -> Change:
+        """Take a transition of a subsystem in, or the same state told again."""
+        subsystem = alert.subsystem
+        worst = self.severity
+        if alert.severity is Severity.OK:
+            if self.alerts.pop(subsystem, None) is None:
+                return Change.NOTHING
+            return self._alerts_changed(worst)
+        change = Change.NOTHING
+        if subsystem not in self.subsystems:
+            if len(self.subsystems) >= MAX_SUBSYSTEMS:
+                alert.faults.append(
+                    Fault(
+                        path="subsystem",
+                        kind=FaultKind.TOO_MANY,
+                        reason=f"must be one of at most {MAX_SUBSYSTEMS} of a device",
+                    )
+                )
+                return Change.NOTHING
+            self.subsystems.append(subsystem)
+            change = Change.SUBSYSTEMS
+        self.alerts[subsystem] = ActiveAlert(
+            subsystem=subsystem,
+            severity=alert.severity,
+            message=alert.message,
+            updated_at=datetime.fromtimestamp(int(now), UTC),
+            confirmed=live,
+        )
+        return change | self._alerts_changed(worst)
+
+    def _alerts_changed(self, before: Severity) -> Change:
+        """Return what a change of the active set changed, given the worst before."""
+        now = self.severity
+        if now is before:
+            return Change.ALERTS
+        if Severity.OK in (now, before):
+            return Change.ALERTS | Change.SEVERITY | Change.PROBLEM
+        return Change.ALERTS | Change.SEVERITY
+
+    def _unconfirm_alerts(self) -> Change:
+        """Mark the alerts as not confirmed until the device speaks of them again."""
+        confirmed = [alert for alert in self.alerts.values() if alert.confirmed]
+        for alert in confirmed:
+            self.alerts[alert.subsystem] = replace(alert, confirmed=False)
+        return Change.ALERTS if confirmed else Change.NOTHING
+
+    def _apply_info(self, info: Info, *, live: bool) -> Change:
+        """Take in what happened on the device."""
+        if not live:
+            info.faults.append(RETAINED_INFO)
+            return Change.NOTHING
+        self.activity = info
+        match info.type:
+            case "playback_started":
+                return Change.ACTIVITY | self._set_playback(
+                    playing=True, melody=info.melody_uid
+                )
+            case "playback_stopped":
+                return Change.ACTIVITY | self._set_playback(playing=False)
+            case _:
+                return Change.ACTIVITY
+
+    def _set_playback(
+        self, *, playing: bool | None, melody: str | None = None
+    ) -> Change:
+        """Set what plays; playing None stands for not known.
+
+        It is forgotten wherever a stop may go unheard: no bell plays for ever.
+        """
+        change = Change.NOTHING
+        if playing is not self.playing:
+            self.playing = playing
+            change |= Change.PLAYING
+        if melody != self.melody:
+            self.melody = melody
+            change |= Change.MELODY
+        return change

@@ -1,0 +1,17 @@
+"""Rank how bad an alert is."""
+
+from enum import IntEnum
+
+
+class Severity(IntEnum):
+    """The states of a subsystem, from well to worst (protocol, section 1)."""
+
+    OK = 0
+    WARNING = 1
+    CRITICAL = 2
+    FAILED = 3
+
+    @property
+    def key(self) -> str:
+        """Return the name that entities and the API show, in lower case."""
+        return self.name.lower()

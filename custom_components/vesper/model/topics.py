@@ -1,0 +1,78 @@
+"""Name the topics of a fleet and check what stands in for their levels."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+import re
+
+from .messages import Parser, parse_alert, parse_heartbeat, parse_info
+
+DEFAULT_PREFIX = "vesper"
+
+#: In characters; MQTT would take more, but no broker's administrator would.
+MAX_PREFIX_LENGTH = 255
+
+_DEVICE_ID = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StatusTopic:
+    """One of the topics that a device speaks on (protocol, section 1)."""
+
+    name: str
+    """The last level, and what its messages are called where they are counted."""
+    qos: int
+    parse: Parser
+
+    def of(self, prefix: str, device_id: str) -> str:
+        """Return the topic of one device, or of all with `+` in place of its id."""
+        return f"{prefix}/{device_id}/status/{self.name}"
+
+
+HEARTBEAT = StatusTopic(name="heartbeat", qos=1, parse=parse_heartbeat)
+STATUS_TOPICS = (
+    HEARTBEAT,
+    StatusTopic(name="alerts", qos=1, parse=parse_alert),
+    StatusTopic(name="info", qos=0, parse=parse_info),
+)
+
+
+def device_id_in(topic: str) -> str:
+    """Return the level of a status topic that names the device."""
+    return topic.rsplit("/", 3)[1]
+
+
+def control_topic(prefix: str, device_id: str) -> str:
+    """Return the topic on which a device takes commands."""
+    return f"{prefix}/{device_id}/control"
+
+
+class PrefixProblem(StrEnum):
+    """What can be wrong with a topic prefix."""
+
+    EMPTY = "prefix_empty"
+    WILDCARD = "prefix_wildcard"
+    SLASH = "prefix_slash"
+    SYSTEM = "prefix_system"
+    CHARACTERS = "prefix_characters"
+    TOO_LONG = "prefix_too_long"
+
+
+def prefix_problem(prefix: str) -> PrefixProblem | None:
+    """Return what is wrong with a topic prefix, None when it can be used.
+
+    A prefix is one or more levels, such as `vesper` or `site1/vesper`.
+    """
+    problems = {
+        PrefixProblem.EMPTY: not prefix,
+        PrefixProblem.WILDCARD: "+" in prefix or "#" in prefix,
+        PrefixProblem.SLASH: not all(prefix.split("/")),
+        PrefixProblem.SYSTEM: prefix.startswith("$"),
+        PrefixProblem.CHARACTERS: not prefix.isprintable(),
+        PrefixProblem.TOO_LONG: len(prefix) > MAX_PREFIX_LENGTH,
+    }
+    return next((problem for problem, is_so in problems.items() if is_so), None)
+
+
+def is_device_id(text: str) -> bool:
+    """Tell whether a level can be the id of a device (protocol, section 1)."""
+    return _DEVICE_ID.fullmatch(text) is not None

@@ -1,0 +1,13 @@
+"""Fixtures of the model's tests: no Home Assistant, and a fixed budget of examples."""
+
+from hypothesis import settings
+import pytest
+
+# The same examples in each run: a failure is the change's, never the day's.
+settings.register_profile("vesper", derandomize=True, deadline=None, max_examples=80)
+settings.load_profile("vesper")
+
+
+@pytest.fixture(autouse=True)
+def auto_enable_custom_integrations() -> None:
+    """Start no Home Assistant: the model knows nothing of it."""

@@ -1,0 +1,196 @@
+"""What hypothesis draws: JSON of every kind, and steps in the life of a device."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+import json
+
+from hypothesis import strategies as st
+
+from custom_components.vesper.model.device import Change, Device
+from custom_components.vesper.model.messages import (
+    Message,
+    parse_alert,
+    parse_heartbeat,
+    parse_info,
+)
+
+type Json = bool | int | float | str | list[Json] | dict[str, Json] | None
+
+DEVICE_ID = "chapel"
+
+json_scalars: st.SearchStrategy[Json] = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.sampled_from([-1, 0, 2**32 - 1, 2**32, 2**63, 2**64, 10**30]),
+    st.floats(allow_nan=False, allow_infinity=False),
+    st.text(max_size=80),
+    st.sampled_from(["", " ", "x" * 64, "x" * 65, "a\nb", "\x00", "\u202e", "\u2028"]),
+    st.sampled_from(["WARNING", "critical", "Failed", "CLEARED", "ok", "healthy"]),
+)
+json_values: st.SearchStrategy[Json] = st.recursive(
+    json_scalars,
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=4),
+        st.dictionaries(st.text(max_size=8), inner, max_size=4),
+    ),
+    max_leaves=12,
+)
+
+#: Objects whose fields have the names that the protocol gives them, and any values.
+field_names = st.sampled_from(
+    [
+        "device_id",
+        "firmware_version",
+        "fw",
+        "melody_uid",
+        "msg",
+        "payload",
+        "recent_events",
+        "state",
+        "subsystem",
+        "type",
+        "uptime",
+    ]
+)
+likely_objects = st.dictionaries(
+    field_names, json_values | st.dictionaries(field_names, json_values)
+)
+
+
+def encode(value: object) -> bytes:
+    """Return a value as JSON; nan, infinities and lone surrogates are let through."""
+    return json.dumps(value).encode()
+
+
+def heartbeat(**fields: object) -> Message:
+    """Return the message that a heartbeat with these fields is parsed to."""
+    return parse_heartbeat(encode(fields), DEVICE_ID)
+
+
+def alert(subsystem: str, state: str, msg: str = "") -> Message:
+    """Return the message that an alert is parsed to."""
+    return parse_alert(
+        encode({"subsystem": subsystem, "state": state, "msg": msg}), DEVICE_ID
+    )
+
+
+def info(kind: str, **payload: object) -> Message:
+    """Return the message that an info of a type, with its details, is parsed to."""
+    return parse_info(encode({"type": kind, "payload": payload}), DEVICE_ID)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Heard:
+    """A step in which a message comes in."""
+
+    topic: Callable[[bytes, str], Message]
+    fields: dict[str, Json]
+    live: bool
+
+    def parse(self) -> Message:
+        """Return the message, parsed anew: the device may add to its faults."""
+        return self.topic(encode(self.fields), DEVICE_ID)
+
+    def take(self, device: Device, now: float) -> Change:
+        """Let a device take the message in."""
+        return device.apply(self.parse(), live=self.live, now=now)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Silence:
+    """A step in which nothing comes in for a whole time-out."""
+
+    def take(self, device: Device, now: float) -> Change:
+        """Let a device take the silence in."""
+        return device.go_silent()
+
+
+@dataclass(frozen=True, kw_only=True)
+class LinkLoss:
+    """A step in which the link to the broker breaks."""
+
+    def take(self, device: Device, now: float) -> Change:
+        """Let a device take the gap in."""
+        return device.lose_sight()
+
+
+type Step = Heard | Silence | LinkLoss
+
+#: More than a device may have, so that some are refused.
+SUBSYSTEMS = [f"Subsystem {number}" for number in range(34)]
+
+heard_alerts = st.builds(
+    Heard,
+    topic=st.just(parse_alert),
+    fields=st.fixed_dictionaries(
+        {
+            # A few that come again and again, and many that come once.
+            "subsystem": st.sampled_from(SUBSYSTEMS[:3]) | st.sampled_from(SUBSYSTEMS),
+            "state": st.sampled_from(
+                ["WARNING", "CRITICAL", "FAILED", "CLEARED", "OK", "PURPLE"]
+            ),
+        },
+        optional={"msg": st.sampled_from(["SD mount failed", "", 7])},
+    ),
+    live=st.booleans(),
+)
+heard_heartbeats = st.builds(
+    Heard,
+    topic=st.just(parse_heartbeat),
+    fields=st.fixed_dictionaries(
+        {},
+        optional={
+            "device_id": st.sampled_from([DEVICE_ID, DEVICE_ID, None, "other"]),
+            "uptime": st.sampled_from([None, -1, 0, 30, 94, 95, 100, 105, 130]),
+            "firmware_version": st.sampled_from([None, "", "1.0.0", "1.1.0"]),
+        },
+    ),
+    live=st.booleans(),
+)
+heard_infos = st.builds(
+    Heard,
+    topic=st.just(parse_info),
+    fields=st.fixed_dictionaries(
+        {
+            "type": st.sampled_from(
+                ["playback_started", "playback_stopped", "volume", ""]
+            )
+        },
+        optional={
+            "payload": st.sampled_from([None, {}, {"melody_uid": "ABC123"}, []]),
+        },
+    ),
+    live=st.booleans(),
+)
+steps: st.SearchStrategy[Step] = st.one_of(
+    heard_alerts,
+    heard_heartbeats,
+    heard_infos,
+    st.builds(Silence),
+    st.builds(LinkLoss),
+)
+
+#: What has made a device reach the last of the subsystems that it may have, but one.
+_EARLIER: list[tuple[int, Step]] = [
+    (
+        1,
+        Heard(
+            topic=parse_alert,
+            fields={"subsystem": subsystem, "state": "WARNING"},
+            live=True,
+        ),
+    )
+    for subsystem in SUBSYSTEMS[:31]
+]
+
+
+def lives_with(
+    waits: st.SearchStrategy[int],
+) -> st.SearchStrategy[list[tuple[int, Step]]]:
+    """Draw the steps of a device's life, with the seconds that pass before each."""
+    return st.builds(
+        list.__add__,
+        st.sampled_from([[], _EARLIER]),
+        st.lists(st.tuples(waits, steps), max_size=40),
+    )

@@ -1,0 +1,732 @@
+"""What a message, or silence, changes of a device (sections 1 to 3)."""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from hypothesis import given, strategies as st
+import pytest
+
+from custom_components.vesper.model.device import (
+    LAST_SEEN_INTERVAL,
+    MAX_SUBSYSTEMS,
+    UPTIME_JITTER,
+    ActiveAlert,
+    Change,
+    Device,
+)
+from custom_components.vesper.model.messages import (
+    Alert,
+    FaultKind,
+    Heartbeat,
+    Message,
+)
+from custom_components.vesper.model.severity import Severity
+
+from .strategies import (
+    DEVICE_ID,
+    Heard,
+    LinkLoss,
+    Silence,
+    Step,
+    alert,
+    heartbeat,
+    info,
+    lives_with,
+)
+
+NOW = 1_800_000_000.0
+
+#: What any live message changes of a device that was not on-line.
+CAME_ONLINE = Change.CONNECTIVITY | Change.LAST_SEEN
+LOST_LINK = Change.CONNECTIVITY | Change.REACHABILITY
+
+a_sign_of_life = pytest.mark.parametrize(
+    "message",
+    [
+        pytest.param(heartbeat(), id="heartbeat"),
+        pytest.param(heartbeat(device_id="hall"), id="malformed"),
+        pytest.param(alert("FileManager", "WARNING"), id="alert"),
+        pytest.param(info("volume"), id="info"),
+    ],
+)
+
+
+@pytest.fixture
+def device() -> Device:
+    """Return a device that nothing is known of."""
+    return Device(device_id=DEVICE_ID)
+
+
+@pytest.fixture
+def online(device: Device) -> Device:
+    """Return a device that has just been heard: on-line, and well."""
+    device.apply(heartbeat(uptime=100, firmware_version="1.0.0"), live=True, now=NOW)
+    return device
+
+
+def hear(device: Device, message: Message, *, after: float = 0.0) -> Change:
+    """Let a device take in a live message, so many seconds after NOW."""
+    return device.apply(message, live=True, now=NOW + after)
+
+
+def replay(device: Device, message: Message) -> Change:
+    """Let a device take in a message that the broker kept."""
+    return device.apply(message, live=False, now=NOW)
+
+
+def found(message: Message) -> list[tuple[str, FaultKind]]:
+    """Return where a message is wrong, and in what way."""
+    return [(fault.path, fault.kind) for fault in message.faults]
+
+
+# Liveness
+
+
+def test_nothing_is_known_of_a_new_device(device: Device) -> None:
+    """Not even whether it is on-line."""
+    assert device.online is None
+    assert device.last_seen is None
+    assert device.playing is None
+    assert device.severity is Severity.OK
+
+
+@a_sign_of_life
+def test_a_live_message_shows_a_device_online(device: Device, message: Message) -> None:
+    """Each kind of message is a sign of life, one that can't be parsed included."""
+    change = hear(device, message)
+    assert device.online is True
+    assert device.last_seen == NOW
+    assert CAME_ONLINE in change
+
+
+@a_sign_of_life
+def test_a_live_message_brings_a_device_back(online: Device, message: Message) -> None:
+    """Who was declared off-line is on-line with the next message."""
+    online.go_silent()
+    assert CAME_ONLINE in hear(online, message)
+    assert online.online is True
+
+
+@a_sign_of_life
+def test_a_kept_message_is_no_sign_of_life(device: Device, message: Message) -> None:
+    """What the broker kept may be of a device that is long dead."""
+    change = replay(device, message)
+    assert device.online is None
+    assert device.last_seen is None
+    assert not change & CAME_ONLINE
+
+
+@a_sign_of_life
+def test_a_kept_message_does_not_bring_a_device_back(
+    online: Device, message: Message
+) -> None:
+    """After each subscription the broker sends again what it kept."""
+    online.go_silent()
+    replay(online, message)
+    assert online.online is False
+
+
+def test_a_kept_heartbeat_fills_in_what_it_says(device: Device) -> None:
+    """The device is known by it before it speaks."""
+    change = replay(device, heartbeat(uptime=7, firmware_version="1.1.0"))
+    assert change is Change.FIRMWARE
+    assert device.firmware_version == "1.1.0"
+
+
+def test_a_silent_device_is_offline(online: Device) -> None:
+    """After a whole time-out without a message it is off-line, last seen before."""
+    assert online.go_silent() == CAME_ONLINE | Change.REACHABILITY
+    assert online.online is False
+    assert online.last_seen == NOW
+
+
+def test_a_device_that_was_never_heard_goes_offline(device: Device) -> None:
+    """Known by what the broker kept, it had its time-out too."""
+    assert Change.CONNECTIVITY in device.go_silent()
+    assert device.online is False
+
+
+def test_silence_is_declared_once(online: Device) -> None:
+    """Silence that goes on changes nothing."""
+    online.go_silent()
+    assert online.go_silent() is Change.NOTHING
+
+
+@pytest.mark.parametrize("known", [None, True, False], ids=str)
+def test_a_lost_link_declares_nobody_offline(
+    device: Device, *, known: bool | None
+) -> None:
+    """Connectivity can't be told in the meantime; afterwards it is as known before."""
+    device.online = known
+    cannot_be_told = Change.CONNECTIVITY
+    if known is not False:  # then it could be reached before, and can't be now
+        cannot_be_told |= Change.REACHABILITY
+    assert device.lose_sight() is cannot_be_told
+    assert device.regain_sight() is cannot_be_told
+    assert device.online is known
+
+
+def test_a_heartbeat_that_changes_nothing_is_no_change(online: Device) -> None:
+    """Heartbeats are housekeeping: nobody is told of one that says the same."""
+    message = heartbeat(uptime=130, firmware_version="1.0.0")
+    assert hear(online, message, after=30) is Change.NOTHING
+    assert online.last_seen == NOW + 30
+
+
+@pytest.mark.parametrize(
+    ("after", "change"),
+    [
+        pytest.param(0, Change.NOTHING, id="same-moment"),
+        pytest.param(LAST_SEEN_INTERVAL - 1, Change.NOTHING, id="within-a-minute"),
+        pytest.param(LAST_SEEN_INTERVAL, Change.LAST_SEEN, id="a-minute-later"),
+        pytest.param(-1, Change.LAST_SEEN, id="clock-set-back-a-second"),
+        pytest.param(-86_400, Change.LAST_SEEN, id="clock-set-back-a-day"),
+        pytest.param(86_400, Change.LAST_SEEN, id="clock-set-forward"),
+    ],
+)
+def test_last_seen_is_told_once_a_minute(
+    online: Device, after: float, change: Change
+) -> None:
+    """It would else be written at each heartbeat, or never while the clock is off."""
+    assert hear(online, heartbeat(), after=after) == change
+    assert online.last_seen == NOW + after
+
+
+def test_last_seen_is_told_anew_after_the_clock_was_set_back(online: Device) -> None:
+    """The minute counts from the last time it was told, on the new clock."""
+    hear(online, heartbeat(), after=-3600)
+    assert hear(online, heartbeat(), after=-3570) is Change.NOTHING
+    assert hear(online, heartbeat(), after=-3540) is Change.LAST_SEEN
+
+
+# Heartbeats
+
+
+def test_a_new_firmware_version_is_a_change(online: Device) -> None:
+    """It is shown as the device's software version."""
+    assert hear(online, heartbeat(firmware_version="1.1.0")) is Change.FIRMWARE
+    assert online.firmware_version == "1.1.0"
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        pytest.param(heartbeat(), id="absent"),
+        pytest.param(heartbeat(uptime=None, firmware_version=None), id="null"),
+        pytest.param(heartbeat(uptime=-1, firmware_version=""), id="bad"),
+        pytest.param(heartbeat(device_id="hall", uptime=1, fw="9"), id="malformed"),
+    ],
+)
+def test_what_a_heartbeat_does_not_say_stays(online: Device, message: Message) -> None:
+    """A field that says nothing usable leaves the stored value untouched."""
+    assert hear(online, message) is Change.NOTHING
+    assert (online.uptime, online.firmware_version) == (100, "1.0.0")
+
+
+# Restarts
+
+
+@pytest.mark.parametrize(
+    "uptime", [0, 1, 100 - UPTIME_JITTER - 1], ids=["boot", "soon", "just-beyond"]
+)
+def test_an_uptime_that_falls_is_a_restart(online: Device, uptime: int) -> None:
+    """The device counts from its boot."""
+    assert Change.RESTART in hear(online, heartbeat(uptime=uptime))
+    assert online.uptime == uptime
+
+
+@pytest.mark.parametrize(
+    "uptime",
+    [100, 101, 100 - UPTIME_JITTER, 2**32 - 1],
+    ids=["same", "more", "within-the-jitter", "much-more"],
+)
+def test_an_uptime_that_does_not_fall_is_no_restart(
+    online: Device, uptime: int
+) -> None:
+    """Neither is one that falls by no more than the jitter."""
+    assert hear(online, heartbeat(uptime=uptime)) is Change.NOTHING
+
+
+def test_the_first_uptime_is_no_restart(device: Device) -> None:
+    """There is nothing that it could have fallen from."""
+    assert hear(device, heartbeat(uptime=0)) == CAME_ONLINE
+
+
+def test_a_restart_is_seen_past_a_heartbeat_without_uptime(online: Device) -> None:
+    """The last uptime that was said is what counts."""
+    hear(online, heartbeat())
+    assert Change.RESTART in hear(online, heartbeat(uptime=3))
+
+
+def test_a_restart_is_seen_after_silence_and_a_lost_link(online: Device) -> None:
+    """What happened in the meantime is told by the uptime."""
+    online.lose_sight()
+    online.go_silent()
+    assert Change.RESTART in hear(online, heartbeat(uptime=3))
+
+
+def test_a_kept_heartbeat_tells_of_no_restart(online: Device) -> None:
+    """It may be older than what is known, and is not compared with later either."""
+    assert replay(online, heartbeat(uptime=3)) is Change.NOTHING
+    assert replay(online, heartbeat(uptime=9999)) is Change.NOTHING
+    assert hear(online, heartbeat(uptime=130)) is Change.NOTHING
+
+
+def test_a_restart_ends_playback(online: Device) -> None:
+    """The device starts out silent, and the stop was never said."""
+    hear(online, info("playback_started", melody_uid="ABC123"))
+    change = hear(online, heartbeat(uptime=3))
+    assert change == Change.RESTART | Change.PLAYING | Change.MELODY
+    assert (online.playing, online.melody) == (False, None)
+
+
+def test_a_restart_makes_alerts_unconfirmed(online: Device) -> None:
+    """The firmware says nothing of what it had raised before; it may be still so."""
+    hear(online, alert("FileManager", "WARNING"))
+    assert Change.RESTART | Change.ALERTS in hear(online, heartbeat(uptime=3))
+    assert not online.alerts["FileManager"].confirmed
+
+
+# Alerts
+
+
+@pytest.mark.parametrize("severity", list(Severity)[1:], ids=lambda one: one.key)
+def test_an_alert_is_raised(online: Device, severity: Severity) -> None:
+    """It is in the active set, with its state, its text and when it was heard."""
+    change = hear(online, alert("FileManager", severity.name, "SD mount failed"))
+    assert online.alerts == {
+        "FileManager": ActiveAlert(
+            subsystem="FileManager",
+            severity=severity,
+            message="SD mount failed",
+            updated_at=datetime.fromtimestamp(NOW, UTC),
+            confirmed=True,
+        )
+    }
+    assert change == (
+        Change.ALERTS | Change.SEVERITY | Change.PROBLEM | Change.SUBSYSTEMS
+    )
+
+
+def test_an_alert_is_cleared(online: Device) -> None:
+    """It leaves the active set; the subsystem stays known."""
+    hear(online, alert("FileManager", "WARNING"))
+    change = hear(online, alert("FileManager", "CLEARED"))
+    assert online.alerts == {}
+    assert online.subsystems == ["FileManager"]
+    assert change == Change.ALERTS | Change.SEVERITY | Change.PROBLEM
+
+
+@pytest.mark.parametrize("live", [True, False], ids=["live", "kept"])
+def test_what_is_not_raised_can_not_be_cleared(online: Device, *, live: bool) -> None:
+    """CLEARED for a subsystem without an alert changes nothing at all."""
+    cleared = alert("FileManager", "CLEARED")
+    assert online.apply(cleared, live=live, now=NOW) is Change.NOTHING
+    assert online.subsystems == []
+    assert not cleared.faults
+
+
+def test_a_subsystem_raises_again_what_was_cleared(online: Device) -> None:
+    """Its second alert is no new subsystem."""
+    hear(online, alert("FileManager", "WARNING"))
+    hear(online, alert("FileManager", "CLEARED"))
+    change = hear(online, alert("FileManager", "FAILED"))
+    assert change == Change.ALERTS | Change.SEVERITY | Change.PROBLEM
+
+
+def test_the_same_state_again_is_no_transition(online: Device) -> None:
+    """Text and time are the new ones; nothing else has changed."""
+    hear(online, alert("FileManager", "WARNING", "SD mount failed"))
+    change = hear(online, alert("FileManager", "WARNING", "SD is full"), after=30)
+    assert change is Change.ALERTS
+    (active,) = online.alerts.values()
+    assert active.message == "SD is full"
+    assert active.updated_at == datetime.fromtimestamp(NOW + 30, UTC)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"), [("WARNING", "FAILED"), ("FAILED", "CRITICAL")]
+)
+def test_an_alert_becomes_worse_or_better(
+    online: Device, before: str, after: str
+) -> None:
+    """A subsystem has one alert, in its last state; a problem it is all along."""
+    hear(online, alert("FileManager", before))
+    change = hear(online, alert("FileManager", after))
+    assert change == Change.ALERTS | Change.SEVERITY
+    assert online.severity is Severity[after]
+
+
+def test_a_state_that_is_not_known_leaves_the_alert(online: Device) -> None:
+    """It is refused: the stored state stays as it was."""
+    hear(online, alert("FileManager", "WARNING"))
+    assert hear(online, alert("FileManager", "PURPLE")) is Change.NOTHING
+    assert online.severity is Severity.WARNING
+
+
+def test_subsystems_have_alerts_of_their_own(online: Device) -> None:
+    """Names that differ in case are different subsystems."""
+    hear(online, alert("FileManager", "WARNING"))
+    hear(online, alert("filemanager", "FAILED"))
+    hear(online, alert("FileManager", "CLEARED"))
+    assert list(online.alerts) == ["filemanager"]
+
+
+def test_an_alert_that_is_not_the_worst_leaves_the_severity(online: Device) -> None:
+    """A device is as bad as its worst alert."""
+    hear(online, alert("TimeKeeper", "FAILED"))
+    change = hear(online, alert("FileManager", "WARNING"))
+    assert change == Change.ALERTS | Change.SUBSYSTEMS
+    assert hear(online, alert("FileManager", "CLEARED")) is Change.ALERTS
+    assert online.severity is Severity.FAILED
+
+
+def test_a_new_subsystem_is_the_last_of_the_subsystems(online: Device) -> None:
+    """They stay in the order in which they first raised an alert."""
+    for subsystem in ("TimeKeeper", "FileManager", "TimeKeeper", "Player"):
+        hear(online, alert(subsystem, "WARNING"))
+    assert online.subsystems == ["TimeKeeper", "FileManager", "Player"]
+
+
+def test_a_device_has_so_many_subsystems_and_no_more(online: Device) -> None:
+    """One more is refused and named, and the others go on as before."""
+    for number in range(MAX_SUBSYSTEMS):
+        hear(online, alert(f"Subsystem {number}", "WARNING"))
+    refused = alert("One more", "FAILED")
+    assert hear(online, refused) is Change.NOTHING
+    assert found(refused) == [("subsystem", FaultKind.TOO_MANY)]
+    assert online.severity is Severity.WARNING
+    assert hear(online, alert("Subsystem 0", "CRITICAL")) == (
+        Change.ALERTS | Change.SEVERITY
+    )
+
+
+def test_the_most_subsystems_are_32() -> None:
+    """It is the protocol's figure."""
+    assert MAX_SUBSYSTEMS == 32
+
+
+def test_a_refused_subsystem_is_a_sign_of_life(device: Device) -> None:
+    """The device speaks, whatever it says."""
+    device.subsystems = [f"Subsystem {number}" for number in range(MAX_SUBSYSTEMS)]
+    assert hear(device, alert("One more", "FAILED")) == CAME_ONLINE
+
+
+def test_a_kept_alert_is_not_confirmed(device: Device) -> None:
+    """It sets the state, until the device itself speaks of that subsystem."""
+    replay(device, alert("FileManager", "WARNING"))
+    assert not device.alerts["FileManager"].confirmed
+    hear(device, alert("FileManager", "WARNING"))
+    assert device.alerts["FileManager"].confirmed
+
+
+def test_a_lost_link_makes_alerts_unconfirmed(online: Device) -> None:
+    """Transitions in that time are lost; what was said last stays otherwise."""
+    hear(online, alert("FileManager", "WARNING", "SD mount failed"))
+    hear(online, alert("TimeKeeper", "FAILED"))
+    assert online.lose_sight() == LOST_LINK | Change.ALERTS
+    assert [one.confirmed for one in online.alerts.values()] == [False, False]
+    assert online.alerts["FileManager"].message == "SD mount failed"
+    assert online.lose_sight() is LOST_LINK
+
+
+def test_an_alert_is_confirmed_by_itself(online: Device) -> None:
+    """What the device says of one subsystem says nothing of another."""
+    hear(online, alert("FileManager", "WARNING"))
+    hear(online, alert("TimeKeeper", "WARNING"))
+    online.lose_sight()
+    hear(online, alert("FileManager", "WARNING"))
+    assert {one.subsystem: one.confirmed for one in online.alerts.values()} == {
+        "FileManager": True,
+        "TimeKeeper": False,
+    }
+
+
+def test_silence_leaves_the_alerts(online: Device) -> None:
+    """What was said last holds until the device says else."""
+    hear(online, alert("FileManager", "WARNING"))
+    assert not online.go_silent() & (Change.ALERTS | Change.SEVERITY | Change.PROBLEM)
+    assert online.alerts["FileManager"].confirmed
+
+
+def test_the_api_shows_the_worst_alerts_first(online: Device) -> None:
+    """Among equals they come by name; times are in UTC."""
+    hear(online, alert("TimeKeeper", "WARNING", "NTP sync failed"))
+    hear(online, alert("Player", "FAILED"))
+    hear(online, alert("FileManager", "WARNING"))
+    updated_at = "2027-01-15T08:00:00+00:00"
+    assert online.alerts_as_json() == [
+        {
+            "subsystem": subsystem,
+            "state": state,
+            "message": message,
+            "updated_at": updated_at,
+            "confirmed": True,
+        }
+        for subsystem, state, message in [
+            ("Player", "FAILED", ""),
+            ("FileManager", "WARNING", ""),
+            ("TimeKeeper", "WARNING", "NTP sync failed"),
+        ]
+    ]
+
+
+def test_the_api_shows_a_device_without_alerts_as_healthy(online: Device) -> None:
+    """The empty list says that all is well."""
+    assert online.alerts_as_json() == []
+
+
+# Playback and other activity
+
+
+def test_playback_starts(online: Device) -> None:
+    """The device plays, and what it plays is known."""
+    change = hear(online, info("playback_started", melody_uid="ABC123"))
+    assert change == Change.ACTIVITY | Change.PLAYING | Change.MELODY
+    assert (online.playing, online.melody) == (True, "ABC123")
+
+
+def test_playback_stops(online: Device) -> None:
+    """Both end."""
+    hear(online, info("playback_started", melody_uid="ABC123"))
+    change = hear(online, info("playback_stopped"))
+    assert change == Change.ACTIVITY | Change.PLAYING | Change.MELODY
+    assert (online.playing, online.melody) == (False, None)
+
+
+def test_the_next_melody_follows_without_a_stop(online: Device) -> None:
+    """A stop may be lost; the device plays on, something else."""
+    hear(online, info("playback_started", melody_uid="ABC123"))
+    change = hear(online, info("playback_started", melody_uid="DEF456"))
+    assert change == Change.ACTIVITY | Change.MELODY
+    assert online.melody == "DEF456"
+
+
+@pytest.mark.parametrize("uid", [None, 7, ""], ids=["null", "number", "empty"])
+def test_a_melody_that_can_not_be_named_plays(
+    online: Device, uid: int | str | None
+) -> None:
+    """The one before is over in any case."""
+    hear(online, info("playback_started", melody_uid="ABC123"))
+    hear(online, info("playback_started", melody_uid=uid))
+    assert (online.playing, online.melody) == (True, None)
+
+
+def test_other_activity_changes_no_state(online: Device) -> None:
+    """It is passed on with its type and payload."""
+    hear(online, info("playback_started", melody_uid="ABC123"))
+    message = info("volume", level=7)
+    assert hear(online, message) is Change.ACTIVITY
+    assert online.activity is message
+    assert (online.playing, online.melody) == (True, "ABC123")
+
+
+def test_the_same_activity_again_is_one_more(online: Device) -> None:
+    """Each message tells of a moment of its own."""
+    hear(online, info("volume"))
+    assert hear(online, info("volume")) is Change.ACTIVITY
+
+
+def test_a_kept_info_is_ignored(online: Device) -> None:
+    """It is no activity and no playback, and is named as what it is."""
+    message = info("playback_started", melody_uid="ABC123")
+    assert replay(online, message) is Change.NOTHING
+    assert found(message) == [("", FaultKind.RETAINED)]
+    assert online.activity is None
+    assert online.playing is None
+
+
+def test_playback_is_not_known_of_a_silent_device(online: Device) -> None:
+    """A lost stop must not leave a bell playing for ever."""
+    hear(online, info("playback_started", melody_uid="ABC123"))
+    assert online.go_silent() == (
+        CAME_ONLINE | Change.REACHABILITY | Change.PLAYING | Change.MELODY
+    )
+    assert (online.playing, online.melody) == (None, None)
+
+
+def test_playback_is_not_known_after_a_lost_link(online: Device) -> None:
+    """The stop may have been said to nobody."""
+    hear(online, info("playback_started", melody_uid="ABC123"))
+    change = online.lose_sight()
+    assert change == LOST_LINK | Change.PLAYING | Change.MELODY
+    assert (online.playing, online.melody) == (None, None)
+
+
+def test_playback_stays_unknown_until_it_is_told_of(online: Device) -> None:
+    """A heartbeat says nothing of it."""
+    online.go_silent()
+    hear(online, heartbeat(uptime=130))
+    assert online.playing is None
+
+
+# Properties
+
+
+@dataclass
+class Plain:
+    """The rules once more, as plainly as they can be written."""
+
+    active: dict[str, tuple[Severity, str, float, bool]] = field(default_factory=dict)
+    subsystems: list[str] = field(default_factory=list)
+    uptime: int | None = None
+    last_restart: float | None = None
+
+    def take(self, step: Step, now: float) -> None:
+        """Take a step of a device's life."""
+        match step:
+            case Heard():
+                self.hear(step.parse(), now, live=step.live)
+            case LinkLoss():
+                self.unconfirm()
+            case Silence():
+                pass
+
+    def hear(self, message: Message, now: float, *, live: bool) -> None:
+        """Take a message in."""
+        match message:
+            case Alert(subsystem=subsystem, severity=Severity.OK):
+                self.active.pop(subsystem, None)
+            case Alert(subsystem=subsystem, severity=severity, message=text):
+                if subsystem not in self.subsystems and len(self.subsystems) < 32:
+                    self.subsystems.append(subsystem)
+                if subsystem in self.subsystems:
+                    self.active[subsystem] = (severity, text, now, live)
+            case Heartbeat(uptime=int() as uptime) if live:
+                if self.uptime is not None and self.uptime - uptime > 5:
+                    self.last_restart = now
+                    self.unconfirm()
+                self.uptime = uptime
+
+    def unconfirm(self) -> None:
+        """Take every alert for unconfirmed."""
+        self.active = {
+            subsystem: (severity, text, updated, False)
+            for subsystem, (severity, text, updated, _) in self.active.items()
+        }
+
+
+def shown(device: Device) -> dict[Change, object]:
+    """Return what people see of a device, by what tells that it has changed."""
+    return {
+        Change.CONNECTIVITY: device.online,
+        Change.REACHABILITY: device.online is not False,
+        Change.ALERTS: dict(device.alerts),
+        Change.SEVERITY: device.severity,
+        Change.PROBLEM: bool(device.alerts),
+        Change.SUBSYSTEMS: tuple(device.subsystems),
+        Change.PLAYING: device.playing,
+        Change.MELODY: device.melody,
+        Change.ACTIVITY: id(device.activity),
+        Change.FIRMWARE: device.firmware_version,
+    }
+
+
+lives = lives_with(st.sampled_from([1, 29, 30, 60, 3600]))
+
+
+@given(lives)
+def test_the_active_set_agrees_with_the_plain_rules(
+    life: list[tuple[int, Step]],
+) -> None:
+    """Any order of messages leaves exactly what the rules say."""
+    device, plain, now = Device(device_id=DEVICE_ID), Plain(), 0
+    for wait, step in life:
+        now += wait
+        step.take(device, now)
+        plain.take(step, now)
+        assert {
+            subsystem: (
+                one.severity,
+                one.message,
+                one.updated_at.timestamp(),
+                one.confirmed,
+            )
+            for subsystem, one in device.alerts.items()
+        } == plain.active
+        assert device.subsystems == plain.subsystems
+
+
+@given(lives)
+def test_a_device_never_contradicts_itself(life: list[tuple[int, Step]]) -> None:
+    """The worst, the problem, the subsystems and playback fit together at any time."""
+    device, now = Device(device_id=DEVICE_ID), 0
+    for wait, step in life:
+        now += wait
+        step.take(device, now)
+        severities = [one.severity for one in device.alerts.values()]
+        assert device.severity is max(severities, default=Severity.OK)
+        assert Severity.OK not in severities
+        assert all(name == one.subsystem for name, one in device.alerts.items())
+        assert set(device.alerts) <= set(device.subsystems)
+        assert len(set(device.subsystems)) == len(device.subsystems) <= 32
+        assert [one["subsystem"] for one in device.alerts_as_json()] == sorted(
+            device.alerts, key=lambda name: (-device.alerts[name].severity, name)
+        )
+        assert device.melody is None or device.playing
+        assert not (device.online is False and device.playing is not None)
+        assert (device.last_seen is not None) or device.online is not True
+
+
+@given(lives)
+def test_exactly_what_changed_is_told(life: list[tuple[int, Step]]) -> None:
+    """Each flag is raised where what it stands for differs, and nowhere else."""
+    device, plain, now = Device(device_id=DEVICE_ID), Plain(), 0
+    for wait, step in life:
+        now += wait
+        before = shown(device)
+        change = step.take(device, now)
+        after = shown(device)
+        plain.take(step, now)
+        changed = {flag for flag in after if after[flag] != before[flag]}
+        if isinstance(step, LinkLoss):
+            changed.add(Change.CONNECTIVITY)  # it can't be told for now
+            if device.online is not False:
+                changed.add(Change.REACHABILITY)
+        if plain.last_restart == now:
+            changed.add(Change.RESTART)
+        assert set(change & ~Change.LAST_SEEN) == changed
+
+
+@given(lives_with(st.sampled_from([-86_400, -30, -1, 0, 1, 29, 30, 59, 60, 86_400])))
+def test_what_is_told_of_last_seen_is_never_a_minute_old(
+    life: list[tuple[int, Step]],
+) -> None:
+    """Whatever the clock does, an on-line device is not shown as seen long ago."""
+    device, now, told = Device(device_id=DEVICE_ID), 1_000_000.0, None
+    for wait, step in life:
+        now += wait
+        live = isinstance(step, Heard) and step.live
+        before = device.last_seen
+        change = step.take(device, now)
+        assert device.last_seen == (now if live else before)
+        if Change.LAST_SEEN in change:
+            assert live or isinstance(step, Silence)
+            told = device.last_seen
+        if live:
+            assert told is not None
+            assert 0 <= now - told < LAST_SEEN_INTERVAL
+        if device.online is False:
+            assert told == device.last_seen
+
+
+@given(lives)
+def test_what_the_broker_kept_never_brings_a_device_to_life(
+    life: list[tuple[int, Step]],
+) -> None:
+    """On-line, last seen, playback and activity come from live messages alone."""
+    device, now = Device(device_id=DEVICE_ID), 0
+    for wait, step in life:
+        now += wait
+        if isinstance(step, Heard) and not step.live:
+            before = (device.online, device.last_seen, device.playing, device.activity)
+            change = step.take(device, now)
+            assert before == (
+                device.online,
+                device.last_seen,
+                device.playing,
+                device.activity,
+            )
+            assert not change & (CAME_ONLINE | Change.PLAYING | Change.RESTART)
+        else:
+            step.take(device, now)

@@ -1,0 +1,127 @@
+"""Who is due to be declared off-line, and when (section 2)."""
+
+from hypothesis import given, strategies as st
+
+from custom_components.vesper.model.liveness import Liveness
+
+TIMEOUT = 90.0
+DEVICES = ["chapel", "hall", "school", "tower"]
+
+
+def pop_all_due(liveness: Liveness, now: float) -> list[str]:
+    """Return everybody who is due, in the order in which they are declared."""
+    due = []
+    while (device_id := liveness.pop_due(now)) is not None:
+        due.append(device_id)
+    return due
+
+
+def test_nobody_is_due_while_nobody_is_watched() -> None:
+    """An empty fleet has no deadline."""
+    liveness = Liveness(TIMEOUT)
+    assert liveness.next_deadline is None
+    assert liveness.pop_due(1e9) is None
+    assert len(liveness) == 0
+
+
+def test_a_device_is_due_after_the_full_time_out() -> None:
+    """Not a moment before, and at the very moment."""
+    liveness = Liveness(TIMEOUT)
+    liveness.touch("chapel", 10.0)
+    assert liveness.next_deadline == 100.0
+    assert liveness.pop_due(99.999) is None
+    assert liveness.pop_due(100.0) == "chapel"
+
+
+def test_a_device_is_due_once() -> None:
+    """Who was declared off-line is not watched until heard again."""
+    liveness = Liveness(TIMEOUT)
+    liveness.touch("chapel", 0.0)
+    assert pop_all_due(liveness, 1000.0) == ["chapel"]
+    assert len(liveness) == 0
+
+
+def test_a_message_gives_a_fresh_time_out() -> None:
+    """A device that goes on speaking is never due."""
+    liveness = Liveness(TIMEOUT)
+    liveness.touch("chapel", 0.0)
+    liveness.touch("chapel", 89.0)
+    assert liveness.pop_due(90.0) is None
+    assert liveness.next_deadline == 179.0
+
+
+def test_the_longest_silent_device_is_due_first() -> None:
+    """Those who are due at once come in the order of their last messages."""
+    liveness = Liveness(TIMEOUT)
+    for now, device_id in enumerate(["chapel", "hall", "tower", "chapel"]):
+        liveness.touch(device_id, now)
+    assert liveness.next_deadline == 91.0
+    assert pop_all_due(liveness, 1000.0) == ["hall", "tower", "chapel"]
+
+
+def test_a_restart_gives_everybody_a_fresh_time_out() -> None:
+    """When the link is back, what was missed counts against nobody."""
+    liveness = Liveness(TIMEOUT)
+    liveness.touch("chapel", 0.0)
+    liveness.restart(["chapel", "hall"], 500.0)
+    assert liveness.pop_due(589.0) is None
+    assert pop_all_due(liveness, 590.0) == ["chapel", "hall"]
+
+
+def test_a_restart_watches_nobody_else() -> None:
+    """A device that is no longer known is not declared off-line."""
+    liveness = Liveness(TIMEOUT)
+    liveness.touch("chapel", 0.0)
+    liveness.restart(["hall"], 0.0)
+    assert pop_all_due(liveness, 90.0) == ["hall"]
+
+
+def test_a_removed_device_is_never_due() -> None:
+    """To remove one that is not there does no harm either."""
+    liveness = Liveness(TIMEOUT)
+    liveness.touch("chapel", 0.0)
+    liveness.discard("chapel")
+    liveness.discard("chapel")
+    assert liveness.pop_due(1e9) is None
+
+
+device_ids = st.sampled_from(DEVICES)
+operations: st.SearchStrategy[tuple[str, list[str]]] = st.one_of(
+    st.tuples(st.just("touch"), st.lists(device_ids, min_size=1, max_size=1)),
+    st.tuples(st.just("discard"), st.lists(device_ids, min_size=1, max_size=1)),
+    st.tuples(st.just("restart"), st.lists(device_ids, unique=True)),
+    st.tuples(st.just("pop_due"), st.just([])),
+)
+waits = st.sampled_from([0.0, 0.5, 30.0, 89.5, 90.0, 200.0])
+
+
+@given(st.lists(st.tuples(waits, operations), max_size=40))
+def test_any_order_of_calls_agrees_with_a_plain_dict(
+    calls: list[tuple[float, tuple[str, list[str]]]],
+) -> None:
+    """Watched, deadline and who is due are those of a dict that is looked through."""
+    liveness = Liveness(TIMEOUT)
+    heard: dict[str, float] = {}
+    now = 1000.0
+    for wait, (call, device_ids) in calls:
+        now += wait
+        match call:
+            case "touch":
+                liveness.touch(device_ids[0], now)
+                heard.pop(device_ids[0], None)
+                heard[device_ids[0]] = now
+            case "discard":
+                liveness.discard(device_ids[0])
+                heard.pop(device_ids[0], None)
+            case "restart":
+                liveness.restart(device_ids, now)
+                heard = dict.fromkeys(device_ids, now)
+            case _:
+                due = [who for who, when in heard.items() if when + TIMEOUT <= now]
+                assert pop_all_due(liveness, now) == sorted(due, key=heard.__getitem__)
+                for device_id in due:
+                    del heard[device_id]
+        assert len(liveness) == len(heard)
+        assert liveness.next_deadline == min(
+            (when + TIMEOUT for when in heard.values()), default=None
+        )
