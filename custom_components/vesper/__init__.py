@@ -1,0 +1,62 @@
+"""Watch a fleet of Vesper devices over MQTT."""
+
+from homeassistant.components import mqtt
+from homeassistant.config_entries import ConfigEntryState
+from homeassistant.const import Platform
+from homeassistant.core import HomeAssistant
+from homeassistant.exceptions import ConfigEntryNotReady, HomeAssistantError
+from homeassistant.helpers import device_registry as dr
+
+from .const import DOMAIN
+from .hub import VesperConfigEntry, VesperHub
+from .registry import device_id_of
+
+PLATFORMS = [
+    Platform.BINARY_SENSOR,
+    Platform.BUTTON,
+    Platform.EVENT,
+    Platform.SENSOR,
+]
+
+
+async def async_setup_entry(hass: HomeAssistant, entry: VesperConfigEntry) -> bool:
+    """Set up the fleet; no device has to be there for it."""
+    if not await mqtt.async_wait_for_mqtt_client(hass):
+        raise ConfigEntryNotReady(
+            translation_domain=DOMAIN, translation_key="mqtt_unavailable"
+        )
+    hub = entry.runtime_data = VesperHub(hass, entry)
+    # The entities listen before the first message comes.
+    await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
+    try:
+        await hub.async_start()
+    except HomeAssistantError as error:
+        # MQTT went away this moment; what is half done must not meet the next try.
+        await async_unload_entry(hass, entry)
+        raise ConfigEntryNotReady(
+            translation_domain=DOMAIN, translation_key="mqtt_unavailable"
+        ) from error
+    return True
+
+
+async def async_unload_entry(hass: HomeAssistant, entry: VesperConfigEntry) -> bool:
+    """Unload the fleet: nobody new appears while the platforms are taken down."""
+    entry.runtime_data.async_close()
+    return await hass.config_entries.async_unload_platforms(entry, PLATFORMS)
+
+
+async def async_remove_config_entry_device(
+    hass: HomeAssistant, entry: VesperConfigEntry, device_entry: dr.AnyDeviceEntry
+) -> bool:
+    """Let a person remove a device that is not on-line.
+
+    The fleet itself can't be removed: it is there as long as the entry is.
+    """
+    device_id = device_id_of(device_entry)
+    if device_id is None:
+        return False
+    if entry.state is not ConfigEntryState.LOADED:
+        raise HomeAssistantError(
+            translation_domain=DOMAIN, translation_key="not_loaded"
+        )
+    return await entry.runtime_data.async_remove_device(device_id)

@@ -1,0 +1,145 @@
+"""Decide who may become a device, and tell a person when somebody may not."""
+
+from collections import deque
+from datetime import datetime, timedelta
+from time import monotonic
+
+from homeassistant.config_entries import ConfigEntry
+from homeassistant.const import Platform
+from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
+from homeassistant.helpers import entity_registry as er, issue_registry as ir
+from homeassistant.helpers.entity_platform import MAX_ENABLED_ENTITIES_PER_CONFIG_ENTRY
+from homeassistant.helpers.event import async_track_time_interval
+
+from .const import CONF_MAX_DEVICES, CONF_PREFIX, DEFAULT_MAX_DEVICES, DOMAIN, LOGGER
+from .model.liveness import Liveness
+
+ISSUE_LEFT_OUT = "left_out"
+
+#: Of the entities that Home Assistant takes of one entry, kept back for the alert
+#: sensors that devices get later: a device is to have all of its entities or none.
+RESERVED_FOR_ALERTS = 500
+
+#: How many that are left out are told apart; a flood of ids costs no more memory.
+MAX_LEFT_OUT = 1000
+
+#: Somebody left out who was not heard for this long is no longer there, in seconds.
+LEFT_OUT_TIMEOUT = 180
+REVIEW_INTERVAL = timedelta(seconds=10)
+
+
+class Admission:
+    """The bounds of one config entry on devices and entities.
+
+    While something is left out there is one repair issue, which says how much.
+    """
+
+    def __init__(self, hass: HomeAssistant, entry: ConfigEntry) -> None:
+        """Take the most devices from the entry's options."""
+        self._hass = hass
+        self._entry_id = entry.entry_id
+        self._prefix: str = entry.data[CONF_PREFIX]
+        self._max_devices = int(
+            entry.options.get(CONF_MAX_DEVICES, DEFAULT_MAX_DEVICES)
+        )
+        self._registry = er.async_get(hass)
+        self._entities_per_device = 0
+        self._left_out = Liveness(LEFT_OUT_TIMEOUT)
+        self._waiting: deque[CALLBACK_TYPE] = deque()
+        self._stop_reviews: CALLBACK_TYPE | None = None
+
+    def expect(self, entities: int) -> None:
+        """Count on so many more enabled entities for every device."""
+        self._entities_per_device += entities
+
+    @callback
+    def async_admits_device(self, device_id: str, devices: int) -> bool:
+        """Tell whether one more device fits beside those that are there."""
+        if devices < self._max_devices and self._has_room(
+            self._entities_per_device + RESERVED_FOR_ALERTS
+        ):
+            self._left_out.discard(device_id)
+            return True
+        if len(self._left_out) < MAX_LEFT_OUT:
+            self._left_out.touch(device_id, monotonic())
+        self._async_leave_out()
+        return False
+
+    @callback
+    def async_admit_alert_sensor(self, unique_id: str, add: CALLBACK_TYPE) -> None:
+        """Add an alert sensor now if it fits, else once there is room for it.
+
+        Meanwhile its alert shows in the device's health and active alerts. One that is
+        registered from before has its room.
+        """
+        if self._has_room(1) or self._registry.async_get_entity_id(
+            Platform.SENSOR, DOMAIN, unique_id
+        ):
+            add()
+        else:
+            self._waiting.append(add)
+            self._async_leave_out()
+
+    @callback
+    def async_close(self) -> None:
+        """Withdraw what was told and stop looking after it."""
+        if self._stop_reviews is not None:
+            self._stop_reviews()
+            self._stop_reviews = None
+            ir.async_delete_issue(self._hass, DOMAIN, ISSUE_LEFT_OUT)
+
+    def _has_room(self, entities: int) -> bool:
+        """Tell whether Home Assistant takes so many more entities of this entry."""
+        enabled = self._registry.entities.get_enabled_count_for_config_entry_id(
+            self._entry_id
+        )
+        return enabled + entities <= MAX_ENABLED_ENTITIES_PER_CONFIG_ENTRY
+
+    @callback
+    def _async_leave_out(self) -> None:
+        """Tell that something is left out, and look after it from now on."""
+        if self._stop_reviews is not None:
+            return
+        LOGGER.warning(
+            "Not everything under %s fits into the limits of %s devices and %s "
+            "entities; the repair issue says what to do",
+            self._prefix,
+            self._max_devices,
+            MAX_ENABLED_ENTITIES_PER_CONFIG_ENTRY,
+        )
+        self._stop_reviews = async_track_time_interval(
+            self._hass, self._async_review, REVIEW_INTERVAL
+        )
+        self._async_tell()
+
+    @callback
+    def _async_review(self, _now: datetime) -> None:
+        """Drop those who went away, add what fits now, and tell what is left."""
+        now = monotonic()
+        while self._left_out.pop_due(now) is not None:
+            pass
+        while self._waiting and self._has_room(1):
+            self._waiting.popleft()()
+        if self._left_out or self._waiting:
+            self._async_tell()
+        else:
+            self.async_close()
+
+    @callback
+    def _async_tell(self) -> None:
+        """Raise the repair issue, or bring it up to date."""
+        ir.async_create_issue(
+            self._hass,
+            DOMAIN,
+            ISSUE_LEFT_OUT,
+            is_fixable=False,
+            severity=ir.IssueSeverity.WARNING,
+            translation_key=ISSUE_LEFT_OUT,
+            translation_placeholders={
+                "alert_sensors": str(len(self._waiting)),
+                "devices": str(len(self._left_out)),
+                "max_devices": str(self._max_devices),
+                "max_entities": str(MAX_ENABLED_ENTITIES_PER_CONFIG_ENTRY),
+                "prefix": self._prefix,
+            },
+        )

@@ -1,0 +1,125 @@
+"""Binary sensors of Vesper devices and their fleet."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import override
+
+from homeassistant.components.binary_sensor import (
+    BinarySensorDeviceClass,
+    BinarySensorEntity,
+    BinarySensorEntityDescription,
+)
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
+
+from .entity import (
+    Availability,
+    VesperEntity,
+    VesperEntityDescription,
+    VesperFleetEntity,
+    VesperFleetEntityDescription,
+    async_add_device_entities,
+)
+from .hub import VesperConfigEntry
+from .model.device import Change, Device
+from .model.severity import Severity
+
+# There is no I/O in the entities: the hub tells them.
+PARALLEL_UPDATES = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class VesperBinarySensorDescription(
+    VesperEntityDescription, BinarySensorEntityDescription
+):
+    """Describe a binary sensor of a device."""
+
+    value_fn: Callable[[Device], bool | None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class VesperFleetBinarySensorDescription(
+    VesperFleetEntityDescription, BinarySensorEntityDescription
+):
+    """Describe a binary sensor of the fleet."""
+
+
+DESCRIPTIONS: tuple[VesperBinarySensorDescription, ...] = (
+    VesperBinarySensorDescription(
+        key="connectivity",
+        translation_key="connectivity",
+        device_class=BinarySensorDeviceClass.CONNECTIVITY,
+        watched=Change.CONNECTIVITY,
+        availability=Availability.LINKED,
+        value_fn=lambda device: device.online,
+    ),
+    VesperBinarySensorDescription(
+        key="playing",
+        translation_key="playing",
+        device_class=BinarySensorDeviceClass.RUNNING,
+        watched=Change.PLAYING,
+        availability=Availability.ONLINE,
+        value_fn=lambda device: device.playing,
+    ),
+    VesperBinarySensorDescription(
+        key="problem",
+        translation_key="problem",
+        device_class=BinarySensorDeviceClass.PROBLEM,
+        watched=Change.PROBLEM,
+        value_fn=lambda device: bool(device.alerts),
+    ),
+)
+
+FLEET_DESCRIPTIONS: tuple[VesperFleetBinarySensorDescription, ...] = (
+    VesperFleetBinarySensorDescription(
+        key="fleet_problem",
+        translation_key="fleet_problem",
+        device_class=BinarySensorDeviceClass.PROBLEM,
+        value_fn=lambda hub: hub.fleet.severity is not Severity.OK,
+    ),
+    VesperFleetBinarySensorDescription(
+        key="mqtt_link",
+        translation_key="mqtt_link",
+        device_class=BinarySensorDeviceClass.CONNECTIVITY,
+        value_fn=lambda hub: hub.connected,
+    ),
+)
+
+
+async def async_setup_entry(
+    hass: HomeAssistant,
+    entry: VesperConfigEntry,
+    async_add_entities: AddConfigEntryEntitiesCallback,
+) -> None:
+    """Set up the binary sensors of the fleet and its devices."""
+    async_add_entities(
+        VesperFleetBinarySensor(entry, description)
+        for description in FLEET_DESCRIPTIONS
+    )
+    await async_add_device_entities(
+        entry, async_add_entities, VesperBinarySensor, DESCRIPTIONS
+    )
+
+
+class VesperBinarySensor(VesperEntity, BinarySensorEntity):
+    """A binary sensor of a device."""
+
+    entity_description: VesperBinarySensorDescription
+
+    @property
+    @override
+    def is_on(self) -> bool | None:
+        """Return whether it is on, None while that is not known."""
+        return self.entity_description.value_fn(self.device)
+
+
+class VesperFleetBinarySensor(VesperFleetEntity, BinarySensorEntity):
+    """A binary sensor of the fleet."""
+
+    entity_description: VesperFleetBinarySensorDescription
+
+    @property
+    @override
+    def is_on(self) -> bool:
+        """Return whether it is on."""
+        return bool(self.value)

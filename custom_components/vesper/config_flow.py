@@ -1,0 +1,156 @@
+"""Set up the Vesper integration, and change what it was set up with."""
+
+from collections.abc import Mapping
+from typing import Any, override
+
+import probatio
+
+from homeassistant.components import mqtt
+from homeassistant.config_entries import (
+    ConfigEntry,
+    ConfigFlow,
+    ConfigFlowResult,
+    OptionsFlowWithReload,
+)
+from homeassistant.const import UnitOfTime
+from homeassistant.core import callback
+from homeassistant.helpers.selector import (
+    NumberSelector,
+    NumberSelectorConfig,
+    NumberSelectorMode,
+    TextSelector,
+)
+
+from .const import (
+    CONF_HEARTBEAT_TIMEOUT,
+    CONF_MAX_DEVICES,
+    CONF_PREFIX,
+    DEFAULT_HEARTBEAT_TIMEOUT,
+    DEFAULT_MAX_DEVICES,
+    DOMAIN,
+    MAX_HEARTBEAT_TIMEOUT,
+    MIN_HEARTBEAT_TIMEOUT,
+    MOST_MAX_DEVICES,
+)
+from .model.topics import DEFAULT_PREFIX, prefix_problem
+
+PREFIX_SCHEMA = probatio.Schema({probatio.Required(CONF_PREFIX): TextSelector()})
+
+OPTIONS_SCHEMA = probatio.Schema(
+    {
+        probatio.Required(
+            CONF_HEARTBEAT_TIMEOUT, default=DEFAULT_HEARTBEAT_TIMEOUT
+        ): probatio.All(
+            NumberSelector(
+                NumberSelectorConfig(
+                    min=MIN_HEARTBEAT_TIMEOUT,
+                    max=MAX_HEARTBEAT_TIMEOUT,
+                    mode=NumberSelectorMode.BOX,
+                    unit_of_measurement=UnitOfTime.SECONDS,
+                )
+            ),
+            probatio.Coerce(int),
+        ),
+        probatio.Required(CONF_MAX_DEVICES, default=DEFAULT_MAX_DEVICES): probatio.All(
+            NumberSelector(
+                NumberSelectorConfig(
+                    min=1, max=MOST_MAX_DEVICES, mode=NumberSelectorMode.BOX
+                )
+            ),
+            probatio.Coerce(int),
+        ),
+    }
+)
+
+
+class VesperConfigFlow(ConfigFlow, domain=DOMAIN):
+    """Ask for the topic prefix, once there is a broker to subscribe at."""
+
+    VERSION = 1
+
+    @staticmethod
+    @callback
+    @override
+    def async_get_options_flow(config_entry: ConfigEntry) -> VesperOptionsFlow:
+        """Return the flow that changes the options."""
+        return VesperOptionsFlow()
+
+    @override
+    async def async_step_user(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Handle a flow started by a person."""
+        # Nothing that can be typed into a form brings a broker: dead ends, not errors.
+        if not self.hass.config_entries.async_entries(
+            mqtt.DOMAIN, include_ignore=False, include_disabled=False
+        ):
+            return self.async_abort(reason="mqtt_not_set_up")
+        if not await mqtt.async_wait_for_mqtt_client(self.hass):
+            return self.async_abort(reason="mqtt_unavailable")
+        if not mqtt.is_connected(self.hass):
+            return self.async_abort(reason="mqtt_not_connected")
+        if user_input is not None:
+            prefix = _normalized(user_input)
+            if not (errors := _errors(prefix)):
+                return self.async_create_entry(
+                    title="Vesper", data={CONF_PREFIX: prefix}
+                )
+            return self._async_ask_for_prefix("user", user_input, errors)
+        return self._async_ask_for_prefix("user", {CONF_PREFIX: DEFAULT_PREFIX}, {})
+
+    async def async_step_reconfigure(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Handle a person's wish to watch another prefix."""
+        entry = self._get_reconfigure_entry()
+        if user_input is not None:
+            prefix = _normalized(user_input)
+            if not (errors := _errors(prefix)):
+                return self.async_update_reload_and_abort(
+                    entry, data={CONF_PREFIX: prefix}, reason="reconfigure_successful"
+                )
+            return self._async_ask_for_prefix("reconfigure", user_input, errors)
+        return self._async_ask_for_prefix("reconfigure", entry.data, {})
+
+    @callback
+    def _async_ask_for_prefix(
+        self, step_id: str, suggested: Mapping[str, Any], errors: dict[str, str]
+    ) -> ConfigFlowResult:
+        """Show the form of both steps."""
+        return self.async_show_form(
+            step_id=step_id,
+            data_schema=self.add_suggested_values_to_schema(PREFIX_SCHEMA, suggested),
+            errors=errors,
+            description_placeholders={
+                "example": f"{DEFAULT_PREFIX}/bell-1/status/heartbeat"
+            },
+        )
+
+
+class VesperOptionsFlow(OptionsFlowWithReload):
+    """Ask how patient to be, and how many devices to take."""
+
+    async def async_step_init(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Handle the one form there is."""
+        if user_input is not None:
+            return self.async_create_entry(data=user_input)
+        return self.async_show_form(
+            step_id="init",
+            data_schema=self.add_suggested_values_to_schema(
+                OPTIONS_SCHEMA, self.config_entry.options
+            ),
+        )
+
+
+def _normalized(user_input: Mapping[str, Any]) -> str:
+    """Return the prefix without what people add by habit: blanks and a last slash."""
+    prefix: str = user_input[CONF_PREFIX]
+    return prefix.strip().removesuffix("/")
+
+
+def _errors(prefix: str) -> dict[str, str]:
+    """Return the form's errors for a prefix."""
+    problem = prefix_problem(prefix)
+    return {} if problem is None else {CONF_PREFIX: problem}

@@ -1,0 +1,19 @@
+"""Constants of the Vesper integration."""
+
+import logging
+from typing import Final
+
+DOMAIN: Final = "vesper"
+LOGGER = logging.getLogger(__package__)
+
+CONF_HEARTBEAT_TIMEOUT: Final = "heartbeat_timeout"
+CONF_MAX_DEVICES: Final = "max_devices"
+CONF_PREFIX: Final = "prefix"
+
+#: In seconds. Devices send a heartbeat every 30 s, so less would cry wolf.
+DEFAULT_HEARTBEAT_TIMEOUT: Final = 90
+MIN_HEARTBEAT_TIMEOUT: Final = 30
+MAX_HEARTBEAT_TIMEOUT: Final = 3600
+
+DEFAULT_MAX_DEVICES: Final = 500
+MOST_MAX_DEVICES: Final = 1000

@@ -1,0 +1,190 @@
+"""Show a device, or the whole fleet, as entities."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import Enum, auto
+from itertools import batched
+from typing import override
+
+from homeassistant.core import callback
+from homeassistant.helpers.device_registry import DeviceInfo
+from homeassistant.helpers.entity import Entity, EntityDescription
+from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
+
+from .const import DOMAIN
+from .hub import VesperConfigEntry, VesperHub
+from .model.device import Change, Device
+from .registry import fleet_identifier
+
+#: Adding entities keeps the event loop; with so many devices at a time it gets a turn
+#: every few hundredths of a second.
+DEVICES_AT_A_TIME = 20
+
+
+class Availability(Enum):
+    """When an entity has something to tell."""
+
+    ALWAYS = auto()
+    """It tells of the past, or what was said last holds until the device says else."""
+    LINKED = auto()
+    """Not while the broker can't be reached."""
+    ONLINE = auto()
+    """Nor while the device is off-line."""
+
+
+AVAILABILITY_CHANGES = {
+    Availability.ALWAYS: Change.NOTHING,
+    Availability.LINKED: Change.CONNECTIVITY,
+    Availability.ONLINE: Change.REACHABILITY,
+}
+
+
+def unique_id_of(device: Device, key: str) -> str:
+    """Return the unique id of a device's entity.
+
+    The key of a subsystem's sensor is `alert_` and its name, so an id that looks like
+    the beginning of one is kept apart: `bell_alert` with `health` is not `bell` with
+    `alert_health`. No id holds a slash.
+    """
+    if "_alert" in device.device_id:
+        return f"/{device.device_id}/{key}"
+    return f"{device.device_id}_{key}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class VesperEntityDescription(EntityDescription):
+    """Describe an entity of a device: what it watches, and when it can tell."""
+
+    watched: Change = Change.NOTHING
+    availability: Availability = Availability.ALWAYS
+
+
+class VesperEntity(Entity):
+    """An entity of a device: written when what it watches has changed, not before."""
+
+    entity_description: VesperEntityDescription
+    _attr_has_entity_name = True
+    _attr_should_poll = False
+
+    def __init__(
+        self, hub: VesperHub, device: Device, description: VesperEntityDescription
+    ) -> None:
+        """Take the device that the entity shows."""
+        self.hub = hub
+        self.device = device
+        self.entity_description = description
+        self._attr_unique_id = unique_id_of(device, description.key)
+        self._attr_device_info = DeviceInfo(identifiers={(DOMAIN, device.device_id)})
+
+    @property
+    @override
+    def available(self) -> bool:
+        """Return whether the entity has something to tell."""
+        availability = self.entity_description.availability
+        if availability is Availability.ALWAYS:
+            return True
+        if availability is Availability.ONLINE and self.device.online is False:
+            return False
+        return self.hub.connected
+
+    @override
+    async def async_added_to_hass(self) -> None:
+        """Listen to the device."""
+        description = self.entity_description
+        watched = description.watched | AVAILABILITY_CHANGES[description.availability]
+        self.async_on_remove(
+            self.hub.async_listen(self.device, watched, self._async_device_changed)
+        )
+
+    @callback
+    def async_entity_id_changed(self, old_entity_id: str) -> None:
+        """Go on as before: nothing here depends on the entity id."""
+
+    @callback
+    def _async_device_changed(self, change: Change) -> None:
+        """Show what has changed."""
+        self.async_write_ha_state()
+
+
+@dataclass(frozen=True, kw_only=True)
+class VesperFleetEntityDescription(EntityDescription):
+    """Describe an entity of the fleet: its value, and whether that takes a link."""
+
+    linked: bool = False
+    value_fn: Callable[[VesperHub], int | str | bool]
+
+
+class VesperFleetEntity(Entity):
+    """An entity of the whole fleet."""
+
+    entity_description: VesperFleetEntityDescription
+    _attr_has_entity_name = True
+    _attr_should_poll = False
+
+    def __init__(
+        self, entry: VesperConfigEntry, description: VesperFleetEntityDescription
+    ) -> None:
+        """Take the hub that knows the fleet."""
+        self.hub = entry.runtime_data
+        self.entity_description = description
+        self._shown: tuple[bool, int | str | bool] | None = None
+        self._attr_unique_id = f"{entry.entry_id}_{description.key}"
+        self._attr_device_info = DeviceInfo(identifiers={fleet_identifier(entry)})
+
+    @property
+    @override
+    def available(self) -> bool:
+        """Return whether the entity has something to tell."""
+        return self.hub.connected or not self.entity_description.linked
+
+    @property
+    def value(self) -> int | str | bool:
+        """Return what the entity tells of the fleet."""
+        return self.entity_description.value_fn(self.hub)
+
+    @override
+    async def async_added_to_hass(self) -> None:
+        """Listen to the fleet."""
+        self._shown = (self.available, self.value)
+        self.async_on_remove(self.hub.async_listen_fleet(self._async_fleet_changed))
+
+    @callback
+    def async_entity_id_changed(self, old_entity_id: str) -> None:
+        """Go on as before: nothing here depends on the entity id."""
+
+    @callback
+    def _async_fleet_changed(self) -> None:
+        """Show the value, if it is another: most changes touch few of them."""
+        if (shown := (self.available, self.value)) != self._shown:
+            self._shown = shown
+            self.async_write_ha_state()
+
+
+async def async_add_device_entities[D: VesperEntityDescription](
+    entry: VesperConfigEntry,
+    async_add_entities: AddConfigEntryEntitiesCallback,
+    entity_class: Callable[[VesperHub, Device, D], VesperEntity],
+    descriptions: Sequence[D],
+) -> None:
+    """Add the described entities of every device, known now or later."""
+    hub = entry.runtime_data
+    hub.admission.expect(
+        sum(description.entity_registry_enabled_default for description in descriptions)
+    )
+    # Listening first: nobody is missed while the known ones are worked off.
+    known = tuple(hub.devices.values())
+
+    @callback
+    def _async_add(*devices: Device) -> None:
+        """Add the entities of some devices in one call."""
+        async_add_entities(
+            entity_class(hub, device, description)
+            for device in devices
+            for description in descriptions
+        )
+
+    entry.async_on_unload(hub.async_listen_for_devices(_async_add))
+    for some in batched(known, DEVICES_AT_A_TIME, strict=False):
+        _async_add(*some)
+        await asyncio.sleep(0)

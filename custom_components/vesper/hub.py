@@ -1,0 +1,364 @@
+"""Connect the devices of a fleet with Home Assistant."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from functools import partial
+from time import time
+from typing import TYPE_CHECKING
+
+import orjson
+
+from homeassistant.components import mqtt
+from homeassistant.config_entries import ConfigEntry
+from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
+from homeassistant.exceptions import HomeAssistantError
+
+from .admission import Admission
+from .const import (
+    CONF_HEARTBEAT_TIMEOUT,
+    CONF_PREFIX,
+    DEFAULT_HEARTBEAT_TIMEOUT,
+    DOMAIN,
+    LOGGER,
+)
+from .model.device import Change, Device
+from .model.fleet import Fleet
+from .model.messages import (
+    MAX_NAME_LENGTH,
+    RETAINED_INFO,
+    Fault,
+    FaultKind,
+    Info,
+    Malformed,
+    Message,
+)
+from .model.topics import (
+    HEARTBEAT,
+    STATUS_TOPICS,
+    StatusTopic,
+    control_topic,
+    device_id_in,
+    is_device_id,
+)
+from .registry import DeviceRegistry
+from .slices import async_work_off
+from .watch import Watch
+
+type VesperConfigEntry = ConfigEntry[VesperHub]
+type ChangeListener = Callable[[Change], None]
+type DeviceListener = Callable[[Device], None]
+type SubsystemListener = Callable[[Device, str], None]
+
+HEALTH_CHECK = orjson.dumps({"v": 2, "cmd": "system.health"})
+
+
+class VesperHub:
+    """The devices under one topic prefix: what they say, and who wants to know.
+
+    Everything runs in the event loop, and a message that changes nothing that
+    anybody watches ends in `_async_message_received`.
+    """
+
+    def __init__(self, hass: HomeAssistant, entry: VesperConfigEntry) -> None:
+        """Take over the devices that were registered before."""
+        self.fleet = Fleet()
+        self.connected = mqtt.is_connected(hass)
+        self.admission = Admission(hass, entry)
+        self.stray_faults: Counter[tuple[str, str, FaultKind]] = Counter()
+        """What was wrong with messages of senders that are no device."""
+        self._hass = hass
+        self._prefix: str = entry.data[CONF_PREFIX]
+        self._watch = Watch(
+            hass,
+            entry.options.get(CONF_HEARTBEAT_TIMEOUT, DEFAULT_HEARTBEAT_TIMEOUT),
+            self._async_fell_silent,
+        )
+        self._closed = False
+        self._unsubscribe: list[CALLBACK_TYPE] = []
+        self._listeners: dict[str, list[tuple[Change, ChangeListener]]] = {}
+        self._fleet_listeners: list[CALLBACK_TYPE] = []
+        self._fleet_changed = False
+        self._device_listeners: list[DeviceListener] = []
+        self._subsystem_listeners: list[SubsystemListener] = []
+        self._registry = DeviceRegistry(hass, entry)
+        self.devices = {device.device_id: device for device in self._registry.known()}
+        """Every known device by its id."""
+        for device in self.devices.values():
+            self.fleet.update(device)
+
+    async def async_start(self) -> None:
+        """Subscribe, once everybody who wants to know is listening."""
+        self._unsubscribe.append(
+            mqtt.async_subscribe_connection_status(self._hass, self._async_link_changed)
+        )
+        for topic in STATUS_TOPICS:
+            self._unsubscribe.append(
+                await mqtt.async_subscribe(
+                    self._hass,
+                    topic.of(self._prefix, "+"),
+                    self._receiver(topic),
+                    topic.qos,
+                    None,
+                )
+            )
+        self._async_link_changed(mqtt.is_connected(self._hass))
+        if self.connected:
+            self._watch.async_resume(self.devices)
+
+    @callback
+    def async_close(self) -> None:
+        """Stop for good: nothing that still comes in has an effect."""
+        # An unsubscribe handle is dead after the MQTT entry was reloaded, and the
+        # subscription goes on: whatever arrives by it must find a closed door.
+        self._closed = True
+        for unsubscribe in self._unsubscribe:
+            unsubscribe()
+        self._watch.async_pause()
+        self.admission.async_close()
+
+    @callback
+    def async_listen(
+        self, device: Device, watched: Change, listener: ChangeListener
+    ) -> CALLBACK_TYPE:
+        """Call a listener with each change of a device that touches what it watches."""
+        listeners = self._listeners.setdefault(device.device_id, [])
+        item = (watched, listener)
+        listeners.append(item)
+        return partial(listeners.remove, item)
+
+    @callback
+    def async_listen_fleet(self, listener: CALLBACK_TYPE) -> CALLBACK_TYPE:
+        """Call a listener when the sum of the fleet or the broker link changed."""
+        self._fleet_listeners.append(listener)
+        return partial(self._fleet_listeners.remove, listener)
+
+    @callback
+    def async_listen_for_devices(self, listener: DeviceListener) -> CALLBACK_TYPE:
+        """Call a listener with each device that appears from now on."""
+        self._device_listeners.append(listener)
+        return partial(self._device_listeners.remove, listener)
+
+    @callback
+    def async_listen_for_subsystems(self, listener: SubsystemListener) -> CALLBACK_TYPE:
+        """Call a listener with each subsystem that appears on a device from now on."""
+        self._subsystem_listeners.append(listener)
+        return partial(self._subsystem_listeners.remove, listener)
+
+    async def async_run_health_check(self, device: Device) -> None:
+        """Ask a device to check itself and say what is wrong.
+
+        Raises HomeAssistantError while there is no link: what is left in a queue
+        would reach the device at a time when nobody asks any more.
+        """
+        self._raise_without_link()
+        await mqtt.async_publish(
+            self._hass,
+            control_topic(self._prefix, device.device_id),
+            HEALTH_CHECK,
+            qos=0,
+            retain=False,
+        )
+
+    async def async_remove_device(self, device_id: str) -> bool:
+        """Forget a device with what the broker keeps of it, unless it is on-line.
+
+        Raises HomeAssistantError while there is no link, because the heartbeat that
+        the broker keeps could not be cleared and would bring the device back.
+        """
+        self._raise_without_link()
+        device = self.devices.get(device_id)
+        if device is not None and device.online:
+            return False
+        await mqtt.async_publish(
+            self._hass, HEARTBEAT.of(self._prefix, device_id), b"", qos=1, retain=True
+        )
+        # It may have spoken, for the first time or again, while the broker answered.
+        device = self.devices.get(device_id)
+        if device is not None and device.online:
+            return False
+        self._forget(device_id)
+        return True
+
+    @callback
+    def _forget(self, device_id: str) -> None:
+        """Drop a device, so that it is new should it ever speak again."""
+        self.devices.pop(device_id, None)
+        self.fleet.discard(device_id)
+        self._watch.async_forget(device_id)
+        self._listeners.pop(device_id, None)
+        self._registry.remove(device_id)
+        self._async_fleet_changed()
+
+    def _raise_without_link(self) -> None:
+        """Refuse what needs the broker while it can't be reached."""
+        if not self.connected:
+            raise HomeAssistantError(
+                translation_domain=DOMAIN, translation_key="link_down"
+            )
+
+    def _receiver(self, topic: StatusTopic) -> Callable[[mqtt.ReceiveMessage], None]:
+        """Return what takes in the messages of a topic.
+
+        No partial: the MQTT client, which logs what a callback raises, takes the
+        first argument of one for a function and fails at that itself.
+        """
+
+        @callback
+        def _async_received(msg: mqtt.ReceiveMessage) -> None:
+            self._async_message_received(topic, msg)
+
+        return _async_received
+
+    @callback
+    def _async_message_received(
+        self, topic: StatusTopic, msg: mqtt.ReceiveMessage
+    ) -> None:
+        """Take a message in; all that follows from it happens in this one call."""
+        payload = msg.payload
+        # An empty payload is how a kept message is cleared: no message at all.
+        if self._closed or not payload:
+            return
+        if TYPE_CHECKING:
+            assert isinstance(payload, bytes)
+        device_id = device_id_in(msg.topic)
+        message = topic.parse(payload, device_id)
+        live = not msg.retain
+        device = self.devices.get(device_id)
+        if is_new := device is None:
+            if not self._async_admits(device_id, message, live=live):
+                self._count_faults(topic, device_id, message, self.stray_faults)
+                return
+            device = Device(device_id=device_id)
+        change = device.apply(message, live=live, now=time())
+        if live:
+            self._watch.async_touch(device_id)
+        if message.faults:
+            self._count_faults(topic, device_id, message, device.faults)
+        if is_new:
+            change = self._async_add(device, change)
+        if change is not Change.NOTHING:
+            self._async_device_changed(device, change)
+
+    @callback
+    def _async_admits(self, device_id: str, message: Message, *, live: bool) -> bool:
+        """Tell whether a sender is a device and there is room for it."""
+        if not is_device_id(device_id):
+            message.faults.append(
+                Fault(
+                    path="topic",
+                    kind=FaultKind.INVALID,
+                    reason="must name the device by 1 to 64 of A-Z a-z 0-9 _ . : -",
+                )
+            )
+            return False
+        match message:
+            case Malformed():
+                return False
+            case Info() if not live:
+                message.faults.append(RETAINED_INFO)
+                return False
+        return self.admission.async_admits_device(device_id, len(self.devices))
+
+    @callback
+    def _async_add(self, device: Device, change: Change) -> Change:
+        """Add a device that its first message made, and return what is left to tell.
+
+        Its entities show by themselves what they find, but not what has happened.
+        """
+        self._registry.register(device)
+        self.devices[device.device_id] = device
+        self.fleet.update(device)
+        self._async_fleet_changed()
+        # Known by what the broker kept, it has a full time-out to show that it lives.
+        self._watch.async_touch(device.device_id)
+        for listener in self._device_listeners:
+            listener(device)
+        return change & (Change.SUBSYSTEMS | Change.ACTIVITY)
+
+    def _count_faults(
+        self,
+        topic: StatusTopic,
+        device_id: str,
+        message: Message,
+        faults: Counter[tuple[str, str, FaultKind]],
+    ) -> None:
+        """Count what was wrong with a message, and log the first of each kind."""
+        for fault in message.faults:
+            key = (topic.name, fault.path, fault.kind)
+            faults[key] += 1
+            if faults[key] == 1:
+                LOGGER.warning(
+                    "Malformed %s from %s: %s %s; counted from now on, not logged",
+                    topic.name,
+                    ascii(device_id[:MAX_NAME_LENGTH]),
+                    fault.path or "the payload",
+                    fault.reason,
+                )
+
+    @callback
+    def _async_device_changed(self, device: Device, change: Change) -> None:
+        """Pass a change on to whom it concerns."""
+        if change & Change.FIRMWARE:
+            self._registry.register(device)
+        if self.fleet.update(device):
+            self._async_fleet_changed()
+        if change & Change.SUBSYSTEMS:
+            for add in self._subsystem_listeners:
+                add(device, device.subsystems[-1])
+        for watched, listener in tuple(self._listeners.get(device.device_id, ())):
+            if change & watched:
+                listener(change)
+
+    @callback
+    def _async_fleet_changed(self) -> None:
+        """Tell of the fleet once for all that changes in this turn of the loop."""
+        if not self._fleet_changed:
+            self._fleet_changed = True
+            self._hass.loop.call_soon(self._async_tell_of_fleet)
+
+    @callback
+    def _async_tell_of_fleet(self) -> None:
+        """Call those who listen to the fleet."""
+        self._fleet_changed = False
+        for listener in tuple(self._fleet_listeners):
+            listener()
+
+    @callback
+    def _async_link_changed(self, connected: bool) -> None:  # noqa: FBT001
+        """Take in that the link to the broker was lost, or is back.
+
+        Without a link the silence says nothing about the devices.
+        """
+        if self._closed or connected is self.connected:
+            return
+        self.connected = connected
+        self._async_fleet_changed()
+        if connected:
+            LOGGER.info("The link to the MQTT broker is back")
+            self._watch.async_resume(self.devices)
+            self._async_change_all(Device.regain_sight)
+        else:
+            LOGGER.info("The link to the MQTT broker is lost")
+            self._watch.async_pause()
+            self._async_change_all(Device.lose_sight)
+
+    @callback
+    def _async_change_all(self, step: Callable[[Device], Change]) -> None:
+        """Change every device at once, and tell of it in slices."""
+        changes = [(device, step(device)) for device in self.devices.values()]
+        async_work_off(self._hass, self._tell(changes))
+
+    @callback
+    def _async_fell_silent(self, device_id: str) -> None:
+        """Declare a device off-line."""
+        device = self.devices[device_id]
+        LOGGER.info("Device %s is off-line: not heard in time", device_id)
+        self._async_device_changed(device, device.go_silent())
+
+    def _tell(self, changes: list[tuple[Device, Change]]) -> Iterator[None]:
+        """Tell of one device at each step."""
+        for device, change in changes:
+            # Both may have changed in the turns between two slices.
+            if not self._closed and device.device_id in self.devices:
+                self._async_device_changed(device, change)
+            yield

@@ -1,0 +1,244 @@
+"""Sensors of Vesper devices, their subsystems and their fleet."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import Any, override
+
+from homeassistant.components.sensor import (
+    SensorDeviceClass,
+    SensorEntity,
+    SensorEntityDescription,
+    SensorStateClass,
+)
+from homeassistant.const import EntityCategory
+from homeassistant.core import HomeAssistant, callback
+from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
+from homeassistant.util import dt as dt_util
+
+from .entity import (
+    Availability,
+    VesperEntity,
+    VesperEntityDescription,
+    VesperFleetEntity,
+    VesperFleetEntityDescription,
+    async_add_device_entities,
+    unique_id_of,
+)
+from .hub import VesperConfigEntry, VesperHub
+from .model.device import ActiveAlert, Change, Device
+from .model.severity import Severity
+
+# There is no I/O in the entities: the hub tells them.
+PARALLEL_UPDATES = 0
+
+SEVERITIES = [severity.key for severity in Severity]
+
+
+@dataclass(frozen=True, kw_only=True)
+class VesperSensorDescription(VesperEntityDescription, SensorEntityDescription):
+    """Describe a sensor of a device."""
+
+    value_fn: Callable[[Device], datetime | int | str | None]
+    attributes_fn: Callable[[Device], Mapping[str, Any]] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class VesperAlertSensorDescription(VesperEntityDescription, SensorEntityDescription):
+    """Describe the sensor of a subsystem."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class VesperFleetSensorDescription(
+    VesperFleetEntityDescription, SensorEntityDescription
+):
+    """Describe a sensor of the fleet."""
+
+
+DESCRIPTIONS: tuple[VesperSensorDescription, ...] = (
+    VesperSensorDescription(
+        key="active_alerts",
+        translation_key="active_alerts",
+        watched=Change.ALERTS,
+        value_fn=lambda device: len(device.alerts),
+        attributes_fn=lambda device: {"alerts": device.alerts_as_json()},
+    ),
+    VesperSensorDescription(
+        key="health",
+        translation_key="health",
+        device_class=SensorDeviceClass.ENUM,
+        options=SEVERITIES,
+        watched=Change.SEVERITY,
+        value_fn=lambda device: device.severity.key,
+    ),
+    VesperSensorDescription(
+        key="last_seen",
+        translation_key="last_seen",
+        device_class=SensorDeviceClass.TIMESTAMP,
+        entity_category=EntityCategory.DIAGNOSTIC,
+        entity_registry_enabled_default=False,
+        watched=Change.LAST_SEEN,
+        value_fn=lambda device: _time(device.last_seen),
+    ),
+    VesperSensorDescription(
+        key="melody",
+        translation_key="melody",
+        watched=Change.MELODY,
+        availability=Availability.ONLINE,
+        value_fn=lambda device: device.melody,
+    ),
+)
+
+FLEET_DESCRIPTIONS: tuple[VesperFleetSensorDescription, ...] = (
+    VesperFleetSensorDescription(
+        key="devices",
+        translation_key="devices",
+        state_class=SensorStateClass.MEASUREMENT,
+        value_fn=lambda hub: hub.fleet.devices,
+    ),
+    VesperFleetSensorDescription(
+        key="devices_online",
+        translation_key="devices_online",
+        state_class=SensorStateClass.MEASUREMENT,
+        linked=True,
+        value_fn=lambda hub: hub.fleet.online,
+    ),
+    VesperFleetSensorDescription(
+        key="devices_with_alerts",
+        translation_key="devices_with_alerts",
+        state_class=SensorStateClass.MEASUREMENT,
+        value_fn=lambda hub: hub.fleet.with_alerts,
+    ),
+    VesperFleetSensorDescription(
+        key="fleet_health",
+        translation_key="fleet_health",
+        device_class=SensorDeviceClass.ENUM,
+        options=SEVERITIES,
+        value_fn=lambda hub: hub.fleet.severity.key,
+    ),
+)
+
+
+async def async_setup_entry(
+    hass: HomeAssistant,
+    entry: VesperConfigEntry,
+    async_add_entities: AddConfigEntryEntitiesCallback,
+) -> None:
+    """Set up the sensors of the fleet, its devices and their subsystems."""
+    hub = entry.runtime_data
+
+    @callback
+    def _async_add_alert_sensor(device: Device, subsystem: str) -> None:
+        """Add the sensor of a subsystem, unless its device is gone by then."""
+        if hub.devices.get(device.device_id) is device:
+            async_add_entities([VesperAlertSensor(hub, device, subsystem)])
+
+    @callback
+    def _async_admit_alert_sensor(device: Device, subsystem: str) -> None:
+        """Add the sensor of a subsystem as soon as there is room for it."""
+        hub.admission.async_admit_alert_sensor(
+            unique_id_of(device, _alert_key(subsystem)),
+            partial(_async_add_alert_sensor, device, subsystem),
+        )
+
+    entry.async_on_unload(hub.async_listen_for_subsystems(_async_admit_alert_sensor))
+    async_add_entities(
+        VesperFleetSensor(entry, description) for description in FLEET_DESCRIPTIONS
+    )
+    await async_add_device_entities(
+        entry, async_add_entities, VesperSensor, DESCRIPTIONS
+    )
+
+
+class VesperSensor(VesperEntity, SensorEntity):
+    """A sensor of a device."""
+
+    entity_description: VesperSensorDescription
+    # Lists of texts are for those who look now, not for the recorder.
+    _unrecorded_attributes = frozenset({"alerts"})
+
+    @property
+    @override
+    def native_value(self) -> datetime | int | str | None:
+        """Return the value, None while it is not known."""
+        return self.entity_description.value_fn(self.device)
+
+    @property
+    @override
+    def extra_state_attributes(self) -> Mapping[str, Any] | None:
+        """Return what belongs to the value."""
+        if (attributes_fn := self.entity_description.attributes_fn) is None:
+            return None
+        return attributes_fn(self.device)
+
+
+class VesperAlertSensor(VesperEntity, SensorEntity):
+    """The state of one subsystem; it stays, as ok, when its alert was cleared."""
+
+    entity_description: VesperAlertSensorDescription
+
+    def __init__(self, hub: VesperHub, device: Device, subsystem: str) -> None:
+        """Take the subsystem, which is also the sensor's name."""
+        super().__init__(
+            hub,
+            device,
+            VesperAlertSensorDescription(
+                key=_alert_key(subsystem),
+                translation_key="alert",
+                name=subsystem,
+                device_class=SensorDeviceClass.ENUM,
+                options=SEVERITIES,
+                watched=Change.ALERTS,
+            ),
+        )
+        self._subsystem = subsystem
+        self._alert: ActiveAlert | None = device.alerts.get(subsystem)
+
+    @property
+    @override
+    def native_value(self) -> str:
+        """Return the severity of the subsystem's alert."""
+        return self._alert.severity.key if self._alert else Severity.OK.key
+
+    @property
+    @override
+    def extra_state_attributes(self) -> Mapping[str, Any] | None:
+        """Return what the device said of the alert, and when."""
+        if (alert := self._alert) is None:
+            return None
+        return {
+            "message": alert.message,
+            "updated_at": alert.updated_at,
+            "confirmed": alert.confirmed,
+        }
+
+    @override
+    @callback
+    def _async_device_changed(self, change: Change) -> None:
+        """Show the subsystem's alert, if it is the one that has changed."""
+        if (alert := self.device.alerts.get(self._subsystem)) is not self._alert:
+            self._alert = alert
+            self.async_write_ha_state()
+
+
+class VesperFleetSensor(VesperFleetEntity, SensorEntity):
+    """A sensor of the fleet."""
+
+    entity_description: VesperFleetSensorDescription
+
+    @property
+    @override
+    def native_value(self) -> int | str:
+        """Return the value."""
+        return self.value
+
+
+def _alert_key(subsystem: str) -> str:
+    """Return the key of a subsystem's sensor."""
+    return f"alert_{subsystem}"
+
+
+def _time(timestamp: float | None) -> datetime | None:
+    """Return a point in time, to the second."""
+    return None if timestamp is None else dt_util.utc_from_timestamp(int(timestamp))

@@ -1,0 +1,81 @@
+"""Notice when a device falls silent."""
+
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
+from time import monotonic
+
+from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
+from homeassistant.helpers.event import async_call_later
+
+from .model.liveness import Liveness
+from .slices import async_work_off
+
+
+class Watch:
+    """One timer for all devices, set to the earliest deadline.
+
+    It watches from `async_resume` until `async_pause`: without a link to the broker,
+    silence says nothing about the devices.
+    """
+
+    def __init__(
+        self,
+        hass: HomeAssistant,
+        timeout: float,
+        async_fell_silent: Callable[[str], None],
+    ) -> None:
+        """Take the seconds of silence, and whom to tell the id of a silent device."""
+        self._hass = hass
+        self._liveness = Liveness(timeout)
+        self._async_fell_silent = async_fell_silent
+        self._watching = False
+        self._timer: CALLBACK_TYPE | None = None
+
+    @callback
+    def async_resume(self, device_ids: Iterable[str]) -> None:
+        """Watch these devices, each with a fresh, full time-out."""
+        self._watching = True
+        self._liveness.restart(device_ids, monotonic())
+        self._async_arm()
+
+    @callback
+    def async_pause(self) -> None:
+        """Watch nobody."""
+        self._watching = False
+        if self._timer is not None:
+            self._timer()
+            self._timer = None
+
+    @callback
+    def async_touch(self, device_id: str) -> None:
+        """Give a device a fresh, full time-out."""
+        self._liveness.touch(device_id, monotonic())
+        if self._timer is None:
+            self._async_arm()
+
+    @callback
+    def async_forget(self, device_id: str) -> None:
+        """Watch a device no longer."""
+        self._liveness.discard(device_id)
+
+    @callback
+    def _async_arm(self) -> None:
+        """Set the timer, unless it is set or nobody is watched."""
+        deadline = self._liveness.next_deadline
+        if self._watching and self._timer is None and deadline is not None:
+            self._timer = async_call_later(
+                self._hass, max(0, deadline - monotonic()), self._async_deadline
+            )
+
+    @callback
+    def _async_deadline(self, _now: datetime) -> None:
+        """Tell of those who are due, and wait for the next."""
+        self._timer = None
+        async_work_off(self._hass, self._tell())
+
+    def _tell(self) -> Iterator[None]:
+        """Tell of one silent device at each step."""
+        while self._watching and (device_id := self._liveness.pop_due(monotonic())):
+            self._async_fell_silent(device_id)
+            yield
+        self._async_arm()

@@ -1,0 +1,218 @@
+"""A fleet seen from both ends: what its devices publish, and what a person sees."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+import json
+import logging
+import sys
+import time
+from typing import Any
+from unittest.mock import patch
+
+from freezegun.api import FrozenDateTimeFactory
+import pytest
+from pytest_homeassistant_custom_component.common import (
+    MockConfigEntry,
+    MockMqttReasonCode,
+    async_fire_mqtt_message,
+    async_fire_time_changed,
+)
+
+from custom_components.vesper.hub import VesperHub
+from homeassistant.const import EVENT_STATE_CHANGED, EVENT_STATE_REPORTED
+from homeassistant.core import Event, HomeAssistant, State, callback
+from homeassistant.helpers import entity_registry as er
+
+BELL = "bell"
+"""The device of tests that need one."""
+FLEET = "fleet"
+"""The config entry, whose id stands for the fleet's device."""
+
+
+class Vesper:
+    """The door that devices and users use: bytes go in, states come out.
+
+    Time stands still except where `advance` moves it.
+    """
+
+    def __init__(
+        self,
+        hass: HomeAssistant,
+        entry: MockConfigEntry,
+        mqtt_mock: Any,
+        freezer: FrozenDateTimeFactory,
+    ) -> None:
+        """Take a set-up entry and the MQTT client that it is subscribed at."""
+        self.hass = hass
+        self.entry = entry
+        self.mqtt = mqtt_mock
+        self.freezer = freezer
+
+    @property
+    def hub(self) -> VesperHub:
+        """Return the hub, another one after each reload."""
+        hub: VesperHub = self.entry.runtime_data
+        return hub
+
+    async def publish(
+        self, device_id: str, topic: str, payload: bytes, *, retain: bool = False
+    ) -> None:
+        """Publish bytes on a status topic of a device, and let them take effect."""
+        async_fire_mqtt_message(
+            self.hass, f"vesper/{device_id}/status/{topic}", payload, 1, retain
+        )
+        await self.hass.async_block_till_done()
+
+    async def heartbeat(
+        self, device_id: str = BELL, /, *, retain: bool = False, **fields: Any
+    ) -> None:
+        """Publish a heartbeat of the given fields."""
+        payload = json.dumps(fields).encode()
+        await self.publish(device_id, "heartbeat", payload, retain=retain)
+
+    async def alert(
+        self,
+        subsystem: str,
+        state: str,
+        msg: str | None = None,
+        *,
+        device_id: str = BELL,
+        retain: bool = False,
+    ) -> None:
+        """Publish the state of a subsystem."""
+        alert = {"subsystem": subsystem, "state": state}
+        if msg is not None:
+            alert["msg"] = msg
+        payload = json.dumps(alert).encode()
+        await self.publish(device_id, "alerts", payload, retain=retain)
+
+    async def info(
+        self, kind: Any, payload: Any = None, *, device_id: str = BELL
+    ) -> None:
+        """Publish what happens on a device."""
+        info = {"type": kind, "payload": payload}
+        await self.publish(device_id, "info", json.dumps(info).encode())
+
+    async def say_everything(self) -> None:
+        """Have the bell say one thing of each kind, so that all entities are there."""
+        await self.heartbeat(uptime=3600, firmware_version="1.2.0")
+        await self.alert("FileManager", "WARNING", "SD mount failed")
+        await self.info("playback_started", {"melody_uid": "ABC123"})
+
+    async def advance(self, seconds: float) -> None:
+        """Let time go by, and what is due then happen."""
+        self.freezer.tick(seconds)
+        async_fire_time_changed(self.hass)
+        await self.hass.async_block_till_done()
+
+    @contextmanager
+    def wall_clock_set(self, seconds: float) -> Iterator[None]:
+        """Set the wall clock, and it alone, forward or back."""
+        # freezegun moves both clocks: what it moved the monotonic one by is undone.
+        moved = time.monotonic
+        self.freezer.tick(seconds)
+        with ExitStack() as stack:
+            for module in tuple(sys.modules.values()):
+                if module is time or (
+                    module.__name__.startswith("custom_components.vesper")
+                    and hasattr(module, "monotonic")
+                ):
+                    stack.enter_context(
+                        patch.object(module, "monotonic", lambda: moved() - seconds)
+                    )
+            yield
+
+    async def lose_link(self) -> None:
+        """Cut the link between Home Assistant and the broker."""
+        self.mqtt.connected = False
+        client = self.mqtt._mqttc  # noqa: SLF001
+        client.on_disconnect(client, None, 0, MockMqttReasonCode())
+        await self.hass.async_block_till_done()
+
+    async def regain_link(self) -> None:
+        """Bring the link back; what the broker kept is to be published anew."""
+        self.mqtt.connected = True
+        client = self.mqtt._mqttc  # noqa: SLF001
+        client.on_connect(client, None, 0, MockMqttReasonCode())
+        await self.hass.async_block_till_done()
+
+    async def reload(self) -> None:
+        """Reload the entry."""
+        assert await self.hass.config_entries.async_reload(self.entry.entry_id)
+        await self.hass.async_block_till_done()
+
+    def keys(self, device_id: str = BELL) -> set[str]:
+        """Return the keys of all entities of a device or the fleet."""
+        return {
+            entity.unique_id.removeprefix(f"{device_id}_")
+            for entity in self._entities()
+            if entity.unique_id.startswith(f"{device_id}_")
+        }
+
+    def entity_id(self, key: str, device_id: str = BELL) -> str:
+        """Return the id of the entity of a key, wherever a person has moved it."""
+        for entity in self._entities():
+            if entity.unique_id == f"{device_id}_{key}":
+                return entity.entity_id
+        message = f"{device_id} has no entity {key}"
+        raise AssertionError(message)
+
+    def state(self, key: str, device_id: str = BELL) -> State:
+        """Return the state object of an entity."""
+        state = self.hass.states.get(self.entity_id(key, device_id))
+        assert state is not None
+        return state
+
+    def value(self, key: str, device_id: str = BELL) -> str:
+        """Return what an entity shows."""
+        return self.state(key, device_id).state
+
+    def values(self, device_id: str = BELL) -> dict[str, str]:
+        """Return what each enabled entity of a device shows, by key."""
+        return {
+            entity.unique_id.removeprefix(f"{device_id}_"): state.state
+            for entity in self._entities()
+            if entity.unique_id.startswith(f"{device_id}_")
+            and (state := self.hass.states.get(entity.entity_id)) is not None
+        }
+
+    def _entities(self) -> list[er.RegistryEntry]:
+        """Return all registered entities of the entry."""
+        registry = er.async_get(self.hass)
+        return er.async_entries_for_config_entry(registry, self.entry.entry_id)
+
+
+class Writes:
+    """Every write of a state while a test runs, also those that change nothing."""
+
+    def __init__(self, hass: HomeAssistant) -> None:
+        """Listen from now on."""
+        self._entity_ids: list[str] = []
+        for event_type in (EVENT_STATE_CHANGED, EVENT_STATE_REPORTED):
+            hass.bus.async_listen(event_type, self._async_written, _every)
+
+    @callback
+    def _async_written(self, event: Event[Any]) -> None:
+        """Note whose state was written."""
+        self._entity_ids.append(event.data["entity_id"])
+
+    def take(self) -> list[str]:
+        """Return the ids of the entities written since the last call, sorted."""
+        taken = sorted(self._entity_ids)
+        self._entity_ids.clear()
+        return taken
+
+
+def logged(caplog: pytest.LogCaptureFixture, least: int = logging.INFO) -> list[str]:
+    """Return what the integration has logged in this test."""
+    return [
+        record.getMessage()
+        for record in caplog.records
+        if record.name.startswith("custom_components") and record.levelno >= least
+    ]
+
+
+@callback
+def _every(_data: Any) -> bool:
+    """Let every event pass; Home Assistant wants a filter where there are many."""
+    return True

@@ -1,0 +1,103 @@
+"""Fixtures of all tests: an MQTT client without a broker, and the Vesper entry."""
+
+from collections.abc import AsyncGenerator, Generator
+import logging
+from typing import Any
+from unittest.mock import Mock, PropertyMock, patch
+
+from freezegun.api import FrozenDateTimeFactory
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+from pytest_homeassistant_custom_component.syrupy import HomeAssistantSnapshotExtension
+from syrupy.assertion import SnapshotAssertion
+
+# Imported before the test package puts a `custom_components` of its own on the path.
+from custom_components.vesper import PLATFORMS
+from custom_components.vesper.const import CONF_PREFIX, DOMAIN
+from homeassistant.config_entries import ConfigEntryState
+from homeassistant.const import Platform
+from homeassistant.core import HomeAssistant
+from tests.common import FLEET, Vesper, Writes
+
+
+@pytest.fixture(autouse=True)
+def auto_enable_custom_integrations(enable_custom_integrations: None) -> None:
+    """Let Home Assistant load the integration under test."""
+
+
+@pytest.fixture(autouse=True)
+def no_errors_logged(caplog: pytest.LogCaptureFixture) -> Generator[None]:
+    """Fail where a callback raised: the MQTT client logs that and goes on."""
+    yield
+    errors = [
+        record.getMessage()
+        for record in caplog.get_records("call")
+        if record.levelno >= logging.ERROR
+    ]
+    assert not errors
+
+
+@pytest.fixture
+def snapshot(snapshot: SnapshotAssertion) -> SnapshotAssertion:
+    """Compare with snapshots in Home Assistant's form."""
+    return snapshot.use_extension(HomeAssistantSnapshotExtension)
+
+
+@pytest.fixture
+async def mqtt_mock(mqtt_mock: Any) -> AsyncGenerator[Any]:
+    """Set up MQTT, and stop the timer of its client in the end."""
+    yield mqtt_mock
+    sock = Mock()
+    sock.fileno.return_value = -1
+    client = mqtt_mock._mqttc  # noqa: SLF001
+    client.on_socket_close(client, None, sock)
+
+
+@pytest.fixture
+def entry(hass: HomeAssistant) -> MockConfigEntry:
+    """Add a Vesper entry with the usual prefix, not set up yet."""
+    entry = MockConfigEntry(
+        domain=DOMAIN, title="Vesper", data={CONF_PREFIX: "vesper"}, entry_id=FLEET
+    )
+    entry.add_to_hass(hass)
+    return entry
+
+
+@pytest.fixture
+def platforms() -> list[Platform]:
+    """Name the platforms to set up: all, where a test does not choose."""
+    return PLATFORMS
+
+
+@pytest.fixture
+async def vesper(
+    hass: HomeAssistant,
+    entry: MockConfigEntry,
+    mqtt_mock: Any,
+    freezer: FrozenDateTimeFactory,
+    platforms: list[Platform],
+) -> AsyncGenerator[Vesper]:
+    """Set up the Vesper entry; no device has been heard yet."""
+    with patch("custom_components.vesper.PLATFORMS", platforms):
+        assert await hass.config_entries.async_setup(entry.entry_id)
+        await hass.async_block_till_done()
+        yield Vesper(hass, entry, mqtt_mock, freezer)
+        if entry.state is ConfigEntryState.LOADED:
+            assert await hass.config_entries.async_unload(entry.entry_id)
+
+
+@pytest.fixture
+def writes(hass: HomeAssistant) -> Writes:
+    """Count the writes of states from the beginning of the test."""
+    return Writes(hass)
+
+
+@pytest.fixture
+def entity_registry_enabled_by_default() -> Generator[None]:
+    """Enable the entities that are disabled by default."""
+    with patch(
+        "homeassistant.helpers.entity.Entity.entity_registry_enabled_default",
+        new_callable=PropertyMock,
+        return_value=True,
+    ):
+        yield

@@ -1,0 +1,378 @@
+"""Test the bounds on devices, subsystems and entities, and what a person is told."""
+
+from collections.abc import Iterator
+import json
+import logging
+from unittest.mock import patch
+
+import pytest
+from pytest_homeassistant_custom_component.common import async_fire_mqtt_message
+
+from custom_components.vesper.admission import (
+    ISSUE_LEFT_OUT,
+    LEFT_OUT_TIMEOUT,
+    MAX_LEFT_OUT,
+    REVIEW_INTERVAL,
+)
+from custom_components.vesper.const import (
+    CONF_MAX_DEVICES,
+    DEFAULT_MAX_DEVICES,
+    DOMAIN,
+)
+from custom_components.vesper.model.device import MAX_SUBSYSTEMS
+from custom_components.vesper.model.messages import FaultKind
+from homeassistant.const import STATE_ON, STATE_UNAVAILABLE
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers import entity_registry as er, issue_registry as ir
+from tests.common import BELL, FLEET, Vesper
+
+REVIEW = REVIEW_INTERVAL.total_seconds()
+
+FLEET_ENTITIES = 6
+DEVICE_ENTITIES = 8
+"""Those enabled by default; each device has one more that is not."""
+
+
+@pytest.fixture(autouse=True)
+def quiet(caplog: pytest.LogCaptureFixture) -> None:
+    """Keep a flood out of the debug log, which would take most of the time."""
+    caplog.set_level(logging.INFO)
+
+
+@pytest.fixture
+def room(request: pytest.FixtureRequest) -> Iterator[int]:
+    """Let Home Assistant take no more entities than the fleet and so many."""
+    most = FLEET_ENTITIES + request.param
+    name = "MAX_ENABLED_ENTITIES_PER_CONFIG_ENTRY"
+    with (
+        patch(f"homeassistant.helpers.entity_platform.{name}", most),
+        patch(f"custom_components.vesper.admission.{name}", most),
+        patch("custom_components.vesper.admission.RESERVED_FOR_ALERTS", 2),
+    ):
+        yield most
+
+
+async def _limit(vesper: Vesper, devices: int) -> None:
+    """Set the most devices."""
+    vesper.hass.config_entries.async_update_entry(
+        vesper.entry, options={CONF_MAX_DEVICES: devices}
+    )
+    await vesper.reload()
+
+
+async def _flood(vesper: Vesper, count: int, name: str = "flood") -> None:
+    """Let many ids speak in one turn of the event loop."""
+    for number in range(count):
+        async_fire_mqtt_message(
+            vesper.hass, f"vesper/{name}-{number}/status/heartbeat", "{}"
+        )
+    await vesper.hass.async_block_till_done()
+
+
+def _told(hass: HomeAssistant) -> dict[str, str] | None:
+    """Return what the one repair issue says, None where there is none."""
+    issues = list(ir.async_get(hass).issues.values())
+    if not issues:
+        return None
+    (issue,) = issues
+    assert (issue.domain, issue.issue_id) == (DOMAIN, ISSUE_LEFT_OUT)
+    assert issue.translation_key == ISSUE_LEFT_OUT
+    assert issue.severity is ir.IssueSeverity.WARNING
+    return issue.translation_placeholders
+
+
+def _enabled(vesper: Vesper) -> int:
+    """Return how many enabled entities the entry has."""
+    entities = er.async_get(vesper.hass).entities
+    return entities.get_enabled_count_for_config_entry_id(vesper.entry.entry_id)
+
+
+async def test_counts_of_entities(vesper: Vesper) -> None:
+    """The figures of this file are those of the integration."""
+    assert len(vesper.keys(FLEET)) == FLEET_ENTITIES == _enabled(vesper)
+    await vesper.heartbeat()
+    assert _enabled(vesper) == FLEET_ENTITIES + DEVICE_ENTITIES
+    assert len(vesper.keys()) == DEVICE_ENTITIES + 1
+
+
+async def test_flood_of_devices(
+    vesper: Vesper, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A flood makes as many devices as may be, one log line and one repair issue."""
+    await vesper.heartbeat(uptime=5)
+    await vesper.alert("SD", "WARNING")
+    await _flood(vesper, 10_000)
+    assert len(vesper.hub.devices) == DEFAULT_MAX_DEVICES
+    assert vesper.value("devices", FLEET) == str(DEFAULT_MAX_DEVICES)
+    assert caplog.text.count("Not everything under vesper fits") == 1
+    assert _told(vesper.hass) is not None
+
+    await vesper.advance(REVIEW)
+    told = _told(vesper.hass)
+    assert told is not None
+    assert told["prefix"] == "vesper"
+    assert told["max_devices"] == str(DEFAULT_MAX_DEVICES)
+    assert told["devices"] == str(MAX_LEFT_OUT), "no more of them are kept in mind"
+    assert not vesper.hub.stray_faults
+
+    await vesper.alert("SD", "CLEARED")
+    await vesper.info("playback_started", {"melody_uid": "A"})
+    assert vesper.value("connectivity") == STATE_ON
+    assert vesper.value("alert_SD") == "ok"
+    assert vesper.value("melody") == "A"
+
+
+async def test_flood_of_names_that_are_none(
+    vesper: Vesper, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What can be no device is counted and logged once, and is not left out."""
+    for number in range(100):
+        await vesper.publish(f"böse {number}", "heartbeat", b"{}")
+    assert not vesper.hub.devices
+    assert vesper.hub.stray_faults == {("heartbeat", "topic", FaultKind.INVALID): 100}
+    assert caplog.text.count("Malformed") == 1
+    assert _told(vesper.hass) is None
+
+
+async def test_issue_comes_and_goes(
+    vesper: Vesper, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The repair issue names the number, keeps up with it, and goes away."""
+    await _limit(vesper, 1)
+    await vesper.heartbeat()
+    assert _told(vesper.hass) is None
+    await vesper.heartbeat("one")
+    told = _told(vesper.hass)
+    assert told is not None
+    assert told["devices"] == "1"
+    assert told["max_devices"] == "1"
+
+    await _flood(vesper, 3)
+    await vesper.advance(REVIEW)
+    told = _told(vesper.hass)
+    assert told is not None
+    assert told["devices"] == "4"
+
+    for _ in range(LEFT_OUT_TIMEOUT // 30):
+        await vesper.advance(30)
+        await vesper.heartbeat()
+        await vesper.heartbeat("one")
+    told = _told(vesper.hass)
+    assert told is not None
+    assert told["devices"] == "1", "the others went away"
+
+    for _ in range(LEFT_OUT_TIMEOUT // 30 + 1):
+        await vesper.advance(30)
+    assert _told(vesper.hass) is None
+    assert caplog.text.count("Not everything") == 1
+
+    await vesper.heartbeat("one")
+    assert _told(vesper.hass) is not None
+    assert caplog.text.count("Not everything") == 2, "it is news again"
+
+
+async def test_issue_goes_with_the_entry(vesper: Vesper) -> None:
+    """Nobody watches after unload, so nothing is claimed."""
+    await _limit(vesper, 1)
+    await _flood(vesper, 2)
+    assert _told(vesper.hass) is not None
+    assert await vesper.hass.config_entries.async_unload(vesper.entry.entry_id)
+    assert _told(vesper.hass) is None
+
+
+async def test_limit_raised(vesper: Vesper) -> None:
+    """Once the limit is raised, who was left out is let in."""
+    await _limit(vesper, 1)
+    await _flood(vesper, 2)
+    await _limit(vesper, 2)
+    assert _told(vesper.hass) is None
+    await _flood(vesper, 2)
+    assert list(vesper.hub.devices) == ["flood-0", "flood-1"]
+    assert _told(vesper.hass) is None
+
+
+async def test_limit_lowered(vesper: Vesper) -> None:
+    """A limit below what is there keeps the known ones, all of them at work."""
+    await _flood(vesper, 5)
+    await _limit(vesper, 2)
+    assert len(vesper.hub.devices) == 5
+    await _flood(vesper, 6)
+    assert {vesper.value("connectivity", f"flood-{number}") for number in range(5)} == {
+        STATE_ON
+    }
+    assert not vesper.keys("flood-5")
+    told = _told(vesper.hass)
+    assert told is not None
+    assert told["devices"] == "1"
+
+
+async def test_place_of_a_removed_device(vesper: Vesper) -> None:
+    """A removed device makes room for one that was left out."""
+    await _limit(vesper, 1)
+    await vesper.heartbeat()
+    await vesper.heartbeat("next")
+    assert list(vesper.hub.devices) == [BELL]
+    await vesper.advance(91)
+    assert await vesper.hub.async_remove_device(BELL)
+    await vesper.heartbeat("next")
+    assert list(vesper.hub.devices) == ["next"]
+    assert vesper.value("connectivity", "next") == STATE_ON
+    await vesper.advance(REVIEW)
+    assert _told(vesper.hass) is None
+
+
+async def test_flood_of_subsystems(
+    vesper: Vesper, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A device has so many subsystems and no more; the others are counted."""
+    for number in range(MAX_SUBSYSTEMS + 8):
+        await vesper.alert(f"S{number}", "WARNING")
+    await vesper.alert(f"S{MAX_SUBSYSTEMS}", "CLEARED")
+    assert len(vesper.keys()) == DEVICE_ENTITIES + 1 + MAX_SUBSYSTEMS
+    assert vesper.value("active_alerts") == str(MAX_SUBSYSTEMS)
+    faults = vesper.hub.devices[BELL].faults
+    assert faults == {("alerts", "subsystem", FaultKind.TOO_MANY): 8}
+    assert caplog.text.count("Malformed") == 1
+
+    await vesper.alert("S0", "CRITICAL")
+    await vesper.alert("S1", "CLEARED")
+    assert vesper.value("alert_S0") == "critical"
+    assert vesper.value("alert_S1") == "ok"
+    assert vesper.value("active_alerts") == str(MAX_SUBSYSTEMS - 1)
+    await vesper.alert("S999", "FAILED")
+    assert vesper.value("health") == "critical", "a healed one keeps its place"
+
+
+@pytest.mark.parametrize("room", range(23, 23 + DEVICE_ENTITIES), indirect=True)
+async def test_all_entities_or_none(
+    room: int, vesper: Vesper, caplog: pytest.LogCaptureFixture
+) -> None:
+    """However many entities fit, no device is left with a part of its own."""
+    await _flood(vesper, 20)
+    keys = vesper.keys("flood-0")
+    assert len(keys) == DEVICE_ENTITIES + 1
+    assert 2 <= len(vesper.hub.devices) <= 3
+    for number in range(20):
+        device_id = f"flood-{number}"
+        expected = keys if device_id in vesper.hub.devices else set()
+        assert vesper.keys(device_id) == expected
+    assert _enabled(vesper) <= room
+    assert "Reached the maximum" not in caplog.text
+    told = _told(vesper.hass)
+    assert told is not None
+    assert told["max_entities"] == str(room)
+
+
+@pytest.mark.parametrize("room", [DEVICE_ENTITIES + 2], indirect=True)
+async def test_alert_sensors_beyond(
+    room: int, vesper: Vesper, caplog: pytest.LogCaptureFixture
+) -> None:
+    """An alert that gets no sensor still counts, and a person is told."""
+    await vesper.heartbeat(uptime=5)
+    await vesper.alert("first", "WARNING")
+    await vesper.alert("second", "WARNING")
+    assert _told(vesper.hass) is None
+    assert _enabled(vesper) == room
+
+    await vesper.alert("third", "FAILED", "no voice")
+    assert vesper.keys().isdisjoint({"alert_third"})
+    assert vesper.value("health") == "failed"
+    assert vesper.value("problem") == STATE_ON
+    assert vesper.value("active_alerts") == "3"
+    alerts = vesper.state("active_alerts").attributes["alerts"]
+    assert alerts[0]["subsystem"] == "third"
+    assert vesper.value("fleet_health", FLEET) == "failed"
+    told = _told(vesper.hass)
+    assert told is not None
+    assert told["alert_sensors"] == "1"
+    assert told["devices"] == "0"
+    assert "Reached the maximum" not in caplog.text
+
+    await vesper.alert("third", "CLEARED")
+    assert vesper.value("health") == "warning"
+    assert vesper.value("active_alerts") == "2"
+
+
+@pytest.mark.parametrize("room", [2 * DEVICE_ENTITIES + 3], indirect=True)
+@pytest.mark.usefixtures("room")
+async def test_alert_sensor_waits_for_room(vesper: Vesper) -> None:
+    """As soon as there is room the sensor is there, as its alert stands by then."""
+    await vesper.heartbeat("leaving")
+    await vesper.heartbeat()
+    for subsystem in ("first", "second", "third"):
+        await vesper.alert(subsystem, "WARNING", device_id="leaving")
+    await vesper.alert("SD", "WARNING")
+    assert vesper.keys().isdisjoint({"alert_SD"})
+    await vesper.alert("SD", "CRITICAL", "gone")
+
+    await vesper.advance(91)
+    assert await vesper.hub.async_remove_device("leaving")
+    await vesper.heartbeat()
+    await vesper.advance(REVIEW)
+    assert vesper.value("alert_SD") == "critical"
+    assert vesper.state("alert_SD").attributes["message"] == "gone"
+    assert _told(vesper.hass) is None
+    await vesper.alert("SD", "CLEARED")
+    assert vesper.value("alert_SD") == "ok"
+
+
+@pytest.mark.parametrize("room", [DEVICE_ENTITIES + 3], indirect=True)
+@pytest.mark.usefixtures("room")
+async def test_waiting_for_a_device_that_went(vesper: Vesper) -> None:
+    """A sensor is not made for a device that was removed in the meantime."""
+    await vesper.heartbeat()
+    for subsystem in ("first", "second", "third", "fourth"):
+        await vesper.alert(subsystem, "WARNING")
+    assert _told(vesper.hass) is not None
+    await vesper.advance(91)
+    assert await vesper.hub.async_remove_device(BELL)
+    await vesper.advance(REVIEW)
+    assert _told(vesper.hass) is None
+    assert not vesper.keys()
+
+
+@pytest.mark.parametrize("room", [DEVICE_ENTITIES + 2], indirect=True)
+async def test_known_alert_sensor_at_the_cap(room: int, vesper: Vesper) -> None:
+    """A sensor that is registered takes no more room: after a reload it is back."""
+    await vesper.heartbeat()
+    await vesper.alert("first", "WARNING")
+    await vesper.alert("second", "WARNING")
+    assert _enabled(vesper) == room
+    await vesper.reload()
+    await vesper.alert("second", "FAILED")
+    assert vesper.value("alert_second") == "failed"
+    assert _told(vesper.hass) is None
+
+
+@pytest.mark.parametrize("room", [3 * DEVICE_ENTITIES + 2], indirect=True)
+@pytest.mark.usefixtures("room")
+async def test_known_devices_at_the_cap(vesper: Vesper) -> None:
+    """A reload at the cap brings every known device back in full."""
+    await _flood(vesper, 5)
+    assert len(vesper.hub.devices) == 3
+    await vesper.reload()
+    assert len(vesper.hub.devices) == 3
+    await _flood(vesper, 5)
+    for number in range(3):
+        values = vesper.hass.states.async_all()
+        assert len(vesper.keys(f"flood-{number}")) == DEVICE_ENTITIES + 1
+        assert not [state for state in values if state.attributes.get("restored")]
+        assert vesper.value("problem", f"flood-{number}") != STATE_UNAVAILABLE
+
+
+async def test_left_out_by_any_message(vesper: Vesper) -> None:
+    """Whoever is left out is, whatever it says; but not by what is no message."""
+    await _limit(vesper, 1)
+    await vesper.heartbeat()
+    alert = json.dumps({"subsystem": "SD", "state": "FAILED"}).encode()
+    await vesper.publish("none", "heartbeat", b"")
+    await vesper.publish("none", "heartbeat", b"no JSON")
+    await vesper.publish("none", "info", b'{"type": "x"}', retain=True)
+    assert _told(vesper.hass) is None
+    await vesper.publish("one", "alerts", alert)
+    await vesper.publish("two", "info", b'{"type": "x"}')
+    await vesper.publish("three", "heartbeat", b"{}", retain=True)
+    await vesper.advance(REVIEW)
+    told = _told(vesper.hass)
+    assert told is not None
+    assert told["devices"] == "3"

@@ -1,0 +1,145 @@
+"""What each entity shows while a device, or the link to the broker, is away."""
+
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from homeassistant.const import STATE_UNAVAILABLE, STATE_UNKNOWN
+
+from .common import FLEET, Vesper
+
+pytestmark = pytest.mark.usefixtures("entity_registry_enabled_by_default")
+
+
+async def fall_silent(vesper: Vesper) -> None:
+    """Let the time-out of the bell go by."""
+    await vesper.advance(91)
+
+
+async def fall_silent_and_lose_link(vesper: Vesper) -> None:
+    """Lose first the bell, then the broker."""
+    await vesper.advance(91)
+    await vesper.lose_link()
+
+
+async def lose_link_and_time(vesper: Vesper) -> None:
+    """Lose the broker for far longer than the time-out of the bell."""
+    await vesper.lose_link()
+    await vesper.advance(86_400)
+
+
+async def come_back(vesper: Vesper) -> None:
+    """Lose both, and have both back."""
+    await fall_silent_and_lose_link(vesper)
+    await vesper.regain_link()
+    await vesper.heartbeat(uptime=7200)
+
+
+SITUATIONS = {
+    "device silent": fall_silent,
+    "link down": Vesper.lose_link,
+    "link down for a day": lose_link_and_time,
+    "both": fall_silent_and_lose_link,
+    "all back": come_back,
+}
+
+#: What an entity shows in each situation of the table above, in that order.
+NOT_THERE = (STATE_UNAVAILABLE,) * 4
+EXPECTED = {
+    "connectivity": ("off", *NOT_THERE[1:], "on"),
+    "melody": (*NOT_THERE, STATE_UNKNOWN),
+    "playing": (*NOT_THERE, STATE_UNKNOWN),
+    "run_health_check": (*NOT_THERE, STATE_UNKNOWN),
+    "active_alerts": ("1",) * 5,
+    "alert_FileManager": ("warning",) * 5,
+    "health": ("warning",) * 5,
+    "problem": ("on",) * 5,
+}
+EXPECTED_OF_FLEET = {
+    "devices": ("1",) * 5,
+    "devices_online": ("0", *NOT_THERE[1:], "1"),
+    "devices_with_alerts": ("1",) * 5,
+    "fleet_health": ("warning",) * 5,
+    "fleet_problem": ("on",) * 5,
+    "mqtt_link": ("on", "off", "off", "off", "on"),
+}
+#: What tells of a moment keeps it.
+KEPT = {"activity", "last_seen"}
+
+
+@pytest.mark.parametrize(
+    ("number", "happens"), enumerate(SITUATIONS.values()), ids=SITUATIONS
+)
+async def test_matrix(
+    vesper: Vesper, number: int, happens: Callable[[Vesper], Awaitable[None]]
+) -> None:
+    """Every entity there is shows what the table says."""
+    await vesper.say_everything()
+    kept = {key: vesper.value(key) for key in KEPT}
+    assert STATE_UNKNOWN not in kept.values()
+
+    await happens(vesper)
+
+    if happens is come_back:
+        kept["last_seen"] = vesper.state("last_seen").last_changed.isoformat(
+            timespec="seconds"
+        )
+    expected = {key: states[number] for key, states in EXPECTED.items()}
+    assert vesper.values() == expected | kept
+    assert vesper.values(FLEET) == {
+        key: states[number] for key, states in EXPECTED_OF_FLEET.items()
+    }
+
+
+async def test_all_is_there_at_first(vesper: Vesper) -> None:
+    """Nothing waits for a device, and nothing of a device that speaks is missing."""
+    assert vesper.values(FLEET) == {
+        "devices": "0",
+        "devices_online": "0",
+        "devices_with_alerts": "0",
+        "fleet_health": "ok",
+        "fleet_problem": "off",
+        "mqtt_link": "on",
+    }
+    await vesper.say_everything()
+    assert vesper.keys() == EXPECTED.keys() | KEPT
+    assert STATE_UNAVAILABLE not in vesper.values().values()
+
+
+async def test_a_short_loss_of_the_link(vesper: Vesper) -> None:
+    """What was known of connectivity is shown again; playback may have ended."""
+    await vesper.say_everything()
+    await vesper.lose_link()
+    await vesper.regain_link()
+    assert vesper.value("connectivity") == "on"
+    assert vesper.value("playing") == STATE_UNKNOWN
+    assert vesper.value("melody") == STATE_UNKNOWN
+    assert vesper.state("alert_FileManager").attributes["confirmed"] is False
+
+    await vesper.alert("FileManager", "WARNING", "SD mount failed")
+    assert vesper.state("alert_FileManager").attributes["confirmed"] is True
+
+
+async def test_nothing_is_heard_while_silent(vesper: Vesper) -> None:
+    """A device that was off-line when the link was lost is so when it is back."""
+    await vesper.say_everything()
+    await fall_silent_and_lose_link(vesper)
+    await vesper.regain_link()
+    assert vesper.value("connectivity") == "off"
+    assert vesper.value("devices_online", FLEET) == "0"
+
+
+async def test_set_up_without_link(vesper: Vesper) -> None:
+    """Without a link the entry loads, and the devices are there."""
+    await vesper.say_everything()
+    await vesper.lose_link()
+    await vesper.reload()
+    assert vesper.value("mqtt_link", FLEET) == "off"
+    assert vesper.value("connectivity") == STATE_UNAVAILABLE
+    await vesper.advance(1000)
+    await vesper.regain_link()
+    assert vesper.value("connectivity") == STATE_UNKNOWN
+    await vesper.advance(89)
+    assert vesper.value("connectivity") == STATE_UNKNOWN
+    await vesper.advance(2)
+    assert vesper.value("connectivity") == "off"

@@ -1,0 +1,69 @@
+"""Binary sensors of a device, from message to state."""
+
+import pytest
+from pytest_homeassistant_custom_component.common import snapshot_platform
+from syrupy.assertion import SnapshotAssertion
+
+from homeassistant.const import STATE_UNKNOWN, Platform
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers import entity_registry as er
+
+from .common import Vesper
+
+
+@pytest.mark.parametrize("platforms", [[Platform.BINARY_SENSOR]])
+async def test_all(
+    hass: HomeAssistant,
+    vesper: Vesper,
+    entity_registry: er.EntityRegistry,
+    snapshot: SnapshotAssertion,
+) -> None:
+    """Registry and states are as they were when somebody last looked at them."""
+    await vesper.say_everything()
+    await snapshot_platform(hass, entity_registry, snapshot, vesper.entry.entry_id)
+
+
+async def test_problem(vesper: Vesper) -> None:
+    """It is on as long as there is any alert."""
+    await vesper.heartbeat()
+    assert vesper.value("problem") == "off"
+    await vesper.alert("FileManager", "WARNING")
+    await vesper.alert("Network", "FAILED")
+    assert vesper.value("problem") == "on"
+    await vesper.alert("Network", "CLEARED")
+    assert vesper.value("problem") == "on"
+    await vesper.alert("FileManager", "CLEARED")
+    assert vesper.value("problem") == "off"
+
+
+async def test_playing(vesper: Vesper) -> None:
+    """It is not known until the device speaks of it, then follows it."""
+    await vesper.heartbeat()
+    assert vesper.value("playing") == STATE_UNKNOWN
+    await vesper.info("playback_stopped")
+    assert vesper.value("playing") == "off"
+    await vesper.info("playback_started", {"melody_uid": "ABC123"})
+    assert vesper.value("playing") == "on"
+    await vesper.info("volume_changed", {"volume": 3})
+    assert vesper.value("playing") == "on"
+    await vesper.info("playback_stopped", {"melody_uid": "ABC123"})
+    assert vesper.value("playing") == "off"
+
+
+async def test_a_restart_ends_playback(vesper: Vesper) -> None:
+    """A lost `playback_stopped` leaves no bell playing for ever."""
+    await vesper.say_everything()
+    await vesper.heartbeat(uptime=3595)
+    assert vesper.value("playing") == "on"
+    await vesper.heartbeat(uptime=10)
+    assert vesper.value("playing") == "off"
+    assert vesper.value("melody") == STATE_UNKNOWN
+
+
+async def test_silence_ends_playback(vesper: Vesper) -> None:
+    """What played before a silence is not known to play after it."""
+    await vesper.say_everything()
+    await vesper.advance(91)
+    await vesper.heartbeat(uptime=3700)
+    assert vesper.value("playing") == STATE_UNKNOWN
+    assert vesper.value("melody") == STATE_UNKNOWN

@@ -1,0 +1,75 @@
+"""The button of a device: what it sends, and when it refuses to."""
+
+import json
+
+import pytest
+from pytest_homeassistant_custom_component.common import snapshot_platform
+from syrupy.assertion import SnapshotAssertion
+
+from homeassistant.const import Platform
+from homeassistant.core import HomeAssistant
+from homeassistant.exceptions import HomeAssistantError
+from homeassistant.helpers import entity_registry as er
+
+from .common import BELL, Vesper
+
+
+async def press(vesper: Vesper) -> None:
+    """Press the button as a person would."""
+    await vesper.hass.services.async_call(
+        "button",
+        "press",
+        {"entity_id": vesper.entity_id("run_health_check")},
+        blocking=True,
+    )
+
+
+@pytest.mark.parametrize("platforms", [[Platform.BUTTON]])
+async def test_all(
+    hass: HomeAssistant,
+    vesper: Vesper,
+    entity_registry: er.EntityRegistry,
+    snapshot: SnapshotAssertion,
+) -> None:
+    """Registry and states are as they were when somebody last looked at them."""
+    await vesper.say_everything()
+    await snapshot_platform(hass, entity_registry, snapshot, vesper.entry.entry_id)
+
+
+@pytest.mark.parametrize("retain", [True, False])
+async def test_press(vesper: Vesper, *, retain: bool) -> None:
+    """It publishes one command at QoS 0 that no broker keeps, also when unseen yet."""
+    await vesper.heartbeat(retain=retain)
+    publish = vesper.mqtt._mqttc.publish  # noqa: SLF001
+    publish.reset_mock()
+    await press(vesper)
+    publish.assert_called_once()
+    topic, payload, qos, kept = publish.call_args.args[:4]
+    assert topic == f"vesper/{BELL}/control"
+    assert json.loads(payload) == {"v": 2, "cmd": "system.health"}
+    assert qos == 0
+    assert kept is False
+
+
+async def test_press_without_device(vesper: Vesper) -> None:
+    """Nothing is sent to a device that is off-line."""
+    await vesper.heartbeat()
+    await vesper.advance(91)
+    publish = vesper.mqtt._mqttc.publish  # noqa: SLF001
+    publish.reset_mock()
+    await press(vesper)
+    publish.assert_not_called()
+
+
+async def test_press_without_link(vesper: Vesper) -> None:
+    """Nothing is left in a queue while there is no link, and a caller is told so."""
+    await vesper.heartbeat()
+    await vesper.lose_link()
+    publish = vesper.mqtt._mqttc.publish  # noqa: SLF001
+    publish.reset_mock()
+    await press(vesper)
+    with pytest.raises(HomeAssistantError, match="no link to the MQTT broker") as error:
+        await vesper.hub.async_run_health_check(vesper.hub.devices[BELL])
+    assert error.value.translation_domain == "vesper"
+    assert error.value.translation_key == "link_down"
+    publish.assert_not_called()

@@ -1,0 +1,376 @@
+"""Test the flows: set-up, reconfigure and options, with recovery from each error."""
+
+from collections.abc import Iterator
+from typing import Any
+from unittest.mock import AsyncMock, patch
+
+import pytest
+from pytest_homeassistant_custom_component.common import (
+    MockConfigEntry,
+    async_fire_mqtt_message,
+)
+
+from custom_components.vesper.const import (
+    CONF_HEARTBEAT_TIMEOUT,
+    CONF_MAX_DEVICES,
+    CONF_PREFIX,
+    DEFAULT_HEARTBEAT_TIMEOUT,
+    DEFAULT_MAX_DEVICES,
+    DOMAIN,
+    MAX_HEARTBEAT_TIMEOUT,
+    MIN_HEARTBEAT_TIMEOUT,
+    MOST_MAX_DEVICES,
+)
+from homeassistant.config_entries import (
+    SOURCE_USER,
+    ConfigEntryDisabler,
+    ConfigEntryState,
+)
+from homeassistant.core import HomeAssistant
+from homeassistant.data_entry_flow import FlowResultType, InvalidData
+from tests.common import Vesper
+
+BAD_PREFIXES = [
+    pytest.param("", "prefix_empty", id="empty"),
+    pytest.param("  ", "prefix_empty", id="blank"),
+    pytest.param("/", "prefix_empty", id="slash alone"),
+    pytest.param("site1/+", "prefix_wildcard", id="one-level wildcard"),
+    pytest.param("vesper/#", "prefix_wildcard", id="wildcard"),
+    pytest.param("/vesper", "prefix_slash", id="slash first"),
+    pytest.param("site1//vesper", "prefix_slash", id="two slashes"),
+    pytest.param("vesper//", "prefix_slash", id="two slashes last"),
+    pytest.param("$SYS/vesper", "prefix_system", id="broker's own"),
+    pytest.param("ves\tper", "prefix_characters", id="tab"),
+    pytest.param("ves\0per", "prefix_characters", id="null"),
+    pytest.param("v" * 256, "prefix_too_long", id="too long"),
+]
+
+GOOD_PREFIXES = [
+    pytest.param("vesper", "vesper", id="default"),
+    pytest.param("  vesper ", "vesper", id="blanks around"),
+    pytest.param("vesper/", "vesper", id="slash last"),
+    pytest.param(" site1/vesper/ ", "site1/vesper", id="levels"),
+    pytest.param("Glockenstübli", "Glockenstübli", id="letters of the world"),
+    pytest.param("v" * 255, "v" * 255, id="longest"),
+]
+
+
+@pytest.fixture
+def setup_entry() -> Iterator[AsyncMock]:
+    """Let entries be made without setting them up."""
+    with patch(
+        "custom_components.vesper.async_setup_entry", return_value=True
+    ) as setup:
+        yield setup
+
+
+@pytest.fixture
+def loaded(vesper: Vesper) -> MockConfigEntry:
+    """Return an entry that is set up, watching `vesper`."""
+    return vesper.entry
+
+
+async def _start(hass: HomeAssistant) -> dict[str, Any]:
+    """Start the flow as a person does, and return its first result."""
+    return dict(
+        await hass.config_entries.flow.async_init(
+            DOMAIN, context={"source": SOURCE_USER}
+        )
+    )
+
+
+async def _submit(hass: HomeAssistant, flow: dict[str, Any], prefix: str) -> Any:
+    """Submit a prefix to a flow and return the result."""
+    return await hass.config_entries.flow.async_configure(
+        flow["flow_id"], {CONF_PREFIX: prefix}
+    )
+
+
+def _suggested(result: dict[str, Any]) -> dict[str, Any]:
+    """Return what a form proposes, by field."""
+    return {
+        str(key): key.description["suggested_value"]
+        for key in result["data_schema"].schema
+        if key.description
+    }
+
+
+async def _speak(hass: HomeAssistant, topic: str) -> None:
+    """Let a device send a heartbeat."""
+    async_fire_mqtt_message(hass, topic, '{"uptime": 5}')
+    await hass.async_block_till_done()
+
+
+@pytest.mark.usefixtures("mqtt_mock")
+@pytest.mark.parametrize(("typed", "prefix"), GOOD_PREFIXES)
+async def test_user(
+    hass: HomeAssistant, setup_entry: AsyncMock, typed: str, prefix: str
+) -> None:
+    """A person types a prefix and gets one entry for it."""
+    form = await _start(hass)
+    assert form["type"] is FlowResultType.FORM
+    assert form["step_id"] == "user"
+    assert form["errors"] == {}
+    assert _suggested(form) == {CONF_PREFIX: "vesper"}
+    assert form["description_placeholders"] == {
+        "example": "vesper/bell-1/status/heartbeat"
+    }
+
+    result = await _submit(hass, form, typed)
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    assert result["title"] == "Vesper"
+    assert result["data"] == {CONF_PREFIX: prefix}
+    assert result["options"] == {}
+    await hass.async_block_till_done()
+    assert len(setup_entry.mock_calls) == 1
+
+
+@pytest.mark.usefixtures("mqtt_mock", "setup_entry")
+@pytest.mark.parametrize(("typed", "error"), BAD_PREFIXES)
+async def test_user_recovers(hass: HomeAssistant, typed: str, error: str) -> None:
+    """A prefix that can't be used is named, kept in the form, and put right."""
+    form = await _start(hass)
+    result = await _submit(hass, form, typed)
+    assert result["type"] is FlowResultType.FORM
+    assert result["step_id"] == "user"
+    assert result["errors"] == {CONF_PREFIX: error}
+    assert _suggested(result) == {CONF_PREFIX: typed}
+
+    result = await _submit(hass, result, "vesper")
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    assert result["data"] == {CONF_PREFIX: "vesper"}
+
+
+async def test_user_without_mqtt(hass: HomeAssistant) -> None:
+    """Without MQTT the flow says what to do."""
+    result = await _start(hass)
+    assert result["type"] is FlowResultType.ABORT
+    assert result["reason"] == "mqtt_not_set_up"
+
+
+async def test_user_mqtt_disabled(hass: HomeAssistant) -> None:
+    """A disabled MQTT entry is as good as none."""
+    MockConfigEntry(domain="mqtt", disabled_by=ConfigEntryDisabler.USER).add_to_hass(
+        hass
+    )
+    result = await _start(hass)
+    assert result["type"] is FlowResultType.ABORT
+    assert result["reason"] == "mqtt_not_set_up"
+
+
+@pytest.mark.parametrize(
+    "state", [ConfigEntryState.SETUP_ERROR, ConfigEntryState.SETUP_RETRY]
+)
+async def test_user_mqtt_not_loaded(
+    hass: HomeAssistant, state: ConfigEntryState
+) -> None:
+    """An MQTT entry that can't be loaded is something else than none."""
+    MockConfigEntry(domain="mqtt", state=state).add_to_hass(hass)
+    # The component is there, so that the flow does not set it up with its entry.
+    hass.config.components.add("mqtt")
+    with patch("homeassistant.components.mqtt.util.AVAILABILITY_TIMEOUT", 0):
+        result = await _start(hass)
+    assert result["type"] is FlowResultType.ABORT
+    assert result["reason"] == "mqtt_unavailable"
+
+
+@pytest.mark.usefixtures("setup_entry")
+async def test_user_not_connected(hass: HomeAssistant, mqtt_mock: Any) -> None:
+    """Without a link to the broker there is nothing to watch; later there is."""
+    mqtt_mock.connected = False
+    result = await _start(hass)
+    assert result["type"] is FlowResultType.ABORT
+    assert result["reason"] == "mqtt_not_connected"
+
+    mqtt_mock.connected = True
+    result = await _submit(hass, await _start(hass), "vesper")
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+
+
+@pytest.mark.usefixtures("setup_entry")
+async def test_user_link_lost_meanwhile(hass: HomeAssistant, mqtt_mock: Any) -> None:
+    """The link is looked at again when the form comes back."""
+    form = await _start(hass)
+    mqtt_mock.connected = False
+    result = await _submit(hass, form, "vesper")
+    assert result["type"] is FlowResultType.ABORT
+    assert result["reason"] == "mqtt_not_connected"
+    assert not hass.config_entries.async_entries(DOMAIN)
+
+
+@pytest.mark.usefixtures("loaded")
+async def test_single_instance(hass: HomeAssistant) -> None:
+    """There is one entry and no more."""
+    result = await _start(hass)
+    assert result["type"] is FlowResultType.ABORT
+    assert result["reason"] == "single_instance_allowed"
+
+
+async def test_reconfigure_same_prefix(
+    hass: HomeAssistant, loaded: MockConfigEntry
+) -> None:
+    """The same prefix once more is no error, and the devices are still there."""
+    await _speak(hass, "vesper/bell-1/status/heartbeat")
+    form: Any = await loaded.start_reconfigure_flow(hass)
+    assert form["type"] is FlowResultType.FORM
+    assert form["step_id"] == "reconfigure"
+    assert form["errors"] == {}
+    assert _suggested(form) == {CONF_PREFIX: "vesper"}
+
+    result = await _submit(hass, form, "vesper")
+    await hass.async_block_till_done()
+    assert result["type"] is FlowResultType.ABORT
+    assert result["reason"] == "reconfigure_successful"
+    assert loaded.data == {CONF_PREFIX: "vesper"}
+    assert loaded.state is ConfigEntryState.LOADED
+    assert list(loaded.runtime_data.devices) == ["bell-1"]
+
+
+@pytest.mark.parametrize(("typed", "prefix"), GOOD_PREFIXES[1:])
+async def test_reconfigure_other_prefix(
+    hass: HomeAssistant, loaded: MockConfigEntry, typed: str, prefix: str
+) -> None:
+    """The subscriptions follow the new prefix; options stay."""
+    hass.config_entries.async_update_entry(loaded, options={CONF_MAX_DEVICES: 7})
+    form: Any = await loaded.start_reconfigure_flow(hass)
+    result = await _submit(hass, form, typed)
+    await hass.async_block_till_done()
+    assert result["type"] is FlowResultType.ABORT
+    assert result["reason"] == "reconfigure_successful"
+    assert loaded.data == {CONF_PREFIX: prefix}
+    assert loaded.options == {CONF_MAX_DEVICES: 7}
+
+    await _speak(hass, f"{prefix}/new/status/heartbeat")
+    await _speak(hass, "elsewhere/old/status/heartbeat")
+    assert list(loaded.runtime_data.devices) == ["new"]
+
+
+async def test_reconfigure_leaves_the_old_prefix(
+    hass: HomeAssistant, loaded: MockConfigEntry
+) -> None:
+    """Devices of the old prefix stay known, and are not heard there any more."""
+    await _speak(hass, "vesper/old/status/heartbeat")
+    form: Any = await loaded.start_reconfigure_flow(hass)
+    await _submit(hass, form, "site1/vesper")
+    await hass.async_block_till_done()
+
+    await _speak(hass, "vesper/old/status/heartbeat")
+    await _speak(hass, "vesper/newcomer/status/heartbeat")
+    devices = loaded.runtime_data.devices
+    assert list(devices) == ["old"]
+    assert devices["old"].online is None
+    await _speak(hass, "site1/vesper/old/status/heartbeat")
+    assert devices["old"].online is True
+
+
+@pytest.mark.parametrize(("typed", "error"), BAD_PREFIXES)
+async def test_reconfigure_recovers(
+    hass: HomeAssistant, loaded: MockConfigEntry, typed: str, error: str
+) -> None:
+    """A prefix that can't be used changes nothing; the next one is taken."""
+    form: Any = await loaded.start_reconfigure_flow(hass)
+    result = await _submit(hass, form, typed)
+    assert result["type"] is FlowResultType.FORM
+    assert result["step_id"] == "reconfigure"
+    assert result["errors"] == {CONF_PREFIX: error}
+    assert _suggested(result) == {CONF_PREFIX: typed}
+    assert loaded.data == {CONF_PREFIX: "vesper"}
+
+    result = await _submit(hass, result, "site1/vesper")
+    await hass.async_block_till_done()
+    assert result["type"] is FlowResultType.ABORT
+    assert loaded.data == {CONF_PREFIX: "site1/vesper"}
+
+
+async def test_options(hass: HomeAssistant, loaded: MockConfigEntry) -> None:
+    """The options begin with their defaults, reload the entry and are used."""
+    hub = loaded.runtime_data
+    form: Any = await hass.config_entries.options.async_init(loaded.entry_id)
+    assert form["type"] is FlowResultType.FORM
+    assert form["step_id"] == "init"
+    assert form["data_schema"]({}) == {
+        CONF_HEARTBEAT_TIMEOUT: DEFAULT_HEARTBEAT_TIMEOUT,
+        CONF_MAX_DEVICES: DEFAULT_MAX_DEVICES,
+    }
+
+    # A form in a browser sends numbers, not whole ones.
+    result = await hass.config_entries.options.async_configure(
+        form["flow_id"], {CONF_HEARTBEAT_TIMEOUT: 45.0, CONF_MAX_DEVICES: 2.0}
+    )
+    await hass.async_block_till_done()
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    assert loaded.options == {CONF_HEARTBEAT_TIMEOUT: 45, CONF_MAX_DEVICES: 2}
+    assert all(type(value) is int for value in loaded.options.values())
+    assert loaded.state is ConfigEntryState.LOADED
+    assert loaded.runtime_data is not hub
+
+    for device_id in ("one", "two", "three"):
+        await _speak(hass, f"vesper/{device_id}/status/heartbeat")
+    assert list(loaded.runtime_data.devices) == ["one", "two"]
+
+    form = await hass.config_entries.options.async_init(loaded.entry_id)
+    assert _suggested(form) == {CONF_HEARTBEAT_TIMEOUT: 45, CONF_MAX_DEVICES: 2}
+
+
+async def test_options_unchanged(hass: HomeAssistant, loaded: MockConfigEntry) -> None:
+    """Options that stay as they were do not reload the entry."""
+    options = {CONF_HEARTBEAT_TIMEOUT: 45, CONF_MAX_DEVICES: 2}
+    hass.config_entries.async_update_entry(loaded, options=options)
+    hub = loaded.runtime_data
+    form: Any = await hass.config_entries.options.async_init(loaded.entry_id)
+    await hass.config_entries.options.async_configure(form["flow_id"], options)
+    await hass.async_block_till_done()
+    assert loaded.runtime_data is hub
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        pytest.param({CONF_HEARTBEAT_TIMEOUT: MIN_HEARTBEAT_TIMEOUT - 1}, id="hasty"),
+        pytest.param({CONF_HEARTBEAT_TIMEOUT: MAX_HEARTBEAT_TIMEOUT + 1}, id="patient"),
+        pytest.param({CONF_HEARTBEAT_TIMEOUT: "soon"}, id="no number"),
+        pytest.param({CONF_MAX_DEVICES: 0}, id="none"),
+        pytest.param({CONF_MAX_DEVICES: MOST_MAX_DEVICES + 1}, id="too many"),
+        pytest.param({"unheard_of": 1}, id="unknown"),
+    ],
+)
+async def test_options_out_of_bounds(
+    hass: HomeAssistant, loaded: MockConfigEntry, option: dict[str, Any]
+) -> None:
+    """What is out of bounds is refused, and the form goes on."""
+    form: Any = await hass.config_entries.options.async_init(loaded.entry_id)
+    with pytest.raises(InvalidData):
+        await hass.config_entries.options.async_configure(form["flow_id"], option)
+    assert loaded.options == {}
+
+    result = await hass.config_entries.options.async_configure(form["flow_id"], {})
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        pytest.param(
+            {
+                CONF_HEARTBEAT_TIMEOUT: MIN_HEARTBEAT_TIMEOUT,
+                CONF_MAX_DEVICES: 1,
+            },
+            id="least",
+        ),
+        pytest.param(
+            {
+                CONF_HEARTBEAT_TIMEOUT: MAX_HEARTBEAT_TIMEOUT,
+                CONF_MAX_DEVICES: MOST_MAX_DEVICES,
+            },
+            id="most",
+        ),
+    ],
+)
+async def test_options_at_the_bounds(
+    hass: HomeAssistant, loaded: MockConfigEntry, options: dict[str, int]
+) -> None:
+    """The bounds themselves are taken."""
+    form: Any = await hass.config_entries.options.async_init(loaded.entry_id)
+    await hass.config_entries.options.async_configure(form["flow_id"], options)
+    await hass.async_block_till_done()
+    assert loaded.options == options

@@ -1,0 +1,431 @@
+"""Test the life of the entry: set-up, reload of ours and of MQTT's, unload."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+import gc
+from typing import Any
+from unittest.mock import Mock, PropertyMock, patch
+import weakref
+
+import pytest
+from pytest_homeassistant_custom_component.common import (
+    MockConfigEntry,
+    async_fire_mqtt_message,
+    async_fire_time_changed,
+)
+
+from custom_components.vesper import PLATFORMS
+from custom_components.vesper.const import (
+    CONF_HEARTBEAT_TIMEOUT,
+    CONF_MAX_DEVICES,
+    DEFAULT_HEARTBEAT_TIMEOUT,
+    MIN_HEARTBEAT_TIMEOUT,
+)
+from custom_components.vesper.hub import VesperHub
+from custom_components.vesper.model.device import Change
+from homeassistant.components import mqtt
+from homeassistant.config_entries import ConfigEntries, ConfigEntryState
+from homeassistant.const import (
+    EVENT_HOMEASSISTANT_FINAL_WRITE,
+    STATE_OFF,
+    STATE_ON,
+    STATE_UNAVAILABLE,
+    STATE_UNKNOWN,
+    Platform,
+)
+from homeassistant.core import HomeAssistant
+from homeassistant.exceptions import HomeAssistantError
+from homeassistant.helpers import (
+    device_registry as dr,
+    entity_registry as er,
+    issue_registry as ir,
+)
+from homeassistant.helpers.dispatcher import DATA_DISPATCHER, async_dispatcher_send
+from homeassistant.util import dt as dt_util
+from tests.common import BELL, FLEET, Vesper, Writes
+
+
+@pytest.fixture
+def no_broker() -> Iterator[None]:
+    """Keep MQTT clients from subscribing at the broker: messages come without it."""
+    with patch(
+        "homeassistant.components.mqtt.client.EnsureJobAfterCooldown.async_schedule"
+    ):
+        yield
+
+
+async def _reload_mqtt(hass: HomeAssistant) -> None:
+    """Reload the MQTT entry, and connect its new client."""
+    old = hass.data["mqtt"].client
+    # The mock must hand on what the client in it holds: the next one restores it.
+    type(old).subscriptions = PropertyMock(
+        side_effect=lambda: old.return_value.subscriptions
+    )
+    sock = Mock()
+    sock.fileno.return_value = -1
+    old.return_value._async_on_socket_close(None, None, sock)  # noqa: SLF001
+    (mqtt_entry,) = hass.config_entries.async_entries("mqtt")
+    assert await hass.config_entries.async_reload(mqtt_entry.entry_id)
+    hass.data["mqtt"].client.connected = True
+    async_dispatcher_send(hass, mqtt.MQTT_CONNECTION_STATE, True)  # noqa: FBT003
+    await hass.async_block_till_done()
+
+
+def _listeners(hass: HomeAssistant) -> dict[str, int]:
+    """Return how many listen to each event and signal."""
+    signals = {
+        str(signal): len(to) for signal, to in hass.data[DATA_DISPATCHER].items()
+    }
+    # The stores of Home Assistant's registries come and go as they have to save.
+    events = {str(event): to for event, to in hass.bus.async_listeners().items()}
+    return {
+        name: number
+        for name, number in (events | signals).items()
+        if number and name != EVENT_HOMEASSISTANT_FINAL_WRITE
+    }
+
+
+def _shown(hass: HomeAssistant) -> set[str]:
+    """Return the states of all entities."""
+    return {state.state for state in hass.states.async_all()}
+
+
+async def test_without_mqtt(hass: HomeAssistant, entry: MockConfigEntry) -> None:
+    """Without MQTT the entry is tried again, and a person is told why."""
+    assert not await hass.config_entries.async_setup(entry.entry_id)
+    assert entry.state is ConfigEntryState.SETUP_RETRY
+    assert entry.error_reason_translation_key == "mqtt_unavailable"
+    assert entry.reason is not None
+    assert entry.reason.startswith("The MQTT integration is not set up")
+    await hass.config_entries.async_unload(entry.entry_id)
+
+
+@pytest.mark.usefixtures("mqtt_mock")
+async def test_starts_by_itself(hass: HomeAssistant, entry: MockConfigEntry) -> None:
+    """Once MQTT is there the entry is set up without a person's doing."""
+    with patch(
+        "homeassistant.components.mqtt.async_wait_for_mqtt_client", return_value=False
+    ):
+        assert not await hass.config_entries.async_setup(entry.entry_id)
+    assert not hass.states.async_entity_ids()
+
+    async_fire_time_changed(hass, dt_util.utcnow() + timedelta(seconds=10))
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert entry.state is ConfigEntryState.LOADED
+    assert entry.reason is None
+
+
+@pytest.mark.usefixtures("mqtt_mock")
+async def test_subscriptions(hass: HomeAssistant, entry: MockConfigEntry) -> None:
+    """Heartbeat and alerts are QoS 1, info is QoS 0, all of them bytes."""
+    with patch(
+        "homeassistant.components.mqtt.async_subscribe", wraps=mqtt.async_subscribe
+    ) as subscribe:
+        assert await hass.config_entries.async_setup(entry.entry_id)
+    calls = [(call.args[1], *call.args[3:]) for call in subscribe.mock_calls]
+    assert sorted(calls) == [
+        ("vesper/+/status/alerts", 1, None),
+        ("vesper/+/status/heartbeat", 1, None),
+        ("vesper/+/status/info", 0, None),
+    ]
+
+
+@pytest.mark.parametrize(("connected", "link"), [(True, STATE_ON), (False, STATE_OFF)])
+async def test_waits_for_nobody(
+    hass: HomeAssistant,
+    mqtt_mock: Any,
+    entry: MockConfigEntry,
+    *,
+    connected: bool,
+    link: str,
+) -> None:
+    """Neither a device nor a link has to be there: the fleet says so."""
+    mqtt_mock.connected = connected
+    assert await hass.config_entries.async_setup(entry.entry_id)
+    assert entry.state is ConfigEntryState.LOADED
+    (mqtt_link,) = (
+        state
+        for state in hass.states.async_all()
+        if state.entity_id.endswith("_mqtt_link")
+    )
+    assert mqtt_link.state == link
+
+
+async def test_known_at_once(
+    vesper: Vesper, device_registry: dr.DeviceRegistry
+) -> None:
+    """After a reload known devices are there, and unknown until they are heard."""
+    await vesper.heartbeat(uptime=5, fw="1.2")
+    await vesper.heartbeat("other", uptime=5)
+    before = vesper.hass.states.async_entity_ids()
+    devices = len(device_registry.devices)
+
+    assert await vesper.hass.config_entries.async_reload(vesper.entry.entry_id)
+    assert vesper.value("connectivity") == STATE_UNKNOWN
+    assert vesper.value("devices", FLEET) == "2"
+    assert vesper.hub.devices[BELL].firmware_version == "1.2"
+    assert sorted(vesper.hass.states.async_entity_ids()) == sorted(before)
+    assert len(device_registry.devices) == devices
+    assert not [
+        state.entity_id
+        for state in vesper.hass.states.async_all()
+        if state.attributes.get("restored")
+    ]
+
+    await vesper.heartbeat(uptime=5, retain=True)
+    assert vesper.value("connectivity") == STATE_UNKNOWN
+    await vesper.heartbeat(uptime=5)
+    assert vesper.value("connectivity") == STATE_ON
+    assert vesper.value("connectivity", "other") == STATE_UNKNOWN
+
+
+async def test_known_and_silent(vesper: Vesper) -> None:
+    """After a reload a device that stays silent has one full time-out."""
+    await vesper.heartbeat(uptime=5)
+    await vesper.advance(DEFAULT_HEARTBEAT_TIMEOUT - 5)
+    await vesper.reload()
+    await vesper.advance(DEFAULT_HEARTBEAT_TIMEOUT - 5)
+    assert vesper.value("connectivity") == STATE_UNKNOWN
+    await vesper.advance(10)
+    assert vesper.value("connectivity") == STATE_OFF
+
+
+async def test_timeout_option(hass: HomeAssistant, vesper: Vesper) -> None:
+    """The time-out of the options is the one that counts."""
+    hass.config_entries.async_update_entry(
+        vesper.entry, options={CONF_HEARTBEAT_TIMEOUT: MIN_HEARTBEAT_TIMEOUT}
+    )
+    await vesper.reload()
+    await vesper.heartbeat(uptime=5)
+    await vesper.advance(MIN_HEARTBEAT_TIMEOUT - 2)
+    assert vesper.value("connectivity") == STATE_ON
+    await vesper.advance(4)
+    assert vesper.value("connectivity") == STATE_OFF
+
+
+async def test_many_known_at_once(vesper: Vesper) -> None:
+    """More devices than are added in one slice are all back after a reload."""
+    for number in range(45):
+        await vesper.heartbeat(f"bell-{number}")
+    before = sorted(vesper.hass.states.async_entity_ids())
+
+    await vesper.reload()
+    assert sorted(vesper.hass.states.async_entity_ids()) == before
+    assert vesper.value("devices", FLEET) == "45"
+    assert {vesper.value("connectivity", f"bell-{number}") for number in range(45)} == {
+        STATE_UNKNOWN
+    }
+
+
+async def test_unload_leaves_nothing(
+    hass: HomeAssistant, vesper: Vesper, writes: Writes
+) -> None:
+    """After unload no listener, subscription, issue, timer or reaction is left."""
+    # What Home Assistant itself sets up with the first entry stays.
+    entry_id = vesper.entry.entry_id
+    assert await hass.config_entries.async_unload(entry_id)
+    await hass.async_block_till_done()
+    client = vesper.mqtt.return_value
+    listeners = _listeners(hass)
+    subscriptions = len(client.subscriptions)
+
+    hass.config_entries.async_update_entry(vesper.entry, options={CONF_MAX_DEVICES: 1})
+    assert await hass.config_entries.async_setup(entry_id)
+    await vesper.heartbeat(uptime=5)
+    await vesper.alert("SD", "FAILED")
+    await vesper.heartbeat("surplus")
+    assert len(client.subscriptions) == subscriptions + 3
+    assert ir.async_get(hass).issues
+    hub = vesper.hub
+
+    assert await hass.config_entries.async_unload(entry_id)
+    await hass.async_block_till_done()
+    assert vesper.entry.state is ConfigEntryState.NOT_LOADED
+    assert _listeners(hass) == listeners
+    assert len(client.subscriptions) == subscriptions
+    assert not ir.async_get(hass).issues
+    assert _shown(hass) == {STATE_UNAVAILABLE}
+
+    writes.take()
+    await vesper.heartbeat(uptime=5)
+    await vesper.heartbeat("newcomer")
+    await vesper.lose_link()
+    await vesper.regain_link()
+    await vesper.advance(2 * DEFAULT_HEARTBEAT_TIMEOUT)
+    assert not writes.take()
+    assert list(hub.devices) == [BELL]
+
+
+@pytest.mark.parametrize("silent", [1, 2, 20])
+async def test_unload_ends_work_in_hand(
+    hass: HomeAssistant, vesper: Vesper, caplog: pytest.LogCaptureFixture, silent: int
+) -> None:
+    """What was left for later turns of the loop is not done after unload.
+
+    Nor is a timer set for it, which would fail the test in the end.
+    """
+    for number in range(silent):
+        await vesper.heartbeat(f"bell-{number}")
+    vesper.freezer.tick(DEFAULT_HEARTBEAT_TIMEOUT + 1)
+    async_fire_mqtt_message(hass, "vesper/lively/status/heartbeat", "{}")
+    hub = vesper.hub
+    with patch("custom_components.vesper.slices.SLICE", 0):
+        async_fire_time_changed(hass)
+        assert caplog.text.count("off-line") == 1, "the first slice"
+        assert await hass.config_entries.async_unload(vesper.entry.entry_id)
+        await hass.async_block_till_done()
+    assert caplog.text.count("off-line") == 1
+    assert [device.online for device in hub.devices.values()].count(False) == 1
+
+
+async def test_unload_while_telling_of_the_link(
+    hass: HomeAssistant, vesper: Vesper
+) -> None:
+    """Of a lost link nobody is told after unload, however many were still to be."""
+    told: list[str] = []
+    for number in range(5):
+        await vesper.heartbeat(f"bell-{number}")
+        await vesper.alert("SD", "WARNING", device_id=f"bell-{number}")
+    hub = vesper.hub
+    for device in hub.devices.values():
+        hub.async_listen(
+            device,
+            Change.CONNECTIVITY,
+            lambda _, device_id=device.device_id: told.append(device_id),  # type: ignore[misc]
+        )
+    with patch("custom_components.vesper.slices.SLICE", 0):
+        async_dispatcher_send(hass, mqtt.MQTT_CONNECTION_STATE, False)  # noqa: FBT003
+        assert await hass.config_entries.async_unload(vesper.entry.entry_id)
+        await hass.async_block_till_done()
+    assert told == ["bell-0"], "the first slice"
+
+
+@pytest.mark.parametrize("device_id", [BELL, "newcomer"])
+async def test_message_during_unload(vesper: Vesper, device_id: str) -> None:
+    """A message that comes while the entities go adds no entity to what is gone."""
+    await vesper.heartbeat(uptime=5)
+    unload = ConfigEntries.async_unload_platforms
+
+    async def _unload_and_speak(*args: Any) -> bool:
+        unloaded = await unload(*args)
+        await vesper.alert("SD", "FAILED", device_id=device_id)
+        return unloaded
+
+    with patch.object(ConfigEntries, "async_unload_platforms", _unload_and_speak):
+        assert await vesper.hass.config_entries.async_unload(vesper.entry.entry_id)
+    await vesper.hass.async_block_till_done()
+    assert _shown(vesper.hass) == {STATE_UNAVAILABLE}
+
+    assert await vesper.hass.config_entries.async_setup(vesper.entry.entry_id)
+    await vesper.alert("SD", "FAILED", device_id=device_id)
+    assert vesper.value("alert_SD", device_id) == "failed"
+
+
+async def test_failed_start_leaves_nothing(
+    hass: HomeAssistant, mqtt_mock: Any, entry: MockConfigEntry
+) -> None:
+    """MQTT that goes away during set-up leaves no half of a set-up behind."""
+    client = mqtt_mock.return_value
+    subscriptions = len(client.subscriptions)
+    subscribe = mqtt.async_subscribe
+
+    async def _fail_at_last(hass: HomeAssistant, topic: str, *args: Any) -> Any:
+        if topic.endswith("/info"):
+            message = "MQTT is not enabled"
+            raise HomeAssistantError(message)
+        return await subscribe(hass, topic, *args)
+
+    with patch("homeassistant.components.mqtt.async_subscribe", _fail_at_last):
+        assert not await hass.config_entries.async_setup(entry.entry_id)
+    await hass.async_block_till_done()
+    assert entry.state is ConfigEntryState.SETUP_RETRY
+    assert len(client.subscriptions) == subscriptions
+
+    assert await hass.config_entries.async_reload(entry.entry_id)
+    assert _shown(hass)
+    assert STATE_UNAVAILABLE not in _shown(hass)
+
+
+@pytest.mark.usefixtures("no_broker")
+async def test_mqtt_reloads_then_ours(
+    hass: HomeAssistant, vesper: Vesper, writes: Writes
+) -> None:
+    """Each message counts once, although the old subscriptions are still served."""
+    await vesper.heartbeat(uptime=5)
+    old = vesper.hub
+    await _reload_mqtt(hass)
+    writes.take()
+    await vesper.info("playback_started")
+    activity = vesper.entity_id("activity")
+    assert writes.take().count(activity) == 1, "the subscription outlives the reload"
+
+    await vesper.reload()
+    new = vesper.hub
+    assert new is not old
+    await vesper.heartbeat(uptime=5)
+    writes.take()
+    received = mqtt.client.MQTT._matching_subscriptions(  # noqa: SLF001
+        hass.data["mqtt"].client.return_value, "vesper/bell/status/info", None
+    )
+    assert len(received) == 2, "the old hub is still served"
+    await vesper.info("playback_stopped")
+    assert writes.take().count(activity) == 1
+    await vesper.heartbeat(uptime="long")
+    assert list(new.devices[BELL].faults.values()) == [1]
+    assert not old.devices[BELL].faults
+
+    await vesper.heartbeat("newcomer")
+    assert "newcomer" in new.devices
+    assert "newcomer" not in old.devices
+
+
+@pytest.mark.usefixtures("no_broker")
+async def test_rounds_of_both_reloads(
+    hass: HomeAssistant, vesper: Vesper, caplog: pytest.LogCaptureFixture
+) -> None:
+    """However many dead subscriptions there are, a fault is counted and logged once."""
+    for _ in range(3):
+        await _reload_mqtt(hass)
+        await vesper.reload()
+    caplog.clear()
+    await vesper.publish("stranger", "heartbeat", b"no JSON")
+    assert list(vesper.hub.stray_faults.values()) == [1]
+    assert caplog.text.count("Malformed heartbeat from 'stranger'") == 1
+
+
+async def test_reloads_do_not_grow(hass: HomeAssistant, vesper: Vesper) -> None:
+    """Nothing is left of the hubs of earlier times."""
+    await vesper.heartbeat(uptime=5)
+    await vesper.alert("SD", "FAILED")
+    client = vesper.mqtt.return_value
+    subscriptions = len(client.subscriptions)
+    listeners = _listeners(hass)
+    hubs: list[weakref.ref[VesperHub]] = []
+    for _ in range(10):
+        hubs.append(weakref.ref(vesper.hub))
+        await vesper.reload()
+        await vesper.heartbeat(uptime=5)
+    assert len(client.subscriptions) == subscriptions
+    assert _listeners(hass) == listeners
+    # The mock of the client remembers all it was called with.
+    vesper.mqtt.reset_mock()
+    gc.collect()
+    assert not [hub for hub in hubs if hub() is not None]
+
+
+async def test_platforms(vesper: Vesper, entity_registry: er.EntityRegistry) -> None:
+    """Each platform that is set up has entities, and there are no others."""
+    await vesper.heartbeat(uptime=5)
+    entities = er.async_entries_for_config_entry(entity_registry, vesper.entry.entry_id)
+    assert {Platform(entity.domain) for entity in entities} == set(PLATFORMS)
+
+
+async def test_remove_entry(
+    hass: HomeAssistant, vesper: Vesper, device_registry: dr.DeviceRegistry
+) -> None:
+    """With the entry go its devices and entities."""
+    await vesper.heartbeat(uptime=5)
+    await hass.config_entries.async_remove(vesper.entry.entry_id)
+    await hass.async_block_till_done()
+    assert not dr.async_entries_for_config_entry(device_registry, vesper.entry.entry_id)
+    assert not hass.states.async_entity_ids()

@@ -1,0 +1,371 @@
+"""Who is on-line, and who is not: only a live message is a sign of life."""
+
+from typing import Any
+
+from freezegun.api import FrozenDateTimeFactory
+import pytest
+from pytest_homeassistant_custom_component.common import (
+    MockConfigEntry,
+    async_capture_events,
+)
+
+from homeassistant.const import EVENT_STATE_CHANGED, STATE_UNAVAILABLE, STATE_UNKNOWN
+from homeassistant.core import Event, HomeAssistant
+
+from .common import BELL, FLEET, Vesper, Writes, logged
+
+LIVE = [
+    ("heartbeat", b'{"uptime": 5}'),
+    ("heartbeat", b"{}"),
+    ("alerts", b'{"subsystem": "FileManager", "state": "WARNING"}'),
+    ("info", b'{"type": "playback_started"}'),
+    ("heartbeat", b"not JSON"),
+    ("heartbeat", b'{"device_id": "another"}'),
+    ("alerts", b"not JSON"),
+    ("info", b"not JSON"),
+]
+
+
+async def test_a_full_time_out(vesper: Vesper) -> None:
+    """A device is off-line after 90 s of silence, and not before."""
+    await vesper.heartbeat()
+    assert vesper.value("connectivity") == "on"
+    await vesper.advance(89)
+    assert vesper.value("connectivity") == "on"
+    await vesper.advance(2)
+    assert vesper.value("connectivity") == "off"
+    await vesper.heartbeat()
+    assert vesper.value("connectivity") == "on"
+
+
+async def test_the_time_out_of_the_options(
+    hass: HomeAssistant, entry: MockConfigEntry, vesper: Vesper
+) -> None:
+    """The time-out is the user's."""
+    hass.config_entries.async_update_entry(entry, options={"heartbeat_timeout": 300})
+    await vesper.reload()
+    await vesper.heartbeat()
+    await vesper.advance(299)
+    assert vesper.value("connectivity") == "on"
+    await vesper.advance(2)
+    assert vesper.value("connectivity") == "off"
+
+
+@pytest.mark.parametrize(("topic", "payload"), LIVE)
+async def test_signs_of_life(vesper: Vesper, topic: str, payload: bytes) -> None:
+    """Every live message keeps a device on-line, and brings it back."""
+    await vesper.heartbeat()
+    for _ in range(3):
+        await vesper.advance(89)
+        await vesper.publish(BELL, topic, payload)
+        assert vesper.value("connectivity") == "on"
+    await vesper.advance(91)
+    assert vesper.value("connectivity") == "off"
+    await vesper.publish(BELL, topic, payload)
+    assert vesper.value("connectivity") == "on"
+    await vesper.advance(89)
+    assert vesper.value("connectivity") == "on"
+
+
+@pytest.mark.parametrize("topic", ["heartbeat", "alerts", "info"])
+@pytest.mark.parametrize("retain", [True, False])
+async def test_an_empty_payload_is_no_message(
+    vesper: Vesper, topic: str, *, retain: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What clears a kept message makes no device, keeps none on-line, is no fault."""
+    await vesper.publish("ghost", topic, b"", retain=retain)
+    assert list(vesper.hub.devices) == []
+    await vesper.heartbeat()
+    await vesper.advance(80)
+    await vesper.publish(BELL, topic, b"", retain=retain)
+    assert not vesper.hub.devices[BELL].faults
+    assert not vesper.hub.stray_faults
+    assert logged(caplog) == []
+    await vesper.advance(11)
+    assert vesper.value("connectivity") == "off"
+    await vesper.publish(BELL, topic, b"", retain=retain)
+    assert vesper.value("connectivity") == "off"
+
+
+async def test_each_device_has_its_own_time_out(vesper: Vesper) -> None:
+    """One timer serves all."""
+    for device_id in ("first", "second", "third"):
+        await vesper.heartbeat(device_id)
+        await vesper.advance(20)
+    await vesper.heartbeat("first")
+    await vesper.advance(55)
+
+    def online() -> list[str]:
+        return [
+            i for i in vesper.hub.devices if vesper.value("connectivity", i) == "on"
+        ]
+
+    assert online() == ["first", "third"]
+    await vesper.advance(20)
+    assert online() == ["first"]
+    await vesper.advance(20)
+    assert online() == []
+
+
+async def test_many_fall_silent_at_once(vesper: Vesper) -> None:
+    """More devices than one slice of work holds are all declared off-line."""
+    device_ids = [f"bell-{number}" for number in range(60)]
+    for device_id in device_ids:
+        await vesper.heartbeat(device_id)
+    assert vesper.value("devices_online", FLEET) == "60"
+    await vesper.advance(91)
+    assert vesper.value("devices_online", FLEET) == "0"
+    assert {vesper.value("connectivity", device_id) for device_id in device_ids} == {
+        "off"
+    }
+
+
+async def test_retained_is_no_life_at_first_sight(
+    hass: HomeAssistant, vesper: Vesper
+) -> None:
+    """What the broker kept of a device makes it known: unknown, then off-line."""
+    changes = async_capture_events(hass, EVENT_STATE_CHANGED)
+    await vesper.heartbeat(retain=True, uptime=5, firmware_version="1.2.0")
+    assert vesper.value("connectivity") == STATE_UNKNOWN
+    await vesper.advance(89)
+    assert vesper.value("connectivity") == STATE_UNKNOWN
+    await vesper.advance(2)
+    assert vesper.value("connectivity") == "off"
+    await vesper.heartbeat(retain=True, uptime=5)
+    assert vesper.value("connectivity") == "off"
+    assert "on" not in shown(changes, vesper.entity_id("connectivity"))
+
+
+async def test_retained_is_no_life_after_link_loss(
+    hass: HomeAssistant, vesper: Vesper
+) -> None:
+    """The replay after a new connection does not wake the dead."""
+    await vesper.heartbeat()
+    await vesper.advance(91)
+    changes = async_capture_events(hass, EVENT_STATE_CHANGED)
+    for _ in range(2):
+        await vesper.lose_link()
+        await vesper.regain_link()
+        await vesper.heartbeat(retain=True, uptime=5)
+        assert vesper.value("connectivity") == "off"
+        await vesper.advance(91)
+        assert vesper.value("connectivity") == "off"
+    assert set(shown(changes, vesper.entity_id("connectivity"))) == {
+        STATE_UNAVAILABLE,
+        "off",
+    }
+
+
+async def test_retained_does_not_prolong_life(vesper: Vesper) -> None:
+    """A device that died while the link was down goes off-line after one time-out."""
+    await vesper.heartbeat()
+    await vesper.lose_link()
+    await vesper.advance(1000)
+    await vesper.regain_link()
+    await vesper.advance(80)
+    await vesper.heartbeat(retain=True, uptime=5)
+    assert vesper.value("connectivity") == "on"
+    await vesper.advance(11)
+    assert vesper.value("connectivity") == "off"
+
+
+async def test_retained_is_no_life_after_reload(
+    hass: HomeAssistant, vesper: Vesper
+) -> None:
+    """The replay after a reload does not wake the dead."""
+    await vesper.heartbeat()
+    await vesper.advance(91)
+    changes = async_capture_events(hass, EVENT_STATE_CHANGED)
+    await vesper.reload()
+    await vesper.heartbeat(retain=True, uptime=5)
+    assert vesper.value("connectivity") == STATE_UNKNOWN
+    await vesper.advance(91)
+    assert vesper.value("connectivity") == "off"
+    assert "on" not in shown(changes, vesper.entity_id("connectivity"))
+
+
+async def test_retained_alert_is_no_life(vesper: Vesper) -> None:
+    """Nor is an alert that somebody kept."""
+    await vesper.heartbeat()
+    await vesper.advance(91)
+    await vesper.alert("FileManager", "WARNING", retain=True)
+    assert vesper.value("connectivity") == "off"
+    assert vesper.value("alert_FileManager") == "warning"
+
+
+async def test_a_fresh_time_out_after_the_link_is_back(vesper: Vesper) -> None:
+    """Nobody is off-line for the time that nobody could be heard."""
+    await vesper.heartbeat("early")
+    await vesper.advance(80)
+    await vesper.heartbeat("late")
+    await vesper.lose_link()
+    for _ in range(10):
+        await vesper.advance(3600)
+        assert vesper.value("connectivity", "early") == STATE_UNAVAILABLE
+        assert vesper.hub.devices["early"].online
+    await vesper.regain_link()
+    await vesper.advance(89)
+    assert vesper.value("connectivity", "early") == "on"
+    assert vesper.value("connectivity", "late") == "on"
+    await vesper.advance(2)
+    assert vesper.value("connectivity", "early") == "off"
+    assert vesper.value("connectivity", "late") == "off"
+
+
+@pytest.mark.parametrize("jump", [86_400, 91, 1, -1, -91, -86_400])
+async def test_the_wall_clock_jumps(vesper: Vesper, jump: float) -> None:
+    """A jump of the wall clock makes no outage and hides none."""
+    await vesper.heartbeat()
+    await vesper.advance(60)
+    with vesper.wall_clock_set(jump):
+        await vesper.advance(29)
+        assert vesper.value("connectivity") == "on"
+        await vesper.advance(2)
+        assert vesper.value("connectivity") == "off"
+        await vesper.heartbeat()
+        assert vesper.value("connectivity") == "on"
+        await vesper.advance(89)
+        assert vesper.value("connectivity") == "on"
+        await vesper.advance(2)
+        assert vesper.value("connectivity") == "off"
+
+
+@pytest.mark.usefixtures("entity_registry_enabled_by_default")
+@pytest.mark.parametrize("jump", [86_400, -86_400])
+async def test_last_seen_after_the_wall_clock_jumped(
+    vesper: Vesper, freezer: FrozenDateTimeFactory, jump: float
+) -> None:
+    """It tells the time as it is now, also if that is earlier than before."""
+    await vesper.heartbeat()
+    with vesper.wall_clock_set(jump):
+        await vesper.heartbeat()
+        now = freezer().replace(microsecond=0)
+        assert vesper.value("last_seen") == f"{now.isoformat()}+00:00"
+
+
+async def test_an_unchanged_heartbeat(
+    vesper: Vesper, writes: Writes, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It writes no state at all, and no line in the log."""
+    heartbeat: dict[str, Any] = {"uptime": 100, "fw": "1.2.0", "heap_free": 1000}
+    await vesper.heartbeat(**heartbeat)
+    await vesper.alert("FileManager", "WARNING")
+    writes.take()
+    caplog.clear()
+    for _ in range(20):
+        heartbeat["uptime"] += 30
+        heartbeat["heap_free"] -= 10
+        await vesper.heartbeat(**heartbeat)
+        await vesper.heartbeat(retain=True, **heartbeat)
+        await vesper.advance(30)
+    assert writes.take() == []
+    assert logged(caplog) == []
+
+
+@pytest.mark.usefixtures("entity_registry_enabled_by_default")
+async def test_last_seen_once_a_minute(vesper: Vesper, writes: Writes) -> None:
+    """An hour of heartbeats writes one entity, at most once a minute."""
+    await vesper.heartbeat()
+    writes.take()
+    for _ in range(360):
+        await vesper.advance(10)
+        await vesper.heartbeat()
+    assert writes.take() == [vesper.entity_id("last_seen")] * 60
+
+
+async def test_writes_what_changes(vesper: Vesper, writes: Writes) -> None:
+    """As many writes as values that a person sees change, each once."""
+    await vesper.say_everything()
+    await vesper.info("playback_stopped")
+    await vesper.alert("FileManager", "CLEARED")
+
+    def written() -> list[str]:
+        return writes.take()
+
+    def ids(*keys: str, of: str = BELL) -> list[str]:
+        return [vesper.entity_id(key, of) for key in keys]
+
+    written()
+    await vesper.alert("FileManager", "WARNING", "SD mount failed")
+    assert written() == sorted(
+        ids("active_alerts", "alert_FileManager", "health", "problem")
+        + ids("devices_with_alerts", "fleet_health", "fleet_problem", of=FLEET)
+    )
+    await vesper.alert("Network", "WARNING")
+    assert written() == sorted(ids("active_alerts", "alert_Network"))
+    await vesper.alert("FileManager", "FAILED", "SD gone")
+    assert written() == sorted(
+        ids("active_alerts", "alert_FileManager", "health")
+        + ids("fleet_health", of=FLEET)
+    )
+    await vesper.alert("FileManager", "CLEARED")
+    assert written() == sorted(
+        ids("active_alerts", "alert_FileManager", "health")
+        + ids("fleet_health", of=FLEET)
+    )
+    await vesper.alert("FileManager", "CLEARED")
+    await vesper.alert("Unheard", "CLEARED")
+    assert written() == []
+    await vesper.info("playback_started", {"melody_uid": "A"})
+    assert written() == sorted(ids("activity", "playing", "melody"))
+    await vesper.info("playback_started", {"melody_uid": "B"})
+    assert written() == sorted(ids("activity", "melody"))
+    await vesper.info("volume_changed")
+    assert written() == ids("activity")
+    await vesper.info("playback_stopped")
+    assert written() == sorted(ids("activity", "playing", "melody"))
+    await vesper.advance(91)
+    gone = sorted(
+        ids("connectivity", "playing", "melody", "run_health_check")
+        + ids("devices_online", of=FLEET)
+    )
+    assert written() == gone
+    await vesper.heartbeat()
+    assert written() == gone
+
+
+async def test_writes_of_a_new_device(vesper: Vesper, writes: Writes) -> None:
+    """Each entity of a device that appears is written once, with what it said."""
+    writes.take()
+    await vesper.heartbeat(firmware_version="1.2.0")
+    assert writes.take() == sorted(
+        [vesper.entity_id(key) for key in vesper.values()]
+        + [vesper.entity_id(key, FLEET) for key in ("devices", "devices_online")]
+    )
+
+
+async def test_writes_of_a_link_loss(vesper: Vesper, writes: Writes) -> None:
+    """A lost link is written once, where it takes something away, and nowhere else."""
+    await vesper.heartbeat("alive")
+    await vesper.advance(60)
+    await vesper.heartbeat("dead")
+    await vesper.advance(31)
+    await vesper.heartbeat("alive")
+    await vesper.advance(60)
+    assert vesper.value("connectivity", "dead") == "off"
+    assert vesper.value("connectivity", "alive") == "on"
+    writes.take()
+    changing = sorted(
+        [
+            vesper.entity_id("connectivity", "dead"),
+            *(
+                vesper.entity_id(key, "alive")
+                for key in ("connectivity", "playing", "melody", "run_health_check")
+            ),
+            vesper.entity_id("mqtt_link", FLEET),
+            vesper.entity_id("devices_online", FLEET),
+        ]
+    )
+    await vesper.lose_link()
+    assert writes.take() == changing
+    await vesper.regain_link()
+    assert writes.take() == changing
+
+
+def shown(changes: list[Event[Any]], entity_id: str) -> list[str]:
+    """Return the states that an entity went through."""
+    return [
+        change.data["new_state"].state
+        for change in changes
+        if change.data["entity_id"] == entity_id and change.data["new_state"]
+    ]

@@ -1,0 +1,373 @@
+"""Messages that are not as they should be: counted, named once, and without effect."""
+
+from collections import Counter
+import json
+import logging
+from typing import Any, NamedTuple, override
+from unittest.mock import patch
+
+import pytest
+
+from custom_components.vesper.model.device import Device
+from custom_components.vesper.model.messages import FaultKind
+
+from .common import BELL, FLEET, Vesper, Writes, logged
+
+OK_ALERT = {"subsystem": "FileManager", "state": "WARNING"}
+
+
+class Bad(NamedTuple):
+    """A message, and what is wrong with it."""
+
+    topic: str
+    message: Any
+    """The payload's bytes, or what is to be JSON in it."""
+    path: str
+    kind: FaultKind
+
+    @property
+    def payload(self) -> bytes:
+        """Return the bytes to publish."""
+        if isinstance(self.message, bytes):
+            return self.message
+        return json.dumps(self.message).encode()
+
+    @property
+    def key(self) -> tuple[str, str, FaultKind]:
+        """Return by what it is counted."""
+        return self.topic, self.path, self.kind
+
+    @override
+    def __str__(self) -> str:
+        """Return a name for a test, however long the payload is."""
+        return f"{self.topic} {self.message!r:.40}"
+
+
+MALFORMED = [
+    Bad("heartbeat", b"not JSON", "", FaultKind.NOT_JSON),
+    Bad("heartbeat", b"{", "", FaultKind.NOT_JSON),
+    Bad("heartbeat", b"\xff\xfe", "", FaultKind.NOT_JSON),
+    Bad("heartbeat", b"\x00", "", FaultKind.NOT_JSON),
+    Bad("heartbeat", b'{"uptime": NaN}', "", FaultKind.NOT_JSON),
+    Bad("heartbeat", b"[" * 5000, "", FaultKind.NOT_JSON),
+    Bad("heartbeat", [], "", FaultKind.NOT_OBJECT),
+    Bad("heartbeat", None, "", FaultKind.NOT_OBJECT),
+    Bad("heartbeat", 5, "", FaultKind.NOT_OBJECT),
+    Bad("heartbeat", "text", "", FaultKind.NOT_OBJECT),
+    Bad("heartbeat", b" " * (16 * 1024 + 1), "", FaultKind.TOO_LARGE),
+    Bad("heartbeat", {"device_id": "elsewhere"}, "device_id", FaultKind.MISMATCH),
+    Bad("heartbeat", {"device_id": 7}, "device_id", FaultKind.MISMATCH),
+    Bad("heartbeat", {"device_id": "Bell"}, "device_id", FaultKind.MISMATCH),
+    Bad("heartbeat", {"uptime": -1}, "uptime", FaultKind.INVALID),
+    Bad("heartbeat", {"uptime": 1.5}, "uptime", FaultKind.INVALID),
+    Bad("heartbeat", {"uptime": True}, "uptime", FaultKind.INVALID),
+    Bad("heartbeat", {"uptime": "5"}, "uptime", FaultKind.INVALID),
+    Bad("heartbeat", {"uptime": 2**32}, "uptime", FaultKind.INVALID),
+    Bad("heartbeat", {"uptime": 10**30}, "uptime", FaultKind.INVALID),
+    Bad("heartbeat", {"fw": "1\n2"}, "fw", FaultKind.INVALID),
+    Bad("heartbeat", {"payload": {"uptime": -1}}, "uptime", FaultKind.INVALID),
+    Bad("alerts", b"not JSON", "", FaultKind.NOT_JSON),
+    Bad("alerts", [OK_ALERT], "", FaultKind.NOT_OBJECT),
+    Bad("alerts", b" " * (4 * 1024 + 1), "", FaultKind.TOO_LARGE),
+    Bad("alerts", {"state": "WARNING"}, "subsystem", FaultKind.MISSING),
+    Bad("alerts", OK_ALERT | {"subsystem": ""}, "subsystem", FaultKind.INVALID),
+    Bad("alerts", OK_ALERT | {"subsystem": "a\tb"}, "subsystem", FaultKind.INVALID),
+    Bad("alerts", OK_ALERT | {"subsystem": "x" * 65}, "subsystem", FaultKind.INVALID),
+    Bad("alerts", OK_ALERT | {"subsystem": 5}, "subsystem", FaultKind.INVALID),
+    Bad("alerts", {"subsystem": "FileManager"}, "state", FaultKind.MISSING),
+    Bad("alerts", OK_ALERT | {"state": None}, "state", FaultKind.MISSING),
+    Bad("alerts", OK_ALERT | {"state": "BETTER"}, "state", FaultKind.INVALID),
+    Bad("alerts", OK_ALERT | {"state": "CLEARED "}, "state", FaultKind.INVALID),
+    Bad("alerts", OK_ALERT | {"state": 0}, "state", FaultKind.INVALID),
+    Bad("alerts", OK_ALERT | {"state": False}, "state", FaultKind.INVALID),
+    Bad("info", b"not JSON", "", FaultKind.NOT_JSON),
+    Bad("info", "playback_started", "", FaultKind.NOT_OBJECT),
+    Bad("info", b" " * (4 * 1024 + 1), "", FaultKind.TOO_LARGE),
+    Bad("info", {"payload": {}}, "type", FaultKind.MISSING),
+    Bad("info", {"type": ""}, "type", FaultKind.INVALID),
+    Bad("info", {"type": 5}, "type", FaultKind.INVALID),
+    Bad("info", {"type": "x" * 65}, "type", FaultKind.INVALID),
+]
+
+#: What means something all the same.
+PARTLY_MALFORMED = [
+    Bad("alerts", OK_ALERT | {"msg": 5}, "msg", FaultKind.INVALID),
+    Bad("info", {"type": "odd", "payload": []}, "payload", FaultKind.INVALID),
+    Bad(
+        "info",
+        {"type": "playback_started", "payload": {"melody_uid": 5}},
+        "payload.melody_uid",
+        FaultKind.INVALID,
+    ),
+]
+
+BAD_IDS = ["", "x" * 65, "bell 1", "bell\n1", "Glocke-ä", "bell*", "\u202ebell", "b'"]
+
+
+@pytest.mark.parametrize("bad", MALFORMED, ids=str)
+async def test_malformed(
+    vesper: Vesper, writes: Writes, caplog: pytest.LogCaptureFixture, bad: Bad
+) -> None:
+    """It is counted by device and kind, logged once, and changes nothing."""
+    await vesper.say_everything()
+    await vesper.heartbeat("other")
+    writes.take()
+    for _ in range(3):
+        await vesper.publish(BELL, bad.topic, bad.payload)
+    assert writes.take() == []
+    assert vesper.hub.devices[BELL].faults == Counter({bad.key: 3})
+    assert not vesper.hub.devices["other"].faults
+    assert not vesper.hub.stray_faults
+
+    (line,) = logged(caplog, logging.WARNING)
+    what = bad.path or "the payload"
+    assert line.startswith(f"Malformed {bad.topic} from 'bell': {what} ")
+    assert line.isprintable()
+    assert len(line) < 300
+
+    await vesper.publish("other", bad.topic, bad.payload)
+    assert vesper.hub.devices["other"].faults == Counter({bad.key: 1})
+    assert len(logged(caplog, logging.WARNING)) == 2
+
+
+@pytest.mark.parametrize("bad", PARTLY_MALFORMED, ids=str)
+async def test_partly_malformed(
+    vesper: Vesper, caplog: pytest.LogCaptureFixture, bad: Bad
+) -> None:
+    """One bad field is counted and named, and does not lose the others."""
+    await vesper.heartbeat()
+    await vesper.publish(BELL, bad.topic, bad.payload)
+    assert vesper.hub.devices[BELL].faults == Counter({bad.key: 1})
+    assert len(logged(caplog, logging.WARNING)) == 1
+    if bad.topic == "alerts":
+        assert vesper.value("alert_FileManager") == "warning"
+        assert vesper.state("alert_FileManager").attributes["message"] == ""
+    else:
+        assert vesper.state("activity").attributes["type"] == bad.message["type"]
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        bad
+        for bad in MALFORMED
+        # A heartbeat with a bad field is a heartbeat, and makes its device known.
+        if bad.topic != "heartbeat" or bad.path in ("", "device_id")
+    ],
+    ids=str,
+)
+async def test_malformed_of_a_stranger(
+    vesper: Vesper, caplog: pytest.LogCaptureFixture, bad: Bad
+) -> None:
+    """Who says nothing usable is no device yet, and is counted with the strangers."""
+    for _ in range(3):
+        await vesper.publish(BELL, bad.topic, bad.payload)
+    assert not vesper.hub.devices
+    assert vesper.value("devices", FLEET) == "0"
+    assert vesper.hub.stray_faults == Counter({bad.key: 3})
+    assert len(logged(caplog, logging.WARNING)) == 1
+
+
+async def test_one_bad_field_never_loses_the_others(vesper: Vesper) -> None:
+    """The good fields of a heartbeat are taken, each bad one is counted."""
+    await vesper.say_everything()
+    await vesper.heartbeat(uptime=-5, fw_version="2.0", fw=7, heap_free="x")
+    assert vesper.hub.devices[BELL].firmware_version == "2.0"
+    assert vesper.hub.devices[BELL].uptime == 3600
+    assert set(vesper.hub.devices[BELL].faults) == {
+        ("heartbeat", "uptime", FaultKind.INVALID)
+    }
+
+
+@pytest.mark.parametrize(
+    "heartbeat",
+    [
+        {"payload": {"uptime": 10, "fw": "2.0"}},
+        {"payload": {"device_id": BELL, "uptime": 10, "fw": "2.0"}},
+        {"device_id": BELL, "uptime": 10, "fw": "2.0", "payload": None},
+        {"device_id": None, "uptime": 10, "fw": "2.0", "unheard": [{}]},
+    ],
+)
+async def test_forms_of_a_heartbeat(vesper: Vesper, heartbeat: dict[str, Any]) -> None:
+    """An envelope, an id that fits and fields that nobody knows are all right."""
+    await vesper.heartbeat(**heartbeat)
+    assert vesper.hub.devices[BELL].uptime == 10
+    assert vesper.hub.devices[BELL].firmware_version == "2.0"
+    assert not vesper.hub.devices[BELL].faults
+
+
+async def test_absent_fields_leave_what_is_known(vesper: Vesper) -> None:
+    """A field that is absent or null is no news."""
+    await vesper.heartbeat(uptime=3600, firmware_version="1.2.0")
+    await vesper.heartbeat()
+    await vesper.heartbeat(uptime=None, firmware_version=None)
+    assert vesper.hub.devices[BELL].uptime == 3600
+    assert vesper.hub.devices[BELL].firmware_version == "1.2.0"
+
+
+@pytest.mark.parametrize("device_id", BAD_IDS)
+@pytest.mark.parametrize(
+    ("topic", "payload"),
+    [
+        ("heartbeat", b"{}"),
+        ("alerts", b'{"subsystem": "FileManager", "state": "WARNING"}'),
+        ("info", b'{"type": "playback_started"}'),
+    ],
+)
+async def test_ids_that_are_none(
+    vesper: Vesper,
+    caplog: pytest.LogCaptureFixture,
+    device_id: str,
+    topic: str,
+    payload: bytes,
+) -> None:
+    """A sender whose topic holds no device id is refused before it is a device."""
+    for _ in range(3):
+        await vesper.publish(device_id, topic, payload)
+    assert not vesper.hub.devices
+    assert vesper.value("devices", FLEET) == "0"
+    assert vesper.hub.stray_faults == Counter({(topic, "topic", FaultKind.INVALID): 3})
+    (line,) = logged(caplog, logging.WARNING)
+    assert line.isascii()
+    assert line.isprintable()
+
+
+@pytest.mark.parametrize("device_id", ["b", "x" * 64, "A-Z_0.9:b", ".", "-", "status"])
+async def test_ids_of_all_kinds(vesper: Vesper, device_id: str) -> None:
+    """What the protocol allows is a device."""
+    await vesper.heartbeat(device_id)
+    assert list(vesper.hub.devices) == [device_id]
+    assert vesper.value("connectivity", device_id) == "on"
+
+
+async def test_logged_once_for_each_kind(
+    vesper: Vesper, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A flood of malformed messages is a handful of lines."""
+    await vesper.heartbeat()
+    for number in range(200):
+        await vesper.heartbeat(uptime=-number - 1)
+        await vesper.publish(BELL, "alerts", b"%d" % number)
+    assert vesper.hub.devices[BELL].faults == Counter(
+        {
+            ("heartbeat", "uptime", FaultKind.INVALID): 200,
+            ("alerts", "", FaultKind.NOT_OBJECT): 200,
+        }
+    )
+    assert len(logged(caplog, logging.WARNING)) == 2
+
+
+async def test_never_read_as_all_clear(vesper: Vesper) -> None:
+    """Whatever is wrong with what is said of an alert, the alert stays."""
+    await vesper.say_everything()
+    for bad in MALFORMED:
+        await vesper.publish(BELL, bad.topic, bad.payload)
+    assert vesper.value("alert_FileManager") == "warning"
+    assert vesper.state("alert_FileManager").attributes["message"] == "SD mount failed"
+    assert vesper.value("playing") == "on"
+    assert vesper.value("connectivity") == "on"
+
+
+async def test_retained_info(
+    vesper: Vesper, writes: Writes, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is ignored and counted."""
+    await vesper.heartbeat()
+    writes.take()
+    for _ in range(2):
+        await vesper.publish(BELL, "info", b'{"type": "chime"}', retain=True)
+        await vesper.lose_link()
+        await vesper.regain_link()
+    assert vesper.hub.devices[BELL].faults == Counter(
+        {("info", "", FaultKind.RETAINED): 2}
+    )
+    assert vesper.hub.devices[BELL].activity is None
+    assert len(logged(caplog, logging.WARNING)) == 1
+
+
+async def test_retained_info_of_a_stranger(vesper: Vesper) -> None:
+    """It is ignored and counted too."""
+    await vesper.publish(BELL, "info", b'{"type": "chime"}', retain=True)
+    assert not vesper.hub.devices
+    assert vesper.hub.stray_faults == Counter({("info", "", FaultKind.RETAINED): 1})
+
+
+async def test_retained_alert(vesper: Vesper) -> None:
+    """It sets the state as unconfirmed, until the device itself speaks of it."""
+    await vesper.alert("FileManager", "WARNING", "SD mount failed", retain=True)
+    assert vesper.value("connectivity") == "unknown"
+    assert vesper.value("alert_FileManager") == "warning"
+    assert vesper.state("alert_FileManager").attributes["confirmed"] is False
+    assert vesper.state("active_alerts").attributes["alerts"][0]["confirmed"] is False
+    assert vesper.value("problem") == "on"
+    await vesper.alert("FileManager", "WARNING", "SD mount failed")
+    assert vesper.state("alert_FileManager").attributes["confirmed"] is True
+
+
+async def test_retained_heartbeat_fills_in(vesper: Vesper) -> None:
+    """It tells of the firmware, not of a restart."""
+    await vesper.say_everything()
+    await vesper.heartbeat(retain=True, uptime=10, firmware_version="1.3")
+    assert vesper.hub.devices[BELL].firmware_version == "1.3"
+    assert vesper.value("playing") == "on"
+    await vesper.heartbeat(uptime=3630)
+    assert vesper.value("playing") == "on"
+
+
+async def test_too_many_subsystems(
+    vesper: Vesper, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A device has no more than 32; those that it has go on."""
+    for number in range(34):
+        await vesper.alert(f"s{number}", "WARNING")
+    assert vesper.value("active_alerts") == "32"
+    assert vesper.keys().isdisjoint({"alert_s32", "alert_s33"})
+    assert vesper.hub.devices[BELL].faults == Counter(
+        {("alerts", "subsystem", FaultKind.TOO_MANY): 2}
+    )
+    assert len(logged(caplog, logging.WARNING)) == 1
+    await vesper.alert("s0", "CLEARED")
+    await vesper.alert("s32", "WARNING")
+    assert vesper.value("active_alerts") == "31"
+    await vesper.alert("s0", "FAILED")
+    assert vesper.value("alert_s0") == "failed"
+
+
+@pytest.mark.parametrize(
+    ("msg", "shown"),
+    [
+        ("", ""),
+        ("SD\nmount\tfailed", "SD mount failed"),
+        ("ä€\u202e", "ä€ "),
+        ("x" * 1024, "x" * 1024),
+        ("x" * 1025, "x" * 1023 + "…"),
+    ],
+)
+async def test_text_of_an_alert(vesper: Vesper, msg: str, shown: str) -> None:
+    """It is shown in one line, cut to what can be."""
+    await vesper.alert("FileManager", "WARNING", msg)
+    assert vesper.state("alert_FileManager").attributes["message"] == shown
+    assert not vesper.hub.devices[BELL].faults
+
+
+async def test_other_topics_are_not_ours(vesper: Vesper) -> None:
+    """Only the three status topics of one level of id are listened to."""
+    for topic in ("status", "heartbeats", "heartbeat/x"):
+        await vesper.publish(BELL, topic, b"{}")
+    await vesper.publish("a/b", "heartbeat", b"{}")
+    assert not vesper.hub.devices
+    assert not vesper.hub.stray_faults
+
+
+async def test_an_error_of_our_own(
+    vesper: Vesper, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It costs one message, and the log says where it is."""
+    await vesper.heartbeat()
+    with patch.object(Device, "apply", side_effect=ZeroDivisionError("ours")):
+        await vesper.heartbeat(uptime=5)
+    errors = [one for one in caplog.records if one.levelno >= logging.ERROR]
+    caplog.clear()
+    assert any("ours" in one.getMessage() for one in errors)
+    await vesper.heartbeat(uptime=5)
+    assert vesper.hub.devices[BELL].uptime == 5

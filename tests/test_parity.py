@@ -1,0 +1,581 @@
+"""Test that code, texts, icons and the files about the integration say the same."""
+
+import ast
+from collections.abc import Iterable, Iterator
+from graphlib import TopologicalSorter
+from importlib import import_module
+import json
+from pathlib import Path
+import re
+import struct
+import sys
+import tomllib
+from typing import Any
+from unittest.mock import Mock
+
+import pytest
+
+import custom_components.vesper
+from custom_components.vesper import PLATFORMS
+from custom_components.vesper.config_flow import (
+    OPTIONS_SCHEMA,
+    PREFIX_SCHEMA,
+    VesperConfigFlow,
+    VesperOptionsFlow,
+)
+from custom_components.vesper.const import DOMAIN
+from custom_components.vesper.model.device import Device
+from custom_components.vesper.model.topics import PrefixProblem
+from custom_components.vesper.sensor import VesperAlertSensor
+from homeassistant.const import STATE_OFF, STATE_ON, Platform
+from homeassistant.helpers.entity import EntityDescription
+from homeassistant.util.yaml import parse_yaml
+from tests.common import BELL, FLEET, Vesper
+
+PACKAGE = Path(custom_components.vesper.__file__).parent
+ROOT = PACKAGE.parent.parent
+SOURCES = {path: ast.parse(path.read_bytes()) for path in PACKAGE.rglob("*.py")}
+
+TEXTS: dict[str, Any] = json.loads((PACKAGE / "translations/en.json").read_bytes())
+ICONS: dict[str, Any] = json.loads((PACKAGE / "icons.json").read_bytes())["entity"]
+MANIFEST: dict[str, Any] = json.loads((PACKAGE / "manifest.json").read_bytes())
+
+ALERT = VesperAlertSensor(Mock(), Device(device_id=BELL), "SD").entity_description
+
+#: What texts write with a capital letter inside a sentence.
+PROPER_NAMES = frozenset(
+    {"Assistant", "Devices", "Home", "MQTT", "OK", "Settings", "Vesper", "Wi-Fi"}
+)
+
+#: Home Assistant's rules (developer documentation, quality scale), by tier, each
+#: documentation rule with the heading of the README that shows it.
+RULES = {
+    "bronze": (
+        "action-setup appropriate-polling brands common-modules config-flow "
+        "config-flow-test-coverage dependency-transparency docs-actions "
+        "docs-conditions docs-high-level-description docs-installation-instructions "
+        "docs-removal-instructions docs-triggers entity-event-setup entity-unique-id "
+        "has-entity-name runtime-data test-before-configure test-before-setup "
+        "unique-config-entry"
+    ),
+    "silver": (
+        "action-exceptions config-entry-unloading docs-configuration-parameters "
+        "docs-installation-parameters entity-unavailable integration-owner "
+        "log-when-unavailable parallel-updates reauthentication-flow test-coverage"
+    ),
+    "gold": (
+        "devices diagnostics discovery discovery-update-info docs-data-update "
+        "docs-examples docs-known-limitations docs-supported-devices "
+        "docs-supported-functions docs-troubleshooting docs-use-cases "
+        "dynamic-devices entity-category entity-device-class "
+        "entity-disabled-by-default entity-translations exception-translations "
+        "icon-translations reconfiguration-flow repair-issues stale-devices"
+    ),
+    "platinum": "async-dependency inject-websession strict-typing",
+}
+HEADINGS = {
+    "docs-actions": "Actions",
+    "docs-conditions": "Conditions",
+    "docs-configuration-parameters": "Configuration",
+    "docs-data-update": "Data updates",
+    "docs-examples": "Examples",
+    "docs-high-level-description": "Vesper for Home Assistant",
+    "docs-installation-instructions": "Installation",
+    "docs-installation-parameters": "Set-up",
+    "docs-known-limitations": "Known limitations",
+    "docs-removal-instructions": "Removal",
+    "docs-supported-devices": "Supported devices",
+    "docs-supported-functions": "Supported functions",
+    "docs-triggers": "Triggers",
+    "docs-troubleshooting": "Troubleshooting",
+    "docs-use-cases": "What it is good for",
+}
+
+
+def _descriptions() -> Iterator[tuple[str, EntityDescription]]:
+    """Yield the description of every entity there is, with its platform."""
+    for platform in PLATFORMS:
+        module = import_module(f"{custom_components.vesper.__name__}.{platform}")
+        for description in (
+            *module.DESCRIPTIONS,
+            *getattr(module, "FLEET_DESCRIPTIONS", ()),
+        ):
+            yield platform, description
+    yield Platform.SENSOR, ALERT
+
+
+DESCRIPTIONS = [
+    pytest.param(platform, description, id=f"{platform}-{description.key}")
+    for platform, description in _descriptions()
+]
+
+
+def _states(platform: str, description: EntityDescription) -> set[str]:
+    """Return the states, or kinds of event, that an entity takes by name."""
+    if platform == Platform.BINARY_SENSOR:
+        return {STATE_ON, STATE_OFF}
+    for names in ("options", "event_types"):
+        if values := getattr(description, names, None):
+            return set(values)
+    return set()
+
+
+def _calls(*names: str) -> Iterator[tuple[Path, dict[str, ast.expr]]]:
+    """Yield the keyword arguments of all calls of functions of these names."""
+    for path, tree in SOURCES.items():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call):
+                name = getattr(node.func, "attr", getattr(node.func, "id", None))
+                if name in names:
+                    yield path, {str(word.arg): word.value for word in node.keywords}
+
+
+def _value(path: Path, node: ast.expr) -> Any:
+    """Return what an argument stands for: a literal, or a constant of its module."""
+    if isinstance(node, ast.Name):
+        parts = path.relative_to(ROOT).with_suffix("").parts
+        return getattr(import_module(".".join(parts)), node.id)
+    return ast.literal_eval(node)
+
+
+def _names_given(path: Path, arguments: dict[str, ast.expr], argument: str) -> set[str]:
+    """Return the names of the placeholders that a call fills in."""
+    given = arguments.get(argument)
+    if given is None:
+        return set()
+    assert isinstance(given, ast.Dict)
+    return {_value(path, key) for key in given.keys if key is not None}
+
+
+def _placeholders(text: str) -> set[str]:
+    """Return the names of the placeholders in a text."""
+    return set(re.findall(r"{(\w+)}", text))
+
+
+def _texts(node: Any, path: str = "") -> Iterator[tuple[str, str]]:
+    """Yield every text with the path of its keys."""
+    if isinstance(node, str):
+        yield path, node
+        return
+    for key, child in node.items():
+        yield from _texts(child, f"{path}.{key}" if path else key)
+
+
+EVERY_TEXT = [pytest.param(path, text, id=path) for path, text in _texts(TEXTS)]
+
+
+# Texts
+
+
+def test_shape() -> None:
+    """The file of texts has no part that Home Assistant does not know."""
+    assert set(TEXTS) <= {
+        *("common", "conditions", "config", "config_panel", "config_subentries"),
+        *("conversation", "device", "device_automation", "entity", "entity_component"),
+        *("exceptions", "issues", "options", "preview_features", "selector"),
+        *("services", "system_health", "title", "triggers"),
+    }
+    assert set(TEXTS["config"]) <= {"abort", "error", "step", "flow_title", "progress"}
+    for part in ("config", "options"):
+        for step in TEXTS[part]["step"].values():
+            assert set(step) <= {"data", "data_description", "description", "title"}
+    for platform in TEXTS["entity"].values():
+        for entity in platform.values():
+            known = {"name", "state", "state_attributes", "unit_of_measurement"}
+            assert set(entity) <= known
+    assert {frozenset(text) for text in TEXTS["exceptions"].values()} == {
+        frozenset({"message"})
+    }
+    assert {frozenset(text) for text in TEXTS["issues"].values()} == {
+        frozenset({"title", "description"})
+    }
+
+
+@pytest.mark.parametrize(("path", "text"), EVERY_TEXT)
+def test_text(path: str, text: str) -> None:
+    """Each text keeps to Home Assistant's rules for texts."""
+    assert re.fullmatch(r"[a-z0-9_.-]+", path), path
+    assert text == text.strip(), path
+    assert text, path
+    assert not re.search(r"[<>]|://|\[%|'{\w+}'|  ", text), path
+    opened, closed = text.count("{"), text.count("}")
+    assert opened == closed == len(re.findall(r"{\w+}", text)), path
+    if ".state." in path:
+        assert not _placeholders(text), path
+
+
+@pytest.mark.parametrize(("path", "text"), EVERY_TEXT)
+def test_sentence_case(path: str, text: str) -> None:
+    """A text begins with a capital letter, and only names do inside it."""
+    if path.endswith("unit_of_measurement"):
+        assert text == text.lower()
+        return
+    for sentence in re.split(r"(?<=[.:?!])\s+", text):
+        first, *others = sentence.split()
+        if text.startswith(sentence):
+            assert first[0].isupper() or first.startswith("{"), path
+        for word in others:
+            bare = word.strip(".,:;()")
+            assert bare[:1] == bare[:1].lower() or bare in PROPER_NAMES, (path, word)
+
+
+@pytest.mark.parametrize("part", ["config.step", "config.error", "config.abort"])
+def test_whole_sentences(part: str) -> None:
+    """What a flow tells a person ends as a sentence does; labels do not."""
+    for path, text in _texts(TEXTS):
+        if not path.startswith(part):
+            continue
+        label = ".data." in path or path.endswith(".title")
+        assert text.endswith(".") is not label, path
+
+
+def test_every_entity_has_texts() -> None:
+    """The entities in the texts are those of the code."""
+    coded: dict[str, set[str]] = {}
+    for platform, description in _descriptions():
+        assert description.translation_key is not None
+        coded.setdefault(platform, set()).add(description.translation_key)
+    assert {platform: set(keys) for platform, keys in TEXTS["entity"].items()} == coded
+
+
+@pytest.mark.parametrize(("platform", "description"), DESCRIPTIONS)
+def test_entity_texts(platform: str, description: EntityDescription) -> None:
+    """Each entity has its name, states and unit in the texts, if not elsewhere."""
+    assert description.translation_key is not None
+    texts = TEXTS["entity"][platform][description.translation_key]
+    if description is ALERT:
+        assert "name" not in texts, "it is called as its subsystem"
+    else:
+        assert texts["name"]
+        assert description.key == description.translation_key
+    states = _states(platform, description)
+    if platform == Platform.EVENT:
+        assert set(texts["state_attributes"]["event_type"]["state"]) == states
+    elif platform == Platform.BINARY_SENSOR:
+        assert "state" not in texts, "its device class has them"
+    else:
+        assert set(texts.get("state", ())) == states
+    if "unit_of_measurement" in texts:
+        assert getattr(description, "native_unit_of_measurement", None) is None
+
+
+async def test_attributes(vesper: Vesper) -> None:
+    """Each attribute of ours has its text, and no text is left over."""
+    await vesper.heartbeat(uptime=5)
+    await vesper.alert("SD", "WARNING")
+    await vesper.info("playback_started", {"melody_uid": "A"})
+    shown: set[tuple[str, str, str]] = set()
+    for device_id in (BELL, FLEET):
+        for key in vesper.keys(device_id) - {"last_seen"}:
+            platform = vesper.entity_id(key, device_id).partition(".")[0]
+            name = "alert" if key == "alert_SD" else key
+            shown |= {
+                (platform, name, attribute)
+                for attribute in vesper.state(key, device_id).attributes
+            }
+    coded = {
+        (platform, key, attribute)
+        for platform, keys in TEXTS["entity"].items()
+        for key, texts in keys.items()
+        for attribute in texts.get("state_attributes", ())
+    }
+    assert coded <= shown
+    homely = {
+        *("device_class", "event_type", "event_types", "friendly_name", "icon"),
+        *("options", "state_class", "unit_of_measurement"),
+    }
+    assert {item for item in shown - coded if item[2] not in homely} == set()
+
+
+def test_errors_of_the_flows() -> None:
+    """Each thing that can be wrong with a prefix has its text."""
+    assert set(TEXTS["config"]["error"]) == set(PrefixProblem)
+
+
+def test_aborts_of_the_flows() -> None:
+    """Each reason to end a flow has its text, and each text its reason."""
+    calls = _calls("async_abort", "async_update_reload_and_abort")
+    # Without a reason it would be Home Assistant's own text that is shown.
+    reasons = {_value(path, arguments["reason"]) for path, arguments in calls}
+    assert reasons == set(TEXTS["config"]["abort"])
+
+
+@pytest.mark.parametrize(
+    ("part", "flow"), [("config", VesperConfigFlow), ("options", VesperOptionsFlow)]
+)
+def test_steps_of_the_flows(part: str, flow: type) -> None:
+    """Each step has its texts."""
+    steps = {
+        name.removeprefix("async_step_")
+        for name in vars(flow)
+        if name.startswith("async_step_")
+    }
+    assert set(TEXTS[part]["step"]) == steps
+
+
+@pytest.mark.parametrize(
+    ("part", "step", "schema"),
+    [
+        ("config", "user", PREFIX_SCHEMA),
+        ("config", "reconfigure", PREFIX_SCHEMA),
+        ("options", "init", OPTIONS_SCHEMA),
+    ],
+)
+def test_fields_of_the_flows(part: str, step: str, schema: Any) -> None:
+    """Each field has a label and a description."""
+    fields = {str(field) for field in schema.schema}
+    texts = TEXTS[part]["step"][step]
+    assert set(texts["data"]) == set(texts["data_description"]) == fields
+
+
+def test_placeholders_of_the_flows() -> None:
+    """What the texts of the flows want filled in is filled in."""
+    given = set.union(
+        *(
+            _names_given(path, arguments, "description_placeholders")
+            for path, arguments in _calls("async_show_form")
+        )
+    )
+    for path, text in _texts({part: TEXTS[part] for part in ("config", "options")}):
+        assert _placeholders(text) <= given, path
+
+
+def test_exceptions() -> None:
+    """Each error that a person may see is in the texts, and the other way round."""
+    used: dict[str, set[str]] = {}
+    for path, arguments in _calls(
+        "ConfigEntryError",
+        "ConfigEntryNotReady",
+        "HomeAssistantError",
+        "ServiceValidationError",
+    ):
+        assert _value(path, arguments["translation_domain"]) == DOMAIN
+        key = _value(path, arguments["translation_key"])
+        used[key] = _names_given(path, arguments, "translation_placeholders")
+    assert used == {
+        key: _placeholders(text["message"]) for key, text in TEXTS["exceptions"].items()
+    }
+
+
+def test_issues() -> None:
+    """Each repair issue is in the texts, with what it fills in."""
+    used = {
+        _value(path, arguments["translation_key"]): _names_given(
+            path, arguments, "translation_placeholders"
+        )
+        for path, arguments in _calls("async_create_issue")
+    }
+    assert used == {
+        key: _placeholders(f"{text['title']} {text['description']}")
+        for key, text in TEXTS["issues"].items()
+    }
+
+
+def test_devices() -> None:
+    """Each device that is named by a text has it."""
+    used = {
+        _value(path, arguments["translation_key"]): _names_given(
+            path, arguments, "translation_placeholders"
+        )
+        for path, arguments in _calls("async_get_or_create", "DeviceInfo")
+        if "translation_key" in arguments
+    }
+    assert used == {
+        key: _placeholders(text["name"]) for key, text in TEXTS["device"].items()
+    }
+
+
+# Icons
+
+
+def test_icons_are_of_entities() -> None:
+    """There is no icon for what is not there."""
+    coded = {
+        (platform, description.translation_key)
+        for platform, description in _descriptions()
+    }
+    assert {(platform, key) for platform in ICONS for key in ICONS[platform]} <= coded
+
+
+@pytest.mark.parametrize(("platform", "description"), DESCRIPTIONS)
+def test_icon(platform: str, description: EntityDescription) -> None:
+    """An entity whose device class brings no icon has its own."""
+    icons = ICONS.get(platform, {}).get(description.translation_key)
+    if icons is None:
+        assert description.device_class not in (None, "enum")
+        return
+    assert set(icons) <= {"default", "state"}
+    states = icons.get("state", {})
+    assert set(states) <= _states(platform, description)
+    assert icons["default"] not in states.values(), "it is what the others have"
+    for icon in (icons["default"], *states.values()):
+        assert re.fullmatch(r"mdi:[a-z0-9]+(-[a-z0-9]+)*", icon)
+
+
+def test_no_icons_in_code() -> None:
+    """Icons are in their file alone."""
+    for path in SOURCES:
+        assert "mdi:" not in path.read_text(), path
+
+
+# What is said about the integration
+
+
+def test_manifest() -> None:
+    """The manifest keeps to Home Assistant's rules."""
+    assert list(MANIFEST)[:2] == ["domain", "name"]
+    assert list(MANIFEST)[2:] == sorted(list(MANIFEST)[2:])
+    assert MANIFEST["domain"] == DOMAIN == PACKAGE.name
+    assert MANIFEST["iot_class"] == "local_push"
+    assert MANIFEST["integration_type"] == "hub"
+    assert MANIFEST["config_flow"] is True
+    assert MANIFEST["single_config_entry"] is True
+    assert all(owner.startswith("@") for owner in MANIFEST["codeowners"])
+    for key in ("documentation", "issue_tracker"):
+        assert MANIFEST[key].startswith("https://")
+    assert "mqtt" not in MANIFEST, "discovery would start a flow for every heartbeat"
+
+
+def test_version() -> None:
+    """The version is the same wherever it is written."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert MANIFEST["version"] == project["version"]
+    assert re.fullmatch(r"\d+\.\d+\.\d+", MANIFEST["version"])
+
+
+def test_dependencies() -> None:
+    """What is imported of Home Assistant's components is there before ours."""
+    imported = {
+        name.split(".")[2]
+        for tree in SOURCES.values()
+        for name in _imports(tree)
+        if name.startswith("homeassistant.components.")
+    }
+    declared = {*MANIFEST["dependencies"], *MANIFEST.get("after_dependencies", ())}
+    assert imported - set(PLATFORMS) == declared
+
+
+def test_hacs() -> None:
+    """The file for the marketplace has no key that it refuses."""
+    hacs: dict[str, Any] = json.loads((ROOT / "hacs.json").read_bytes())
+    kinds = {
+        "content_in_root": bool,
+        "country": str | list,
+        "filename": str,
+        "hacs": str,
+        "hide_default_branch": bool,
+        "homeassistant": str,
+        "name": str,
+        "persistent_directory": str,
+        "zip_release": bool,
+    }
+    assert all(isinstance(value, kinds[key]) for key, value in hacs.items())
+    assert hacs["name"] == MANIFEST["name"]
+    assert re.fullmatch(r"\d{4}\.\d+\.\d+", hacs["homeassistant"])
+    folders = {path.parent for path in PACKAGE.parent.glob("*/manifest.json")}
+    assert folders == {PACKAGE}
+
+
+@pytest.mark.parametrize(("name", "size"), [("icon.png", 256), ("icon@2x.png", 512)])
+def test_brand(name: str, size: int) -> None:
+    """The images have the sizes that are asked for, and can be seen through."""
+    header = (PACKAGE / "brand" / name).read_bytes()[:26]
+    assert header[:16] == b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"
+    width, height, _depth, colours = struct.unpack(">IIBB", header[16:])
+    assert (width, height) == (size, size)
+    assert colours == 6, "red, green, blue and alpha"
+
+
+def test_brand_holds_no_more() -> None:
+    """There is no image that nobody serves."""
+    assert {path.name for path in (PACKAGE / "brand").iterdir()} == {
+        "icon.png",
+        "icon@2x.png",
+    }
+
+
+def test_quality_scale() -> None:
+    """Every rule is answered for, and a promise of documentation can be read."""
+    text = (PACKAGE / "quality_scale.yaml").read_text()
+    scale: Any = parse_yaml(text)
+    assert set(scale) == {"rules"}
+    assert list(scale["rules"]) == " ".join(RULES.values()).split()
+    headings = re.findall(r"^#+ (.+)$", (ROOT / "README.md").read_text(), re.MULTILINE)
+    for rule, answer in scale["rules"].items():
+        if answer == "done":
+            if rule.startswith("docs-"):
+                assert HEADINGS[rule] in headings, rule
+            continue
+        assert set(answer) == {"status", "comment"}, rule
+        assert answer["status"] in ("exempt", "todo"), rule
+        assert answer["comment"].strip().endswith("."), rule
+
+
+# The house
+
+
+def _imports(tree: ast.AST, package: str = "") -> Iterator[str]:
+    """Yield the modules that a module of a package imports, in full."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.Import():
+                yield from (alias.name for alias in node.names)
+            case ast.ImportFrom(level=0):
+                yield from (f"{node.module}.{alias.name}" for alias in node.names)
+                yield str(node.module)
+            case ast.ImportFrom():
+                parents = package.split(".")
+                base = ".".join(parents[: len(parents) + 1 - node.level])
+                base = f"{base}.{node.module}" if node.module else base
+                yield from (f"{base}.{alias.name}" for alias in node.names)
+                yield base
+
+
+def _modules() -> dict[str, set[str]]:
+    """Return what each module of the integration imports."""
+    modules: dict[str, set[str]] = {}
+    for path, tree in SOURCES.items():
+        parts = list(path.relative_to(ROOT).with_suffix("").parts)
+        package = ".".join(parts[:-1])
+        if parts[-1] == "__init__":
+            parts.pop()
+        modules[".".join(parts)] = set(_imports(tree, package))
+    return modules
+
+
+MODULES = _modules()
+MODEL = f"{custom_components.vesper.__name__}.model"
+
+
+def test_no_circular_imports() -> None:
+    """No module imports, however far round, what imports it."""
+    graph = {
+        module: {name for name in imported if name in MODULES} - {module}
+        for module, imported in MODULES.items()
+    }
+    order = list(TopologicalSorter(graph).static_order())
+    assert len(order) == len(MODULES)
+
+
+def _foreign(imported: Iterable[str]) -> set[str]:
+    """Return the packages outside Python's own library and ours."""
+    tops = {name.partition(".")[0] for name in imported}
+    return tops - sys.stdlib_module_names - {"custom_components"}
+
+
+def test_model_stands_alone() -> None:
+    """The model knows nothing of Home Assistant, nor of what is above it."""
+    model = {name: names for name, names in MODULES.items() if name.startswith(MODEL)}
+    assert len(model) > 1
+    for name, imported in model.items():
+        assert _foreign(imported) <= {"orjson"}, name
+        ours = {other for other in imported if other in MODULES}
+        assert all(other.startswith(MODEL) for other in ours), name
+        assert imported.isdisjoint({"time", "asyncio", "socket", "os", "pathlib"}), name
+
+
+def test_no_requirements() -> None:
+    """What is imported is Python's, Home Assistant's or brought along by it."""
+    imported = {name for names in MODULES.values() for name in names}
+    assert _foreign(imported) <= {"homeassistant", "orjson", "probatio"}
+    assert MANIFEST["requirements"] == []

@@ -1,0 +1,250 @@
+"""Test how a person removes a device, as Home Assistant's own page does it."""
+
+from collections.abc import Iterator
+import logging
+from typing import Any
+
+import pytest
+from pytest_homeassistant_custom_component.common import async_fire_mqtt_message
+from pytest_homeassistant_custom_component.typing import WebSocketGenerator
+
+from custom_components.vesper.const import DEFAULT_HEARTBEAT_TIMEOUT, DOMAIN
+from homeassistant.const import STATE_OFF, STATE_ON, STATE_UNAVAILABLE, STATE_UNKNOWN
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers import device_registry as dr
+from homeassistant.setup import async_setup_component
+from tests.common import BELL, FLEET, Vesper
+
+REFUSED = {
+    "code": "home_assistant_error",
+    "message": "Failed to remove device entry, rejected by integration",
+}
+
+
+@pytest.fixture(autouse=True)
+def no_errors_logged(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """Let Home Assistant log what it refuses a person; nothing else is an error."""
+    yield
+    assert {
+        record.name
+        for record in caplog.get_records("call")
+        if record.levelno >= logging.ERROR
+    } <= {"homeassistant.components.websocket_api.http.connection"}
+
+
+@pytest.fixture
+def retained(vesper: Vesper) -> list[Any]:
+    """Return what was published, as (topic, payload, QoS, retained)."""
+    vesper.mqtt.async_publish.reset_mock()
+    published: list[Any] = []
+
+    async def _publish(*args: Any, **_: Any) -> None:
+        published.append(args)
+
+    vesper.mqtt.async_publish.side_effect = _publish
+    return published
+
+
+class Page:
+    """The page of a device with its button to remove it."""
+
+    def __init__(self, vesper: Vesper, hass_ws_client: WebSocketGenerator) -> None:
+        """Take the door to Home Assistant."""
+        self._vesper = vesper
+        self._connect = hass_ws_client
+
+    def device(self, device_id: str = BELL) -> dr.AnyDeviceEntry | None:
+        """Return the registered device, None where there is none."""
+        return dr.async_get(self._vesper.hass).async_get_device_by_identifier(
+            (DOMAIN, f"{FLEET}/fleet" if device_id == FLEET else device_id),
+            self._vesper.entry.entry_id,
+        )
+
+    async def remove(self, device_id: str = BELL) -> dict[str, Any]:
+        """Remove a device and return the answer."""
+        device = self.device(device_id)
+        assert device is not None
+        client = await self._connect(self._vesper.hass)
+        answer: dict[str, Any] = await client.remove_device(device.id)
+        await self._vesper.hass.async_block_till_done()
+        return answer
+
+
+@pytest.fixture
+async def page(
+    hass: HomeAssistant, vesper: Vesper, hass_ws_client: WebSocketGenerator
+) -> Page:
+    """Open the page of devices."""
+    assert await async_setup_component(hass, "config", {})
+    return Page(vesper, hass_ws_client)
+
+
+async def test_refused_while_online(
+    vesper: Vesper, page: Page, retained: list[Any]
+) -> None:
+    """A device that speaks would be back at once, so it stays."""
+    await vesper.heartbeat()
+    answer = await page.remove()
+    assert not answer["success"]
+    assert answer["error"] == REFUSED
+    assert page.device() is not None
+    assert vesper.value("connectivity") == STATE_ON
+    assert not retained
+
+
+async def test_silent_device(vesper: Vesper, page: Page, retained: list[Any]) -> None:
+    """A silent device goes with all that is known of it, here and at the broker."""
+    await vesper.heartbeat()
+    await vesper.heartbeat("other")
+    await vesper.alert("SD", "FAILED")
+    keys = vesper.keys()
+    await vesper.advance(DEFAULT_HEARTBEAT_TIMEOUT + 1)
+    assert vesper.value("connectivity") == STATE_OFF
+    assert vesper.value("devices_with_alerts", FLEET) == "1"
+
+    answer = await page.remove()
+    assert answer["success"]
+    assert retained == [("vesper/bell/status/heartbeat", b"", 1, True)]
+    assert page.device() is None
+    assert not vesper.keys()
+    assert not [name for name in vesper.hass.states.async_entity_ids() if BELL in name]
+    assert list(vesper.hub.devices) == ["other"]
+    assert vesper.value("devices", FLEET) == "1"
+    assert vesper.value("devices_with_alerts", FLEET) == "0"
+    assert vesper.value("fleet_health", FLEET) == "ok"
+
+    # The broker hands the clearing on to everybody, and so to us.
+    await vesper.publish(BELL, "heartbeat", b"")
+    await vesper.publish(BELL, "heartbeat", b"", retain=True)
+    await vesper.advance(2 * DEFAULT_HEARTBEAT_TIMEOUT)
+    await vesper.reload()
+    assert page.device() is None
+
+    await vesper.heartbeat(uptime=5)
+    assert page.device() is not None
+    assert vesper.keys() == keys - {"alert_SD"}
+    assert vesper.value("connectivity") == STATE_ON
+    assert vesper.value("health") == "ok"
+    await vesper.alert("SD", "WARNING")
+    assert vesper.keys() == keys
+    assert vesper.value("alert_SD") == "warning"
+
+
+async def test_speaks_meanwhile(vesper: Vesper, page: Page) -> None:
+    """A device that speaks before the broker has answered stays, and whole."""
+    await vesper.heartbeat()
+    await vesper.alert("SD", "FAILED")
+    keys = vesper.keys()
+    await vesper.advance(DEFAULT_HEARTBEAT_TIMEOUT + 1)
+
+    async def _speak(*_: Any, **__: Any) -> None:
+        await vesper.heartbeat(uptime=5)
+
+    vesper.mqtt.async_publish.side_effect = _speak
+    assert (await page.remove())["error"] == REFUSED
+    assert vesper.keys() == keys
+    assert vesper.value("connectivity") == STATE_ON
+    assert vesper.value("alert_SD") == "failed"
+
+
+@pytest.mark.usefixtures("retained")
+async def test_speaks_again_at_once(vesper: Vesper) -> None:
+    """A device that speaks as soon as it is removed is new, with all entities."""
+    await vesper.heartbeat()
+    await vesper.alert("SD", "FAILED")
+    keys = vesper.keys()
+    await vesper.advance(DEFAULT_HEARTBEAT_TIMEOUT + 1)
+
+    assert await vesper.hub.async_remove_device(BELL)
+    async_fire_mqtt_message(vesper.hass, "vesper/bell/status/heartbeat", "{}")
+    await vesper.hass.async_block_till_done()
+    assert vesper.keys() == keys - {"alert_SD"}
+    values = {vesper.value(key) for key in vesper.keys() - {"last_seen"}}
+    assert STATE_UNAVAILABLE not in values
+    assert vesper.value("connectivity") == STATE_ON
+
+
+async def test_not_heard_yet(vesper: Vesper, page: Page, retained: list[Any]) -> None:
+    """A device not known to live can go: a ghost of what the broker keeps."""
+    await vesper.heartbeat(retain=True)
+    assert vesper.value("connectivity") == STATE_UNKNOWN
+    assert (await page.remove())["success"]
+    assert page.device() is None
+    assert len(retained) == 1
+    # Nobody waits for it any more.
+    await vesper.advance(2 * DEFAULT_HEARTBEAT_TIMEOUT)
+    assert page.device() is None
+
+
+async def test_refused_without_link(
+    vesper: Vesper, page: Page, retained: list[Any]
+) -> None:
+    """What the broker keeps can't be cleared without it, and that is said."""
+    await vesper.heartbeat()
+    await vesper.advance(DEFAULT_HEARTBEAT_TIMEOUT + 1)
+    await vesper.lose_link()
+    answer = await page.remove()
+    assert not answer["success"]
+    assert answer["error"]["translation_domain"] == DOMAIN
+    assert answer["error"]["translation_key"] == "link_down"
+    assert "no link to the MQTT broker" in answer["error"]["message"]
+    assert page.device() is not None
+    assert not retained
+
+    await vesper.regain_link()
+    assert (await page.remove())["success"]
+    assert len(retained) == 1
+
+
+async def test_refused_while_not_loaded(
+    vesper: Vesper, page: Page, retained: list[Any]
+) -> None:
+    """The same goes for an entry that is not loaded."""
+    await vesper.heartbeat()
+    assert await vesper.hass.config_entries.async_unload(vesper.entry.entry_id)
+    answer = await page.remove()
+    assert not answer["success"]
+    assert answer["error"]["translation_domain"] == DOMAIN
+    assert answer["error"]["translation_key"] == "not_loaded"
+    assert page.device() is not None
+    assert not retained
+
+
+async def test_fleet_stays(vesper: Vesper, page: Page, retained: list[Any]) -> None:
+    """The device that stands for the fleet can't be removed."""
+    answer = await page.remove(FLEET)
+    assert not answer["success"]
+    assert answer["error"] == REFUSED
+    assert page.device(FLEET) is not None
+    assert vesper.value("devices", FLEET) == "0"
+    assert not retained
+
+
+async def test_device_of_somebody_else(vesper: Vesper, page: Page) -> None:
+    """A device with no id of ours is not ours to remove."""
+    stranger = dr.async_get(vesper.hass).async_get_or_create(
+        config_entry_id=vesper.entry.entry_id, identifiers={("elsewhere", "1")}
+    )
+    await vesper.reload()
+    assert not vesper.hub.devices
+    client = await page._connect(vesper.hass)  # noqa: SLF001
+    assert (await client.remove_device(stranger.id))["error"] == REFUSED
+
+
+async def test_device_unknown_to_the_hub(
+    vesper: Vesper, page: Page, retained: list[Any]
+) -> None:
+    """What is in the registry alone can go, and what the broker may keep of it."""
+    dr.async_get(vesper.hass).async_get_or_create(
+        config_entry_id=vesper.entry.entry_id, identifiers={(DOMAIN, "ghost")}
+    )
+    assert "ghost" not in vesper.hub.devices
+    assert (await page.remove("ghost"))["success"]
+    assert page.device("ghost") is None
+    assert retained == [("vesper/ghost/status/heartbeat", b"", 1, True)]
+
+
+async def test_device_of_the_broker_alone(vesper: Vesper, retained: list[Any]) -> None:
+    """What is in no registry, such as after a removal by another hand, can go too."""
+    assert await vesper.hub.async_remove_device("ghost")
+    assert retained == [("vesper/ghost/status/heartbeat", b"", 1, True)]

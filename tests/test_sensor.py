@@ -1,0 +1,205 @@
+"""Sensors of a device and its subsystems, from message to state."""
+
+import pytest
+from pytest_homeassistant_custom_component.common import (
+    async_fire_mqtt_message,
+    snapshot_platform,
+)
+from syrupy.assertion import SnapshotAssertion
+
+from homeassistant.const import STATE_UNKNOWN, Platform
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers import entity_registry as er
+
+from .common import BELL, Vesper
+
+RAISED = b'{"subsystem": "FileManager", "state": "WARNING"}'
+CLEARED = b'{"subsystem": "FileManager", "state": "CLEARED"}'
+
+
+@pytest.mark.usefixtures("entity_registry_enabled_by_default")
+@pytest.mark.parametrize("platforms", [[Platform.SENSOR]])
+async def test_all(
+    hass: HomeAssistant,
+    vesper: Vesper,
+    entity_registry: er.EntityRegistry,
+    snapshot: SnapshotAssertion,
+) -> None:
+    """Registry and states are as they were when somebody last looked at them."""
+    vesper.freezer.move_to("2030-01-01T12:00:00.9Z")
+    await vesper.say_everything()
+    await snapshot_platform(hass, entity_registry, snapshot, vesper.entry.entry_id)
+
+
+async def test_last_seen_is_disabled_at_first(
+    vesper: Vesper, entity_registry: er.EntityRegistry
+) -> None:
+    """Who does not ask for it has no write for it."""
+    await vesper.heartbeat()
+    entity = entity_registry.async_get(vesper.entity_id("last_seen"))
+    assert entity is not None
+    assert entity.disabled_by is er.RegistryEntryDisabler.INTEGRATION
+
+
+@pytest.mark.parametrize("state", ["WARNING", "CRITICAL", "FAILED", "Failed"])
+async def test_alert(vesper: Vesper, state: str) -> None:
+    """The sensor of a subsystem shows the severity, and what was said of it."""
+    vesper.freezer.move_to("2030-01-01T12:00:00.9Z")
+    await vesper.alert("FileManager", state, "SD mount failed")
+    shown = vesper.state("alert_FileManager")
+    assert shown.state == state.lower()
+    assert shown.name == "Vesper bell FileManager"
+    attributes = ("message", "updated_at", "confirmed")
+    assert [shown.attributes[name] for name in attributes] == [
+        "SD mount failed",
+        vesper.hub.devices[BELL].alerts["FileManager"].updated_at,
+        True,
+    ]
+    assert shown.attributes["updated_at"].isoformat() == "2030-01-01T12:00:00+00:00"
+
+
+@pytest.mark.parametrize("state", ["CLEARED", "HEALTHY", "OK", "cleared"])
+async def test_alert_stays_when_cleared(vesper: Vesper, state: str) -> None:
+    """It is ok then, with nothing left of the alert."""
+    await vesper.alert("FileManager", "WARNING", "SD mount failed")
+    await vesper.alert("FileManager", state)
+    shown = vesper.state("alert_FileManager")
+    assert shown.state == "ok"
+    assert not shown.attributes.keys() & {"message", "updated_at", "confirmed"}
+    assert vesper.value("active_alerts") == "0"
+    assert vesper.state("active_alerts").attributes["alerts"] == []
+
+    await vesper.alert("FileManager", "FAILED")
+    assert vesper.value("alert_FileManager") == "failed"
+    assert vesper.state("alert_FileManager").attributes["message"] == ""
+
+
+async def test_cleared_alone_makes_no_sensor(vesper: Vesper) -> None:
+    """A subsystem that never raised anything is not shown."""
+    await vesper.alert("FileManager", "CLEARED")
+    assert vesper.keys().isdisjoint({"alert_FileManager"})
+    assert vesper.value("connectivity") == "on"
+
+
+async def test_the_same_state_again(vesper: Vesper) -> None:
+    """It brings message and time up to date and is no transition."""
+    await vesper.alert("FileManager", "WARNING", "SD mount failed")
+    before = vesper.state("alert_FileManager")
+    await vesper.advance(10)
+    await vesper.alert("FileManager", "WARNING", "SD still not there")
+    after = vesper.state("alert_FileManager")
+    assert after.attributes["message"] == "SD still not there"
+    assert after.attributes["updated_at"] > before.attributes["updated_at"]
+    assert after.last_changed == before.last_changed
+
+
+async def test_subsystems_differ_by_case(vesper: Vesper) -> None:
+    """A subsystem's name is taken exactly as it is."""
+    await vesper.alert("storage", "WARNING")
+    await vesper.alert("Storage", "FAILED")
+    await vesper.alert("Speicher für Töne / 2", "CRITICAL")
+    assert vesper.value("alert_storage") == "warning"
+    assert vesper.value("alert_Storage") == "failed"
+    assert vesper.value("alert_Speicher für Töne / 2") == "critical"
+    assert vesper.value("active_alerts") == "3"
+
+
+async def test_health_and_active_alerts(vesper: Vesper) -> None:
+    """Health is the worst of the active alerts, which are listed the worst first."""
+    vesper.freezer.move_to("2030-01-01T12:00:00Z")
+    await vesper.heartbeat()
+    assert vesper.value("health") == "ok"
+    assert vesper.value("active_alerts") == "0"
+    await vesper.alert("Network", "WARNING")
+    await vesper.alert("FileManager", "FAILED", "SD mount failed")
+    await vesper.alert("Audio", "CRITICAL")
+    assert vesper.value("health") == "failed"
+    assert vesper.value("active_alerts") == "3"
+    time = "2030-01-01T12:00:00+00:00"
+    assert vesper.state("active_alerts").attributes["alerts"] == [
+        {
+            "subsystem": subsystem,
+            "state": state,
+            "message": message,
+            "updated_at": time,
+            "confirmed": True,
+        }
+        for subsystem, state, message in (
+            ("FileManager", "FAILED", "SD mount failed"),
+            ("Audio", "CRITICAL", ""),
+            ("Network", "WARNING", ""),
+        )
+    ]
+    await vesper.alert("FileManager", "CLEARED")
+    assert vesper.value("health") == "critical"
+    await vesper.alert("Audio", "WARNING")
+    assert vesper.value("health") == "warning"
+
+
+async def test_a_restart_leaves_alerts_unconfirmed(vesper: Vesper) -> None:
+    """The firmware starts out healthy and says nothing of what it had raised."""
+    await vesper.say_everything()
+    await vesper.heartbeat(uptime=10)
+    assert vesper.value("alert_FileManager") == "warning"
+    assert vesper.state("alert_FileManager").attributes["confirmed"] is False
+    assert vesper.state("active_alerts").attributes["alerts"][0]["confirmed"] is False
+
+
+async def test_melody(vesper: Vesper) -> None:
+    """It is there while it plays."""
+    await vesper.heartbeat()
+    assert vesper.value("melody") == STATE_UNKNOWN
+    await vesper.info("playback_started", {"melody_uid": "ABC123"})
+    assert vesper.value("melody") == "ABC123"
+    await vesper.info("playback_started")
+    assert vesper.value("melody") == STATE_UNKNOWN
+    await vesper.info("playback_started", {"melody_uid": "DEF456"})
+    assert vesper.value("melody") == "DEF456"
+    await vesper.info("playback_stopped", {"melody_uid": "DEF456"})
+    assert vesper.value("melody") == STATE_UNKNOWN
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+async def test_raised_and_cleared_in_one_turn(
+    hass: HomeAssistant, vesper: Vesper, *, is_known: bool
+) -> None:
+    """A sensor that is still being added misses nothing."""
+    if is_known:
+        await vesper.heartbeat()
+    for payload in (RAISED, CLEARED):
+        async_fire_mqtt_message(hass, f"vesper/{BELL}/status/alerts", payload)
+    await hass.async_block_till_done()
+    assert vesper.value("alert_FileManager") == "ok"
+    assert vesper.value("problem") == "off"
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+async def test_many_subsystems_in_one_turn(
+    hass: HomeAssistant, vesper: Vesper, *, is_known: bool
+) -> None:
+    """Each has its sensor, and each sensor the state that was told last."""
+    if is_known:
+        await vesper.heartbeat()
+    for state in ("WARNING", "CRITICAL"):
+        for number in range(32):
+            payload = f'{{"subsystem": "s{number}", "state": "{state}"}}'
+            async_fire_mqtt_message(hass, f"vesper/{BELL}/status/alerts", payload)
+    await hass.async_block_till_done()
+    assert {vesper.value(f"alert_s{number}") for number in range(32)} == {"critical"}
+    assert vesper.value("active_alerts") == "32"
+
+
+@pytest.mark.usefixtures("entity_registry_enabled_by_default")
+async def test_last_seen(vesper: Vesper) -> None:
+    """It is the time of the last live message, to the second."""
+    vesper.freezer.move_to("2030-01-01T12:00:00.9Z")
+    await vesper.heartbeat(retain=True)
+    assert vesper.value("last_seen") == STATE_UNKNOWN
+    await vesper.heartbeat()
+    assert vesper.value("last_seen") == "2030-01-01T12:00:00+00:00"
+    await vesper.advance(30)
+    await vesper.heartbeat()
+    assert vesper.value("last_seen") == "2030-01-01T12:00:00+00:00"
+    await vesper.advance(91)
+    # Off-line, it is exact.
+    assert vesper.value("last_seen") == "2030-01-01T12:00:30+00:00"
