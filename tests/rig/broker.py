@@ -1,0 +1,152 @@
+"""An MQTT broker on a port of 127.0.0.1: mosquitto, or amqtt where there is none."""
+
+from dataclasses import dataclass
+import getpass
+import json
+import logging
+import os
+from pathlib import Path
+import shutil
+import sys
+from typing import Final, Literal, Self
+
+from .process import LOCALHOST, ChildProcess, environment, free_port, is_listening
+
+# Debian installs it where only root's PATH leads.
+_SBIN: Final = ("/usr/sbin", "/usr/local/sbin", "/opt/homebrew/sbin")
+_START_SECONDS: Final = 15
+
+_LOGGER = logging.getLogger("vesper.broker")
+
+type Protocol = Literal["5", "3.1.1"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BrokerAddress:
+    """All that a client needs to know of a broker; `protocol` None: try the newest."""
+
+    host: str
+    port: int
+    protocol: Protocol | None = None
+    username: str | None = None
+    password: str | None = None
+
+
+class Broker:
+    """A broker that anyone on this machine may use, started and stopped at will.
+
+    Its port stays the same over restarts. What was retained is lost with them unless
+    it is `persistent`, which only mosquitto can be.
+    """
+
+    def __init__(
+        self, directory: Path, *, port: int | None = None, persistent: bool = False
+    ) -> None:
+        """Choose the program; `directory` is made, and gets its files.
+
+        Raises RuntimeError for a persistent broker where mosquitto is not installed.
+        """
+        directory.mkdir(parents=True, exist_ok=True)
+        port = free_port() if port is None else port
+        mosquitto = shutil.which("mosquitto", path=_search_path())
+        if persistent and not mosquitto:
+            msg = "Only mosquitto keeps what is retained: install it for this"
+            raise RuntimeError(msg)
+        self.name: Final = "mosquitto" if mosquitto else "amqtt"
+        self.address: Final = BrokerAddress(
+            host=LOCALHOST, port=port, protocol="5" if mosquitto else "3.1.1"
+        )
+        config = directory / "broker.conf"
+        if mosquitto:
+            config.write_text(_mosquitto_config(directory, port, persistent=persistent))
+            command: list[str | Path] = [mosquitto, "-c", config]
+        else:
+            config.write_text(_amqtt_config(port))
+            command = [
+                sys.executable,
+                "-m",
+                "amqtt.scripts.broker_script",
+                "-c",
+                config,
+            ]
+        self._process = ChildProcess(
+            f"The broker ({self.name})",
+            command,
+            log=directory / "broker.log",
+            environment=environment(),
+        )
+
+    def __enter__(self) -> Self:
+        """Start the broker."""
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stop the broker."""
+        self.stop()
+
+    def start(self) -> None:
+        """Start the broker and wait until it takes connections.
+
+        Raises RuntimeError with its last words where it ends instead.
+        """
+        port = self.address.port
+        _LOGGER.info("Starting the broker: %s on port %d", self.name, port)
+        self._process.start()
+        self._process.wait_until(
+            lambda: is_listening(port), timeout=_START_SECONDS, what="an open port"
+        )
+
+    def stop(self) -> None:
+        """Let the broker say goodbye to its clients and end."""
+        self._process.stop(grace=2)
+
+    def kill(self) -> None:
+        """End the broker at once, without a word to its clients."""
+        self._process.kill()
+
+    def restart(self) -> None:
+        """Stop the broker, and start it on the same port."""
+        self.stop()
+        self.start()
+
+
+def _search_path() -> str:
+    return os.pathsep.join((os.environ.get("PATH", os.defpath), *_SBIN))
+
+
+def _mosquitto_config(directory: Path, port: int, *, persistent: bool) -> str:
+    lines = [
+        f"listener {port} {LOCALHOST}",
+        "allow_anonymous true",
+        "log_dest stderr",
+        "log_type error",
+        "log_type warning",
+        # Started as root it would turn into a user who may not write here.
+        f"user {getpass.getuser()}",
+    ]
+    if persistent:
+        lines += [
+            "persistence true",
+            f"persistence_location {directory.resolve()}/",
+            # On disk at once: it is there for the tests that kill the broker.
+            "autosave_on_changes true",
+            "autosave_interval 1",
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def _amqtt_config(port: int) -> str:
+    # The file is YAML, and so is JSON.
+    return json.dumps(
+        {
+            "listeners": {
+                "default": {"type": "tcp", "bind": f"{LOCALHOST}:{port}"},
+            },
+            "plugins": {
+                "amqtt.plugins.authentication.AnonymousAuthPlugin": {
+                    "allow_anonymous": True
+                }
+            },
+        }
+    )

@@ -1,0 +1,265 @@
+"""Home Assistant with the integration, to try by hand, or to check that it works.
+
+From the command line: `scripts/develop --help`.
+"""
+
+import argparse
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+import fcntl
+import logging
+from pathlib import Path
+import shutil
+import signal
+import sys
+from typing import Final
+
+from .api import ApiError, LoginError
+from .broker import Broker, BrokerAddress
+from .fleet import Fleet
+from .home_assistant import PASSWORD, USERNAME, HomeAssistant
+from .process import free_port
+
+_CACHE: Final = Path(__file__).parents[2] / ".cache"
+_BROKER_PORT: Final = 18830
+
+# With this the silent device of the cast is found out after 11 s and the time-out: long
+# before the one that plays makes a pause.
+_CHECK_SPEED: Final = 4
+_CHECK_TIMEOUT_SECONDS: Final = 30
+_CHECK_SECONDS: Final = 90
+
+_LOGGER = logging.getLogger("vesper.develop")
+
+
+def main() -> int:
+    """Run what the command line asks for; returns the exit code."""
+    args = _arguments()
+    logging.basicConfig(
+        format="%(asctime)s  %(message)s", datefmt="%H:%M:%S", level=logging.INFO
+    )
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupt)
+    try:
+        if args.check:
+            return _check()
+        _develop(args)
+    except KeyboardInterrupt:
+        _LOGGER.info("All is stopped")
+        return 0 if not args.check else 1
+    except LoginError as error:
+        print(f"error: {error}; begin anew with --fresh", file=sys.stderr)
+    except (ApiError, OSError, RuntimeError) as error:
+        print(f"error: {error}", file=sys.stderr)
+    return 1
+
+
+def _interrupt(*_: object) -> None:
+    """End what is under way, once: what is then cleaned up is not to be interrupted."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    _LOGGER.info("Stopping")
+    raise KeyboardInterrupt
+
+
+def _develop(args: argparse.Namespace) -> None:
+    """Keep a Home Assistant up until a signal comes."""
+    with _own_directory("develop", fresh=args.fresh) as directory, ExitStack() as stack:
+        address: BrokerAddress | None = args.broker
+        if address is None:
+            broker = Broker(directory / "broker", port=free_port(_BROKER_PORT))
+            address = stack.enter_context(broker).address
+        home_assistant = stack.enter_context(
+            HomeAssistant(
+                directory / "home-assistant",
+                port=free_port(args.port),
+                broker=address,
+                prefix=args.prefix,
+            )
+        )
+        if args.broker is None:
+            home_assistant.wait_until_listening()
+            fleet = Fleet(
+                address.host, address.port, prefix=args.prefix, scenario="cast"
+            )
+            stack.enter_context(fleet)
+            try:
+                _begin(home_assistant, fleet)
+            except TimeoutError as error:
+                # Not the end: why it is so is best found out in the browser.
+                _LOGGER.error("%s", error)  # noqa: TRY400  # no traceback for a person
+        print(
+            f"\n  Home Assistant  {home_assistant.url}"
+            f"\n  user            {USERNAME}"
+            f"\n  password        {PASSWORD}"
+            f"\n  MQTT broker     {address.host}:{address.port},"
+            f" topics under {args.prefix}/"
+            "\n  Ctrl-C ends it all.\n",
+            flush=True,
+        )
+        home_assistant.wait()
+
+
+def _check() -> int:
+    """Compare what the devices say with what Home Assistant shows: 0 is the same."""
+    with (
+        _own_directory("check", fresh=True) as directory,
+        Broker(directory / "broker") as broker,
+        HomeAssistant(
+            directory / "home-assistant", port=free_port(), broker=broker.address
+        ) as home_assistant,
+    ):
+        home_assistant.api.set_options(
+            home_assistant.entry["entry_id"],
+            heartbeat_timeout=_CHECK_TIMEOUT_SECONDS,
+            max_devices=500,
+        )
+        home_assistant.wait_until_listening()
+        address = broker.address
+        with Fleet(
+            address.host, address.port, scenario="cast", speed=_CHECK_SPEED
+        ) as fleet:
+            is_same = _compare(home_assistant, fleet)
+        problems = home_assistant.log_problems()
+    for problem in problems:
+        print(f"in Home Assistant's log: {problem}")
+    if not is_same or problems:
+        print(
+            f"The check failed. Broker and Home Assistant left their logs: {directory}"
+        )
+        return 1
+    print("Home Assistant shows what the devices said.")
+    return 0
+
+
+def _compare(home_assistant: HomeAssistant, fleet: Fleet) -> bool:
+    """Wait until Home Assistant shows what the devices said, and print the table."""
+    said: dict[str, str] = {}
+    seen: dict[str, str] = {}
+
+    def is_same() -> bool:
+        said.clear()
+        said.update(_by_unique_id(fleet.expected()))
+        seen.clear()
+        seen.update(home_assistant.states())
+        # Only when a device has fallen silent the cast has told its stories.
+        return "off" in _connectivity(said).values() and said.items() <= seen.items()
+
+    try:
+        _begin(home_assistant, fleet)
+        _LOGGER.info(
+            "Waiting until one falls silent and is found out (about %d s)",
+            _CHECK_TIMEOUT_SECONDS + 12,
+        )
+        home_assistant.wait_until(is_same, timeout=_CHECK_SECONDS, what="all the same")
+    except TimeoutError as error:
+        is_same()
+        print(f"\n{error}")
+    _print_table(fleet, seen)
+    return said.items() <= seen.items()
+
+
+def _begin(home_assistant: HomeAssistant, fleet: Fleet) -> None:
+    """Let the stories of the devices begin when Home Assistant sees all of them."""
+    _LOGGER.info("Waiting until it shows %d devices", len(fleet.device_ids))
+    try:
+        home_assistant.wait_for_states(_connectivity(_by_unique_id(fleet.expected())))
+    finally:
+        fleet.start_stories()
+
+
+def _by_unique_id(states: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
+    return {
+        f"{device_id}_{key}": state
+        for device_id, of_device in states.items()
+        for key, state in of_device.items()
+    }
+
+
+def _connectivity(states: Mapping[str, str]) -> dict[str, str]:
+    return {
+        key: state for key, state in states.items() if key.endswith("_connectivity")
+    }
+
+
+def _print_table(fleet: Fleet, seen: Mapping[str, str]) -> None:
+    row = "{:12} {:22} {:14} {:14} {}".format
+    print()
+    print(row("device", "entity", "expected", "seen", ""))
+    for device_id, states in fleet.expected().items():
+        for key, state in states.items():
+            shown = seen.get(f"{device_id}_{key}", "none")
+            verdict = "" if shown == state else "<-- differs"
+            print(row(device_id, key, state, shown, verdict).rstrip())
+    print(flush=True)
+
+
+@contextmanager
+def _own_directory(name: str, *, fresh: bool) -> Iterator[Path]:
+    """Hold a directory of the cache that no other run uses at the same time.
+
+    Raises RuntimeError where another run does.
+    """
+    directory = _CACHE / name
+    directory.mkdir(parents=True, exist_ok=True)
+    with (_CACHE / f"{name}.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            msg = f"Another run uses {directory}. End that one first."
+            raise RuntimeError(msg) from None
+        if fresh:
+            shutil.rmtree(directory)
+            directory.mkdir()
+        yield directory
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="scripts/develop",
+        description="Home Assistant with Vesper, an MQTT broker and six simulated"
+        " devices; Ctrl-C ends them.",
+    )
+    parser.add_argument(
+        "--check",
+        action="store_true",
+        help="anew: compare what the devices say with what is shown, then end",
+    )
+    parser.add_argument(
+        "--fresh", action="store_true", help="forget what was set up in earlier runs"
+    )
+    parser.add_argument(
+        "--port",
+        type=int,
+        default=8123,
+        help="of Home Assistant, or the next free one (%(default)s)",
+    )
+    parser.add_argument(
+        "--broker",
+        metavar="HOST:PORT",
+        help="watch this broker instead, without simulated devices",
+    )
+    parser.add_argument("--username", help="for --broker")
+    parser.add_argument("--password", help="for --broker")
+    parser.add_argument(
+        "--prefix",
+        default="vesper",
+        help="first level or levels of the topics (%(default)s)",
+    )
+    args = parser.parse_args()
+    if args.check and args.broker:
+        parser.error("--check compares with simulated devices: leave --broker out")
+    if (args.username or args.password) and not args.broker:
+        parser.error("--username and --password are for --broker")
+    if args.broker:
+        host, _, port = args.broker.partition(":")
+        if not host or not port.isdecimal():
+            parser.error(f"--broker must be HOST:PORT, not {args.broker!r}")
+        args.broker = BrokerAddress(
+            host=host, port=int(port), username=args.username, password=args.password
+        )
+    return args
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,358 @@
+"""One simulated device: it says what the protocol lets a Vesper device say, and when.
+
+No I/O and no clock: time comes in with `tick`, and what is published comes out of it.
+"""
+
+from collections import deque
+from dataclasses import asdict, dataclass
+from enum import IntEnum
+import json
+import math
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final, Literal
+from zlib import crc32
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+type Severity = Literal["WARNING", "CRITICAL", "FAILED"]
+type Version = Literal["1.0.0", "1.1.0"]
+
+HEARTBEAT_SECONDS: Final = 30
+HEALTH_CHECK_SECONDS: Final = 300
+
+# The clock is not set at boot: events carry no time of day until a time server answers.
+CLOCK_SET_SECONDS: Final = 5
+
+# No code of the Wi-Fi stack: the firmware writes it when the link died without a word.
+SILENT_DEATH: Final = 255
+
+_HEAP_BYTES: Final = 178_000
+_HEAP_SWING_BYTES: Final = 6_000
+_HEAP_SWING_SECONDS: Final = 5_400
+_RECENT_EVENTS: Final = 16
+
+
+class EventTag(IntEnum):
+    """What an entry of the ring buffer tells of (protocol, section 1)."""
+
+    BOOT = 1
+    WIFI_UP = 2
+    WIFI_DOWN = 3
+    HTTP_OK = 4
+    HTTP_FAIL = 5
+    HEARTBEAT_MISS = 6
+    REBOOT = 8
+
+
+class ResetReason(IntEnum):
+    """Causes of a restart, as `esp_reset_reason()` numbers them."""
+
+    POWER_ON = 1
+    SOFTWARE = 3
+    PANIC = 4
+    TASK_WATCHDOG = 6
+    BROWN_OUT = 9
+
+
+class RebootCause(IntEnum):
+    """Why the firmware itself asked for a restart."""
+
+    HEARTBEAT_MISS = 1
+    FACTORY_RESET = 2
+    OTA = 3
+    WIFI_REPROV = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Publication:
+    """One MQTT message on its way out."""
+
+    topic: str
+    payload: bytes
+    qos: int
+    retain: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """What is wrong with one subsystem."""
+
+    state: Severity
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Event:
+    """An entry of the ring buffer, with the names it has in a heartbeat."""
+
+    t: int
+    d0: int
+    d1: int
+    ts: int
+    up: int
+
+
+class Firmware:
+    """A device as its own firmware sees it.
+
+    The methods that make something happen do so at the time of the last `tick`; what
+    they publish comes out of the next one.
+    """
+
+    def __init__(
+        self,
+        device_id: str,
+        *,
+        prefix: str = "vesper",
+        version: Version = "1.1.0",
+        booted: float = 0.0,
+        epoch: float = 0.0,
+    ) -> None:
+        """Take up, at device time 0, a device that has run well since `booted`.
+
+        `booted` is in seconds of device time, so it is 0 or less; `epoch` is the unix
+        time at device time 0. Heartbeats and health checks count from the boot, so
+        `booted` also sets when the next ones are due.
+        """
+        self.device_id = device_id
+        self.prefix = prefix
+        self.version = version
+        self.online = True
+        self.melody: str | None = None
+        self.playback_told = False
+        """Whether a watcher can know by now if it plays: not before the first word of
+        it or a restart, and not after a silence."""
+        self._epoch = epoch
+        self._now = booted
+        self._outbox: list[Publication] = []
+        self._events: deque[_Event] = deque(maxlen=_RECENT_EVENTS)
+        self._alerts: dict[str, Alert] = {}
+        self._told: dict[str, Alert | None] = {}
+        self._disconnect_code = 0
+        self._missed = 0
+        self._fingerprint = crc32(device_id.encode())
+        self._boot(ResetReason.POWER_ON)
+        self.playback_told = False  # that boot was before anybody watched
+        self._now = 0.0
+        self._heartbeat_due = booted % HEARTBEAT_SECONDS
+        self._health_check_due = booted % HEALTH_CHECK_SECONDS
+
+    @property
+    def uptime(self) -> int:
+        """Whole seconds since the last boot."""
+        return int(self._now - self._booted)
+
+    @property
+    def playing(self) -> bool:
+        """Whether a melody plays."""
+        return self.melody is not None
+
+    @property
+    def alerts(self) -> Mapping[str, Alert]:
+        """What is wrong now, by subsystem, said or not."""
+        return MappingProxyType(self._alerts)
+
+    @property
+    def told(self) -> Mapping[str, Alert | None]:
+        """The standing word on every subsystem it ever spoke of; None for "all well".
+
+        A fault that goes away between a restart and the next health check is never
+        called CLEARED: what was said of it before the restart counts no more.
+        """
+        return {
+            subsystem: alert
+            if subsystem in self._said_since_boot or subsystem in self._alerts
+            else None
+            for subsystem, alert in self._told.items()
+        }
+
+    @property
+    def next_due(self) -> float:
+        """The device time at which it has something to do by itself."""
+        return min(self._heartbeat_due, self._health_check_due)
+
+    def tick(self, now: float) -> list[Publication]:
+        """Let device time pass up to `now` (seconds) and return what was published."""
+        self._now = max(self._now, now)
+        if self._heartbeat_due <= self._now:
+            self._heartbeat_due = _next_turn(
+                self._heartbeat_due, HEARTBEAT_SECONDS, self._now
+            )
+            self._heartbeat()
+        if self._health_check_due <= self._now:
+            self._health_check_due = _next_turn(
+                self._health_check_due, HEALTH_CHECK_SECONDS, self._now
+            )
+            self._say_changes()
+        published, self._outbox = self._outbox, []
+        return published
+
+    def receive(self, topic: str, payload: bytes) -> None:
+        """Obey `system.health` on its own control topic, and ignore anything else."""
+        if not self.online or topic != f"{self.prefix}/{self.device_id}/control":
+            return
+        try:
+            command = json.loads(payload)
+        except ValueError:
+            return
+        match command:
+            case {"v": 2, "cmd": "system.health"}:
+                self._heartbeat()
+                self._say_changes()
+
+    def raise_alert(self, subsystem: str, state: Severity, message: str) -> None:
+        """Let a subsystem fail, or fail in another way; the same state says nothing."""
+        current = self._alerts.get(subsystem)
+        if current is None or current.state != state:
+            self._alerts[subsystem] = Alert(state, message)
+            self._say_change(subsystem)
+
+    def clear_alert(self, subsystem: str) -> None:
+        """Let a subsystem recover."""
+        if self._alerts.pop(subsystem, None) is not None:
+            self._say_change(subsystem)
+
+    def start_playback(self, melody_uid: str) -> None:
+        """Ring a melody, in place of the one that may be playing."""
+        self.melody = melody_uid
+        self.playback_told = True
+        self._publish(
+            "status/info",
+            {"type": "playback_started", "payload": {"melody_uid": melody_uid}},
+            qos=0,
+        )
+
+    def stop_playback(self) -> None:
+        """End the melody, if one plays."""
+        if self.melody is not None:
+            self.melody = None
+            self.playback_told = True
+            self._publish(
+                "status/info", {"type": "playback_stopped", "payload": {}}, qos=0
+            )
+
+    def restart(
+        self, reason: int = ResetReason.SOFTWARE, *, cause: RebootCause | None = None
+    ) -> None:
+        """Boot again: `reason` is an `esp_reset_reason()`, `cause` the firmware's own.
+
+        The device comes back on-line with a heartbeat and takes itself to be healthy:
+        what is still wrong is said at its next health check. The ring buffer outlives
+        the restart, else EVT_REBOOT could be told to nobody.
+        """
+        if cause is not None:
+            self._log(EventTag.REBOOT, cause)
+        self._boot(reason)
+        self._heartbeat()
+
+    def go_silent(self, code: int = SILENT_DEATH) -> None:
+        """Lose the Wi-Fi, for a `wifi_err_reason_t`: all words are lost meanwhile."""
+        if self.online:
+            self.online = False
+            self.playback_told = False
+            self._disconnect_code = code
+            self._log(EventTag.WIFI_DOWN, code)
+
+    def come_back(self) -> None:
+        """Find the Wi-Fi again and publish a heartbeat.
+
+        What went wrong meanwhile was not said, so the next health check says it.
+        """
+        if not self.online:
+            self._connect()
+            self._heartbeat()
+
+    def call_succeeded(self, path: str, elapsed_ms: int) -> None:
+        """Note an HTTP call of the device that was answered well."""
+        self._log(EventTag.HTTP_OK, crc32(path.encode()), elapsed_ms)
+
+    def call_failed(self, path: str, status: int) -> None:
+        """Note an HTTP call of the device that failed, by HTTP status or errno."""
+        self._log(EventTag.HTTP_FAIL, crc32(path.encode()), status)
+
+    def _boot(self, reason: int) -> None:
+        self._booted = self._now
+        self._reset_reason = reason
+        self._heap_min_free = _HEAP_BYTES
+        self._said_since_boot: set[str] = set()
+        self.melody = None
+        self.playback_told = True
+        self._log(EventTag.BOOT, reason)
+        self._connect()
+        self._heartbeat_due = self._now + HEARTBEAT_SECONDS
+        self._health_check_due = self._now + HEALTH_CHECK_SECONDS
+
+    def _connect(self) -> None:
+        self.online = True
+        self._missed = 0
+        rssi_dbm = -40 - self._fingerprint % 40
+        self._log(EventTag.WIFI_UP, rssi_dbm)
+
+    def _log(self, tag: EventTag, d0: int, d1: int = 0) -> None:
+        """Write to the ring buffer; data are 16 bits, unsigned: -53 dBm is 65483."""
+        up = self.uptime
+        ts = int(self._epoch + self._now) if up >= CLOCK_SET_SECONDS else 0
+        self._events.append(_Event(t=tag, d0=d0 & 0xFFFF, d1=d1 & 0xFFFF, ts=ts, up=up))
+
+    def _heartbeat(self) -> None:
+        if not self.online:
+            self._missed += 1
+            self._log(EventTag.HEARTBEAT_MISS, self._missed)
+            return
+        beat: dict[str, Any] = {
+            "device_id": self.device_id,
+            "uptime": self.uptime,
+            "firmware_version": self.version,
+        }
+        if self.version != "1.0.0":
+            phase = (
+                self._now + self._fingerprint % _HEAP_SWING_SECONDS
+            ) / _HEAP_SWING_SECONDS
+            heap_free = _HEAP_BYTES + round(
+                _HEAP_SWING_BYTES * math.sin(2 * math.pi * phase)
+            )
+            self._heap_min_free = min(self._heap_min_free, heap_free)
+            beat |= {
+                "reset_reason": self._reset_reason,
+                "heap_free": heap_free,
+                "heap_min_free": self._heap_min_free,
+                "last_disconnect_code": self._disconnect_code,
+                "recent_events": [asdict(event) for event in self._events],
+            }
+        self._publish("status/heartbeat", beat, qos=1, retain=True)
+
+    def _say_changes(self) -> None:
+        """Say what differs from what was said since boot, as a health check does."""
+        for subsystem in sorted(self._said_since_boot | self._alerts.keys()):
+            self._say_change(subsystem)
+
+    def _say_change(self, subsystem: str) -> None:
+        alert = self._alerts.get(subsystem)
+        said = self._told[subsystem] if subsystem in self._said_since_boot else None
+        if not self.online or alert == said:
+            return
+        self._told[subsystem] = alert
+        self._said_since_boot.add(subsystem)
+        payload = {"subsystem": subsystem}
+        payload |= (
+            {"state": alert.state, "msg": alert.message}
+            if alert
+            else {"state": "CLEARED"}
+        )
+        self._publish("status/alerts", payload, qos=1)
+
+    def _publish(
+        self, tail: str, payload: Mapping[str, Any], *, qos: int, retain: bool = False
+    ) -> None:
+        if self.online:
+            topic = f"{self.prefix}/{self.device_id}/{tail}"
+            data = json.dumps(payload, separators=(",", ":")).encode()
+            self._outbox.append(
+                Publication(topic=topic, payload=data, qos=qos, retain=retain)
+            )
+
+
+def _next_turn(due: float, period: float, now: float) -> float:
+    """Return the next turn of a duty after `now`: missed turns are not made up for."""
+    return due + period * (math.floor((now - due) / period) + 1)

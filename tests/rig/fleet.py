@@ -1,0 +1,625 @@
+"""Many simulated devices over one MQTT connection, each with a story of its own.
+
+A story begins when `start_stories` is called; until then its device sends heartbeats
+and nothing else. Alerts and playback are not retained and are said once, so whoever is
+to see them must be subscribed before: with that call, the one who knows says so.
+
+From the command line: `python -m tests.rig.fleet --help`.
+"""
+
+import argparse
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+import heapq
+import logging
+import math
+import random
+import signal
+import sys
+import threading
+import time
+from typing import Any, Final, Self
+
+from paho.mqtt import client as mqtt
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+
+from tests.rig.firmware import (
+    HEARTBEAT_SECONDS,
+    Firmware,
+    Publication,
+    RebootCause,
+    ResetReason,
+    Severity,
+    Version,
+)
+
+# A story acts on its device and yields the seconds of device time until it acts again.
+type Story = Iterator[float]
+type Storyteller = Callable[[Firmware, random.Random], Story]
+
+_LOGGER = logging.getLogger("vesper.fleet")
+_HEARTBEATS = logging.getLogger("vesper.fleet.heartbeats")
+
+_DAY: Final = 86_400
+_HOUR: Final = 3_600
+_MINUTE: Final = 60
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Role:
+    """What a device of a scenario is, and what happens to it."""
+
+    story: Storyteller
+    version: Version = "1.1.0"
+
+
+def _is_well(_device: Firmware, _rng: random.Random) -> Story:
+    """Tell of nothing but heartbeats."""
+    yield from ()
+
+
+def _has_alert(subsystem: str, state: Severity, message: str) -> Storyteller:
+    """Make the story of a device that something is wrong with, and stays so."""
+
+    def story(device: Firmware, _rng: random.Random) -> Story:
+        device.raise_alert(subsystem, state, message)
+        yield from ()
+
+    return story
+
+
+def _goes_silent(device: Firmware, _rng: random.Random) -> Story:
+    """Tell of a device that falls silent for good once its heartbeats were heard."""
+    yield 1.5 * HEARTBEAT_SECONDS
+    device.go_silent()
+
+
+def _plays(device: Firmware, _rng: random.Random) -> Story:
+    """Tell of a device that is heard most of the time."""
+    while True:
+        device.start_playback("EVENSONG")
+        yield 10 * _MINUTE
+        device.stop_playback()
+        yield 20
+
+
+_FAULTS: Final = (
+    ("FileManager", "SD mount failed"),
+    ("TimeKeeper", "NTP sync failed"),
+    ("Player", "amplifier does not answer"),
+    ("Networking", "broker unreachable"),
+)
+_SEVERITIES: Final[tuple[Severity, ...]] = ("WARNING", "WARNING", "CRITICAL", "FAILED")
+_MELODIES: Final = ("ANGELUS", "EVENSONG", "MATINS", "WESTMINSTER")
+_ACTS: Final = {
+    "alert": 8,
+    "clear": 10,
+    "play": 4,
+    "stop": 4,
+    "call": 5,
+    "failed call": 1,
+    "reboot": 1,
+    "reset": 1,
+    "silence": 2,
+}
+
+
+def _lives(device: Firmware, rng: random.Random) -> Story:
+    """Tell of whatever may happen to a device, every two minutes or so."""
+    while True:
+        yield rng.expovariate(1 / (2 * _MINUTE))
+        act = rng.choices(list(_ACTS), list(_ACTS.values()))[0]
+        if act != "silence":
+            _happens(device, act, rng)
+        elif not device.playing:  # after a silence nobody could say if it still plays
+            device.go_silent()
+            yield rng.uniform(2 * _MINUTE, 10 * _MINUTE)
+            device.come_back()
+
+
+def _happens(device: Firmware, act: str, rng: random.Random) -> None:
+    match act:
+        case "alert":
+            subsystem, message = rng.choice(_FAULTS)
+            device.raise_alert(subsystem, rng.choice(_SEVERITIES), message)
+        case "clear":
+            device.clear_alert(rng.choice(_FAULTS)[0])
+        case "play":
+            device.start_playback(rng.choice(_MELODIES))
+        case "stop":
+            device.stop_playback()
+        case "call":
+            device.call_succeeded("/api/v1/heartbeat", rng.randrange(40, 900))
+        case "failed call":
+            device.call_failed("/api/v1/heartbeat", 503)
+        case "reboot":
+            device.restart(cause=rng.choice(list(RebootCause)))
+        case "reset":
+            device.restart(rng.choice(list(ResetReason)))
+
+
+# A role that every device plays, or a cast: the devices' ids, each with its own role.
+SCENARIOS: Final[Mapping[str, Role | Mapping[str, Role]]] = {
+    "calm": Role(story=_is_well),
+    "lively": Role(story=_lives),
+    "cast": {
+        "chapel": Role(story=_has_alert("FileManager", "WARNING", "SD mount failed")),
+        "school-hall": Role(
+            story=_has_alert("TimeKeeper", "CRITICAL", "NTP sync failed")
+        ),
+        "tower": Role(story=_plays),
+        "gatehouse": Role(story=_goes_silent),
+        "library": Role(story=_is_well),
+        "courtyard": Role(story=_is_well, version="1.0.0"),
+    },
+}
+
+
+def expected_states(device: Firmware) -> dict[str, str]:
+    """Return what Home Assistant must come to show of a device: entity key to state.
+
+    States are as Home Assistant writes them; keys are those of the unique ids
+    (`{device_id}_{key}`), with one `alert_{subsystem}` for every subsystem that the
+    device ever spoke of. It holds for a watcher that heard all it said, once time-outs
+    are over: 90 s for a silence, 10 minutes for alerts from before a restart.
+    """
+    told = device.told
+    severities = ("ok", "warning", "critical", "failed")
+    alerts = {
+        f"alert_{subsystem}": alert.state.lower() if alert else "ok"
+        for subsystem, alert in told.items()
+    }
+    active = [state for state in alerts.values() if state != "ok"]
+    if not device.online:
+        playing = melody = "unavailable"
+    elif not device.playback_told:
+        playing = melody = "unknown"
+    else:
+        playing = "on" if device.playing else "off"
+        melody = device.melody or "unknown"
+    return {
+        "connectivity": "on" if device.online else "off",
+        "problem": "on" if active else "off",
+        "health": max(active, key=severities.index, default="ok"),
+        "active_alerts": str(len(active)),
+        "playing": playing,
+        "melody": melody,
+        **alerts,
+    }
+
+
+@dataclass(slots=True, eq=False)
+class _Actor:
+    """A device and its story, and the device time at which either goes on."""
+
+    firmware: Firmware
+    story: Story
+    story_due: float = math.inf
+    due: float = field(default=math.nan, init=False)
+
+
+class Fleet:
+    """Simulated devices that live on a broker until they are stopped.
+
+    Two threads: paho's, and one that wakes when the next device has something to do.
+    While the broker is away the devices live on and what they say is lost, as with real
+    devices; paho reconnects by itself.
+    """
+
+    def __init__(  # noqa: PLR0913  # a handful of choices, each with its usual value
+        self,
+        host: str,
+        port: int,
+        *,
+        prefix: str = "vesper",
+        devices: int | Sequence[str] | None = None,
+        scenario: str = "calm",
+        speed: float = 1.0,
+        seed: int = 0,
+        username: str | None = None,
+        password: str | None = None,
+    ) -> None:
+        """Make the devices of a scenario; nothing is sent before `start`.
+
+        `devices` is how many or which ids, None for the scenario's own (six where it
+        names none). `speed` is seconds of device time per real second: at anything but
+        1 uptimes and the times of events run away from the clock.
+        Raises ValueError for values that make no fleet.
+        """
+        if not (math.isfinite(speed) and speed > 0):
+            msg = f"speed must be a number above 0, not {speed}"
+            raise ValueError(msg)
+        if not prefix or prefix.strip("/") != prefix or set("+#\0") & set(prefix):
+            msg = (
+                "prefix must be topic levels such as site1/vesper, without wildcards"
+                f" or outer slashes, not {prefix!r}"
+            )
+            raise ValueError(msg)
+        self._host = host
+        self._port = port
+        self._prefix = prefix
+        self._speed = speed
+        self._origin: float | None = None
+        self._linked = False
+        self._refused: str | None = None
+        self._stopping = False
+        # Guards all the state, the devices' too, and wakes whoever waits for a change.
+        self._changed = threading.Condition()
+        rng = random.Random(seed)  # noqa: S311  # no secret is drawn
+        self._actors = self._enlist(_roles(scenario, devices), rng)
+        self._agenda: list[tuple[float, str]] = []
+        self._scheduler = threading.Thread(
+            target=self._run, name="vesper-fleet", daemon=True
+        )
+        self._client = mqtt.Client(
+            CallbackAPIVersion.VERSION2, protocol=MQTTProtocolVersion.MQTTv311
+        )
+        self._client.username_pw_set(username, password)
+        self._client.reconnect_delay_set(1, 2)
+        # Meant for one device, the limit would hold back all for one late answer.
+        self._client.max_inflight_messages_set(0)
+        self._client.on_connect = self._on_connect
+        self._client.on_subscribe = self._on_subscribe
+        self._client.on_disconnect = self._on_disconnect
+        self._client.on_message = self._on_message
+
+    @property
+    def device_ids(self) -> tuple[str, ...]:
+        """The devices, in the scenario's order."""
+        return tuple(self._actors)
+
+    def __enter__(self) -> Self:
+        """Start the fleet."""
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stop the fleet."""
+        self.stop()
+
+    def start(self, timeout: float = 10.0) -> None:
+        """Connect, then let the devices send heartbeats; a fleet is started once.
+
+        Raises ConnectionError when the broker refuses, or does not answer within
+        `timeout` seconds.
+        """
+        self._client.connect_async(self._host, self._port, keepalive=15)
+        self._client.loop_start()
+        if not self.wait_until_connected(timeout):
+            self.stop()
+            reason = (
+                f"refused the devices: {self._refused}"
+                if self._refused
+                else f"did not answer within {timeout:g} s"
+            )
+            msg = f"The MQTT broker at {self._host}:{self._port} {reason}"
+            raise ConnectionError(msg)
+        with self._changed:
+            self._origin = time.monotonic()
+            for actor in self._actors.values():
+                self._put_down(actor)
+        self._scheduler.start()
+        _LOGGER.info(
+            "%d devices live under %s on %s:%d",
+            len(self._actors),
+            self._prefix,
+            self._host,
+            self._port,
+        )
+
+    def stop(self) -> None:
+        """Leave the broker, where the retained heartbeats stay."""
+        with self._changed:
+            self._stopping = True
+            self._changed.notify_all()
+        if self._scheduler.is_alive():
+            self._scheduler.join()
+        self._client.disconnect()
+        self._client.loop_stop()
+
+    def wait_until_connected(self, timeout: float) -> bool:
+        """Wait up to `timeout` seconds for the broker; false where that was in vain."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._linked or self._refused, timeout)
+            return self._linked
+
+    def start_stories(self) -> None:
+        """Let the stories begin, now that whoever is to see them has subscribed."""
+        with self._changed:
+            now = self._now()
+            for actor in self._actors.values():
+                actor.story_due = now
+                self._put_down(actor)
+            self._changed.notify_all()
+
+    def expected(self) -> dict[str, dict[str, str]]:
+        """Return what Home Assistant must come to show: `expected_states` by device."""
+        with self._changed:
+            return {
+                device_id: expected_states(actor.firmware)
+                for device_id, actor in self._actors.items()
+            }
+
+    @contextmanager
+    def device(self, device_id: str) -> Iterator[Firmware]:
+        """Hold a device at this moment, to read it or to make something happen to it.
+
+        What it has to say of that is published as the block ends. The whole fleet
+        stands still meanwhile, so wait for nothing in the block. Raises KeyError for an
+        id that is not of this fleet.
+        """
+        with self._changed:
+            actor = self._actors[device_id]
+            self._publish(actor.firmware.tick(self._now()))
+            yield actor.firmware
+            self._publish(actor.firmware.tick(self._now()))
+            self._put_down(actor)
+            self._changed.notify_all()
+
+    def _enlist(
+        self, roles: Mapping[str, Role], rng: random.Random
+    ) -> dict[str, _Actor]:
+        """Give each device a past of hours to weeks, and a first heartbeat soon."""
+        epoch = time.time()
+        # Spread, so that the devices of a large fleet do not all speak at once.
+        stagger = min(0.1, HEARTBEAT_SECONDS / len(roles))
+        actors = {}
+        for index, (device_id, role) in enumerate(roles.items()):
+            uptime = rng.randrange(_HOUR, 30 * _DAY, HEARTBEAT_SECONDS)
+            firmware = Firmware(
+                device_id,
+                prefix=self._prefix,
+                version=role.version,
+                booted=index * stagger - uptime,
+                epoch=epoch,
+            )
+            own_rng = random.Random(rng.random())  # noqa: S311  # no secret is drawn
+            actors[device_id] = _Actor(firmware, role.story(firmware, own_rng))
+        return actors
+
+    def _now(self) -> float:
+        """Return the device time: it begins with the start, at 0."""
+        return (
+            0.0
+            if self._origin is None
+            else (time.monotonic() - self._origin) * self._speed
+        )
+
+    def _run(self) -> None:
+        with self._changed:
+            while not self._stopping:
+                now = self._now()
+                while self._agenda and self._agenda[0][0] <= now:
+                    due, device_id = heapq.heappop(self._agenda)
+                    # Plans change: only the last entry that a device put down counts.
+                    if due == (actor := self._actors[device_id]).due:
+                        actor.due = math.nan
+                        self._let_happen(actor, now)
+                self._changed.wait((self._agenda[0][0] - self._now()) / self._speed)
+
+    def _let_happen(self, actor: _Actor, now: float) -> None:
+        self._publish(actor.firmware.tick(now))
+        if actor.story_due <= now:
+            actor.story_due = now + next(actor.story, math.inf)
+            self._publish(actor.firmware.tick(now))
+        self._put_down(actor)
+
+    def _put_down(self, actor: _Actor) -> None:
+        """Enter a device in the agenda under the time at which it is next due."""
+        due = min(actor.firmware.next_due, actor.story_due)
+        if due != actor.due:
+            actor.due = due
+            heapq.heappush(self._agenda, (due, actor.firmware.device_id))
+
+    def _publish(self, publications: Sequence[Publication]) -> None:
+        for publication in publications:
+            logger = (
+                _HEARTBEATS if publication.topic.endswith("/heartbeat") else _LOGGER
+            )
+            if self._linked:
+                self._client.publish(
+                    publication.topic,
+                    publication.payload,
+                    publication.qos,
+                    publication.retain,
+                )
+                logger.debug("%s %s", publication.topic, publication.payload.decode())
+            else:
+                logger.debug("%s is lost: no broker", publication.topic)
+
+    def _on_connect(
+        self,
+        client: mqtt.Client,
+        _userdata: Any,
+        _flags: Any,
+        reason: Any,
+        _properties: Any,
+    ) -> None:
+        if reason.is_failure:
+            with self._changed:
+                self._refused = str(reason)
+                self._changed.notify_all()
+        else:
+            client.subscribe(f"{self._prefix}/+/control")
+
+    def _on_subscribe(
+        self,
+        _client: Any,
+        _userdata: Any,
+        _mid: int,
+        reasons: Sequence[Any],
+        _properties: Any,
+    ) -> None:
+        _LOGGER.info("Connected to %s:%d", self._host, self._port)
+        if any(reason.is_failure for reason in reasons):
+            _LOGGER.warning(
+                "The broker does not let the devices read %s/+/control", self._prefix
+            )
+        with self._changed:
+            self._linked = True
+            self._refused = None
+            self._changed.notify_all()
+
+    def _on_disconnect(
+        self, _client: Any, _userdata: Any, _flags: Any, reason: Any, _properties: Any
+    ) -> None:
+        _LOGGER.info("Disconnected from %s:%d: %s", self._host, self._port, reason)
+        with self._changed:
+            self._linked = False
+            self._changed.notify_all()
+
+    def _on_message(
+        self, _client: Any, _userdata: Any, message: mqtt.MQTTMessage
+    ) -> None:
+        device_id = message.topic.removeprefix(f"{self._prefix}/").removesuffix(
+            "/control"
+        )
+        if device_id in self._actors:
+            _LOGGER.debug(
+                "%s %s", message.topic, message.payload.decode(errors="replace")
+            )
+            with self.device(device_id) as device:
+                device.receive(message.topic, message.payload)
+
+
+def _roles(scenario: str, devices: int | Sequence[str] | None) -> Mapping[str, Role]:
+    """Return which devices there are and what each is, by id.
+
+    Raises ValueError for a choice that the scenario does not leave.
+    """
+    if scenario not in SCENARIOS:
+        msg = f"scenario must be one of {', '.join(SCENARIOS)}, not {scenario!r}"
+        raise ValueError(msg)
+    part = SCENARIOS[scenario]
+    if not isinstance(part, Role):
+        if devices is not None:
+            msg = f"scenario {scenario} has devices of its own: do not choose any"
+            raise ValueError(msg)
+        return part
+    if devices is None:
+        devices = 6
+    ids = (
+        [f"vesper-{number:04d}" for number in range(1, devices + 1)]
+        if isinstance(devices, int)
+        else devices
+    )
+    if not ids:
+        msg = "a fleet has at least one device"
+        raise ValueError(msg)
+    return dict.fromkeys(ids, part)
+
+
+def _address(text: str) -> tuple[str, int]:
+    """Split HOST:PORT, or HOST alone for port 1883.
+
+    Raises argparse.ArgumentTypeError for anything else.
+    """
+    host, colon, port = text.rpartition(":")
+    if not colon:
+        return text, 1883
+    if not (host and port.isdecimal() and 0 < int(port) < 65_536):
+        msg = f"{text!r} is not HOST:PORT, such as 192.0.2.7:1883"
+        raise argparse.ArgumentTypeError(msg)
+    return host, int(port)
+
+
+def main() -> None:
+    """Run a fleet against a broker until it is interrupted."""
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.rig.fleet",
+        description="Simulated Vesper devices on an MQTT broker; Ctrl-C ends them.",
+    )
+    parser.add_argument(
+        "--broker",
+        metavar="HOST:PORT",
+        type=_address,
+        default="127.0.0.1:1883",
+        help="%(default)s",
+    )
+    parser.add_argument("--username", help="for a broker that asks for one")
+    parser.add_argument("--password", help="for a broker that asks for one")
+    parser.add_argument(
+        "--prefix",
+        default="vesper",
+        help="first level or levels of the topics (%(default)s)",
+    )
+    parser.add_argument(
+        "--scenario",
+        choices=SCENARIOS,
+        default="cast",
+        help="calm: nothing but heartbeats; lively: whatever may happen, at random;"
+        " cast: six devices, each with a fault or a habit of its own (%(default)s)",
+    )
+    parser.add_argument(
+        "--devices", metavar="N", type=int, help="how many; a cast has its own"
+    )
+    parser.add_argument(
+        "--speed",
+        metavar="F",
+        type=float,
+        default=1.0,
+        help="seconds of device time per second",
+    )
+    parser.add_argument(
+        "--seed",
+        metavar="N",
+        type=int,
+        default=0,
+        help="another one makes other things happen",
+    )
+    parser.add_argument(
+        "--duration",
+        metavar="SECONDS",
+        type=float,
+        help="end by itself after so many real seconds",
+    )
+    parser.add_argument(
+        "--hold",
+        action="store_true",
+        help="send only heartbeats until Enter is pressed",
+    )
+    parser.add_argument(
+        "-v",
+        "--verbose",
+        action="count",
+        default=0,
+        help="print what happens; -vv: heartbeats too",
+    )
+    args = parser.parse_args()
+
+    logging.basicConfig(
+        format="%(asctime)s %(message)s", level=logging.INFO, stream=sys.stdout
+    )
+    _LOGGER.setLevel(logging.DEBUG if args.verbose else logging.INFO)
+    _HEARTBEATS.setLevel(logging.DEBUG if args.verbose > 1 else logging.INFO)
+    host, port = args.broker
+    try:
+        fleet = Fleet(
+            host,
+            port,
+            prefix=args.prefix,
+            devices=args.devices,
+            scenario=args.scenario,
+            speed=args.speed,
+            seed=args.seed,
+            username=args.username,
+            password=args.password,
+        )
+    except ValueError as error:
+        parser.error(str(error))
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        with fleet:
+            if args.hold:
+                input("Press Enter to let the stories begin. ")
+            fleet.start_stories()
+            threading.Event().wait(args.duration)
+    except ConnectionError as error:
+        sys.exit(str(error))
+    except KeyboardInterrupt:
+        pass
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,145 @@
+"""Child processes of the rig, and the ports on which they listen."""
+
+from collections.abc import Callable, Mapping, Sequence
+import itertools
+import os
+from pathlib import Path
+import signal
+import socket
+import subprocess
+import time
+from typing import Final
+
+LOCALHOST: Final = "127.0.0.1"
+
+_POLL_SECONDS: Final = 0.05
+_LAST_LINES: Final = 20
+
+
+class ChildProcess:
+    """A command that runs beside us, with all it prints in a file."""
+
+    def __init__(
+        self,
+        name: str,
+        command: Sequence[str | Path],
+        *,
+        log: Path,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        """Describe the process; `environment` None is our own, `log` is begun anew."""
+        self.name = name
+        self.log = log
+        self._command = command
+        self._environment = environment
+        self._process: subprocess.Popen[bytes] | None = None
+        log.write_bytes(b"")
+
+    def start(self) -> None:
+        """Start the command, in a session of its own: Ctrl-C is for us to pass on."""
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(  # noqa: S603  # the rig's own commands
+                self._command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env=self._environment,
+                start_new_session=True,
+            )
+
+    @property
+    def exit_code(self) -> int | None:
+        """What it ended with; None while it runs, and before it was started."""
+        return None if self._process is None else self._process.poll()
+
+    def check(self) -> None:
+        """Raise RuntimeError with the last lines of the log where it has ended."""
+        if self.exit_code is None:
+            return
+        lines = self.log.read_text(errors="replace").splitlines()[-_LAST_LINES:]
+        msg = f"{self.name} ended with {self.exit_code}. Its last words ({self.log}):\n"
+        raise RuntimeError(msg + "\n".join(lines))
+
+    def wait_until(
+        self, is_so: Callable[[], bool], *, timeout: float, what: str
+    ) -> None:
+        """Ask again and again until it is so, for `timeout` seconds at most.
+
+        Raises RuntimeError as soon as the process has ended, TimeoutError with `what`
+        was waited for when the time is over.
+        """
+        deadline = time.monotonic() + timeout
+        while not is_so():
+            self.check()
+            if time.monotonic() > deadline:
+                msg = f"{self.name}: not within {timeout:g} s: {what}"
+                raise TimeoutError(msg)
+            time.sleep(_POLL_SECONDS)
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal, where there is still a process to get it."""
+        if self._process:
+            self._process.send_signal(number)
+
+    def stop(self, grace: float = 3.0) -> None:
+        """Ask the process to end, and end it by force after `grace` seconds."""
+        if not self._process:
+            return
+        self._process.terminate()
+        try:
+            self._process.wait(grace)
+        except subprocess.TimeoutExpired:
+            self.kill()
+
+    def kill(self) -> None:
+        """End the process at once, as a loss of power would."""
+        if self._process:
+            self._process.kill()
+            self._process.wait()
+
+
+def free_port(first: int | None = None) -> int:
+    """Return a TCP port that is free on 127.0.0.1: the first from `first` on, or any.
+
+    Raises OSError where none of the hundred from `first` on is free.
+    """
+    if first is None:
+        return _bound_port(0)
+    for port in itertools.count(first):
+        try:
+            return _bound_port(port)
+        except OSError:
+            if port >= first + 100:
+                raise
+    raise AssertionError
+
+
+def _bound_port(port: int) -> int:
+    with socket.socket() as probe:
+        # As servers do: a port whose last connections are fading away is free.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind((LOCALHOST, port))
+        bound: int = probe.getsockname()[1]
+        return bound
+
+
+def is_listening(port: int) -> bool:
+    """Return whether something takes connections at a port of 127.0.0.1."""
+    try:
+        socket.create_connection((LOCALHOST, port), timeout=1).close()
+    except OSError:
+        return False
+    return True
+
+
+def environment(**changes: str) -> dict[str, str]:
+    """Return our own environment with changes, and with compiled files kept.
+
+    Where PYTHONDONTWRITEBYTECODE is set every start would compile all of it again.
+    """
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if name != "PYTHONDONTWRITEBYTECODE"
+    }
+    return kept | changes
