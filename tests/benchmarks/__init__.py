@@ -1,0 +1,1 @@
+"""Benchmarks of Vesper for Home Assistant, never part of a verdict."""

@@ -1,0 +1,77 @@
+"""What the end-to-end tests share: one broker, one Home Assistant, and devices."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from functools import partial
+from typing import Any, Protocol
+
+from paho.mqtt import publish as mqtt_publish
+import pytest
+
+from tests.rig.broker import Broker
+from tests.rig.fleet import Fleet
+from tests.rig.home_assistant import HomeAssistant
+from tests.rig.process import free_port
+
+
+class Publish(Protocol):
+    """Publish one message and return when the broker has it."""
+
+    def __call__(
+        self, topic: str, payload: str, *, qos: int = 1, retain: bool = False
+    ) -> None:
+        """Publish `payload` under `topic`."""
+
+
+@pytest.fixture(scope="session")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
+    """Return a broker; a test that stops it starts it again."""
+    with Broker(tmp_path_factory.mktemp("broker")) as broker:
+        yield broker
+
+
+@pytest.fixture(scope="session")
+def home_assistant(
+    tmp_path_factory: pytest.TempPathFactory, broker: Broker
+) -> Iterator[HomeAssistant]:
+    """Return a Home Assistant that listens for devices under `vesper`.
+
+    It lives as long as the tests, so each test has devices of its own. At the end its
+    log must hold nothing that it would not say without the integration.
+    """
+    directory = tmp_path_factory.mktemp("home-assistant") / "config"
+    with HomeAssistant(
+        directory, port=free_port(), broker=broker.address
+    ) as home_assistant:
+        yield home_assistant
+    problems = home_assistant.log_problems()
+    assert not problems, "\n".join(problems)
+
+
+@pytest.fixture
+def start_fleet(
+    broker: Broker, home_assistant: HomeAssistant
+) -> Iterator[Callable[..., Fleet]]:
+    """Return what starts a `Fleet`, by its keyword arguments; the test ends it.
+
+    Home Assistant listens by then, whatever an earlier test did to it or the broker.
+    """
+    home_assistant.wait_until_listening()
+    with ExitStack() as stack:
+
+        def start(**choices: Any) -> Fleet:
+            address = broker.address
+            return stack.enter_context(Fleet(address.host, address.port, **choices))
+
+        yield start
+
+
+@pytest.fixture
+def publish(broker: Broker, home_assistant: HomeAssistant) -> Publish:
+    """Return what publishes one message, as a device or a person at a shell would.
+
+    Home Assistant listens by then, whatever an earlier test did to it or the broker.
+    """
+    home_assistant.wait_until_listening()
+    address = broker.address
+    return partial(mqtt_publish.single, hostname=address.host, port=address.port)

@@ -1,0 +1,59 @@
+"""The alerts that a person sees are those that the devices have."""
+
+from tests.rig.home_assistant import HomeAssistant
+
+from .conftest import Publish
+
+DEVICE = "seed"
+
+
+def test_alerts_are_raised_and_cleared(
+    home_assistant: HomeAssistant, publish: Publish
+) -> None:
+    """The payloads of the firmware's own description, published by hand."""
+    alerts = f"vesper/{DEVICE}/status/alerts"
+    publish(
+        alerts,
+        '{ "subsystem": "FileManager", "state": "WARNING",'
+        ' "msg": "ConfigManager health check failed" }',
+    )
+    home_assistant.wait_for_states(
+        {
+            f"{DEVICE}_alert_FileManager": "warning",
+            f"{DEVICE}_health": "warning",
+            f"{DEVICE}_problem": "on",
+            f"{DEVICE}_active_alerts": "1",
+            f"{DEVICE}_connectivity": "on",
+        }
+    )
+    entity_id = home_assistant.api.entity_ids("vesper")[f"{DEVICE}_alert_FileManager"]
+    attributes = home_assistant.api.states()[entity_id]["attributes"]
+    assert attributes["message"] == "ConfigManager health check failed"
+    assert attributes["confirmed"] is True
+
+    publish(alerts, '{ "subsystem": "FileManager", "state": "CLEARED" }')
+    home_assistant.wait_for_states(
+        {
+            f"{DEVICE}_alert_FileManager": "ok",
+            f"{DEVICE}_health": "ok",
+            f"{DEVICE}_problem": "off",
+            f"{DEVICE}_active_alerts": "0",
+        }
+    )
+
+
+def test_playback_is_followed(home_assistant: HomeAssistant, publish: Publish) -> None:
+    """A melody shows from its start to its end."""
+    info = f"vesper/{DEVICE}/status/info"
+    publish(
+        info,
+        '{ "type": "playback_started", "payload": { "melody_uid": "ABC123" } }',
+        qos=0,
+    )
+    home_assistant.wait_for_states(
+        {f"{DEVICE}_playing": "on", f"{DEVICE}_melody": "ABC123"}
+    )
+    publish(info, '{ "type": "playback_stopped" }', qos=0)
+    home_assistant.wait_for_states(
+        {f"{DEVICE}_playing": "off", f"{DEVICE}_melody": "unknown"}
+    )

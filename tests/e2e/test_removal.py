@@ -1,0 +1,54 @@
+"""A device that is gone can be removed, and does not come back as a ghost."""
+
+import pytest
+
+from tests.rig.api import ApiError
+from tests.rig.home_assistant import HomeAssistant
+
+from .conftest import Publish
+
+DEVICE = "ghost"
+
+
+def registered(home_assistant: HomeAssistant) -> str | None:
+    """Return the id under which the device is registered, None where it is not."""
+    for device in home_assistant.api.command("config/device_registry/list"):
+        if ["vesper", DEVICE] in device["identifiers"]:
+            return str(device["id"])
+    return None
+
+
+def reload(home_assistant: HomeAssistant) -> None:
+    """Reload the Vesper entry."""
+    (entry_id,) = home_assistant.api.entry_ids("vesper")
+    home_assistant.api.post(f"/api/config/config_entries/entry/{entry_id}/reload")
+
+
+def remove(home_assistant: HomeAssistant, device_id: str) -> None:
+    """Remove a device as a person does who chooses Delete in its menu."""
+    home_assistant.api.command("config/device_registry/remove", device_id=device_id)
+
+
+def test_a_removed_device_stays_away(
+    home_assistant: HomeAssistant, publish: Publish
+) -> None:
+    """What the broker keeps of it is no sign of life, and is cleared with it."""
+    heartbeat = f"vesper/{DEVICE}/status/heartbeat"
+    publish(heartbeat, '{"uptime": 3600}', retain=True)
+    home_assistant.wait_for_states({f"{DEVICE}_connectivity": "on"})
+    device_id = registered(home_assistant)
+    assert device_id is not None
+    with pytest.raises(ApiError):
+        remove(home_assistant, device_id)
+
+    reload(home_assistant)
+    home_assistant.wait_for_states({f"{DEVICE}_connectivity": "unknown"})
+    remove(home_assistant, device_id)
+    assert registered(home_assistant) is None
+
+    reload(home_assistant)
+    # Kept heartbeats come in one go, so another device's tells that all have come.
+    publish("vesper/witness/status/heartbeat", '{"uptime": 3600}', retain=True)
+    reload(home_assistant)
+    home_assistant.wait_for_states({"witness_connectivity": "unknown"})
+    assert registered(home_assistant) is None

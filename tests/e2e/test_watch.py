@@ -1,0 +1,13 @@
+"""Home Assistant shows what devices say."""
+
+from tests.rig.home_assistant import HomeAssistant
+
+from .conftest import Publish
+
+
+def test_a_heartbeat_makes_a_device_that_is_on_line(
+    home_assistant: HomeAssistant, publish: Publish
+) -> None:
+    """The first message of an unknown device is all that it takes."""
+    publish("vesper/first-sight/status/heartbeat", '{"uptime": 60}', retain=True)
+    home_assistant.wait_for_states({"first-sight_connectivity": "on"})
