@@ -60,7 +60,7 @@ class Admission:
         ):
             self._left_out.discard(device_id)
             return True
-        if len(self._left_out) < MAX_LEFT_OUT:
+        if device_id in self._left_out or len(self._left_out) < MAX_LEFT_OUT:
             self._left_out.touch(device_id, monotonic())
         self._async_leave_out()
         return False
@@ -128,6 +128,9 @@ class Admission:
     @callback
     def _async_tell(self) -> None:
         """Raise the repair issue, or bring it up to date."""
+        devices = str(len(self._left_out))
+        if len(self._left_out) == MAX_LEFT_OUT:
+            devices = f"≥ {devices}"
         ir.async_create_issue(
             self._hass,
             DOMAIN,
@@ -137,7 +140,7 @@ class Admission:
             translation_key=ISSUE_LEFT_OUT,
             translation_placeholders={
                 "alert_sensors": str(len(self._waiting)),
-                "devices": str(len(self._left_out)),
+                "devices": devices,
                 "max_devices": str(self._max_devices),
                 "max_entities": str(MAX_ENABLED_ENTITIES_PER_CONFIG_ENTRY),
                 "prefix": self._prefix,

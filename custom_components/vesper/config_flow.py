@@ -8,6 +8,7 @@ import probatio
 from homeassistant.components import mqtt
 from homeassistant.config_entries import (
     ConfigEntry,
+    ConfigEntryState,
     ConfigFlow,
     ConfigFlowResult,
     OptionsFlowWithReload,
@@ -81,11 +82,16 @@ class VesperConfigFlow(ConfigFlow, domain=DOMAIN):
     ) -> ConfigFlowResult:
         """Handle a flow started by a person."""
         # Nothing that can be typed into a form brings a broker: dead ends, not errors.
-        if not self.hass.config_entries.async_entries(
+        entries = self.hass.config_entries.async_entries(
             mqtt.DOMAIN, include_ignore=False, include_disabled=False
-        ):
+        )
+        if not entries:
             return self.async_abort(reason="mqtt_not_set_up")
-        if not await mqtt.async_wait_for_mqtt_client(self.hass):
+        # Waiting for an entry that has failed would keep a person for most of a minute.
+        if entries[0].state not in (
+            ConfigEntryState.LOADED,
+            ConfigEntryState.SETUP_IN_PROGRESS,
+        ) or not await mqtt.async_wait_for_mqtt_client(self.hass):
             return self.async_abort(reason="mqtt_unavailable")
         if not mqtt.is_connected(self.hass):
             return self.async_abort(reason="mqtt_not_connected")

@@ -166,18 +166,21 @@ class VesperHub:
         the broker keeps could not be cleared and would bring the device back.
         """
         self._raise_without_link()
-        device = self.devices.get(device_id)
-        if device is not None and device.online:
+        if self._is_online(device_id):
             return False
         await mqtt.async_publish(
             self._hass, HEARTBEAT.of(self._prefix, device_id), b"", qos=1, retain=True
         )
         # It may have spoken, for the first time or again, while the broker answered.
-        device = self.devices.get(device_id)
-        if device is not None and device.online:
+        if self._is_online(device_id):
             return False
         self._forget(device_id)
         return True
+
+    def _is_online(self, device_id: str) -> bool:
+        """Tell whether a device is on-line, as far as it is known at all."""
+        device = self.devices.get(device_id)
+        return device is not None and device.online is True
 
     @callback
     def _forget(self, device_id: str) -> None:

@@ -28,6 +28,8 @@ def test_a_device_is_due_after_the_full_time_out() -> None:
     """Not a moment before, and at the very moment."""
     liveness = Liveness(TIMEOUT)
     liveness.touch("chapel", 10.0)
+    assert "chapel" in liveness
+    assert "hall" not in liveness
     assert liveness.next_deadline == 100.0
     assert liveness.pop_due(99.999) is None
     assert liveness.pop_due(100.0) == "chapel"

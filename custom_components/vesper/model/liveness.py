@@ -20,6 +20,10 @@ class Liveness:
         """Return how many devices are watched."""
         return len(self._heard)
 
+    def __contains__(self, device_id: str) -> bool:
+        """Tell whether a device is watched."""
+        return device_id in self._heard
+
     def touch(self, device_id: str, now: float) -> None:
         """Give a device a fresh, full time-out."""
         self._heard[device_id] = now
