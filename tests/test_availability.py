@@ -12,7 +12,7 @@ pytestmark = pytest.mark.usefixtures("entity_registry_enabled_by_default")
 
 
 async def fall_silent(vesper: Vesper) -> None:
-    """Let the time-out of the bell go by."""
+    """Let the timeout of the bell go by."""
     await vesper.advance(91)
 
 
@@ -23,7 +23,7 @@ async def fall_silent_and_lose_link(vesper: Vesper) -> None:
 
 
 async def lose_link_and_time(vesper: Vesper) -> None:
-    """Lose the broker for far longer than the time-out of the bell."""
+    """Lose the broker for far longer than the timeout of the bell."""
     await vesper.lose_link()
     await vesper.advance(86_400)
 
@@ -121,7 +121,7 @@ async def test_a_short_loss_of_the_link(vesper: Vesper) -> None:
 
 
 async def test_nothing_is_heard_while_silent(vesper: Vesper) -> None:
-    """A device that was off-line when the link was lost is so when it is back."""
+    """A device that was offline when the link was lost is so when it is back."""
     await vesper.say_everything()
     await fall_silent_and_lose_link(vesper)
     await vesper.regain_link()

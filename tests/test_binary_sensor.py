@@ -55,6 +55,7 @@ async def test_a_restart_ends_playback(vesper: Vesper) -> None:
     await vesper.say_everything()
     await vesper.heartbeat(uptime=3595)
     assert vesper.value("playing") == "on"
+    await vesper.advance(30)
     await vesper.heartbeat(uptime=10)
     assert vesper.value("playing") == "off"
     assert vesper.value("melody") == STATE_UNKNOWN

@@ -52,7 +52,7 @@ async def test_press(vesper: Vesper, *, retain: bool) -> None:
 
 
 async def test_press_without_device(vesper: Vesper) -> None:
-    """Nothing is sent to a device that is off-line."""
+    """Nothing is sent to a device that is offline."""
     await vesper.heartbeat()
     await vesper.advance(91)
     publish = vesper.mqtt._mqttc.publish  # noqa: SLF001

@@ -25,7 +25,7 @@ def registered(
 
 
 async def test_counts(vesper: Vesper) -> None:
-    """How many there are, are on-line, have alerts, and how bad the worst is."""
+    """How many there are, are online, have alerts, and how bad the worst is."""
 
     def counts() -> tuple[str, ...]:
         keys = ("devices", "devices_online", "devices_with_alerts")

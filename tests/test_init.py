@@ -157,11 +157,13 @@ async def test_known_at_once(
     """After a reload known devices are there, and unknown until they are heard."""
     await vesper.heartbeat(uptime=5, fw="1.2")
     await vesper.heartbeat("other", uptime=5)
+    await vesper.alert("SD", "WARNING", "gone")
     before = vesper.hass.states.async_entity_ids()
     devices = len(device_registry.devices)
 
     assert await vesper.hass.config_entries.async_reload(vesper.entry.entry_id)
     assert vesper.value("connectivity") == STATE_UNKNOWN
+    assert vesper.value("alert_SD") == STATE_UNKNOWN
     assert vesper.value("devices", FLEET) == "2"
     assert vesper.hub.devices[BELL].firmware_version == "1.2"
     assert sorted(vesper.hass.states.async_entity_ids()) == sorted(before)
@@ -177,10 +179,30 @@ async def test_known_at_once(
     await vesper.heartbeat(uptime=5)
     assert vesper.value("connectivity") == STATE_ON
     assert vesper.value("connectivity", "other") == STATE_UNKNOWN
+    await vesper.alert("SD", "CLEARED")
+    assert vesper.value("alert_SD") == "ok"
+
+
+async def test_link_lost_during_set_up(vesper: Vesper) -> None:
+    """What happens to the link before anybody listens to it is not missed."""
+    await vesper.heartbeat()
+    forward = ConfigEntries.async_forward_entry_setups
+
+    async def _forward_and_lose_link(*args: Any) -> None:
+        await forward(*args)
+        await vesper.lose_link()
+
+    with patch.object(
+        ConfigEntries, "async_forward_entry_setups", _forward_and_lose_link
+    ):
+        await vesper.reload()
+    assert vesper.value("mqtt_link", FLEET) == STATE_OFF
+    await vesper.advance(3600)
+    assert vesper.value("connectivity") == STATE_UNAVAILABLE
 
 
 async def test_known_and_silent(vesper: Vesper) -> None:
-    """After a reload a device that stays silent has one full time-out."""
+    """After a reload a device that stays silent has one full timeout."""
     await vesper.heartbeat(uptime=5)
     await vesper.advance(DEFAULT_HEARTBEAT_TIMEOUT - 5)
     await vesper.reload()
@@ -191,7 +213,7 @@ async def test_known_and_silent(vesper: Vesper) -> None:
 
 
 async def test_timeout_option(hass: HomeAssistant, vesper: Vesper) -> None:
-    """The time-out of the options is the one that counts."""
+    """The timeout of the options is the one that counts."""
     hass.config_entries.async_update_entry(
         vesper.entry, options={CONF_HEARTBEAT_TIMEOUT: MIN_HEARTBEAT_TIMEOUT}
     )
@@ -271,10 +293,10 @@ async def test_unload_ends_work_in_hand(
     hub = vesper.hub
     with patch("custom_components.vesper.slices.SLICE", 0):
         async_fire_time_changed(hass)
-        assert caplog.text.count("off-line") == 1, "the first slice"
+        assert caplog.text.count("offline") == 1, "the first slice"
         assert await hass.config_entries.async_unload(vesper.entry.entry_id)
         await hass.async_block_till_done()
-    assert caplog.text.count("off-line") == 1
+    assert caplog.text.count("offline") == 1
     assert [device.online for device in hub.devices.values()].count(False) == 1
 
 

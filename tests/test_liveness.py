@@ -1,4 +1,4 @@
-"""Who is on-line, and who is not: only a live message is a sign of life."""
+"""Who is online, and who is not: only a live message is a sign of life."""
 
 from typing import Any
 
@@ -27,7 +27,7 @@ LIVE = [
 
 
 async def test_a_full_time_out(vesper: Vesper) -> None:
-    """A device is off-line after 90 s of silence, and not before."""
+    """A device is offline after 90 s of silence, and not before."""
     await vesper.heartbeat()
     assert vesper.value("connectivity") == "on"
     await vesper.advance(89)
@@ -41,7 +41,7 @@ async def test_a_full_time_out(vesper: Vesper) -> None:
 async def test_the_time_out_of_the_options(
     hass: HomeAssistant, entry: MockConfigEntry, vesper: Vesper
 ) -> None:
-    """The time-out is the user's."""
+    """The timeout is the user's."""
     hass.config_entries.async_update_entry(entry, options={"heartbeat_timeout": 300})
     await vesper.reload()
     await vesper.heartbeat()
@@ -53,7 +53,7 @@ async def test_the_time_out_of_the_options(
 
 @pytest.mark.parametrize(("topic", "payload"), LIVE)
 async def test_signs_of_life(vesper: Vesper, topic: str, payload: bytes) -> None:
-    """Every live message keeps a device on-line, and brings it back."""
+    """Every live message keeps a device online, and brings it back."""
     await vesper.heartbeat()
     for _ in range(3):
         await vesper.advance(89)
@@ -72,7 +72,7 @@ async def test_signs_of_life(vesper: Vesper, topic: str, payload: bytes) -> None
 async def test_an_empty_payload_is_no_message(
     vesper: Vesper, topic: str, *, retain: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """What clears a kept message makes no device, keeps none on-line, is no fault."""
+    """What clears a kept message makes no device, keeps none online, is no fault."""
     await vesper.publish("ghost", topic, b"", retain=retain)
     assert list(vesper.hub.devices) == []
     await vesper.heartbeat()
@@ -108,7 +108,7 @@ async def test_each_device_has_its_own_time_out(vesper: Vesper) -> None:
 
 
 async def test_many_fall_silent_at_once(vesper: Vesper) -> None:
-    """More devices than one slice of work holds are all declared off-line."""
+    """More devices than one slice of work holds are all declared offline."""
     device_ids = [f"bell-{number}" for number in range(60)]
     for device_id in device_ids:
         await vesper.heartbeat(device_id)
@@ -123,7 +123,7 @@ async def test_many_fall_silent_at_once(vesper: Vesper) -> None:
 async def test_retained_is_no_life_at_first_sight(
     hass: HomeAssistant, vesper: Vesper
 ) -> None:
-    """What the broker kept of a device makes it known: unknown, then off-line."""
+    """What the broker kept of a device makes it known: unknown, then offline."""
     changes = async_capture_events(hass, EVENT_STATE_CHANGED)
     await vesper.heartbeat(retain=True, uptime=5, firmware_version="1.2.0")
     assert vesper.value("connectivity") == STATE_UNKNOWN
@@ -157,7 +157,7 @@ async def test_retained_is_no_life_after_link_loss(
 
 
 async def test_retained_does_not_prolong_life(vesper: Vesper) -> None:
-    """A device that died while the link was down goes off-line after one time-out."""
+    """A device that died while the link was down goes offline after one timeout."""
     await vesper.heartbeat()
     await vesper.lose_link()
     await vesper.advance(1000)
@@ -194,7 +194,7 @@ async def test_retained_alert_is_no_life(vesper: Vesper) -> None:
 
 
 async def test_a_fresh_time_out_after_the_link_is_back(vesper: Vesper) -> None:
-    """Nobody is off-line for the time that nobody could be heard."""
+    """Nobody is offline for the time that nobody could be heard."""
     await vesper.heartbeat("early")
     await vesper.advance(80)
     await vesper.heartbeat("late")
@@ -369,3 +369,22 @@ def shown(changes: list[Event[Any]], entity_id: str) -> list[str]:
         for change in changes
         if change.data["entity_id"] == entity_id and change.data["new_state"]
     ]
+
+
+async def test_the_log_tells_once_of_each_change(
+    vesper: Vesper, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A line when a device goes, one when it is back, one when it has restarted."""
+    await vesper.heartbeat(uptime=3600)
+    caplog.clear()
+    await vesper.advance(91)
+    await vesper.advance(91)
+    assert logged(caplog) == ["Device bell is offline: not heard in time"]
+    caplog.clear()
+    await vesper.heartbeat(uptime=3900)
+    await vesper.heartbeat(uptime=3930)
+    assert logged(caplog) == ["Device bell is online again"]
+    caplog.clear()
+    await vesper.heartbeat(uptime=7)
+    await vesper.heartbeat(uptime=37)
+    assert logged(caplog) == ["Device bell has restarted"]

@@ -481,9 +481,9 @@ def test_brand(name: str, size: int) -> None:
     """The images have the sizes that are asked for, and can be seen through."""
     header = (PACKAGE / "brand" / name).read_bytes()[:26]
     assert header[:16] == b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"
-    width, height, _depth, colours = struct.unpack(">IIBB", header[16:])
+    width, height, _depth, colors = struct.unpack(">IIBB", header[16:])
     assert (width, height) == (size, size)
-    assert colours == 6, "red, green, blue and alpha"
+    assert colors == 6, "red, green, blue and alpha"
 
 
 def test_brand_holds_no_more() -> None:

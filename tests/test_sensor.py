@@ -139,6 +139,7 @@ async def test_health_and_active_alerts(vesper: Vesper) -> None:
 async def test_a_restart_leaves_alerts_unconfirmed(vesper: Vesper) -> None:
     """The firmware starts out healthy and says nothing of what it had raised."""
     await vesper.say_everything()
+    await vesper.advance(30)
     await vesper.heartbeat(uptime=10)
     assert vesper.value("alert_FileManager") == "warning"
     assert vesper.state("alert_FileManager").attributes["confirmed"] is False
@@ -201,5 +202,19 @@ async def test_last_seen(vesper: Vesper) -> None:
     await vesper.heartbeat()
     assert vesper.value("last_seen") == "2030-01-01T12:00:00+00:00"
     await vesper.advance(91)
-    # Off-line, it is exact.
+    # Offline, it is exact.
     assert vesper.value("last_seen") == "2030-01-01T12:00:30+00:00"
+
+
+@pytest.mark.parametrize(
+    ("key", "attribute"), [("active_alerts", "alerts"), ("activity", "payload")]
+)
+async def test_what_is_not_for_the_recorder(
+    vesper: Vesper, key: str, attribute: str
+) -> None:
+    """Lists and whatever a device says are for those who look now."""
+    await vesper.say_everything()
+    state = vesper.state(key)
+    assert attribute in state.attributes
+    assert state.state_info is not None
+    assert attribute in state.state_info["unrecorded_attributes"]

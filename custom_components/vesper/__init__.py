@@ -48,15 +48,18 @@ async def async_unload_entry(hass: HomeAssistant, entry: VesperConfigEntry) -> b
 async def async_remove_config_entry_device(
     hass: HomeAssistant, entry: VesperConfigEntry, device_entry: dr.AnyDeviceEntry
 ) -> bool:
-    """Let a person remove a device that is not on-line.
+    """Let a person remove a device that is not online.
 
-    The fleet itself can't be removed: it is there as long as the entry is.
+    Raises HomeAssistantError, which says why, where that can't be.
     """
     device_id = device_id_of(device_entry)
     if device_id is None:
-        return False
+        raise HomeAssistantError(
+            translation_domain=DOMAIN, translation_key="fleet_stays"
+        )
     if entry.state is not ConfigEntryState.LOADED:
         raise HomeAssistantError(
             translation_domain=DOMAIN, translation_key="not_loaded"
         )
-    return await entry.runtime_data.async_remove_device(device_id)
+    await entry.runtime_data.async_remove_device(device_id)
+    return True

@@ -4,14 +4,13 @@ from collections import deque
 from datetime import datetime, timedelta
 from time import monotonic
 
-from homeassistant.config_entries import ConfigEntry
 from homeassistant.const import Platform
 from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 from homeassistant.helpers import entity_registry as er, issue_registry as ir
 from homeassistant.helpers.entity_platform import MAX_ENABLED_ENTITIES_PER_CONFIG_ENTRY
 from homeassistant.helpers.event import async_track_time_interval
 
-from .const import CONF_MAX_DEVICES, CONF_PREFIX, DEFAULT_MAX_DEVICES, DOMAIN, LOGGER
+from .const import DOMAIN, LOGGER
 from .model.liveness import Liveness
 
 ISSUE_LEFT_OUT = "left_out"
@@ -25,7 +24,7 @@ MAX_LEFT_OUT = 1000
 
 #: Somebody left out who was not heard for this long is no longer there, in seconds.
 LEFT_OUT_TIMEOUT = 180
-REVIEW_INTERVAL = timedelta(seconds=10)
+REVIEW_INTERVAL = timedelta(seconds=2)
 
 
 class Admission:
@@ -34,14 +33,14 @@ class Admission:
     While something is left out there is one repair issue, which says how much.
     """
 
-    def __init__(self, hass: HomeAssistant, entry: ConfigEntry) -> None:
-        """Take the most devices from the entry's options."""
+    def __init__(
+        self, hass: HomeAssistant, entry_id: str, *, prefix: str, max_devices: int
+    ) -> None:
+        """Take the most devices, and the prefix under which they are."""
         self._hass = hass
-        self._entry_id = entry.entry_id
-        self._prefix: str = entry.data[CONF_PREFIX]
-        self._max_devices = int(
-            entry.options.get(CONF_MAX_DEVICES, DEFAULT_MAX_DEVICES)
-        )
+        self._entry_id = entry_id
+        self._prefix = prefix
+        self._max_devices = max_devices
         self._registry = er.async_get(hass)
         self._entities_per_device = 0
         self._left_out = Liveness(LEFT_OUT_TIMEOUT)

@@ -7,7 +7,6 @@ import probatio
 
 from homeassistant.components import mqtt
 from homeassistant.config_entries import (
-    ConfigEntry,
     ConfigEntryState,
     ConfigFlow,
     ConfigFlowResult,
@@ -33,6 +32,7 @@ from .const import (
     MIN_HEARTBEAT_TIMEOUT,
     MOST_MAX_DEVICES,
 )
+from .hub import VesperConfigEntry
 from .model.topics import DEFAULT_PREFIX, prefix_problem
 
 PREFIX_SCHEMA = probatio.Schema({probatio.Required(CONF_PREFIX): TextSelector()})
@@ -72,7 +72,7 @@ class VesperConfigFlow(ConfigFlow, domain=DOMAIN):
     @staticmethod
     @callback
     @override
-    def async_get_options_flow(config_entry: ConfigEntry) -> VesperOptionsFlow:
+    def async_get_options_flow(config_entry: VesperConfigEntry) -> VesperOptionsFlow:
         """Return the flow that changes the options."""
         return VesperOptionsFlow()
 

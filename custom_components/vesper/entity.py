@@ -15,7 +15,7 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from .const import DOMAIN
 from .hub import VesperConfigEntry, VesperHub
 from .model.device import Change, Device
-from .registry import fleet_identifier
+from .registry import fleet_identifier, unique_id_of
 
 #: Adding entities keeps the event loop; with so many devices at a time it gets a turn
 #: every few hundredths of a second.
@@ -30,7 +30,7 @@ class Availability(Enum):
     LINKED = auto()
     """Not while the broker can't be reached."""
     ONLINE = auto()
-    """Nor while the device is off-line."""
+    """Nor while the device is offline."""
 
 
 AVAILABILITY_CHANGES = {
@@ -38,18 +38,6 @@ AVAILABILITY_CHANGES = {
     Availability.LINKED: Change.CONNECTIVITY,
     Availability.ONLINE: Change.REACHABILITY,
 }
-
-
-def unique_id_of(device: Device, key: str) -> str:
-    """Return the unique id of a device's entity.
-
-    The key of a subsystem's sensor is `alert_` and its name, so an id that looks like
-    the beginning of one is kept apart: `bell_alert` with `health` is not `bell` with
-    `alert_health`. No id holds a slash.
-    """
-    if "_alert" in device.device_id:
-        return f"/{device.device_id}/{key}"
-    return f"{device.device_id}_{key}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,7 +62,7 @@ class VesperEntity(Entity):
         self.hub = hub
         self.device = device
         self.entity_description = description
-        self._attr_unique_id = unique_id_of(device, description.key)
+        self._attr_unique_id = unique_id_of(device.device_id, description.key)
         self._attr_device_info = DeviceInfo(identifiers={(DOMAIN, device.device_id)})
 
     @property
@@ -130,7 +118,9 @@ class VesperFleetEntity(Entity):
         self.entity_description = description
         self._shown: tuple[bool, int | str | bool] | None = None
         self._attr_unique_id = f"{entry.entry_id}_{description.key}"
-        self._attr_device_info = DeviceInfo(identifiers={fleet_identifier(entry)})
+        self._attr_device_info = DeviceInfo(
+            identifiers={fleet_identifier(entry.entry_id)}
+        )
 
     @property
     @override

@@ -16,8 +16,10 @@ from homeassistant.exceptions import HomeAssistantError
 from .admission import Admission
 from .const import (
     CONF_HEARTBEAT_TIMEOUT,
+    CONF_MAX_DEVICES,
     CONF_PREFIX,
     DEFAULT_HEARTBEAT_TIMEOUT,
+    DEFAULT_MAX_DEVICES,
     DOMAIN,
     LOGGER,
 )
@@ -63,11 +65,16 @@ class VesperHub:
         """Take over the devices that were registered before."""
         self.fleet = Fleet()
         self.connected = mqtt.is_connected(hass)
-        self.admission = Admission(hass, entry)
+        self._prefix: str = entry.data[CONF_PREFIX]
+        self.admission = Admission(
+            hass,
+            entry.entry_id,
+            prefix=self._prefix,
+            max_devices=entry.options.get(CONF_MAX_DEVICES, DEFAULT_MAX_DEVICES),
+        )
         self.stray_faults: Counter[tuple[str, str, FaultKind]] = Counter()
         """What was wrong with messages of senders that are no device."""
         self._hass = hass
-        self._prefix: str = entry.data[CONF_PREFIX]
         self._watch = Watch(
             hass,
             entry.options.get(CONF_HEARTBEAT_TIMEOUT, DEFAULT_HEARTBEAT_TIMEOUT),
@@ -80,7 +87,7 @@ class VesperHub:
         self._fleet_changed = False
         self._device_listeners: list[DeviceListener] = []
         self._subsystem_listeners: list[SubsystemListener] = []
-        self._registry = DeviceRegistry(hass, entry)
+        self._registry = DeviceRegistry(hass, entry.entry_id, name=entry.title)
         self.devices = {device.device_id: device for device in self._registry.known()}
         """Every known device by its id."""
         for device in self.devices.values():
@@ -159,28 +166,31 @@ class VesperHub:
             retain=False,
         )
 
-    async def async_remove_device(self, device_id: str) -> bool:
-        """Forget a device with what the broker keeps of it, unless it is on-line.
+    async def async_remove_device(self, device_id: str) -> None:
+        """Forget a device with what the broker keeps of it.
 
-        Raises HomeAssistantError while there is no link, because the heartbeat that
-        the broker keeps could not be cleared and would bring the device back.
+        Raises HomeAssistantError while the device is online, and while there is no
+        link: the heartbeat that the broker keeps could not be cleared, and would bring
+        the device back.
         """
         self._raise_without_link()
-        if self._is_online(device_id):
-            return False
+        self._raise_if_online(device_id)
         await mqtt.async_publish(
             self._hass, HEARTBEAT.of(self._prefix, device_id), b"", qos=1, retain=True
         )
         # It may have spoken, for the first time or again, while the broker answered.
-        if self._is_online(device_id):
-            return False
+        self._raise_if_online(device_id)
         self._forget(device_id)
-        return True
 
-    def _is_online(self, device_id: str) -> bool:
-        """Tell whether a device is on-line, as far as it is known at all."""
+    def _raise_if_online(self, device_id: str) -> None:
+        """Refuse what is not to be done to a device that is online."""
         device = self.devices.get(device_id)
-        return device is not None and device.online is True
+        if device is not None and device.online:
+            raise HomeAssistantError(
+                translation_domain=DOMAIN,
+                translation_key="device_online",
+                translation_placeholders={"device_id": device_id},
+            )
 
     @callback
     def _forget(self, device_id: str) -> None:
@@ -272,7 +282,7 @@ class VesperHub:
         self.devices[device.device_id] = device
         self.fleet.update(device)
         self._async_fleet_changed()
-        # Known by what the broker kept, it has a full time-out to show that it lives.
+        # Known by what the broker kept, it has a full timeout to show that it lives.
         self._watch.async_touch(device.device_id)
         for listener in self._device_listeners:
             listener(device)
@@ -301,6 +311,10 @@ class VesperHub:
     @callback
     def _async_device_changed(self, device: Device, change: Change) -> None:
         """Pass a change on to whom it concerns."""
+        if change & Change.CAME_ONLINE:
+            LOGGER.info("Device %s is online again", device.device_id)
+        if change & Change.RESTART:
+            LOGGER.info("Device %s has restarted", device.device_id)
         if change & Change.FIRMWARE:
             self._registry.register(device)
         if self.fleet.update(device):
@@ -353,15 +367,15 @@ class VesperHub:
 
     @callback
     def _async_fell_silent(self, device_id: str) -> None:
-        """Declare a device off-line."""
+        """Declare a device offline."""
         device = self.devices[device_id]
-        LOGGER.info("Device %s is off-line: not heard in time", device_id)
+        LOGGER.info("Device %s is offline: not heard in time", device_id)
         self._async_device_changed(device, device.go_silent())
 
     def _tell(self, changes: list[tuple[Device, Change]]) -> Iterator[None]:
         """Tell of one device at each step."""
         for device, change in changes:
             # Both may have changed in the turns between two slices.
-            if not self._closed and device.device_id in self.devices:
+            if not self._closed and self.devices.get(device.device_id) is device:
                 self._async_device_changed(device, change)
             yield

@@ -2,13 +2,16 @@
 
 from collections.abc import Iterator
 
-from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import HomeAssistant
-from homeassistant.helpers import device_registry as dr
+from homeassistant.helpers import device_registry as dr, entity_registry as er
 
 from .const import DOMAIN
 from .model.device import Device
 from .model.topics import is_device_id
+
+#: What the keys of the subsystems' sensors begin with, and how they are translated.
+ALERT_KEY = "alert_"
+ALERT_TRANSLATION_KEY = "alert"
 
 MANUFACTURER = "Bell Systems"
 MODEL = "Vesper"
@@ -17,24 +20,36 @@ MODEL = "Vesper"
 class DeviceRegistry:
     """The devices of one config entry: the fleet itself and each Vesper of it."""
 
-    def __init__(self, hass: HomeAssistant, entry: ConfigEntry) -> None:
+    def __init__(self, hass: HomeAssistant, entry_id: str, *, name: str) -> None:
         """Register the fleet, under which all others are shown."""
+        self._hass = hass
         self._registry = dr.async_get(hass)
-        self._entry_id = entry.entry_id
+        self._entry_id = entry_id
         self._fleet = self._registry.async_get_or_create(
-            config_entry_id=entry.entry_id,
+            config_entry_id=entry_id,
             entry_type=dr.DeviceEntryType.SERVICE,
-            identifiers={fleet_identifier(entry)},
+            identifiers={fleet_identifier(entry_id)},
             manufacturer=MANUFACTURER,
             model=f"{MODEL} fleet",
-            name=entry.title,
+            name=name,
         )
 
     def known(self) -> Iterator[Device]:
-        """Yield the devices that were registered before."""
+        """Yield the devices that were registered before, with their subsystems."""
+        entities = er.async_get(self._hass)
         for entry in dr.async_entries_for_config_entry(self._registry, self._entry_id):
             if device_id := device_id_of(entry):
-                yield Device(device_id=device_id, firmware_version=entry.sw_version)
+                device = Device(device_id=device_id, firmware_version=entry.sw_version)
+                prefix = unique_id_of(device_id, ALERT_KEY)
+                device.subsystems += [
+                    entity.unique_id.removeprefix(prefix)
+                    for entity in er.async_entries_for_device(
+                        entities, entry.id, include_disabled_entities=True
+                    )
+                    if entity.translation_key == ALERT_TRANSLATION_KEY
+                ]
+                device.unheard.update(device.subsystems)
+                yield device
 
     def register(self, device: Device) -> None:
         """Register a device, or what has changed of it."""
@@ -59,9 +74,21 @@ class DeviceRegistry:
             self._registry.async_remove_device(entry.id)
 
 
-def fleet_identifier(entry: ConfigEntry) -> tuple[str, str]:
-    """Return what names the fleet, which no device can name itself."""
-    return (DOMAIN, f"{entry.entry_id}/fleet")
+def unique_id_of(device_id: str, key: str) -> str:
+    """Return the unique id of a device's entity.
+
+    The key of a subsystem's sensor is `alert_` and its name, so an id that looks like
+    the beginning of one is kept apart: `bell_alert` with `health` is not `bell` with
+    `alert_health`. No id holds a slash.
+    """
+    if "_alert" in device_id:
+        return f"/{device_id}/{key}"
+    return f"{device_id}_{key}"
+
+
+def fleet_identifier(entry_id: str) -> tuple[str, str]:
+    """Return what names the fleet of an entry, which no device can name itself."""
+    return (DOMAIN, f"{entry_id}/fleet")
 
 
 def device_id_of(entry: dr.AnyDeviceEntry) -> str | None:

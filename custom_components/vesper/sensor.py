@@ -1,5 +1,6 @@
 """Sensors of Vesper devices, their subsystems and their fleet."""
 
+import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -24,11 +25,11 @@ from .entity import (
     VesperFleetEntity,
     VesperFleetEntityDescription,
     async_add_device_entities,
-    unique_id_of,
 )
 from .hub import VesperConfigEntry, VesperHub
 from .model.device import ActiveAlert, Change, Device
 from .model.severity import Severity
+from .registry import ALERT_KEY, ALERT_TRANSLATION_KEY, unique_id_of
 
 # There is no I/O in the entities: the hub tells them.
 PARALLEL_UPDATES = 0
@@ -138,7 +139,7 @@ async def async_setup_entry(
     def _async_admit_alert_sensor(device: Device, subsystem: str) -> None:
         """Add the sensor of a subsystem as soon as there is room for it."""
         hub.admission.async_admit_alert_sensor(
-            unique_id_of(device, _alert_key(subsystem)),
+            unique_id_of(device.device_id, ALERT_KEY + subsystem),
             partial(_async_add_alert_sensor, device, subsystem),
         )
 
@@ -149,6 +150,10 @@ async def async_setup_entry(
     await async_add_device_entities(
         entry, async_add_entities, VesperSensor, DESCRIPTIONS
     )
+    for device in tuple(hub.devices.values()):
+        for subsystem in device.subsystems:
+            _async_admit_alert_sensor(device, subsystem)
+        await asyncio.sleep(0)
 
 
 class VesperSensor(VesperEntity, SensorEntity):
@@ -184,8 +189,8 @@ class VesperAlertSensor(VesperEntity, SensorEntity):
             hub,
             device,
             VesperAlertSensorDescription(
-                key=_alert_key(subsystem),
-                translation_key="alert",
+                key=ALERT_KEY + subsystem,
+                translation_key=ALERT_TRANSLATION_KEY,
                 name=subsystem,
                 device_class=SensorDeviceClass.ENUM,
                 options=SEVERITIES,
@@ -193,19 +198,30 @@ class VesperAlertSensor(VesperEntity, SensorEntity):
             ),
         )
         self._subsystem = subsystem
-        self._alert: ActiveAlert | None = device.alerts.get(subsystem)
+        self._shown = self._look()
+
+    def _look(self) -> tuple[ActiveAlert | None, bool]:
+        """Return the subsystem's alert, and whether it is known that there is none."""
+        return (
+            self.device.alerts.get(self._subsystem),
+            self._subsystem not in self.device.unheard,
+        )
 
     @property
     @override
-    def native_value(self) -> str:
-        """Return the severity of the subsystem's alert."""
-        return self._alert.severity.key if self._alert else Severity.OK.key
+    def native_value(self) -> str | None:
+        """Return the severity of the subsystem's alert, None while it is not known."""
+        alert, is_heard = self._shown
+        if alert is not None:
+            return alert.severity.key
+        return Severity.OK.key if is_heard else None
 
     @property
     @override
     def extra_state_attributes(self) -> Mapping[str, Any] | None:
         """Return what the device said of the alert, and when."""
-        if (alert := self._alert) is None:
+        alert, _ = self._shown
+        if alert is None:
             return None
         return {
             "message": alert.message,
@@ -217,8 +233,8 @@ class VesperAlertSensor(VesperEntity, SensorEntity):
     @callback
     def _async_device_changed(self, change: Change) -> None:
         """Show the subsystem's alert, if it is the one that has changed."""
-        if (alert := self.device.alerts.get(self._subsystem)) is not self._alert:
-            self._alert = alert
+        if (shown := self._look()) != self._shown:
+            self._shown = shown
             self.async_write_ha_state()
 
 
@@ -232,11 +248,6 @@ class VesperFleetSensor(VesperFleetEntity, SensorEntity):
     def native_value(self) -> int | str:
         """Return the value."""
         return self.value
-
-
-def _alert_key(subsystem: str) -> str:
-    """Return the key of a subsystem's sensor."""
-    return f"alert_{subsystem}"
 
 
 def _time(timestamp: float | None) -> datetime | None:

@@ -33,7 +33,7 @@ class Watch:
 
     @callback
     def async_resume(self, device_ids: Iterable[str]) -> None:
-        """Watch these devices, each with a fresh, full time-out."""
+        """Watch these devices, each with a fresh, full timeout."""
         self._watching = True
         self._liveness.restart(device_ids, monotonic())
         self._async_arm()
@@ -48,7 +48,7 @@ class Watch:
 
     @callback
     def async_touch(self, device_id: str) -> None:
-        """Give a device a fresh, full time-out."""
+        """Give a device a fresh, full timeout."""
         self._liveness.touch(device_id, monotonic())
         if self._timer is None:
             self._async_arm()

@@ -99,7 +99,7 @@ class Heard:
 
 @dataclass(frozen=True, kw_only=True)
 class Silence:
-    """A step in which nothing comes in for a whole time-out."""
+    """A step in which nothing comes in for a whole timeout."""
 
     def take(self, device: Device, now: float) -> Change:
         """Let a device take the silence in."""

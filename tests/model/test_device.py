@@ -36,7 +36,7 @@ from .strategies import (
 
 NOW = 1_800_000_000.0
 
-#: What any live message changes of a device that was not on-line.
+#: What any live message changes of a device that was not online.
 CAME_ONLINE = Change.CONNECTIVITY | Change.LAST_SEEN
 LOST_LINK = Change.CONNECTIVITY | Change.REACHABILITY
 
@@ -59,7 +59,7 @@ def device() -> Device:
 
 @pytest.fixture
 def online(device: Device) -> Device:
-    """Return a device that has just been heard: on-line, and well."""
+    """Return a device that has just been heard: online, and well."""
     device.apply(heartbeat(uptime=100, firmware_version="1.0.0"), live=True, now=NOW)
     return device
 
@@ -83,7 +83,7 @@ def found(message: Message) -> list[tuple[str, FaultKind]]:
 
 
 def test_nothing_is_known_of_a_new_device(device: Device) -> None:
-    """Not even whether it is on-line."""
+    """Not even whether it is online."""
     assert device.online is None
     assert device.last_seen is None
     assert device.playing is None
@@ -101,7 +101,7 @@ def test_a_live_message_shows_a_device_online(device: Device, message: Message) 
 
 @a_sign_of_life
 def test_a_live_message_brings_a_device_back(online: Device, message: Message) -> None:
-    """Who was declared off-line is on-line with the next message."""
+    """Who was declared offline is online with the next message."""
     online.go_silent()
     assert CAME_ONLINE in hear(online, message)
     assert online.online is True
@@ -134,14 +134,14 @@ def test_a_kept_heartbeat_fills_in_what_it_says(device: Device) -> None:
 
 
 def test_a_silent_device_is_offline(online: Device) -> None:
-    """After a whole time-out without a message it is off-line, last seen before."""
+    """After a whole timeout without a message it is offline, last seen before."""
     assert online.go_silent() == CAME_ONLINE | Change.REACHABILITY
     assert online.online is False
     assert online.last_seen == NOW
 
 
 def test_a_device_that_was_never_heard_goes_offline(device: Device) -> None:
-    """Known by what the broker kept, it had its time-out too."""
+    """Known by what the broker kept, it had its timeout too."""
     assert Change.CONNECTIVITY in device.go_silent()
     assert device.online is False
 
@@ -275,7 +275,7 @@ def test_a_kept_heartbeat_tells_of_no_restart(online: Device) -> None:
 def test_a_restart_ends_playback(online: Device) -> None:
     """The device starts out silent, and the stop was never said."""
     hear(online, info("playback_started", melody_uid="ABC123"))
-    change = hear(online, heartbeat(uptime=3))
+    change = hear(online, heartbeat(uptime=3), after=30)
     assert change == Change.RESTART | Change.PLAYING | Change.MELODY
     assert (online.playing, online.melody) == (False, None)
 
@@ -283,8 +283,55 @@ def test_a_restart_ends_playback(online: Device) -> None:
 def test_a_restart_makes_alerts_unconfirmed(online: Device) -> None:
     """The firmware says nothing of what it had raised before; it may be still so."""
     hear(online, alert("FileManager", "WARNING"))
-    assert Change.RESTART | Change.ALERTS in hear(online, heartbeat(uptime=3))
+    change = hear(online, heartbeat(uptime=3), after=30)
+    assert Change.RESTART | Change.ALERTS in change
     assert not online.alerts["FileManager"].confirmed
+
+
+def test_what_was_said_since_a_restart_holds(online: Device) -> None:
+    """A device speaks of its troubles and melodies before its next heartbeat."""
+    hear(online, alert("TimeKeeper", "WARNING"))
+    hear(online, alert("FileManager", "FAILED"), after=40)
+    hear(online, info("playback_started", melody_uid="ABC123"), after=45)
+    assert hear(online, heartbeat(uptime=20), after=50) == (
+        Change.RESTART | Change.ALERTS
+    )
+    assert online.alerts["FileManager"].confirmed
+    assert not online.alerts["TimeKeeper"].confirmed
+    assert (online.playing, online.melody) == (True, "ABC123")
+
+
+def test_a_kept_alert_does_not_outdo_what_was_heard(online: Device) -> None:
+    """It is of an unknown age: it neither ends a live alert nor changes it."""
+    hear(online, alert("FileManager", "FAILED", "gone"))
+    before = dict(online.alerts)
+    for state in ("CLEARED", "WARNING"):
+        kept = alert("FileManager", state)
+        assert replay(online, kept) is Change.NOTHING
+        assert [fault.kind for fault in kept.faults] == [FaultKind.RETAINED]
+    assert online.alerts == before
+
+
+def test_a_kept_alert_counts_after_a_gap(online: Device) -> None:
+    """It may have been raised meanwhile; but a kept CLEARED may be over as well."""
+    hear(online, alert("FileManager", "WARNING"))
+    online.lose_sight()
+    assert Change.SEVERITY in replay(online, alert("FileManager", "FAILED"))
+    assert replay(online, alert("FileManager", "CLEARED")) is Change.NOTHING
+    assert online.severity is Severity.FAILED
+
+
+def test_a_subsystem_known_from_before_is_heard_of(device: Device) -> None:
+    """CLEARED tells for the first time how it is, and so does an alert."""
+    device.subsystems += ["FileManager", "TimeKeeper"]
+    device.unheard.update(device.subsystems)
+    assert replay(device, alert("FileManager", "CLEARED")) is Change.NOTHING
+    assert Change.ALERTS in hear(device, alert("FileManager", "CLEARED"))
+    assert device.unheard == {"TimeKeeper"}
+    change = hear(device, alert("TimeKeeper", "WARNING"))
+    assert Change.ALERTS in change
+    assert Change.SUBSYSTEMS not in change
+    assert not device.unheard
 
 
 # Alerts
@@ -586,7 +633,12 @@ class Plain:
         """Take a message in."""
         match message:
             case Alert(subsystem=subsystem, severity=Severity.OK):
-                self.active.pop(subsystem, None)
+                if live:
+                    self.active.pop(subsystem, None)
+            case Alert(subsystem=subsystem) if (
+                not live and subsystem in self.active and self.active[subsystem][3]
+            ):
+                pass  # it was heard, and nothing older outdoes that
             case Alert(subsystem=subsystem, severity=severity, message=text):
                 if subsystem not in self.subsystems and len(self.subsystems) < 32:
                     self.subsystems.append(subsystem)
@@ -595,14 +647,14 @@ class Plain:
             case Heartbeat(uptime=int() as uptime) if live:
                 if self.uptime is not None and self.uptime - uptime > 5:
                     self.last_restart = now
-                    self.unconfirm()
+                    self.unconfirm(before=now - uptime - 5)
                 self.uptime = uptime
 
-    def unconfirm(self) -> None:
-        """Take every alert for unconfirmed."""
+    def unconfirm(self, before: float = float("inf")) -> None:
+        """Take every alert for unconfirmed that was raised before."""
         self.active = {
-            subsystem: (severity, text, updated, False)
-            for subsystem, (severity, text, updated, _) in self.active.items()
+            subsystem: (severity, text, updated, confirmed and updated >= before)
+            for subsystem, (severity, text, updated, confirmed) in self.active.items()
         }
 
 
@@ -685,6 +737,8 @@ def test_exactly_what_changed_is_told(life: list[tuple[int, Step]]) -> None:
                 changed.add(Change.REACHABILITY)
         if plain.last_restart == now:
             changed.add(Change.RESTART)
+        if before[Change.CONNECTIVITY] is False and after[Change.CONNECTIVITY]:
+            changed.add(Change.CAME_ONLINE)
         assert set(change & ~Change.LAST_SEEN) == changed
 
 
@@ -692,7 +746,7 @@ def test_exactly_what_changed_is_told(life: list[tuple[int, Step]]) -> None:
 def test_what_is_told_of_last_seen_is_never_a_minute_old(
     life: list[tuple[int, Step]],
 ) -> None:
-    """Whatever the clock does, an on-line device is not shown as seen long ago."""
+    """Whatever the clock does, an online device is not shown as seen long ago."""
     device, now, told = Device(device_id=DEVICE_ID), 1_000_000.0, None
     for wait, step in life:
         now += wait
@@ -714,7 +768,7 @@ def test_what_is_told_of_last_seen_is_never_a_minute_old(
 def test_what_the_broker_kept_never_brings_a_device_to_life(
     life: list[tuple[int, Step]],
 ) -> None:
-    """On-line, last seen, playback and activity come from live messages alone."""
+    """Online, last seen, playback and activity come from live messages alone."""
     device, now = Device(device_id=DEVICE_ID), 0
     for wait, step in life:
         now += wait

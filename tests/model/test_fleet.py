@@ -26,7 +26,7 @@ def test_an_empty_fleet_is_well() -> None:
 
 
 def test_a_device_counts_before_it_is_heard(device: Device) -> None:
-    """A known device is one of the fleet, but on-line only when heard."""
+    """A known device is one of the fleet, but online only when heard."""
     fleet = Fleet()
     assert fleet.update(device)
     assert (fleet.devices, fleet.online, fleet.with_alerts) == (1, 0, 0)
@@ -42,7 +42,7 @@ def test_a_device_counts_as_online_once_heard(device: Device) -> None:
 
 
 def test_a_device_counts_as_offline_once_silent(device: Device) -> None:
-    """A device that is off-line is still one of the fleet."""
+    """A device that is offline is still one of the fleet."""
     fleet = Fleet()
     device.apply(heartbeat(), live=True, now=0.0)
     fleet.update(device)

@@ -1,4 +1,4 @@
-"""Who is due to be declared off-line, and when (section 2)."""
+"""Who is due to be declared offline, and when (section 2)."""
 
 from hypothesis import given, strategies as st
 
@@ -36,7 +36,7 @@ def test_a_device_is_due_after_the_full_time_out() -> None:
 
 
 def test_a_device_is_due_once() -> None:
-    """Who was declared off-line is not watched until heard again."""
+    """Who was declared offline is not watched until heard again."""
     liveness = Liveness(TIMEOUT)
     liveness.touch("chapel", 0.0)
     assert pop_all_due(liveness, 1000.0) == ["chapel"]
@@ -71,7 +71,7 @@ def test_a_restart_gives_everybody_a_fresh_time_out() -> None:
 
 
 def test_a_restart_watches_nobody_else() -> None:
-    """A device that is no longer known is not declared off-line."""
+    """A device that is no longer known is not declared offline."""
     liveness = Liveness(TIMEOUT)
     liveness.touch("chapel", 0.0)
     liveness.restart(["hall"], 0.0)

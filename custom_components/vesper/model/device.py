@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from enum import Flag, auto
 
 from .messages import (
+    RETAINED_ALERT,
     RETAINED_INFO,
     Alert,
     Fault,
@@ -19,7 +20,7 @@ from .severity import Severity
 #: In seconds: an uptime that falls by no more than this is the same boot, told late.
 UPTIME_JITTER = 5
 
-#: In seconds: "last seen" is told anew at most this often while a device is on-line.
+#: In seconds: "last seen" is told anew at most this often while a device is online.
 LAST_SEEN_INTERVAL = 60
 
 #: A device with more subsystems than this is not one of ours (protocol, section 1).
@@ -31,9 +32,11 @@ class Change(Flag):
 
     NOTHING = 0
     CONNECTIVITY = auto()
-    """Whether it is on-line, or whether that can be told."""
+    """Whether it is online, or whether that can be told."""
     REACHABILITY = auto()
-    """Whether it can be reached: there is a link, and it is not off-line."""
+    """Whether it can be reached: there is a link, and it is not offline."""
+    CAME_ONLINE = auto()
+    """It was offline and has spoken."""
     LAST_SEEN = auto()
     ALERTS = auto()
     """The active set, or what one of its alerts says."""
@@ -81,7 +84,7 @@ class Device:
 
     device_id: str
     online: bool | None = None
-    """None until it has been heard, or silent for a whole time-out."""
+    """None until it has been heard, or silent for a whole timeout."""
     last_seen: float | None = None
     uptime: int | None = None
     """Seconds since boot at the last live heartbeat."""
@@ -90,6 +93,8 @@ class Device:
     """The active set, by subsystem: current state, never a log."""
     subsystems: list[str] = field(default_factory=list)
     """Every subsystem that ever raised an alert, in that order."""
+    unheard: set[str] = field(default_factory=set)
+    """Those known from before, of which it has not spoken since."""
     playing: bool | None = None
     melody: str | None = None
     activity: Info | None = None
@@ -97,6 +102,7 @@ class Device:
     faults: Counter[tuple[str, str, FaultKind]] = field(default_factory=Counter)
     """How often each thing was wrong with its messages, by topic, path and kind."""
     _last_seen_told: float = float("-inf")
+    _playback_told: float = float("-inf")
 
     @property
     def severity(self) -> Severity:
@@ -124,15 +130,15 @@ class Device:
         change = self._seen(now) if live else Change.NOTHING
         match message:
             case Heartbeat():
-                return self._apply_heartbeat(message, change, live=live)
+                return self._apply_heartbeat(message, change, live=live, now=now)
             case Alert():
                 return change | self._apply_alert(message, live=live, now=now)
             case Info():
-                return change | self._apply_info(message, live=live)
+                return change | self._apply_info(message, live=live, now=now)
         return change
 
     def go_silent(self) -> Change:
-        """Declare the device off-line: it was not heard for a whole time-out."""
+        """Declare the device offline: it was not heard for a whole timeout."""
         if self.online is False:
             return Change.NOTHING
         self.online = False
@@ -149,13 +155,17 @@ class Device:
         What the device says of its alerts and playback in the meantime is lost.
         """
         return (
-            self.regain_sight()
+            self._link_changed()
             | self._set_playback(playing=None)
             | self._unconfirm_alerts()
         )
 
     def regain_sight(self) -> Change:
-        """Return what the end of such a gap changes by itself."""
+        """Take in that such a gap is over; what was known before is so still."""
+        return self._link_changed()
+
+    def _link_changed(self) -> Change:
+        """Return what a change of the link changes by itself."""
         if self.online is False:
             return Change.CONNECTIVITY
         return Change.CONNECTIVITY | Change.REACHABILITY
@@ -166,7 +176,7 @@ class Device:
         if self.online is not True:
             change = Change.CONNECTIVITY | Change.LAST_SEEN
             if self.online is False:
-                change |= Change.REACHABILITY
+                change |= Change.REACHABILITY | Change.CAME_ONLINE
             self.online = True
             self._last_seen_told = now
             return change
@@ -177,7 +187,7 @@ class Device:
         return Change.LAST_SEEN
 
     def _apply_heartbeat(
-        self, heartbeat: Heartbeat, change: Change, *, live: bool
+        self, heartbeat: Heartbeat, change: Change, *, live: bool, now: float
     ) -> Change:
         """Take a heartbeat in, and add to the change that it came at all.
 
@@ -187,7 +197,7 @@ class Device:
         # from an old state of its own), so no restart is read from its uptime.
         if live and (uptime := heartbeat.uptime) is not None:
             if self.uptime is not None and uptime < self.uptime - UPTIME_JITTER:
-                change |= self._restarted()
+                change |= self._restarted(now - uptime - UPTIME_JITTER)
             self.uptime = uptime
         if (
             version := heartbeat.firmware_version
@@ -196,23 +206,33 @@ class Device:
             change |= Change.FIRMWARE
         return change
 
-    def _restarted(self) -> Change:
-        """Take in that the device started anew (protocol, section 3)."""
-        return (
-            Change.RESTART
-            | self._set_playback(playing=False)
-            | self._unconfirm_alerts()
-        )
+    def _restarted(self, started: float) -> Change:
+        """Take in that the device started anew (protocol, section 3).
+
+        What it has said since then holds: it mostly speaks before its next heartbeat.
+        """
+        change = Change.RESTART | self._unconfirm_alerts(before=started)
+        if self._playback_told < started:
+            change |= self._set_playback(playing=False)
+        return change
 
     def _apply_alert(self, alert: Alert, *, live: bool, now: float) -> Change:
         """Take a transition of a subsystem in, or the same state told again."""
         subsystem = alert.subsystem
         worst = self.severity
+        known = self.alerts.get(subsystem)
+        if not live and known and (alert.severity is Severity.OK or known.confirmed):
+            # Of an unknown age: it must not end an alert, nor outdo what was heard.
+            alert.faults.append(RETAINED_ALERT)
+            return Change.NOTHING
         if alert.severity is Severity.OK:
-            if self.alerts.pop(subsystem, None) is None:
+            if known is None and not (live and subsystem in self.unheard):
                 return Change.NOTHING
+            self.unheard.discard(subsystem)
+            self.alerts.pop(subsystem, None)
             return self._alerts_changed(worst)
         change = Change.NOTHING
+        self.unheard.discard(subsystem)
         if subsystem not in self.subsystems:
             if len(self.subsystems) >= MAX_SUBSYSTEMS:
                 alert.faults.append(
@@ -243,14 +263,18 @@ class Device:
             return Change.ALERTS | Change.SEVERITY | Change.PROBLEM
         return Change.ALERTS | Change.SEVERITY
 
-    def _unconfirm_alerts(self) -> Change:
+    def _unconfirm_alerts(self, before: float = float("inf")) -> Change:
         """Mark the alerts as not confirmed until the device speaks of them again."""
-        confirmed = [alert for alert in self.alerts.values() if alert.confirmed]
+        confirmed = [
+            alert
+            for alert in self.alerts.values()
+            if alert.confirmed and alert.updated_at.timestamp() < before
+        ]
         for alert in confirmed:
             self.alerts[alert.subsystem] = replace(alert, confirmed=False)
         return Change.ALERTS if confirmed else Change.NOTHING
 
-    def _apply_info(self, info: Info, *, live: bool) -> Change:
+    def _apply_info(self, info: Info, *, live: bool, now: float) -> Change:
         """Take in what happened on the device."""
         if not live:
             info.faults.append(RETAINED_INFO)
@@ -258,10 +282,12 @@ class Device:
         self.activity = info
         match info.type:
             case "playback_started":
+                self._playback_told = now
                 return Change.ACTIVITY | self._set_playback(
                     playing=True, melody=info.melody_uid
                 )
             case "playback_stopped":
+                self._playback_told = now
                 return Change.ACTIVITY | self._set_playback(playing=False)
             case _:
                 return Change.ACTIVITY

@@ -40,7 +40,7 @@ class Fleet:
 
     @property
     def online(self) -> int:
-        """Return how many devices are on-line."""
+        """Return how many devices are online."""
         return sum(count for (online, _), count in self._tally.items() if online)
 
     @property

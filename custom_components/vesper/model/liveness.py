@@ -1,4 +1,4 @@
-"""Know which device is due to be declared off-line, and when the next one will be."""
+"""Know which device is due to be declared offline, and when the next one will be."""
 
 from collections import OrderedDict
 from collections.abc import Iterable
@@ -25,12 +25,12 @@ class Liveness:
         return device_id in self._heard
 
     def touch(self, device_id: str, now: float) -> None:
-        """Give a device a fresh, full time-out."""
+        """Give a device a fresh, full timeout."""
         self._heard[device_id] = now
         self._heard.move_to_end(device_id)
 
     def restart(self, device_ids: Iterable[str], now: float) -> None:
-        """Watch exactly these devices, each with a fresh, full time-out."""
+        """Watch exactly these devices, each with a fresh, full timeout."""
         self._heard = OrderedDict.fromkeys(device_ids, now)
 
     def discard(self, device_id: str) -> None:

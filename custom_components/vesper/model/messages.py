@@ -109,6 +109,13 @@ RETAINED_INFO = Fault(
     path="", kind=FaultKind.RETAINED, reason="must not be retained: it is of a moment"
 )
 
+#: What the broker kept of alerts is of an unknown age too, and may be over, or back.
+RETAINED_ALERT = Fault(
+    path="",
+    kind=FaultKind.RETAINED,
+    reason="must not be retained: it is older than what is known",
+)
+
 type Message = Heartbeat | Alert | Info | Malformed
 type Parser = Callable[[bytes, str], Message]
 
@@ -121,10 +128,12 @@ def parse_heartbeat(payload: bytes, device_id: str) -> Heartbeat | Malformed:
     faults: list[Fault] = []
     if (data := _load(payload, MAX_HEARTBEAT_BYTES, faults)) is None:
         return Malformed(faults=faults)
+    claimed = data.get("device_id")
     if type(envelope := data.get("payload")) is dict:
-        # What stands beside the envelope counts too: it may be another device's id.
         data |= envelope
-    if (claimed := data.get("device_id")) is not None and claimed != device_id:
+        if claimed is None or claimed == device_id:
+            claimed = data.get("device_id")
+    if claimed is not None and claimed != device_id:
         faults.append(
             Fault(
                 path="device_id",
@@ -248,6 +257,7 @@ def _is_name(value: object) -> TypeGuard[str]:
         isinstance(value, str)
         and 0 < len(value) <= MAX_NAME_LENGTH
         and value.isprintable()
+        and not value.isspace()
     )
 
 
