@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from paho.mqtt import publish as mqtt_publish
 import pytest
 
-from tests.rig.broker import Broker
+from tests.rig.broker import Broker, find_mosquitto
 from tests.rig.fleet import Fleet
 from tests.rig.home_assistant import HomeAssistant
 from tests.rig.process import free_port
@@ -25,8 +25,12 @@ class Publish(Protocol):
 
 @pytest.fixture(scope="session")
 def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
-    """Return a broker; a test that stops it starts it again."""
-    with Broker(tmp_path_factory.mktemp("broker")) as broker:
+    """Return a broker; a test that stops it starts it again.
+
+    It is persistent, as those of real fleets are, unless it is amqtt.
+    """
+    directory = tmp_path_factory.mktemp("broker")
+    with Broker(directory, persistent=find_mosquitto() is not None) as broker:
         yield broker
 
 

@@ -4,11 +4,17 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from urllib.parse import quote
 
+import pytest
+
 from tests.rig.broker import Broker
 from tests.rig.fleet import Fleet
 from tests.rig.home_assistant import HomeAssistant
 
+from .conftest import Publish
+
 DEVICES = ("outage-1", "outage-2", "outage-3")
+DEAD = "outage-dead"
+LIVING = ("outage-4", "outage-5", "outage-6")
 
 #: Home Assistant tries to connect again every 10 s, in seconds.
 BACK_WITHIN = 40
@@ -35,7 +41,7 @@ def unique_ids(expected: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
     }
 
 
-def test_a_killed_broker_makes_no_device_off_line(
+def test_a_killed_broker_makes_no_device_offline(
     broker: Broker, home_assistant: HomeAssistant, start_fleet: Callable[..., Fleet]
 ) -> None:
     """Connectivity can't be told without a link, and is right again soon after."""
@@ -65,3 +71,38 @@ def test_a_killed_broker_makes_no_device_off_line(
         assert "off" not in states
     alerts = history(home_assistant, f"{DEVICES[0]}_alert_FileManager", since)
     assert set(alerts) == {"critical"}
+
+
+def test_what_a_restarted_broker_kept_is_no_sign_of_life(
+    broker: Broker,
+    home_assistant: HomeAssistant,
+    publish: Publish,
+    start_fleet: Callable[..., Fleet],
+) -> None:
+    """A dead device's heartbeat comes again, and only the living ones are online."""
+    if not broker.persistent:
+        pytest.skip("amqtt keeps nothing over a restart: install mosquitto for this")
+    heartbeat = f"vesper/{DEAD}/status/heartbeat"
+    publish(heartbeat, '{"uptime": 3600}', retain=True)
+    home_assistant.wait_for_states({f"{DEAD}_connectivity": "on"})
+    # Forgets that it was heard: from here on it is dead.
+    home_assistant.reload()
+    home_assistant.wait_for_states({f"{DEAD}_connectivity": "unknown"})
+    fleet = start_fleet(devices=LIVING, scenario="calm")
+    before = unique_ids(fleet.expected()) | {f"{DEAD}_connectivity": "unknown"}
+    home_assistant.wait_for_states(before)
+    since = datetime.now(UTC)
+
+    broker.restart()
+    home_assistant.wait_until_listening()
+    kept = home_assistant.api.first_event("mqtt/subscribe", topic=heartbeat)
+    assert (kept["payload"], kept["retain"]) == ('{"uptime": 3600}', True)
+    home_assistant.wait_for_states(before, timeout=BACK_WITHIN)
+
+    dead = history(home_assistant, f"{DEAD}_connectivity", since)
+    assert "unavailable" in dead
+    assert "on" not in dead
+    for device_id in LIVING:
+        states = history(home_assistant, f"{device_id}_connectivity", since)
+        assert "unavailable" in states
+        assert "off" not in states

@@ -5,7 +5,7 @@ from tests.rig.home_assistant import HomeAssistant
 from .conftest import Publish
 
 
-def test_a_heartbeat_makes_a_device_that_is_on_line(
+def test_a_heartbeat_makes_a_device_that_is_online(
     home_assistant: HomeAssistant, publish: Publish
 ) -> None:
     """The first message of an unknown device is all that it takes."""

@@ -1,1 +1,1 @@
-"""The rig: a broker, a real Home Assistant, simulated devices and a browser."""
+"""The rig: a broker, a real Home Assistant and simulated devices."""

@@ -160,24 +160,6 @@ class Api:
         )
         _with_entry("The options flow", answer)
 
-    def call_service(
-        self, name: str, *, answers: bool = False, **data: Any
-    ) -> dict[str, Any]:
-        """Call `domain.service`; returns its response data where it `answers` with any.
-
-        Raises ApiError where the service fails.
-        """
-        domain, service = name.split(".")
-        result = self.command(
-            "call_service",
-            domain=domain,
-            service=service,
-            service_data=data,
-            return_response=answers,
-        )
-        response: dict[str, Any] = result.get("response") or {}
-        return response
-
     def states(self) -> dict[str, dict[str, Any]]:
         """Return all states (`state`, `attributes`, `last_changed`...) by entity id."""
         return {state["entity_id"]: state for state in self.get("/api/states")}
@@ -213,7 +195,8 @@ class Api:
         future = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
         try:
             return future.result(timeout)
-        except aiohttp.ClientError as error:
+        # The second: what came on a websocket was no answer but its end.
+        except (aiohttp.ClientError, aiohttp.WSMessageTypeError) as error:
             raise ConnectionError(str(error)) from error
         finally:
             future.cancel()

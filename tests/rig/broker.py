@@ -48,11 +48,12 @@ class Broker:
         """
         directory.mkdir(parents=True, exist_ok=True)
         port = free_port() if port is None else port
-        mosquitto = shutil.which("mosquitto", path=_search_path())
+        mosquitto = find_mosquitto()
         if persistent and not mosquitto:
             msg = "Only mosquitto keeps what is retained: install it for this"
             raise RuntimeError(msg)
         self.name: Final = "mosquitto" if mosquitto else "amqtt"
+        self.persistent: Final = persistent
         self.address: Final = BrokerAddress(
             host=LOCALHOST, port=port, protocol="5" if mosquitto else "3.1.1"
         )
@@ -99,7 +100,7 @@ class Broker:
 
     def stop(self) -> None:
         """Let the broker say goodbye to its clients and end."""
-        self._process.stop(grace=2)
+        self._process.stop()
 
     def kill(self) -> None:
         """End the broker at once, without a word to its clients."""
@@ -111,8 +112,10 @@ class Broker:
         self.start()
 
 
-def _search_path() -> str:
-    return os.pathsep.join((os.environ.get("PATH", os.defpath), *_SBIN))
+def find_mosquitto() -> str | None:
+    """Return the path of mosquitto, None where it is not installed."""
+    path = os.pathsep.join((os.environ.get("PATH", os.defpath), *_SBIN))
+    return shutil.which("mosquitto", path=path)
 
 
 def _mosquitto_config(directory: Path, port: int, *, persistent: bool) -> str:

@@ -14,16 +14,18 @@ import signal
 import sys
 from typing import Final
 
+from . import arguments
 from .api import ApiError, LoginError
 from .broker import Broker, BrokerAddress
 from .fleet import Fleet
 from .home_assistant import PASSWORD, USERNAME, HomeAssistant
-from .process import free_port
+from .process import free_port, terminate_all
 
 _CACHE: Final = Path(__file__).parents[2] / ".cache"
 _BROKER_PORT: Final = 18830
+_PREFIX: Final = "vesper"
 
-# With this the silent device of the cast is found out after 11 s and the time-out: long
+# With this the silent device of the cast is found out after 11 s and the timeout: long
 # before the one that plays makes a pause.
 _CHECK_SPEED: Final = 4
 _CHECK_TIMEOUT_SECONDS: Final = 30
@@ -55,9 +57,13 @@ def main() -> int:
 
 
 def _interrupt(*_: object) -> None:
-    """End what is under way, once: what is then cleaned up is not to be interrupted."""
+    """End what is under way, once: what is then cleaned up is not to be interrupted.
+
+    All that was started is asked to end at once, so all has ended 4 s later.
+    """
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
+    terminate_all()
     _LOGGER.info("Stopping")
     raise KeyboardInterrupt
 
@@ -230,34 +236,40 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument(
         "--port",
-        type=int,
+        type=arguments.port,
         default=8123,
         help="of Home Assistant, or the next free one (%(default)s)",
     )
     parser.add_argument(
         "--broker",
         metavar="HOST:PORT",
+        type=arguments.address,
         help="watch this broker instead, without simulated devices",
     )
     parser.add_argument("--username", help="for --broker")
     parser.add_argument("--password", help="for --broker")
     parser.add_argument(
         "--prefix",
-        default="vesper",
-        help="first level or levels of the topics (%(default)s)",
+        type=arguments.prefix,
+        help=f"first level or levels of the topics ({_PREFIX})",
     )
     args = parser.parse_args()
-    if args.check and args.broker:
-        parser.error("--check compares with simulated devices: leave --broker out")
-    if (args.username or args.password) and not args.broker:
+    given = {
+        name
+        for name, value in vars(args).items()
+        if value != parser.get_default(name) and name != "check"
+    }
+    if args.check and given:
+        options = ", ".join(f"--{name}" for name in sorted(given))
+        parser.error(f"--check is always the same, and anew: leave out {options}")
+    if given & {"username", "password"} and not args.broker:
         parser.error("--username and --password are for --broker")
     if args.broker:
-        host, _, port = args.broker.partition(":")
-        if not host or not port.isdecimal():
-            parser.error(f"--broker must be HOST:PORT, not {args.broker!r}")
+        host, port = args.broker
         args.broker = BrokerAddress(
-            host=host, port=int(port), username=args.username, password=args.password
+            host=host, port=port, username=args.username, password=args.password
         )
+    args.prefix = args.prefix or _PREFIX
     return args
 
 

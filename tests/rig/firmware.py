@@ -237,7 +237,7 @@ class Firmware:
     ) -> None:
         """Boot again: `reason` is an `esp_reset_reason()`, `cause` the firmware's own.
 
-        The device comes back on-line with a heartbeat and takes itself to be healthy:
+        The device comes back online with a heartbeat and takes itself to be healthy:
         what is still wrong is said at its next health check. The ring buffer outlives
         the restart, else EVT_REBOOT could be told to nobody.
         """

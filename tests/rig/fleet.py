@@ -24,6 +24,7 @@ from typing import Any, Final, Self
 from paho.mqtt import client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
+from tests.rig import arguments
 from tests.rig.firmware import (
     HEARTBEAT_SECONDS,
     Firmware,
@@ -161,7 +162,7 @@ def expected_states(device: Firmware) -> dict[str, str]:
 
     States are as Home Assistant writes them; keys are those of the unique ids
     (`{device_id}_{key}`), with one `alert_{subsystem}` for every subsystem that the
-    device ever spoke of. It holds for a watcher that heard all it said, once time-outs
+    device ever spoke of. It holds for a watcher that heard all it said, once timeouts
     are over: 90 s for a silence, 10 minutes for alerts from before a restart.
     """
     told = device.told
@@ -510,20 +511,6 @@ def _roles(scenario: str, devices: int | Sequence[str] | None) -> Mapping[str, R
     return dict.fromkeys(ids, part)
 
 
-def _address(text: str) -> tuple[str, int]:
-    """Split HOST:PORT, or HOST alone for port 1883.
-
-    Raises argparse.ArgumentTypeError for anything else.
-    """
-    host, colon, port = text.rpartition(":")
-    if not colon:
-        return text, 1883
-    if not (host and port.isdecimal() and 0 < int(port) < 65_536):
-        msg = f"{text!r} is not HOST:PORT, such as 192.0.2.7:1883"
-        raise argparse.ArgumentTypeError(msg)
-    return host, int(port)
-
-
 def main() -> None:
     """Run a fleet against a broker until it is interrupted."""
     parser = argparse.ArgumentParser(
@@ -533,7 +520,7 @@ def main() -> None:
     parser.add_argument(
         "--broker",
         metavar="HOST:PORT",
-        type=_address,
+        type=arguments.address,
         default="127.0.0.1:1883",
         help="%(default)s",
     )

@@ -1,19 +1,23 @@
 """Child processes of the rig, and the ports on which they listen."""
 
 from collections.abc import Callable, Mapping, Sequence
-import itertools
+from contextlib import suppress
+import ctypes
 import os
 from pathlib import Path
 import signal
 import socket
 import subprocess
+import sys
 import time
 from typing import Final
 
 LOCALHOST: Final = "127.0.0.1"
+LAST_PORT: Final = 65_535
 
 _POLL_SECONDS: Final = 0.05
 _LAST_LINES: Final = 20
+_PR_SET_PDEATHSIG: Final = 1  # as in Linux's sys/prctl.h
 
 
 class ChildProcess:
@@ -26,17 +30,28 @@ class ChildProcess:
         *,
         log: Path,
         environment: Mapping[str, str] | None = None,
+        grace: float = 4.0,
     ) -> None:
-        """Describe the process; `environment` None is our own, `log` is begun anew."""
+        """Describe the process; `environment` None is our own, `log` is begun anew.
+
+        Once asked to end it has `grace` seconds for that.
+        """
         self.name = name
         self.log = log
         self._command = command
         self._environment = environment
+        self._grace = grace
         self._process: subprocess.Popen[bytes] | None = None
+        self._deadline: float | None = None
         log.write_bytes(b"")
 
     def start(self) -> None:
-        """Start the command, in a session of its own: Ctrl-C is for us to pass on."""
+        """Start the command, in a session of its own: Ctrl-C is for us to pass on.
+
+        On Linux it ends with the thread that calls this, however that ends.
+        """
+        self._deadline = None
+        _started.add(self)
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(  # noqa: S603  # the rig's own commands
                 self._command,
@@ -45,6 +60,7 @@ class ChildProcess:
                 stderr=subprocess.STDOUT,
                 env=self._environment,
                 start_new_session=True,
+                preexec_fn=_tie_to_us(),  # noqa: PLW1509  # it takes no lock
             )
 
     @property
@@ -76,19 +92,23 @@ class ChildProcess:
                 raise TimeoutError(msg)
             time.sleep(_POLL_SECONDS)
 
-    def signal(self, number: signal.Signals) -> None:
-        """Send a signal, where there is still a process to get it."""
-        if self._process:
-            self._process.send_signal(number)
+    def terminate(self) -> None:
+        """Ask the process to end, and wait for nothing; its grace begins."""
+        if self._process and self._deadline is None:
+            self._deadline = time.monotonic() + self._grace
+            self._process.terminate()
 
-    def stop(self, grace: float = 3.0) -> None:
-        """Ask the process to end, and end it by force after `grace` seconds."""
-        if not self._process:
-            return
-        self._process.terminate()
+    def stop(self) -> None:
+        """Return when the process has ended, by force where its grace is over.
+
+        It is asked to, where `terminate` has not done that before.
+        """
+        self.terminate()
         try:
-            self._process.wait(grace)
-        except subprocess.TimeoutExpired:
+            if self._process and self._deadline is not None:
+                with suppress(subprocess.TimeoutExpired):
+                    self._process.wait(max(0.0, self._deadline - time.monotonic()))
+        finally:
             self.kill()
 
     def kill(self) -> None:
@@ -96,6 +116,38 @@ class ChildProcess:
         if self._process:
             self._process.kill()
             self._process.wait()
+        _started.discard(self)
+
+
+_started: Final[set[ChildProcess]] = set()
+
+
+def terminate_all() -> None:
+    """Ask all processes that are not stopped yet to end, as Ctrl-C at a terminal does.
+
+    Their graces run side by side then: stopping one after another takes no longer than
+    the longest of them.
+    """
+    for process in _started:
+        process.terminate()
+
+
+def _tie_to_us() -> Callable[[], object] | None:
+    """Return what a new process calls so that it is killed when we are gone.
+
+    So a rig that was killed leaves nothing behind. Only Linux can do that.
+    """
+    if sys.platform != "linux":
+        return None
+    set_signal = ctypes.CDLL(None).prctl
+    we = os.getpid()
+
+    def tie() -> None:
+        set_signal(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != we:  # gone before that call
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    return tie
 
 
 def free_port(first: int | None = None) -> int:
@@ -105,11 +157,12 @@ def free_port(first: int | None = None) -> int:
     """
     if first is None:
         return _bound_port(0)
-    for port in itertools.count(first):
+    last = min(first + 99, LAST_PORT)
+    for port in range(first, last + 1):
         try:
             return _bound_port(port)
         except OSError:
-            if port >= first + 100:
+            if port == last:
                 raise
     raise AssertionError
 

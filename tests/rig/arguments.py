@@ -1,0 +1,46 @@
+"""What the rig's command lines take, checked before anything is started."""
+
+from argparse import ArgumentTypeError
+import json
+from pathlib import Path
+from typing import Final
+
+from .process import LAST_PORT
+
+_INTEGRATION: Final = Path(__file__).parents[2] / "custom_components" / "vesper"
+
+
+def port(text: str) -> int:
+    """Return a TCP port; raises ArgumentTypeError for anything else."""
+    if not (text.isdecimal() and 0 < int(text) <= LAST_PORT):
+        msg = f"{text!r} is no port: give a number from 1 to {LAST_PORT}"
+        raise ArgumentTypeError(msg)
+    return int(text)
+
+
+def address(text: str) -> tuple[str, int]:
+    """Split HOST:PORT; HOST alone is at port 1883, where brokers are.
+
+    Raises ArgumentTypeError for anything else.
+    """
+    host, colon, number = text.rpartition(":")
+    if not colon:
+        host, number = text, "1883"
+    if not host:
+        msg = f"{text!r} is not HOST:PORT, such as 192.0.2.7:1883"
+        raise ArgumentTypeError(msg)
+    return host, port(number)
+
+
+def prefix(text: str) -> str:
+    """Return a topic prefix that Vesper takes.
+
+    Raises ArgumentTypeError with what its config flow says to any other.
+    """
+    # Here, as it imports Home Assistant: who gives no prefix need not wait for that.
+    from custom_components.vesper.model.topics import prefix_problem  # noqa: PLC0415
+
+    if problem := prefix_problem(text):
+        texts = json.loads((_INTEGRATION / "translations" / "en.json").read_text())
+        raise ArgumentTypeError(texts["config"]["error"][problem])
+    return text

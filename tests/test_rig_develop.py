@@ -1,0 +1,37 @@
+"""What the rig's command line refuses, before it starts anything."""
+
+import pytest
+
+from tests.rig import develop
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("--port 99999", "'99999' is no port: give a number from 1 to 65535"),
+        ("--port 0", "'0' is no port"),
+        ("--port http", "'http' is no port"),
+        ("--broker a:99999", "'99999' is no port"),
+        ("--broker :1883", "':1883' is not HOST:PORT"),
+        ("--broker=", "'' is not HOST:PORT"),
+        ("--prefix a/+", "holds a wildcard"),
+        ("--prefix=", "is empty"),
+        ("--prefix a//b", "has an empty level"),
+        ("--username somebody", "are for --broker"),
+        ("--check --fresh", "leave out --fresh"),
+        ("--check --prefix a --port 1", "leave out --port, --prefix"),
+        ("--check --broker a:1 --username b", "leave out --broker, --username"),
+    ],
+)
+def test_refusal(
+    line: str,
+    reason: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """What can't be meant is refused with a reason."""
+    monkeypatch.setattr("sys.argv", ["scripts/develop", *line.split(" ")])
+    with pytest.raises(SystemExit) as refusal:
+        develop.main()
+    assert refusal.value.code == 2
+    assert reason in " ".join(capsys.readouterr().err.split())
