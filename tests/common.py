@@ -28,6 +28,26 @@ BELL = "bell"
 FLEET = "fleet"
 """The config entry, whose id stands for the fleet's device."""
 
+EVERYTHING: dict[str, Any] = {
+    "uptime": 3600,
+    "firmware_version": "1.2.0",
+    "reset_reason": 1,
+    "heap_free": 170_000,
+    "heap_min_free": 150_528,
+    "last_disconnect_code": 255,
+}
+"""What a heartbeat says besides its ring buffer."""
+
+
+def log_entry(t: int, d0: int = 0, d1: int = 0, ts: int = 0, up: int = 0) -> Any:
+    """Return an entry of the ring buffer, as it stands in a heartbeat."""
+    return {"t": t, "d0": d0, "d1": d1, "ts": ts, "up": up}
+
+
+BOOT = log_entry(1, 1)
+WIFI_UP = log_entry(2, 65483, up=3)
+HTTP_FAIL = log_entry(5, 4711, 503, ts=1_900_000_000, up=3000)
+
 
 class Vesper:
     """The door that devices and users use: bytes go in, states come out.
@@ -95,7 +115,8 @@ class Vesper:
 
     async def say_everything(self) -> None:
         """Have the bell say one thing of each kind, so that all entities are there."""
-        await self.heartbeat(uptime=3600, firmware_version="1.2.0")
+        await self.heartbeat(**EVERYTHING, recent_events=[BOOT, WIFI_UP])
+        await self.heartbeat(**EVERYTHING, recent_events=[BOOT, WIFI_UP, HTTP_FAIL])
         await self.alert("FileManager", "WARNING", "SD mount failed")
         await self.info("playback_started", {"melody_uid": "ABC123"})
 

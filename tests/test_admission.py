@@ -29,8 +29,9 @@ from tests.common import BELL, FLEET, Vesper
 REVIEW = REVIEW_INTERVAL.total_seconds()
 
 FLEET_ENTITIES = 6
-DEVICE_ENTITIES = 8
-"""Those enabled by default; each device has one more that is not."""
+DEVICE_ENTITIES = 14
+DISABLED_ENTITIES = 2
+"""Those of a device that are enabled by default, and those that are not."""
 
 
 @pytest.fixture(autouse=True)
@@ -92,7 +93,7 @@ async def test_counts_of_entities(vesper: Vesper) -> None:
     assert len(vesper.keys(FLEET)) == FLEET_ENTITIES == _enabled(vesper)
     await vesper.heartbeat()
     assert _enabled(vesper) == FLEET_ENTITIES + DEVICE_ENTITIES
-    assert len(vesper.keys()) == DEVICE_ENTITIES + 1
+    assert len(vesper.keys()) == DEVICE_ENTITIES + DISABLED_ENTITIES
 
 
 async def test_flood_of_devices(
@@ -228,7 +229,7 @@ async def test_flood_of_subsystems(
     for number in range(MAX_SUBSYSTEMS + 8):
         await vesper.alert(f"S{number}", "WARNING")
     await vesper.alert(f"S{MAX_SUBSYSTEMS}", "CLEARED")
-    assert len(vesper.keys()) == DEVICE_ENTITIES + 1 + MAX_SUBSYSTEMS
+    assert len(vesper.keys()) == DEVICE_ENTITIES + DISABLED_ENTITIES + MAX_SUBSYSTEMS
     assert vesper.value("active_alerts") == str(MAX_SUBSYSTEMS)
     faults = vesper.hub.devices[BELL].faults
     assert faults == {("alerts", "subsystem", FaultKind.TOO_MANY): 8}
@@ -243,14 +244,16 @@ async def test_flood_of_subsystems(
     assert vesper.value("health") == "critical", "a healed one keeps its place"
 
 
-@pytest.mark.parametrize("room", range(23, 23 + DEVICE_ENTITIES), indirect=True)
+@pytest.mark.parametrize(
+    "room", range(3 * DEVICE_ENTITIES - 1, 4 * DEVICE_ENTITIES - 1), indirect=True
+)
 async def test_all_entities_or_none(
     room: int, vesper: Vesper, caplog: pytest.LogCaptureFixture
 ) -> None:
     """However many entities fit, no device is left with a part of its own."""
     await _flood(vesper, 20)
     keys = vesper.keys("flood-0")
-    assert len(keys) == DEVICE_ENTITIES + 1
+    assert len(keys) == DEVICE_ENTITIES + DISABLED_ENTITIES
     assert 2 <= len(vesper.hub.devices) <= 3
     for number in range(20):
         device_id = f"flood-{number}"
@@ -355,7 +358,9 @@ async def test_known_devices_at_the_cap(vesper: Vesper) -> None:
     await _flood(vesper, 5)
     for number in range(3):
         values = vesper.hass.states.async_all()
-        assert len(vesper.keys(f"flood-{number}")) == DEVICE_ENTITIES + 1
+        assert (
+            len(vesper.keys(f"flood-{number}")) == DEVICE_ENTITIES + DISABLED_ENTITIES
+        )
         assert not [state for state in values if state.attributes.get("restored")]
         assert vesper.value("problem", f"flood-{number}") != STATE_UNAVAILABLE
 

@@ -32,7 +32,7 @@ async def come_back(vesper: Vesper) -> None:
     """Lose both, and have both back."""
     await fall_silent_and_lose_link(vesper)
     await vesper.regain_link()
-    await vesper.heartbeat(uptime=7200)
+    await vesper.heartbeat(uptime=3700)
 
 
 SITUATIONS = {
@@ -50,10 +50,15 @@ EXPECTED = {
     "melody": (*NOT_THERE, STATE_UNKNOWN),
     "playing": (*NOT_THERE, STATE_UNKNOWN),
     "run_health_check": (*NOT_THERE, STATE_UNKNOWN),
+    "heap_free": (*NOT_THERE, "166.015625"),
+    "heap_min_free": (*NOT_THERE, "147.0"),
+    "wifi_signal": (*NOT_THERE, "-53"),
     "active_alerts": ("1",) * 5,
     "alert_FileManager": ("warning",) * 5,
     "health": ("warning",) * 5,
+    "last_disconnect": ("silent_death",) * 5,
     "problem": ("on",) * 5,
+    "reset_reason": ("power_on",) * 5,
 }
 EXPECTED_OF_FLEET = {
     "devices": ("1",) * 5,
@@ -64,7 +69,7 @@ EXPECTED_OF_FLEET = {
     "mqtt_link": ("on", "off", "off", "off", "on"),
 }
 #: What tells of a moment keeps it.
-KEPT = {"activity", "last_seen"}
+KEPT = {"activity", "boot_time", "device_log", "last_seen"}
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The activity event of a device, from message to event."""
+"""The events of a device, from message to event: its activity and its own log."""
 
 from typing import Any
 
@@ -10,10 +10,10 @@ from pytest_homeassistant_custom_component.common import (
 from syrupy.assertion import SnapshotAssertion
 
 from homeassistant.const import EVENT_STATE_CHANGED, STATE_UNKNOWN, Platform
-from homeassistant.core import HomeAssistant
+from homeassistant.core import Event, HomeAssistant, callback
 from homeassistant.helpers import entity_registry as er
 
-from .common import BELL, Vesper
+from .common import BELL, BOOT, HTTP_FAIL, WIFI_UP, Vesper, Writes, log_entry
 
 
 def told(vesper: Vesper) -> tuple[Any, Any, Any]:
@@ -136,3 +136,264 @@ async def test_never_because_of_a_reload(hass: HomeAssistant, vesper: Vesper) ->
     after = vesper.state("activity")
     assert after.state == before.state
     assert after.attributes == before.attributes
+
+
+# The device's own log
+
+
+class Log:
+    """What the event entity of the device's log has fired, as a person sees it."""
+
+    def __init__(self, vesper: Vesper) -> None:
+        """Listen from now on."""
+        self._fired: list[dict[str, Any]] = []
+        self._entity_id = vesper.entity_id("device_log")
+        vesper.hass.bus.async_listen(EVENT_STATE_CHANGED, self._async_changed)
+
+    @callback
+    def _async_changed(self, event: Event[Any]) -> None:
+        """Note what has been fired."""
+        old, new = event.data["old_state"], event.data["new_state"]
+        # What only goes away and comes back has not been fired.
+        if event.data["entity_id"] == self._entity_id and new and old:
+            assert new.state != old.state, "triggers tell events by their time"
+            names = ("event_types", "friendly_name")
+            self._fired.append(
+                {name: one for name, one in new.attributes.items() if name not in names}
+            )
+
+    def take(self) -> list[dict[str, Any]]:
+        """Return the attributes of what was fired since the last call."""
+        taken = list(self._fired)
+        self._fired.clear()
+        return taken
+
+    def types(self) -> list[str]:
+        """Return the types of what was fired since the last call."""
+        return [fired["event_type"] for fired in self.take()]
+
+
+@pytest.fixture
+async def log(vesper: Vesper) -> Log:
+    """Return the log of a bell whose ring buffer was seen once."""
+    await vesper.heartbeat(recent_events=[BOOT, WIFI_UP])
+    return Log(vesper)
+
+
+NAMED = {"time": None, "uptime": 60}
+
+
+@pytest.mark.parametrize(
+    ("item", "fired"),
+    [
+        pytest.param(
+            log_entry(1, 4, up=60),
+            NAMED
+            | {
+                "event_type": "boot",
+                "event": "EVT_BOOT",
+                "reason": "PANIC",
+                "code": 4,
+            },
+            id="boot",
+        ),
+        pytest.param(
+            log_entry(2, 65483, ts=1_800_000_000, up=60),
+            {
+                "event_type": "wifi_up",
+                "event": "EVT_WIFI_UP",
+                "time": "2027-01-15T08:00:00+00:00",
+                "uptime": 60,
+                "rssi": -53,
+            },
+            id="wifi-up",
+        ),
+        pytest.param(
+            log_entry(3, 255, up=60),
+            NAMED
+            | {
+                "event_type": "wifi_down",
+                "event": "EVT_WIFI_DOWN",
+                "reason": "SILENT_DEATH",
+                "code": 255,
+            },
+            id="wifi-down",
+        ),
+        pytest.param(
+            log_entry(4, 4711, 120, up=60),
+            NAMED
+            | {
+                "event_type": "http_ok",
+                "event": "EVT_HTTP_OK",
+                "path_hash": 4711,
+                "elapsed_ms": 120,
+            },
+            id="http-ok",
+        ),
+        pytest.param(
+            log_entry(5, 4711, 503, up=60),
+            NAMED
+            | {
+                "event_type": "http_fail",
+                "event": "EVT_HTTP_FAIL",
+                "path_hash": 4711,
+                "status": 503,
+            },
+            id="http-fail",
+        ),
+        pytest.param(
+            log_entry(6, 3, up=60),
+            NAMED
+            | {
+                "event_type": "heartbeat_miss",
+                "event": "EVT_HEARTBEAT_MISS",
+                "count": 3,
+            },
+            id="heartbeat-miss",
+        ),
+        pytest.param(
+            log_entry(7, 5, up=60),
+            NAMED
+            | {
+                "event_type": "ntp_sync",
+                "event": "EVT_NTP_SYNC",
+                "seconds_since_boot": 5,
+            },
+            id="ntp-sync",
+        ),
+        pytest.param(
+            log_entry(8, 3, up=60),
+            NAMED
+            | {
+                "event_type": "reboot",
+                "event": "EVT_REBOOT",
+                "reason": "OTA",
+                "code": 3,
+            },
+            id="reboot",
+        ),
+        pytest.param(
+            log_entry(8, 9, up=60),
+            NAMED
+            | {
+                "event_type": "reboot",
+                "event": "EVT_REBOOT",
+                "reason": "unknown (9)",
+                "code": 9,
+            },
+            id="reboot-unnamed",
+        ),
+        pytest.param(
+            log_entry(42, 1, 2, up=60),
+            NAMED
+            | {
+                "event_type": "unknown",
+                "event": "unknown (42)",
+                "tag": 42,
+                "d0": 1,
+                "d1": 2,
+            },
+            id="unnamed",
+        ),
+    ],
+)
+async def test_log_is_decoded(
+    vesper: Vesper, log: Log, item: Any, fired: dict[str, Any]
+) -> None:
+    """Each kind of entry is a type, with its data by name and the device's time."""
+    await vesper.heartbeat(recent_events=[BOOT, WIFI_UP, item])
+    assert log.take() == [fired]
+
+
+async def test_log_fires_each_entry_once(vesper: Vesper, log: Log) -> None:
+    """The oldest first, also where many come in the same moment."""
+    lost, back = log_entry(3, 200, up=70), log_entry(2, 65470, up=80)
+    for _ in range(3):
+        await vesper.heartbeat(recent_events=[BOOT, WIFI_UP, HTTP_FAIL, lost, back])
+    assert log.types() == ["http_fail", "wifi_down", "wifi_up"]
+    await vesper.heartbeat(recent_events=[HTTP_FAIL, lost, back, BOOT])
+    assert log.types() == ["boot"]
+
+
+async def test_log_fires_the_same_twice(vesper: Vesper, log: Log) -> None:
+    """It has happened twice."""
+    await vesper.heartbeat(recent_events=[BOOT, WIFI_UP, HTTP_FAIL, HTTP_FAIL])
+    assert log.types() == ["http_fail", "http_fail"]
+
+
+async def test_log_at_first_sight(vesper: Vesper) -> None:
+    """What was there before is no news, whoever hands it on."""
+    for device_id, retain in (("live", False), ("kept", True)):
+        await vesper.heartbeat(device_id, retain=retain, recent_events=[BOOT])
+        await vesper.heartbeat(device_id, retain=retain, recent_events=[BOOT])
+        assert vesper.value("device_log", device_id) == STATE_UNKNOWN
+        await vesper.heartbeat(device_id, recent_events=[BOOT, WIFI_UP])
+        state = vesper.state("device_log", device_id)
+        assert state.attributes["event_type"] == "wifi_up"
+
+
+async def test_log_of_a_device_that_was_updated(vesper: Vesper) -> None:
+    """Firmware 1.0.0 has no log: the first one is a first sight."""
+    await vesper.heartbeat(uptime=3600, firmware_version="1.0.0")
+    await vesper.heartbeat(uptime=5, recent_events=[BOOT])
+    assert vesper.value("device_log") == STATE_UNKNOWN
+
+
+async def test_log_after_a_reload(vesper: Vesper, log: Log) -> None:
+    """Nothing is fired again, and the last event stays as it was."""
+    await vesper.heartbeat(recent_events=[BOOT, WIFI_UP, HTTP_FAIL])
+    before = vesper.state("device_log")
+    assert log.types() == ["http_fail"]
+    await vesper.advance(10)
+    await vesper.reload()
+    for retain in (True, False):
+        entries = [BOOT, WIFI_UP, HTTP_FAIL]
+        await vesper.heartbeat(retain=retain, recent_events=entries)
+        after = vesper.state("device_log")
+        assert (after.state, after.attributes) == (before.state, before.attributes)
+
+    fresh = Log(vesper)
+    await vesper.heartbeat(recent_events=[WIFI_UP, HTTP_FAIL, HTTP_FAIL])
+    assert fresh.types() == ["http_fail"]
+
+
+async def test_log_after_a_link_loss(vesper: Vesper, log: Log) -> None:
+    """All that is still in the buffer is fired, once; what the broker kept is not."""
+    entries = [log_entry(6, count, up=count) for count in range(16)]
+    await vesper.lose_link()
+    await vesper.advance(86_400)
+    await vesper.regain_link()
+    await vesper.heartbeat(retain=True, recent_events=entries[:8])
+    assert log.take() == []
+    await vesper.heartbeat(recent_events=entries)
+    assert [fired["count"] for fired in log.take()] == list(range(16))
+
+
+async def test_log_of_a_restart(vesper: Vesper, log: Log) -> None:
+    """A boot that is logged ends playback, whatever the uptime says."""
+    await vesper.info("playback_started", {"melody_uid": "ABC123"})
+    boot = log_entry(1, 9)
+    await vesper.advance(30)
+    await vesper.heartbeat(recent_events=[BOOT, WIFI_UP, boot])
+    assert [fired["reason"] for fired in log.take()] == ["BROWN_OUT"]
+    assert vesper.value("playing") == "off"
+
+
+async def test_log_with_bad_entries(vesper: Vesper, log: Log) -> None:
+    """The good ones are fired, each once."""
+    for number in range(3):
+        bad = {"t": 1, "d0": number}
+        await vesper.heartbeat(recent_events=[BOOT, None, WIFI_UP, bad, HTTP_FAIL])
+    assert log.types() == ["http_fail"]
+
+
+async def test_log_writes_no_more_than_its_news(
+    vesper: Vesper, log: Log, writes: Writes
+) -> None:
+    """One write for each entry that is new, none for those that come again."""
+    entries = [log_entry(6, count, up=count) for count in range(16)]
+    await vesper.heartbeat(recent_events=entries[:15])
+    writes.take()
+    for _ in range(5):
+        await vesper.heartbeat(recent_events=entries)
+    assert writes.take() == [vesper.entity_id("device_log")]

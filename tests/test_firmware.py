@@ -272,6 +272,8 @@ def test_expected_states_follow_the_device(device: Firmware) -> None:
         "active_alerts": "0",
         "playing": "unknown",
         "melody": "unknown",
+        "reset_reason": "power_on",
+        "last_disconnect": "other",
     }
     device.raise_alert("FileManager", "WARNING", "SD mount failed")
     device.raise_alert("Player", "FAILED", "amplifier does not answer")
@@ -285,6 +287,8 @@ def test_expected_states_follow_the_device(device: Firmware) -> None:
         "active_alerts": "2",
         "playing": "on",
         "melody": "ABC123",
+        "reset_reason": "power_on",
+        "last_disconnect": "other",
         "alert_FileManager": "warning",
         "alert_Player": "failed",
         "alert_TimeKeeper": "ok",
@@ -307,10 +311,20 @@ def test_expected_states_follow_the_device(device: Firmware) -> None:
         "active_alerts": "1",
         "playing": "off",
         "melody": "unknown",
+        "reset_reason": "brown_out",
+        "last_disconnect": "silent_death",
         "alert_FileManager": "warning",
         "alert_Player": "ok",
         "alert_TimeKeeper": "ok",
     }
+
+
+def test_expected_states_of_the_first_firmware() -> None:
+    """It tells nothing of itself, and Home Assistant shows nothing of it."""
+    device = Firmware("chapel", version="1.0.0")
+    device.restart(ResetReason.PANIC)
+    expected = expected_states(device)
+    assert expected["reset_reason"] == expected["last_disconnect"] == "unknown"
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS)

@@ -196,16 +196,23 @@ async def test_rename(vesper: Vesper, entity_registry: er.EntityRegistry) -> Non
         timespec="milliseconds"
     )
     assert seen.pop("last_seen")
+    assert seen.pop("boot_time")
+    assert seen.pop("device_log")
     assert seen == {
         "active_alerts": "2",
         "alert_FileManager": "warning",
         "alert_Network": "failed",
         "connectivity": "on",
         "health": "failed",
+        "heap_free": "166.015625",
+        "heap_min_free": "147.0",
+        "last_disconnect": "silent_death",
         "melody": "ABC123",
         "playing": "on",
         "problem": "on",
+        "reset_reason": "power_on",
         "run_health_check": "unknown",
+        "wifi_signal": "-53",
     }
     assert vesper.value("fleet_health", FLEET) == "failed"
     await vesper.lose_link()

@@ -22,7 +22,7 @@ from custom_components.vesper.const import (
     MIN_HEARTBEAT_TIMEOUT,
 )
 from custom_components.vesper.hub import VesperHub
-from custom_components.vesper.model.device import Change
+from custom_components.vesper.model.change import Change
 from homeassistant.components import mqtt
 from homeassistant.config_entries import ConfigEntries, ConfigEntryState
 from homeassistant.const import (

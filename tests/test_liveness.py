@@ -12,7 +12,16 @@ from pytest_homeassistant_custom_component.common import (
 from homeassistant.const import EVENT_STATE_CHANGED, STATE_UNAVAILABLE, STATE_UNKNOWN
 from homeassistant.core import Event, HomeAssistant
 
-from .common import BELL, FLEET, Vesper, Writes, logged
+from .common import (
+    BELL,
+    EVERYTHING,
+    FLEET,
+    HTTP_FAIL,
+    Vesper,
+    Writes,
+    log_entry,
+    logged,
+)
 
 LIVE = [
     ("heartbeat", b'{"uptime": 5}'),
@@ -247,18 +256,36 @@ async def test_an_unchanged_heartbeat(
     vesper: Vesper, writes: Writes, caplog: pytest.LogCaptureFixture
 ) -> None:
     """It writes no state at all, and no line in the log."""
-    heartbeat: dict[str, Any] = {"uptime": 100, "fw": "1.2.0", "heap_free": 1000}
+    heartbeat = EVERYTHING | {
+        "recent_events": [log_entry(6, count, up=count) for count in range(16)]
+    }
     await vesper.heartbeat(**heartbeat)
     await vesper.alert("FileManager", "WARNING")
     writes.take()
     caplog.clear()
     for _ in range(20):
+        await vesper.advance(30)
         heartbeat["uptime"] += 30
-        heartbeat["heap_free"] -= 10
         await vesper.heartbeat(**heartbeat)
         await vesper.heartbeat(retain=True, **heartbeat)
-        await vesper.advance(30)
     assert writes.take() == []
+    assert logged(caplog) == []
+
+
+async def test_drift_once_a_minute(
+    vesper: Vesper, writes: Writes, caplog: pytest.LogCaptureFixture
+) -> None:
+    """An hour of a heap that drifts writes one entity, at most once a minute."""
+    heartbeat = dict(EVERYTHING)
+    await vesper.heartbeat(**heartbeat)
+    writes.take()
+    caplog.clear()
+    for _ in range(360):
+        await vesper.advance(10)
+        heartbeat["uptime"] += 10
+        heartbeat["heap_free"] -= 10
+        await vesper.heartbeat(**heartbeat)
+    assert writes.take() == [vesper.entity_id("heap_free")] * 60
     assert logged(caplog) == []
 
 
@@ -314,9 +341,22 @@ async def test_writes_what_changes(vesper: Vesper, writes: Writes) -> None:
     assert written() == ids("activity")
     await vesper.info("playback_stopped")
     assert written() == sorted(ids("activity", "playing", "melody"))
+    await vesper.heartbeat(**EVERYTHING | {"reset_reason": 4})
+    assert written() == ids("reset_reason")
+    await vesper.heartbeat(**EVERYTHING | {"heap_min_free": 9})
+    assert written() == sorted(ids("heap_min_free", "reset_reason"))
+    await vesper.heartbeat(last_disconnect_code=8, heap_free=9)
+    assert written() == sorted(ids("heap_free", "last_disconnect"))
+    await vesper.heartbeat(recent_events=[HTTP_FAIL, HTTP_FAIL])
+    assert written() == ids("device_log")
+    await vesper.advance(30)
+    assert written() == []
+    await vesper.heartbeat(uptime=10)
+    assert written() == sorted(ids("active_alerts", "alert_Network", "boot_time"))
     await vesper.advance(91)
     gone = sorted(
         ids("connectivity", "playing", "melody", "run_health_check")
+        + ids("heap_free", "heap_min_free")
         + ids("devices_online", of=FLEET)
     )
     assert written() == gone
@@ -350,7 +390,10 @@ async def test_writes_of_a_link_loss(vesper: Vesper, writes: Writes) -> None:
             vesper.entity_id("connectivity", "dead"),
             *(
                 vesper.entity_id(key, "alive")
-                for key in ("connectivity", "playing", "melody", "run_health_check")
+                for key in (
+                    *("connectivity", "playing", "melody", "run_health_check"),
+                    *("heap_free", "heap_min_free"),
+                )
             ),
             vesper.entity_id("mqtt_link", FLEET),
             vesper.entity_id("devices_online", FLEET),

@@ -3,6 +3,7 @@
 from collections import Counter
 import json
 import logging
+import re
 from typing import Any, NamedTuple, override
 from unittest.mock import patch
 
@@ -11,7 +12,7 @@ import pytest
 from custom_components.vesper.model.device import Device
 from custom_components.vesper.model.messages import FaultKind
 
-from .common import BELL, FLEET, Vesper, Writes, logged
+from .common import BELL, BOOT, FLEET, Vesper, Writes, logged
 
 OK_ALERT = {"subsystem": "FileManager", "state": "WARNING"}
 
@@ -66,6 +67,23 @@ MALFORMED = [
     Bad("heartbeat", {"uptime": 10**30}, "uptime", FaultKind.INVALID),
     Bad("heartbeat", {"fw": "1\n2"}, "fw", FaultKind.INVALID),
     Bad("heartbeat", {"payload": {"uptime": -1}}, "uptime", FaultKind.INVALID),
+    Bad("heartbeat", {"heap_free": -1}, "heap_free", FaultKind.INVALID),
+    Bad("heartbeat", {"heap_min_free": 2**32}, "heap_min_free", FaultKind.INVALID),
+    Bad("heartbeat", {"reset_reason": "panic"}, "reset_reason", FaultKind.INVALID),
+    Bad(
+        "heartbeat",
+        {"last_disconnect_code": 8.0},
+        "last_disconnect_code",
+        FaultKind.INVALID,
+    ),
+    Bad("heartbeat", {"recent_events": {}}, "recent_events", FaultKind.INVALID),
+    Bad("heartbeat", {"recent_events": [5]}, "recent_events[]", FaultKind.INVALID),
+    Bad(
+        "heartbeat",
+        {"recent_events": [BOOT | {"d0": None}]},
+        "recent_events[].d0",
+        FaultKind.INVALID,
+    ),
     Bad("alerts", b"not JSON", "", FaultKind.NOT_JSON),
     Bad("alerts", [OK_ALERT], "", FaultKind.NOT_OBJECT),
     Bad("alerts", b" " * (4 * 1024 + 1), "", FaultKind.TOO_LARGE),
@@ -91,6 +109,12 @@ MALFORMED = [
 
 #: What means something all the same.
 PARTLY_MALFORMED = [
+    Bad(
+        "heartbeat",
+        {"recent_events": [BOOT] * 65},
+        "recent_events",
+        FaultKind.TOO_MANY,
+    ),
     Bad("alerts", OK_ALERT | {"msg": 5}, "msg", FaultKind.INVALID),
     Bad("info", {"type": "odd", "payload": []}, "payload", FaultKind.INVALID),
     Bad(
@@ -121,7 +145,9 @@ async def test_malformed(
 
     (line,) = logged(caplog, logging.WARNING)
     what = bad.path or "the payload"
-    assert line.startswith(f"Malformed {bad.topic} from 'bell': {what} ")
+    assert re.sub(r"\[\d+\]", "[]", line).startswith(
+        f"Malformed {bad.topic} from 'bell': {what} "
+    )
     assert line.isprintable()
     assert len(line) < 300
 
@@ -139,7 +165,9 @@ async def test_partly_malformed(
     await vesper.publish(BELL, bad.topic, bad.payload)
     assert vesper.hub.devices[BELL].faults == Counter({bad.key: 1})
     assert len(logged(caplog, logging.WARNING)) == 1
-    if bad.topic == "alerts":
+    if bad.topic == "heartbeat":
+        assert len(vesper.hub.devices[BELL].diagnostics.events) == 64
+    elif bad.topic == "alerts":
         assert vesper.value("alert_FileManager") == "warning"
         assert vesper.state("alert_FileManager").attributes["message"] == ""
     else:
@@ -175,7 +203,8 @@ async def test_one_bad_field_never_loses_the_others(vesper: Vesper) -> None:
     assert vesper.hub.devices[BELL].firmware_version == "2.0"
     assert vesper.hub.devices[BELL].uptime == 3600
     assert set(vesper.hub.devices[BELL].faults) == {
-        ("heartbeat", "uptime", FaultKind.INVALID)
+        ("heartbeat", "uptime", FaultKind.INVALID),
+        ("heartbeat", "heap_free", FaultKind.INVALID),
     }
 
 
@@ -255,6 +284,21 @@ async def test_logged_once_for_each_kind(
         }
     )
     assert len(logged(caplog, logging.WARNING)) == 2
+
+
+async def test_a_bad_entry_that_moves(
+    vesper: Vesper, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Each new event moves it on in the buffer: it is logged once for all that."""
+    bad = BOOT | {"d0": "brown-out"}
+    for count in range(10):
+        for _ in range(2):
+            await vesper.heartbeat(recent_events=[*[BOOT] * count, bad])
+    assert vesper.hub.devices[BELL].faults == Counter(
+        {("heartbeat", "recent_events[].d0", FaultKind.INVALID): 20}
+    )
+    (line,) = logged(caplog, logging.WARNING)
+    assert "recent_events[0].d0 must be a whole number, is 'brown-out'" in line
 
 
 async def test_never_read_as_all_clear(vesper: Vesper) -> None:

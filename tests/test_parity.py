@@ -24,13 +24,14 @@ from custom_components.vesper.config_flow import (
     VesperOptionsFlow,
 )
 from custom_components.vesper.const import DOMAIN
+from custom_components.vesper.model.codes import EVENT_KEYS
 from custom_components.vesper.model.device import Device
 from custom_components.vesper.model.topics import PrefixProblem
 from custom_components.vesper.sensor import VesperAlertSensor
 from homeassistant.const import STATE_OFF, STATE_ON, Platform
 from homeassistant.helpers.entity import EntityDescription
 from homeassistant.util.yaml import parse_yaml
-from tests.common import BELL, FLEET, Vesper
+from tests.common import BELL, FLEET, Vesper, log_entry
 
 PACKAGE = Path(custom_components.vesper.__file__).parent
 ROOT = PACKAGE.parent.parent
@@ -44,7 +45,10 @@ ALERT = VesperAlertSensor(Mock(), Device(device_id=BELL), "SD").entity_descripti
 
 #: What texts write with a capital letter inside a sentence.
 PROPER_NAMES = frozenset(
-    {"Assistant", "Devices", "Home", "MQTT", "OK", "Settings", "Vesper", "Wi-Fi"}
+    {
+        *("Assistant", "Devices", "Home", "MQTT", "OK", "Settings", "Vesper", "Wi-Fi"),
+        "eFuse",
+    }
 )
 
 #: Home Assistant's rules (developer documentation, quality scale), by tier, each
@@ -213,7 +217,8 @@ def test_sentence_case(path: str, text: str) -> None:
     for sentence in re.split(r"(?<=[.:?!])\s+", text):
         first, *others = sentence.split()
         if text.startswith(sentence):
-            assert first[0].isupper() or first.startswith("{"), path
+            begins_well = first[0].isupper() or first[0].isdigit() or first[0] == "{"
+            assert begins_well or first in PROPER_NAMES, path
         for word in others:
             bare = word.strip(".,:;()")
             assert bare[:1] == bare[:1].lower() or bare in PROPER_NAMES, (path, word)
@@ -261,18 +266,19 @@ def test_entity_texts(platform: str, description: EntityDescription) -> None:
 
 async def test_attributes(vesper: Vesper) -> None:
     """Each attribute of ours has its text, and no text is left over."""
-    await vesper.heartbeat(uptime=5)
-    await vesper.alert("SD", "WARNING")
-    await vesper.info("playback_started", {"melody_uid": "A"})
+    await vesper.say_everything()
     shown: set[tuple[str, str, str]] = set()
-    for device_id in (BELL, FLEET):
-        for key in vesper.keys(device_id) - {"last_seen"}:
-            platform = vesper.entity_id(key, device_id).partition(".")[0]
-            name = "alert" if key == "alert_SD" else key
-            shown |= {
-                (platform, name, attribute)
-                for attribute in vesper.state(key, device_id).attributes
-            }
+    for tag in range(len(EVENT_KEYS)):
+        # Each kind of entry in the device's log has attributes of its own.
+        await vesper.heartbeat(recent_events=[log_entry(tag)])
+        for device_id in (BELL, FLEET):
+            for key in vesper.values(device_id):
+                platform = vesper.entity_id(key, device_id).partition(".")[0]
+                name = "alert" if key == "alert_FileManager" else key
+                shown |= {
+                    (platform, name, attribute)
+                    for attribute in vesper.state(key, device_id).attributes
+                }
     coded = {
         (platform, key, attribute)
         for platform, keys in TEXTS["entity"].items()

@@ -1,5 +1,7 @@
 """Sensors of a device and its subsystems, from message to state."""
 
+from typing import Any
+
 import pytest
 from pytest_homeassistant_custom_component.common import (
     async_fire_mqtt_message,
@@ -11,7 +13,16 @@ from homeassistant.const import STATE_UNKNOWN, Platform
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import entity_registry as er
 
-from .common import BELL, Vesper
+from .common import BELL, BOOT, EVERYTHING, HTTP_FAIL, WIFI_UP, Vesper, log_entry
+
+#: What shows the diagnostic fields of firmware 1.1.0.
+OF_1_1_0 = {
+    "heap_free",
+    "heap_min_free",
+    "last_disconnect",
+    "reset_reason",
+    "wifi_signal",
+}
 
 RAISED = b'{"subsystem": "FileManager", "state": "WARNING"}'
 CLEARED = b'{"subsystem": "FileManager", "state": "CLEARED"}'
@@ -31,12 +42,13 @@ async def test_all(
     await snapshot_platform(hass, entity_registry, snapshot, vesper.entry.entry_id)
 
 
-async def test_last_seen_is_disabled_at_first(
-    vesper: Vesper, entity_registry: er.EntityRegistry
+@pytest.mark.parametrize("key", ["last_seen", "wifi_signal"])
+async def test_what_is_disabled_at_first(
+    vesper: Vesper, entity_registry: er.EntityRegistry, key: str
 ) -> None:
     """Who does not ask for it has no write for it."""
     await vesper.heartbeat()
-    entity = entity_registry.async_get(vesper.entity_id("last_seen"))
+    entity = entity_registry.async_get(vesper.entity_id(key))
     assert entity is not None
     assert entity.disabled_by is er.RegistryEntryDisabler.INTEGRATION
 
@@ -218,3 +230,140 @@ async def test_what_is_not_for_the_recorder(
     assert attribute in state.attributes
     assert state.state_info is not None
     assert attribute in state.state_info["unrecorded_attributes"]
+
+
+# What a device tells of itself
+
+
+@pytest.mark.usefixtures("entity_registry_enabled_by_default")
+async def test_firmware_1_0_0(vesper: Vesper) -> None:
+    """It sends no diagnostics: nothing is known of them, and that is no fault."""
+    vesper.freezer.move_to("2030-01-01T12:00:00.9Z")
+    await vesper.heartbeat(device_id=BELL, uptime=3600, firmware_version="1.0.0")
+    values = vesper.values()
+    assert {values[key] for key in OF_1_1_0} == {STATE_UNKNOWN}
+    assert values["device_log"] == STATE_UNKNOWN
+    assert values["boot_time"] == "2030-01-01T11:00:00+00:00"
+    assert values["connectivity"] == "on"
+    for key in ("last_disconnect", "reset_reason"):
+        assert vesper.state(key).attributes["code"] is None
+    assert not vesper.hub.devices[BELL].faults
+
+
+@pytest.mark.usefixtures("entity_registry_enabled_by_default")
+async def test_firmware_1_1_0(vesper: Vesper) -> None:
+    """It sends all five, and each is decoded."""
+    await vesper.heartbeat(
+        device_id=BELL, **EVERYTHING, recent_events=[BOOT, WIFI_UP, HTTP_FAIL]
+    )
+    values = vesper.values()
+    assert {key: values[key] for key in OF_1_1_0} == {
+        "heap_free": "166.015625",
+        "heap_min_free": "147.0",
+        "last_disconnect": "silent_death",
+        "reset_reason": "power_on",
+        "wifi_signal": "-53",
+    }
+    assert not vesper.hub.devices[BELL].faults
+
+
+@pytest.mark.usefixtures("entity_registry_enabled_by_default")
+@pytest.mark.parametrize(
+    ("field", "key"),
+    [
+        ("heap_free", "heap_free"),
+        ("heap_min_free", "heap_min_free"),
+        ("last_disconnect_code", "last_disconnect"),
+        ("recent_events", "wifi_signal"),
+        ("reset_reason", "reset_reason"),
+    ],
+)
+@pytest.mark.parametrize("value", [None, "1", -1, [None], "absent"], ids=repr)
+async def test_a_field_that_says_nothing(
+    vesper: Vesper, field: str, key: str, value: Any
+) -> None:
+    """It is not known at first, the others are; what was known is kept later."""
+    in_full = EVERYTHING | {"recent_events": [BOOT, WIFI_UP]}
+    fields = in_full | {field: value}
+    if value == "absent":
+        del fields[field]
+    await vesper.heartbeat(**fields)
+    values = vesper.values()
+    assert {one for one in OF_1_1_0 if values[one] == STATE_UNKNOWN} == {key}
+    is_fault = value not in (None, "absent")
+    assert bool(vesper.hub.devices[BELL].faults) is is_fault
+
+    await vesper.heartbeat(**in_full)
+    await vesper.heartbeat(**fields)
+    assert STATE_UNKNOWN not in {vesper.value(one) for one in OF_1_1_0}
+
+
+@pytest.mark.parametrize(
+    ("key", "field", "code", "state"),
+    [
+        ("reset_reason", "reset_reason", 0, "undetermined"),
+        ("reset_reason", "reset_reason", 9, "brown_out"),
+        ("reset_reason", "reset_reason", 15, "cpu_lockup"),
+        ("reset_reason", "reset_reason", 16, "other"),
+        ("reset_reason", "reset_reason", 65535, "other"),
+        ("last_disconnect", "last_disconnect_code", 0, "other"),
+        ("last_disconnect", "last_disconnect_code", 8, "assoc_leave"),
+        ("last_disconnect", "last_disconnect_code", 200, "beacon_timeout"),
+        ("last_disconnect", "last_disconnect_code", 255, "silent_death"),
+        ("last_disconnect", "last_disconnect_code", 256, "other"),
+    ],
+)
+async def test_codes(
+    vesper: Vesper, key: str, field: str, code: int, state: str
+) -> None:
+    """A code that has a name is shown by it, and always comes along as it is."""
+    fields: dict[str, Any] = {field: code}
+    await vesper.heartbeat(**fields)
+    assert vesper.value(key) == state
+    assert vesper.state(key).attributes["code"] == code
+
+
+async def test_unnamed_codes_differ(vesper: Vesper) -> None:
+    """The state is the same, the code is not."""
+    await vesper.heartbeat(reset_reason=90)
+    await vesper.heartbeat(reset_reason=91)
+    assert vesper.value("reset_reason") == "other"
+    assert vesper.state("reset_reason").attributes["code"] == 91
+
+
+async def test_heap_is_shown_in_kib(vesper: Vesper) -> None:
+    """A person thinks in KiB; the device counts bytes."""
+    await vesper.heartbeat(heap_free=10 * 1024, heap_min_free=1024)
+    for key, value in (("heap_free", "10.0"), ("heap_min_free", "1.0")):
+        assert vesper.value(key) == value
+        assert vesper.state(key).attributes["unit_of_measurement"] == "KiB"
+
+
+async def test_boot_time(vesper: Vesper) -> None:
+    """It stands still while the device runs, whenever its heartbeats come."""
+    vesper.freezer.move_to("2030-01-01T12:00:00.9Z")
+    await vesper.heartbeat(retain=True, uptime=99)
+    assert vesper.value("boot_time") == STATE_UNKNOWN
+    await vesper.heartbeat(uptime=3600)
+    assert vesper.value("boot_time") == "2030-01-01T11:00:00+00:00"
+    await vesper.advance(30)
+    await vesper.heartbeat(uptime=3625)
+    assert vesper.value("boot_time") == "2030-01-01T11:00:00+00:00"
+    await vesper.advance(3600)
+    await vesper.heartbeat(uptime=30)
+    assert vesper.value("boot_time") == "2030-01-01T13:00:00+00:00"
+
+
+@pytest.mark.usefixtures("entity_registry_enabled_by_default")
+async def test_wifi_signal(vesper: Vesper) -> None:
+    """It is that of the newest connection, if it can be one."""
+    await vesper.heartbeat(recent_events=[BOOT])
+    assert vesper.value("wifi_signal") == STATE_UNKNOWN
+    await vesper.heartbeat(recent_events=[BOOT, WIFI_UP])
+    assert vesper.value("wifi_signal") == "-53"
+    weaker = log_entry(2, 65456, up=900)
+    await vesper.heartbeat(recent_events=[BOOT, WIFI_UP, weaker, HTTP_FAIL])
+    assert vesper.value("wifi_signal") == "-80"
+    assert vesper.state("wifi_signal").attributes["unit_of_measurement"] == "dBm"
+    await vesper.heartbeat(recent_events=[weaker, log_entry(2, 300, up=950)])
+    assert vesper.value("wifi_signal") == STATE_UNKNOWN

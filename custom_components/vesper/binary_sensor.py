@@ -21,7 +21,8 @@ from .entity import (
     async_add_device_entities,
 )
 from .hub import VesperConfigEntry
-from .model.device import Change, Device
+from .model.change import Change
+from .model.device import Device
 from .model.severity import Severity
 
 # There is no I/O in the entities: the hub tells them.

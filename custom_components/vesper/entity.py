@@ -14,7 +14,8 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .const import DOMAIN
 from .hub import VesperConfigEntry, VesperHub
-from .model.device import Change, Device
+from .model.change import Change
+from .model.device import Device
 from .registry import fleet_identifier, unique_id_of
 
 #: Adding entities keeps the event loop; with so many devices at a time it gets a turn

@@ -23,7 +23,8 @@ from .const import (
     DOMAIN,
     LOGGER,
 )
-from .model.device import Change, Device
+from .model.change import Change
+from .model.device import Device
 from .model.fleet import Fleet
 from .model.messages import (
     MAX_NAME_LENGTH,
@@ -58,7 +59,7 @@ class VesperHub:
     """The devices under one topic prefix: what they say, and who wants to know.
 
     Everything runs in the event loop, and a message that changes nothing that
-    anybody watches ends in `_async_message_received`.
+    anybody watches ends in the one callback of `_receiver`.
     """
 
     def __init__(self, hass: HomeAssistant, entry: VesperConfigEntry) -> None:
@@ -215,42 +216,39 @@ class VesperHub:
         No partial: the MQTT client, which logs what a callback raises, takes the
         first argument of one for a function and fails at that itself.
         """
+        # Looked up once: every message passes here.
+        parse, devices, touch = topic.parse, self.devices, self._watch.async_touch
 
         @callback
         def _async_received(msg: mqtt.ReceiveMessage) -> None:
-            self._async_message_received(topic, msg)
+            """Take a message in; all that follows from it happens in this one call."""
+            payload = msg.payload
+            # An empty payload is how a kept message is cleared: no message at all.
+            if self._closed or not payload:
+                return
+            if TYPE_CHECKING:
+                assert isinstance(payload, bytes)
+            device_id = device_id_in(msg.topic)
+            device = devices.get(device_id)
+            known_events = device.diagnostics.known_events if device else b""
+            message = parse(payload, device_id, known_events)
+            live = not msg.retain
+            if is_new := device is None:
+                if not self._async_admits(device_id, message, live=live):
+                    self._count_faults(topic, device_id, message, self.stray_faults)
+                    return
+                device = Device(device_id=device_id)
+            change = device.apply(message, live=live, now=time())
+            if live:
+                touch(device_id)
+            if message.faults:
+                self._count_faults(topic, device_id, message, device.faults)
+            if is_new:
+                change = self._async_add(device, change)
+            if change is not Change.NOTHING:
+                self._async_device_changed(device, change)
 
         return _async_received
-
-    @callback
-    def _async_message_received(
-        self, topic: StatusTopic, msg: mqtt.ReceiveMessage
-    ) -> None:
-        """Take a message in; all that follows from it happens in this one call."""
-        payload = msg.payload
-        # An empty payload is how a kept message is cleared: no message at all.
-        if self._closed or not payload:
-            return
-        if TYPE_CHECKING:
-            assert isinstance(payload, bytes)
-        device_id = device_id_in(msg.topic)
-        message = topic.parse(payload, device_id)
-        live = not msg.retain
-        device = self.devices.get(device_id)
-        if is_new := device is None:
-            if not self._async_admits(device_id, message, live=live):
-                self._count_faults(topic, device_id, message, self.stray_faults)
-                return
-            device = Device(device_id=device_id)
-        change = device.apply(message, live=live, now=time())
-        if live:
-            self._watch.async_touch(device_id)
-        if message.faults:
-            self._count_faults(topic, device_id, message, device.faults)
-        if is_new:
-            change = self._async_add(device, change)
-        if change is not Change.NOTHING:
-            self._async_device_changed(device, change)
 
     @callback
     def _async_admits(self, device_id: str, message: Message, *, live: bool) -> bool:
@@ -297,7 +295,7 @@ class VesperHub:
     ) -> None:
         """Count what was wrong with a message, and log the first of each kind."""
         for fault in message.faults:
-            key = (topic.name, fault.path, fault.kind)
+            key = (topic.name, fault.field, fault.kind)
             faults[key] += 1
             if faults[key] == 1:
                 LOGGER.warning(

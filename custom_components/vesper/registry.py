@@ -7,6 +7,7 @@ from homeassistant.helpers import device_registry as dr, entity_registry as er
 
 from .const import DOMAIN
 from .model.device import Device
+from .model.diagnostics import Diagnostics
 from .model.topics import is_device_id
 
 #: What the keys of the subsystems' sensors begin with, and how they are translated.
@@ -39,7 +40,10 @@ class DeviceRegistry:
         entities = er.async_get(self._hass)
         for entry in dr.async_entries_for_config_entry(self._registry, self._entry_id):
             if device_id := device_id_of(entry):
-                device = Device(device_id=device_id, firmware_version=entry.sw_version)
+                device = Device(
+                    device_id=device_id,
+                    diagnostics=Diagnostics(firmware_version=entry.sw_version),
+                )
                 prefix = unique_id_of(device_id, ALERT_KEY)
                 device.subsystems += [
                     entity.unique_id.removeprefix(prefix)

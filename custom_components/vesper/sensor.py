@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from enum import IntEnum
 from functools import partial
 from typing import Any, override
 
@@ -13,7 +14,11 @@ from homeassistant.components.sensor import (
     SensorEntityDescription,
     SensorStateClass,
 )
-from homeassistant.const import EntityCategory
+from homeassistant.const import (
+    SIGNAL_STRENGTH_DECIBELS_MILLIWATT,
+    EntityCategory,
+    UnitOfInformation,
+)
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.util import dt as dt_util
@@ -27,7 +32,9 @@ from .entity import (
     async_add_device_entities,
 )
 from .hub import VesperConfigEntry, VesperHub
-from .model.device import ActiveAlert, Change, Device
+from .model.change import Change
+from .model.codes import ResetReason, WifiReason, key_of, keys_of
+from .model.device import ActiveAlert, Device
 from .model.severity import Severity
 from .registry import ALERT_KEY, ALERT_TRANSLATION_KEY, unique_id_of
 
@@ -66,12 +73,58 @@ DESCRIPTIONS: tuple[VesperSensorDescription, ...] = (
         attributes_fn=lambda device: {"alerts": device.alerts_as_json()},
     ),
     VesperSensorDescription(
+        key="boot_time",
+        translation_key="boot_time",
+        device_class=SensorDeviceClass.UPTIME,
+        entity_category=EntityCategory.DIAGNOSTIC,
+        watched=Change.BOOT_TIME,
+        value_fn=lambda device: _time(device.diagnostics.boot_time),
+    ),
+    VesperSensorDescription(
         key="health",
         translation_key="health",
         device_class=SensorDeviceClass.ENUM,
         options=SEVERITIES,
         watched=Change.SEVERITY,
         value_fn=lambda device: device.severity.key,
+    ),
+    VesperSensorDescription(
+        key="heap_free",
+        translation_key="heap_free",
+        device_class=SensorDeviceClass.DATA_SIZE,
+        entity_category=EntityCategory.DIAGNOSTIC,
+        native_unit_of_measurement=UnitOfInformation.BYTES,
+        state_class=SensorStateClass.MEASUREMENT,
+        suggested_display_precision=1,
+        suggested_unit_of_measurement=UnitOfInformation.KIBIBYTES,
+        watched=Change.HEAP_FREE,
+        availability=Availability.ONLINE,
+        value_fn=lambda device: device.diagnostics.heap_free,
+    ),
+    VesperSensorDescription(
+        key="heap_min_free",
+        translation_key="heap_min_free",
+        device_class=SensorDeviceClass.DATA_SIZE,
+        entity_category=EntityCategory.DIAGNOSTIC,
+        native_unit_of_measurement=UnitOfInformation.BYTES,
+        state_class=SensorStateClass.MEASUREMENT,
+        suggested_display_precision=1,
+        suggested_unit_of_measurement=UnitOfInformation.KIBIBYTES,
+        watched=Change.HEAP_MIN_FREE,
+        availability=Availability.ONLINE,
+        value_fn=lambda device: device.diagnostics.heap_min_free,
+    ),
+    VesperSensorDescription(
+        key="last_disconnect",
+        translation_key="last_disconnect",
+        device_class=SensorDeviceClass.ENUM,
+        entity_category=EntityCategory.DIAGNOSTIC,
+        options=keys_of(WifiReason),
+        watched=Change.DISCONNECT,
+        value_fn=lambda device: _key(
+            WifiReason, device.diagnostics.last_disconnect_code
+        ),
+        attributes_fn=lambda device: _code(device.diagnostics.last_disconnect_code),
     ),
     VesperSensorDescription(
         key="last_seen",
@@ -88,6 +141,28 @@ DESCRIPTIONS: tuple[VesperSensorDescription, ...] = (
         watched=Change.MELODY,
         availability=Availability.ONLINE,
         value_fn=lambda device: device.melody,
+    ),
+    VesperSensorDescription(
+        key="reset_reason",
+        translation_key="reset_reason",
+        device_class=SensorDeviceClass.ENUM,
+        entity_category=EntityCategory.DIAGNOSTIC,
+        options=keys_of(ResetReason),
+        watched=Change.RESET_REASON,
+        value_fn=lambda device: _key(ResetReason, device.diagnostics.reset_reason),
+        attributes_fn=lambda device: _code(device.diagnostics.reset_reason),
+    ),
+    VesperSensorDescription(
+        key="wifi_signal",
+        translation_key="wifi_signal",
+        device_class=SensorDeviceClass.SIGNAL_STRENGTH,
+        entity_category=EntityCategory.DIAGNOSTIC,
+        entity_registry_enabled_default=False,
+        native_unit_of_measurement=SIGNAL_STRENGTH_DECIBELS_MILLIWATT,
+        state_class=SensorStateClass.MEASUREMENT,
+        watched=Change.WIFI_SIGNAL,
+        availability=Availability.ONLINE,
+        value_fn=lambda device: device.diagnostics.rssi,
     ),
 )
 
@@ -248,6 +323,16 @@ class VesperFleetSensor(VesperFleetEntity, SensorEntity):
     def native_value(self) -> int | str:
         """Return the value."""
         return self.value
+
+
+def _key(table: type[IntEnum], code: int | None) -> str | None:
+    """Return the state that stands for a code, None while none was told."""
+    return None if code is None else key_of(table, code)
+
+
+def _code(code: int | None) -> Mapping[str, Any]:
+    """Return the attribute that holds a code as the device told it."""
+    return {"code": code}
 
 
 def _time(timestamp: float | None) -> datetime | None:

@@ -50,6 +50,10 @@ FIELDS = (
 INTEGRATION = Path(__file__).parents[2] / "custom_components" / "vesper"
 COMPONENTS = {"automation", "binary_sensor", "frontend", "logger", "sensor"}
 
+#: In seconds. From here on uptimes rise about as fast as the clock, so that each is
+#: another one and none tells of another time of boot.
+UPTIME = 1_000_000
+
 #: Home Assistant gathers subscriptions for a while before it sends them, in seconds.
 SUBSCRIBED_WITHIN = 30
 
@@ -71,15 +75,15 @@ class Floor:
         self.seen[device_id] = time.monotonic()
 
 
-def heartbeat(device_id: str, uptime: int, events: int) -> bytes:
-    """Return a heartbeat of firmware 1.1.0, in which uptime and heap have moved."""
+def heartbeat(device_id: str, number: int, events: int) -> bytes:
+    """Return a heartbeat of firmware 1.1.0: uptime and heap move with its number."""
     return json.dumps(
         {
             "device_id": device_id,
-            "uptime": uptime,
+            "uptime": UPTIME + number // 16,
             "firmware_version": "1.1.0",
             "reset_reason": 1,
-            "heap_free": 120_000 + uptime % 4096,
+            "heap_free": 120_000 + number % 4096,
             "heap_min_free": 98_765,
             "last_disconnect_code": 8,
             "recent_events": [
@@ -164,7 +168,7 @@ class Bench:
         self._client = hass.data["mqtt"].client
         self._device_ids = [f"bell-{number:05d}" for number in range(devices)]
         self._events = events
-        self._uptime = 0
+        self._number = 0
         self._ids = {
             subscription.topic.split("/")[0]: subscription.subscription_id
             for subscription in self._client.subscriptions
@@ -177,11 +181,11 @@ class Bench:
         properties.SubscriptionIdentifier = [self._ids[way]]
         messages = []
         for _ in range(each):
-            self._uptime += 30
+            self._number += 1
             for device_id in self._device_ids:
                 topic = f"{way}/{device_id}/status/heartbeat"
                 message = MQTTMessage(topic=topic.encode())
-                message.payload = heartbeat(device_id, self._uptime, self._events)
+                message.payload = heartbeat(device_id, self._number, self._events)
                 message.qos = 1
                 message.properties = properties
                 message.timestamp = time.monotonic()
@@ -219,7 +223,7 @@ async def run(options: argparse.Namespace, config: Path, broker: Broker) -> None
         for way in WAYS[number % 3 :] + WAYS[: number % 3]:
             rounds[way].append(bench.measure(way, options.each))
         await asyncio.sleep(0)
-    size = len(heartbeat("bell-00000", bench._uptime, options.events))  # noqa: SLF001
+    size = len(heartbeat("bell-00000", bench._number, options.events))  # noqa: SLF001
     print_table(rounds, options, size, written)
     await hass.async_stop(force=True)
 

@@ -6,7 +6,8 @@ import json
 
 from hypothesis import strategies as st
 
-from custom_components.vesper.model.device import Change, Device
+from custom_components.vesper.model.change import Change
+from custom_components.vesper.model.device import Device
 from custom_components.vesper.model.messages import (
     Message,
     parse_alert,
@@ -43,10 +44,14 @@ field_names = st.sampled_from(
         "device_id",
         "firmware_version",
         "fw",
+        "heap_free",
+        "heap_min_free",
+        "last_disconnect_code",
         "melody_uid",
         "msg",
         "payload",
         "recent_events",
+        "reset_reason",
         "state",
         "subsystem",
         "type",
@@ -135,6 +140,16 @@ heard_alerts = st.builds(
     ),
     live=st.booleans(),
 )
+#: Nothing here tells of a restart, which the uptime does.
+log_entries: st.SearchStrategy[Json] = st.fixed_dictionaries(
+    {
+        "t": st.sampled_from([2, 2, 3, 99]),
+        "d0": st.sampled_from([65483, 65470, 300]),
+        "d1": st.just(0),
+        "ts": st.just(0),
+        "up": st.integers(0, 2),
+    }
+)
 heard_heartbeats = st.builds(
     Heard,
     topic=st.just(parse_heartbeat),
@@ -144,6 +159,11 @@ heard_heartbeats = st.builds(
             "device_id": st.sampled_from([DEVICE_ID, DEVICE_ID, None, "other"]),
             "uptime": st.sampled_from([None, -1, 0, 30, 94, 95, 100, 105, 130]),
             "firmware_version": st.sampled_from([None, "", "1.0.0", "1.1.0"]),
+            "reset_reason": st.sampled_from([None, -1, 0, 1, 99]),
+            "heap_free": st.sampled_from([None, -1, 10_000, 20_000, 20_001]),
+            "heap_min_free": st.sampled_from([None, -1, 10_000, 10_001]),
+            "last_disconnect_code": st.sampled_from([None, -1, 8, 255]),
+            "recent_events": st.none() | st.lists(log_entries, max_size=4),
         },
     ),
     live=st.booleans(),

@@ -6,12 +6,13 @@ from datetime import UTC, datetime
 from hypothesis import given, strategies as st
 import pytest
 
+from custom_components.vesper.model.change import Change
+from custom_components.vesper.model.codes import RecentEvent
 from custom_components.vesper.model.device import (
     LAST_SEEN_INTERVAL,
     MAX_SUBSYSTEMS,
     UPTIME_JITTER,
     ActiveAlert,
-    Change,
     Device,
 )
 from custom_components.vesper.model.messages import (
@@ -244,12 +245,13 @@ def test_an_uptime_that_does_not_fall_is_no_restart(
     online: Device, uptime: int
 ) -> None:
     """Neither is one that falls by no more than the jitter."""
-    assert hear(online, heartbeat(uptime=uptime)) is Change.NOTHING
+    change = hear(online, heartbeat(uptime=uptime))
+    assert not change & ~Change.BOOT_TIME
 
 
 def test_the_first_uptime_is_no_restart(device: Device) -> None:
     """There is nothing that it could have fallen from."""
-    assert hear(device, heartbeat(uptime=0)) == CAME_ONLINE
+    assert hear(device, heartbeat(uptime=0)) == CAME_ONLINE | Change.BOOT_TIME
 
 
 def test_a_restart_is_seen_past_a_heartbeat_without_uptime(online: Device) -> None:
@@ -276,7 +278,9 @@ def test_a_restart_ends_playback(online: Device) -> None:
     """The device starts out silent, and the stop was never said."""
     hear(online, info("playback_started", melody_uid="ABC123"))
     change = hear(online, heartbeat(uptime=3), after=30)
-    assert change == Change.RESTART | Change.PLAYING | Change.MELODY
+    assert change == (
+        Change.RESTART | Change.BOOT_TIME | Change.PLAYING | Change.MELODY
+    )
     assert (online.playing, online.melody) == (False, None)
 
 
@@ -294,7 +298,7 @@ def test_what_was_said_since_a_restart_holds(online: Device) -> None:
     hear(online, alert("FileManager", "FAILED"), after=40)
     hear(online, info("playback_started", melody_uid="ABC123"), after=45)
     assert hear(online, heartbeat(uptime=20), after=50) == (
-        Change.RESTART | Change.ALERTS
+        Change.RESTART | Change.ALERTS | Change.BOOT_TIME
     )
     assert online.alerts["FileManager"].confirmed
     assert not online.alerts["TimeKeeper"].confirmed
@@ -618,9 +622,12 @@ class Plain:
     subsystems: list[str] = field(default_factory=list)
     uptime: int | None = None
     last_restart: float | None = None
+    log: tuple[RecentEvent, ...] | None = None
+    is_log_new: bool = False
 
     def take(self, step: Step, now: float) -> None:
         """Take a step of a device's life."""
+        self.is_log_new = False
         match step:
             case Heard():
                 self.hear(step.parse(), now, live=step.live)
@@ -649,6 +656,16 @@ class Plain:
                     self.last_restart = now
                     self.unconfirm(before=now - uptime - 5)
                 self.uptime = uptime
+        if isinstance(message, Heartbeat):
+            self.read_log(message, live=live)
+
+    def read_log(self, message: Heartbeat, *, live: bool) -> None:
+        """Take the ring buffer of a heartbeat in."""
+        log, _ = message.events()
+        if log is not None and (live or self.log is None):
+            known = log if self.log is None else self.log
+            self.is_log_new = bool(log) and known[-len(log) :] != log
+            self.log = log
 
     def unconfirm(self, before: float = float("inf")) -> None:
         """Take every alert for unconfirmed that was raised before."""
@@ -660,6 +677,7 @@ class Plain:
 
 def shown(device: Device) -> dict[Change, object]:
     """Return what people see of a device, by what tells that it has changed."""
+    diagnostics = device.diagnostics
     return {
         Change.CONNECTIVITY: device.online,
         Change.REACHABILITY: device.online is not False,
@@ -671,6 +689,11 @@ def shown(device: Device) -> dict[Change, object]:
         Change.MELODY: device.melody,
         Change.ACTIVITY: id(device.activity),
         Change.FIRMWARE: device.firmware_version,
+        Change.RESET_REASON: diagnostics.reset_reason,
+        Change.BOOT_TIME: diagnostics.boot_time,
+        Change.DISCONNECT: diagnostics.last_disconnect_code,
+        Change.HEAP_MIN_FREE: diagnostics.heap_min_free,
+        Change.WIFI_SIGNAL: diagnostics.rssi,
     }
 
 
@@ -739,7 +762,9 @@ def test_exactly_what_changed_is_told(life: list[tuple[int, Step]]) -> None:
             changed.add(Change.RESTART)
         if before[Change.CONNECTIVITY] is False and after[Change.CONNECTIVITY]:
             changed.add(Change.CAME_ONLINE)
-        assert set(change & ~Change.LAST_SEEN) == changed
+        if plain.is_log_new:
+            changed.add(Change.DEVICE_LOG)
+        assert set(change & ~(Change.LAST_SEEN | Change.HEAP_FREE)) == changed
 
 
 @given(lives_with(st.sampled_from([-86_400, -30, -1, 0, 1, 29, 30, 59, 60, 86_400])))

@@ -1,21 +1,29 @@
 """What bytes are parsed to, and that no bytes make a parser raise (section 1)."""
 
 from collections.abc import Callable
+from dataclasses import asdict
 import json
+import re
 from typing import Any
 
 from hypothesis import example, given, strategies as st
 import orjson
 import pytest
 
+from custom_components.vesper.model.codes import RecentEvent
 from custom_components.vesper.model.messages import (
     MAX_ALERT_BYTES,
+    MAX_CODE,
+    MAX_EVENT_DATA,
+    MAX_EVENTS,
+    MAX_HEAP,
     MAX_HEARTBEAT_BYTES,
     MAX_INFO_BYTES,
     MAX_INFO_DEPTH,
     MAX_TEXT_LENGTH,
     MAX_UPTIME,
     Alert,
+    Fault,
     FaultKind,
     Heartbeat,
     Info,
@@ -84,9 +92,16 @@ a_name = pytest.mark.parametrize(
 )
 
 
+def faults_of(message: Message) -> list[Fault]:
+    """Return what is wrong with a message, where it is not looked into yet too."""
+    if isinstance(message, Heartbeat):
+        return [*message.faults, *message.settled()[1], *message.events()[1]]
+    return message.faults
+
+
 def found(message: Message) -> list[tuple[str, FaultKind]]:
     """Return where a message is wrong, and in what way."""
-    return [(fault.path, fault.kind) for fault in message.faults]
+    return [(fault.path, fault.kind) for fault in faults_of(message)]
 
 
 def beat(**fields: object) -> Heartbeat:
@@ -94,6 +109,17 @@ def beat(**fields: object) -> Heartbeat:
     message = heartbeat(**fields)
     assert isinstance(message, Heartbeat)
     return message
+
+
+def said(message: Heartbeat) -> dict[str, Any]:
+    """Return what a heartbeat says, without what it leaves out."""
+    fields = {
+        "uptime": message.uptime,
+        "heap_free": message.heap_free,
+        "recent_events": message.events()[0],
+        **asdict(message.settled()[0]),
+    }
+    return {name: value for name, value in fields.items() if value is not None}
 
 
 def transition(**fields: object) -> Alert:
@@ -213,7 +239,7 @@ def test_a_fault_says_what_is_wanted_and_what_is_there(
     message: Message, reason: str
 ) -> None:
     """A person can mend the device by what the log says."""
-    assert [fault.reason for fault in message.faults] == [reason]
+    assert [fault.reason for fault in faults_of(message)] == [reason]
 
 
 # Heartbeats
@@ -221,36 +247,62 @@ def test_a_fault_says_what_is_wanted_and_what_is_there(
 
 def test_a_heartbeat_of_the_first_firmware_says_little() -> None:
     """Each field is optional, and what is absent is no fault."""
-    assert beat() == Heartbeat(uptime=None, firmware_version=None, faults=[])
+    message = beat(device_id="chapel", uptime=3600, firmware_version="1.0.0")
+    assert said(message) == {"uptime": 3600, "firmware_version": "1.0.0"}
+    assert not found(message)
+    assert said(beat()) == {}
+    assert not found(beat())
+
+
+#: A heartbeat of firmware 1.1.0, and what it says.
+IN_FULL: dict[str, Json] = {
+    "device_id": "chapel",
+    "uptime": 3600,
+    "reset_reason": 1,
+    "heap_free": 170_000,
+    "heap_min_free": 150_000,
+    "last_disconnect_code": 255,
+    "recent_events": [
+        {"t": 1, "d0": 1, "d1": 0, "ts": 0, "up": 0},
+        {"t": 2, "d0": 65483, "d1": 0, "ts": 1_800_000_000, "up": 3},
+    ],
+    "firmware_version": "1.1.0",
+}
+SAID_IN_FULL: dict[str, object] = {
+    "uptime": 3600,
+    "reset_reason": 1,
+    "heap_free": 170_000,
+    "heap_min_free": 150_000,
+    "last_disconnect_code": 255,
+    "recent_events": (
+        RecentEvent(tag=1, d0=1, d1=0, ts=0, up=0),
+        RecentEvent(tag=2, d0=65483, d1=0, ts=1_800_000_000, up=3),
+    ),
+    "firmware_version": "1.1.0",
+}
+each_field = pytest.mark.parametrize("field", SAID_IN_FULL)
 
 
 def test_a_heartbeat_in_full() -> None:
-    """All that firmware sends is taken or passed over without a fault."""
-    assert beat(
-        device_id="chapel",
-        uptime=3600,
-        reset_reason=1,
-        heap_free=170_000,
-        heap_min_free=150_000,
-        last_disconnect_code=255,
-        recent_events=[{"t": 1, "d0": 1, "d1": 0, "ts": 0, "up": 0}],
-        firmware_version="1.1.0",
-    ) == Heartbeat(uptime=3600, firmware_version="1.1.0", faults=[])
+    """All that firmware sends is taken without a fault."""
+    message = beat(**IN_FULL)
+    assert said(message) == SAID_IN_FULL
+    assert not found(message)
 
 
 def test_a_heartbeat_may_come_in_an_envelope() -> None:
     """An object as the payload of another one is the heartbeat."""
-    assert beat(payload={"uptime": 7, "fw": "1.0.0"}) == Heartbeat(
-        uptime=7, firmware_version="1.0.0", faults=[]
-    )
+    message = beat(payload=IN_FULL)
+    assert said(message) == SAID_IN_FULL
+    assert not found(message)
 
 
 @pytest.mark.parametrize("payload", [None, 7, "text", []])
 def test_what_is_no_envelope_is_an_unknown_field(payload: Json) -> None:
     """Whatever else is called payload is passed over."""
-    assert beat(uptime=7, payload=payload) == Heartbeat(
-        uptime=7, firmware_version=None, faults=[]
-    )
+    message = beat(uptime=7, payload=payload)
+    assert said(message) == {"uptime": 7}
+    assert not found(message)
 
 
 def test_fields_beside_an_envelope_are_not_lost() -> None:
@@ -261,9 +313,9 @@ def test_fields_beside_an_envelope_are_not_lost() -> None:
 @pytest.mark.parametrize("uptime", [0, 1, MAX_UPTIME])
 def test_uptimes_that_are_taken(uptime: int) -> None:
     """Whole seconds, as many as 32 bits hold."""
-    assert beat(uptime=uptime) == Heartbeat(
-        uptime=uptime, firmware_version=None, faults=[]
-    )
+    message = beat(uptime=uptime)
+    assert said(message) == {"uptime": uptime}
+    assert not found(message)
 
 
 @pytest.mark.parametrize(
@@ -285,40 +337,93 @@ def test_uptimes_that_are_taken(uptime: int) -> None:
 def test_uptimes_that_are_refused(uptime: Json) -> None:
     """Anything else is named, and the rest of the heartbeat is taken."""
     message = beat(uptime=uptime, firmware_version="1.1.0")
-    assert (message.uptime, message.firmware_version) == (None, "1.1.0")
+    assert said(message) == {"firmware_version": "1.1.0"}
     assert found(message) == [("uptime", INVALID)]
 
 
-@pytest.mark.parametrize("field", ["device_id", "uptime", "firmware_version", "fw"])
-def test_null_stands_for_an_absent_field(field: str) -> None:
+@each_field
+@pytest.mark.parametrize("is_null", [True, False], ids=["null", "absent"])
+def test_each_field_may_be_missing(field: str, *, is_null: bool) -> None:
+    """It says nothing then; that is no fault, and the others are taken."""
+    fields = IN_FULL | {field: None}
+    if not is_null:
+        del fields[field]
+    message = beat(**fields)
+    expected = dict(SAID_IN_FULL)
+    del expected[field]
+    assert said(message) == expected
+    assert not found(message)
+
+
+@each_field
+@pytest.mark.parametrize(
+    "value", [True, -1, 1.5, "", {}, 2**32], ids=lambda value: f"{value!r}"
+)
+def test_each_field_may_be_bad(field: str, value: Json) -> None:
+    """It is named, and the others are taken."""
+    message = beat(**IN_FULL | {field: value})
+    expected = dict(SAID_IN_FULL)
+    del expected[field]
+    assert said(message) == expected
+    assert found(message) == [(field, INVALID)]
+
+
+def test_all_fields_may_be_bad() -> None:
+    """Each of them is named."""
+    message = beat(**dict.fromkeys(SAID_IN_FULL, "\n"))
+    assert said(message) == {}
+    assert sorted(found(message)) == sorted((field, INVALID) for field in SAID_IN_FULL)
+
+
+@pytest.mark.parametrize(
+    ("field", "most"),
+    [
+        ("reset_reason", MAX_CODE),
+        ("last_disconnect_code", MAX_CODE),
+        ("heap_free", MAX_HEAP),
+        ("heap_min_free", MAX_HEAP),
+    ],
+)
+def test_a_number_is_bounded(field: str, most: int) -> None:
+    """From 0 up to the most that can be meant; one more is named."""
+    for value in (0, 1, most):
+        message = beat(**{field: value})
+        assert said(message) == {field: value}
+        assert not found(message)
+    message = beat(**{field: most + 1})
+    assert said(message) == {}
+    assert found(message) == [(field, INVALID)]
+
+
+def test_null_stands_for_an_absent_id() -> None:
     """A field that is null says nothing, and that is no fault."""
-    assert beat(**{field: None}) == beat()
+    assert not found(beat(device_id=None, fw=None, fw_version=None, version=None))
 
 
 @pytest.mark.parametrize("field", ["firmware_version", "fw_version", "fw", "version"])
 def test_the_firmware_version_has_four_spellings(field: str) -> None:
     """Each of them is the version."""
-    assert beat(**{field: "1.1.0"}).firmware_version == "1.1.0"
+    assert said(beat(**{field: "1.1.0"})) == {"firmware_version": "1.1.0"}
 
 
 @pytest.mark.parametrize("useless", [None, 2, ""], ids=["null", "number", "empty"])
 def test_the_first_usable_spelling_of_the_version_counts(useless: Json) -> None:
     """One that can't be used does not hide the next."""
     message = beat(firmware_version=useless, fw="1.1.0", version="0.9")
-    assert message.firmware_version == "1.1.0"
+    assert said(message) == {"firmware_version": "1.1.0"}
 
 
 @a_name
 def test_firmware_versions_that_are_taken(value: str) -> None:
     """Any short text in one line."""
-    assert beat(firmware_version=value).firmware_version == value
+    assert said(beat(firmware_version=value)) == {"firmware_version": value}
 
 
 @not_a_name
 def test_firmware_versions_that_are_refused(value: Json) -> None:
     """Anything else is named, and the rest of the heartbeat is taken."""
     message = beat(uptime=7, firmware_version=value)
-    assert (message.uptime, message.firmware_version) == (7, None)
+    assert said(message) == {"uptime": 7}
     assert found(message) == [("firmware_version", INVALID)]
 
 
@@ -352,6 +457,100 @@ def test_the_senders_level_is_quoted_in_a_fault() -> None:
     (fault,) = message.faults
     assert fault.reason.isprintable()
     assert len(fault.reason) < LONGEST_REASON
+
+
+# Recent events
+
+GOOD: dict[str, Json] = {"t": 3, "d0": 200, "d1": 0, "ts": 1_800_000_000, "up": 60}
+TAKEN = RecentEvent(tag=3, d0=200, d1=0, ts=1_800_000_000, up=60)
+
+
+def events_in(*items: Json) -> tuple[object, list[tuple[str, FaultKind]]]:
+    """Return the events of a heartbeat with these entries, and what is wrong."""
+    message = beat(recent_events=list(items))
+    events, faults = message.events()
+    return events, [(fault.path, fault.kind) for fault in faults]
+
+
+def test_no_events_are_no_fault() -> None:
+    """A buffer may be empty, which is not the same as none."""
+    assert events_in() == ((), [])
+    assert beat().events() == (None, [])
+
+
+def test_events_stay_in_their_order() -> None:
+    """The oldest is the first; what is told twice has happened twice."""
+    later = RecentEvent(tag=1, d0=9, d1=0, ts=0, up=0)
+    entry: Json = {"t": 1, "d0": 9, "d1": 0, "ts": 0, "up": 0}
+    assert events_in(GOOD, GOOD, entry) == ((TAKEN, TAKEN, later), [])
+
+
+def test_unknown_tags_and_fields_of_events_are_kept_and_ignored() -> None:
+    """What the next firmware adds is no fault."""
+    event = RecentEvent(tag=77, d0=200, d1=0, ts=1_800_000_000, up=60)
+    assert events_in(GOOD | {"t": 77, "x": []}) == ((event,), [])
+
+
+@pytest.mark.parametrize("field", GOOD)
+@pytest.mark.parametrize(
+    "value",
+    [None, True, "1", 1.0, [], {}, [[1]], MAX_EVENT_DATA + 1, -MAX_EVENT_DATA - 1],
+    ids=lambda value: f"{value!r}",
+)
+def test_a_bad_event_is_named_with_its_path(field: str, value: Json) -> None:
+    """The others are taken."""
+    assert events_in(GOOD, GOOD | {field: value}, GOOD) == (
+        (TAKEN, TAKEN),
+        [(f"recent_events[1].{field}", INVALID)],
+    )
+
+
+@pytest.mark.parametrize("field", GOOD)
+def test_an_event_without_a_field_is_named_with_its_path(field: str) -> None:
+    """Nobody knows what it would have been."""
+    entry = {name: value for name, value in GOOD.items() if name != field}
+    assert events_in(GOOD, GOOD, GOOD, entry) == (
+        (TAKEN, TAKEN, TAKEN),
+        [(f"recent_events[3].{field}", INVALID)],
+    )
+
+
+def test_each_fault_of_an_event_is_named() -> None:
+    """Two faults are two things to mend."""
+    assert events_in(GOOD | {"d0": "x", "up": None})[1] == [
+        ("recent_events[0].d0", INVALID),
+        ("recent_events[0].up", INVALID),
+    ]
+
+
+@pytest.mark.parametrize("item", [None, 7, "EVT_BOOT", True, [], [GOOD]], ids=repr)
+def test_what_is_no_event_is_named_with_its_position(item: Json) -> None:
+    """The others are taken."""
+    assert events_in(item, GOOD) == ((TAKEN,), [("recent_events[0]", INVALID)])
+
+
+def test_the_number_of_events_is_bounded() -> None:
+    """More than any firmware keeps are not looked at, and that is named."""
+    assert events_in(*[GOOD] * MAX_EVENTS) == ((TAKEN,) * MAX_EVENTS, [])
+    assert events_in(*[GOOD] * (MAX_EVENTS + 1)) == (
+        (TAKEN,) * MAX_EVENTS,
+        [("recent_events", FaultKind.TOO_MANY)],
+    )
+
+
+@pytest.mark.parametrize(
+    ("path", "counted"),
+    [
+        ("recent_events[3].d0", "recent_events[].d0"),
+        ("recent_events[63]", "recent_events[]"),
+        ("recent_events", "recent_events"),
+        ("payload.melody_uid", "payload.melody_uid"),
+        ("", ""),
+    ],
+)
+def test_a_fault_is_counted_without_positions(path: str, counted: str) -> None:
+    """An entry moves forward in the buffer with each new one behind it."""
+    assert Fault(path=path, kind=INVALID, reason="").field == counted
 
 
 # Alerts
@@ -591,16 +790,22 @@ def is_name(text: object) -> bool:
 
 def assert_safe(message: Message) -> None:
     """Check that whatever comes out of a parser is bounded and can be shown."""
-    for fault in message.faults:
+    assert len(faults_of(message)) < 400
+    for fault in faults_of(message):
         assert fault.path.isprintable()
         assert len(fault.path) <= 64
         assert fault.reason.isprintable()
         assert len(fault.reason) <= LONGEST_REASON
     match message:
-        case Heartbeat(uptime=uptime, firmware_version=version):
-            assert uptime is None or 0 <= uptime <= MAX_UPTIME
-            assert type(uptime) is not bool
+        case Heartbeat():
+            fields = said(message)
+            version, events = (
+                fields.pop(name, None) for name in ("firmware_version", "recent_events")
+            )
             assert version is None or is_name(version)
+            assert all(type(value) is int for value in fields.values())
+            assert all(0 <= value < 2**32 for value in fields.values())
+            assert events is None or len(events) <= MAX_EVENTS
         case Alert(subsystem=subsystem, message=text):
             assert is_name(subsystem)
             assert text == "" or text.isprintable()
@@ -662,18 +867,30 @@ def test_any_uptime_leaves_the_version(value: Json) -> None:
     message = beat(uptime=value, firmware_version="1.1.0")
     uptime = decoded(value)
     is_good = type(uptime) is int and 0 <= uptime <= MAX_UPTIME
-    assert message.firmware_version == "1.1.0"
-    assert message.uptime == (uptime if is_good else None)
-    assert bool(message.faults) is not (is_good or value is None)
+    expected = {"firmware_version": "1.1.0"} | ({"uptime": uptime} if is_good else {})
+    assert said(message) == expected
+    assert bool(found(message)) is not (is_good or value is None)
 
 
 @given(json_values)
 def test_any_version_leaves_the_uptime(value: Json) -> None:
     """The version is taken or named, and the other field is taken in any case."""
     message = beat(uptime=7, firmware_version=value)
-    assert message.uptime == 7
-    assert message.firmware_version == (value if is_name(value) else None)
-    assert bool(message.faults) is not (is_name(value) or value is None)
+    expected = {"uptime": 7} | ({"firmware_version": value} if is_name(value) else {})
+    assert said(message) == expected
+    assert bool(found(message)) is not (is_name(value) or value is None)
+
+
+@each_field
+@given(value=json_values)
+def test_any_value_of_a_field_leaves_the_others(field: str, value: Json) -> None:
+    """It is taken or named, and neither it nor a fault touches another field."""
+    message = beat(**IN_FULL | {field: value})
+    other = {name: one for name, one in SAID_IN_FULL.items() if name != field}
+    assert said(message).items() >= other.items()
+    assert all(re.match(rf"{field}\b", path) for path, _ in found(message))
+    assert (field in said(message)) or found(message) or value is None
+    assert_safe(message)
 
 
 @given(st.dictionaries(st.text(), json_values))
@@ -683,7 +900,8 @@ def test_any_unknown_fields_leave_a_heartbeat(fields: dict[str, Json]) -> None:
     message = parse_heartbeat(
         json.dumps({"payload": None} | fields | known).encode(), DEVICE_ID
     )
-    assert message == Heartbeat(uptime=7, firmware_version="1.1.0", faults=[])
+    assert isinstance(message, Heartbeat)
+    assert said(message).items() >= {"uptime": 7, "firmware_version": "1.1.0"}.items()
 
 
 @given(json_values)

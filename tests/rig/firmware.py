@@ -123,6 +123,8 @@ class Firmware:
         self.playback_told = False
         """Whether a watcher can know by now if it plays: not before the first word of
         it or a restart, and not after a silence."""
+        self.disconnect_code_told = 0
+        """The code of the last loss of the Wi-Fi that it could tell of since."""
         self._epoch = epoch
         self._now = booted
         self._outbox: list[Publication] = []
@@ -273,7 +275,7 @@ class Firmware:
 
     def _boot(self, reason: int) -> None:
         self._booted = self._now
-        self._reset_reason = reason
+        self.reset_reason = reason
         self._heap_min_free = _HEAP_BYTES
         self._said_since_boot: set[str] = set()
         self.melody = None
@@ -285,6 +287,7 @@ class Firmware:
 
     def _connect(self) -> None:
         self.online = True
+        self.disconnect_code_told = self._disconnect_code
         self._missed = 0
         rssi_dbm = -40 - self._fingerprint % 40
         self._log(EventTag.WIFI_UP, rssi_dbm)
@@ -314,7 +317,7 @@ class Firmware:
             )
             self._heap_min_free = min(self._heap_min_free, heap_free)
             beat |= {
-                "reset_reason": self._reset_reason,
+                "reset_reason": self.reset_reason,
                 "heap_free": heap_free,
                 "heap_min_free": self._heap_min_free,
                 "last_disconnect_code": self._disconnect_code,

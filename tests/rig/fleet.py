@@ -27,6 +27,7 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from tests.rig import arguments
 from tests.rig.firmware import (
     HEARTBEAT_SECONDS,
+    SILENT_DEATH,
     Firmware,
     Publication,
     RebootCause,
@@ -157,6 +158,11 @@ SCENARIOS: Final[Mapping[str, Role | Mapping[str, Role]]] = {
 }
 
 
+# What Home Assistant shows for the codes that devices tell.
+_RESET_REASONS: Final = {reason.value: reason.name.lower() for reason in ResetReason}
+_DISCONNECTS: Final = {0: "other", SILENT_DEATH: "silent_death"}
+
+
 def expected_states(device: Firmware) -> dict[str, str]:
     """Return what Home Assistant must come to show of a device: entity key to state.
 
@@ -179,6 +185,11 @@ def expected_states(device: Firmware) -> dict[str, str]:
     else:
         playing = "on" if device.playing else "off"
         melody = device.melody or "unknown"
+    if device.version == "1.0.0":
+        reset_reason = last_disconnect = "unknown"
+    else:
+        reset_reason = _RESET_REASONS[device.reset_reason]
+        last_disconnect = _DISCONNECTS[device.disconnect_code_told]
     return {
         "connectivity": "on" if device.online else "off",
         "problem": "on" if active else "off",
@@ -186,6 +197,8 @@ def expected_states(device: Firmware) -> dict[str, str]:
         "active_alerts": str(len(active)),
         "playing": playing,
         "melody": melody,
+        "reset_reason": reset_reason,
+        "last_disconnect": last_disconnect,
         **alerts,
     }
 

@@ -3,8 +3,10 @@
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from enum import Flag, auto
 
+from .change import Change
+from .codes import EventTag
+from .diagnostics import Diagnostics
 from .messages import (
     RETAINED_ALERT,
     RETAINED_INFO,
@@ -25,32 +27,6 @@ LAST_SEEN_INTERVAL = 60
 
 #: A device with more subsystems than this is not one of ours (protocol, section 1).
 MAX_SUBSYSTEMS = 32
-
-
-class Change(Flag):
-    """The aspects of a device that a message, or its silence, can change."""
-
-    NOTHING = 0
-    CONNECTIVITY = auto()
-    """Whether it is online, or whether that can be told."""
-    REACHABILITY = auto()
-    """Whether it can be reached: there is a link, and it is not offline."""
-    CAME_ONLINE = auto()
-    """It was offline and has spoken."""
-    LAST_SEEN = auto()
-    ALERTS = auto()
-    """The active set, or what one of its alerts says."""
-    SEVERITY = auto()
-    """The worst of the active set."""
-    PROBLEM = auto()
-    """Whether there is any active alert."""
-    SUBSYSTEMS = auto()
-    """A subsystem raised an alert for the first time: the last of `subsystems`."""
-    PLAYING = auto()
-    MELODY = auto()
-    ACTIVITY = auto()
-    FIRMWARE = auto()
-    RESTART = auto()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -88,7 +64,7 @@ class Device:
     last_seen: float | None = None
     uptime: int | None = None
     """Seconds since boot at the last live heartbeat."""
-    firmware_version: str | None = None
+    diagnostics: Diagnostics = field(default_factory=Diagnostics)
     alerts: dict[str, ActiveAlert] = field(default_factory=dict)
     """The active set, by subsystem: current state, never a log."""
     subsystems: list[str] = field(default_factory=list)
@@ -103,6 +79,13 @@ class Device:
     """How often each thing was wrong with its messages, by topic, path and kind."""
     _last_seen_told: float = float("-inf")
     _playback_told: float = float("-inf")
+    _started: float = 0.0
+    """When it started, by its last live heartbeat: its time less its uptime."""
+
+    @property
+    def firmware_version(self) -> str | None:
+        """Return the version of its firmware, None until it has told."""
+        return self.diagnostics.firmware_version
 
     @property
     def severity(self) -> Severity:
@@ -193,18 +176,42 @@ class Device:
 
         Every heartbeat pays for each step here, so flags are joined only where needed.
         """
+        diagnostics = self.diagnostics
+        told = diagnostics.apply(heartbeat, live=live, now=now)
+        if told is not Change.NOTHING:
+            change |= told
         # A kept heartbeat may be older than what is known (a broker that came back
-        # from an old state of its own), so no restart is read from its uptime.
-        if live and (uptime := heartbeat.uptime) is not None:
-            if self.uptime is not None and uptime < self.uptime - UPTIME_JITTER:
-                change |= self._restarted(now - uptime - UPTIME_JITTER)
-            self.uptime = uptime
-        if (
-            version := heartbeat.firmware_version
-        ) is not None and version != self.firmware_version:
-            self.firmware_version = version
-            change |= Change.FIRMWARE
+        # from an old state of its own), so no restart is read from it.
+        if live:
+            uptime, before = heartbeat.uptime, self.uptime
+            # Mostly the uptime has risen and nothing is new in the log.
+            if (
+                told is not Change.NOTHING
+                or uptime is None
+                or before is None
+                or uptime < before
+            ) and self._is_restart(uptime, now, told):
+                started = now if uptime is None else now - uptime - UPTIME_JITTER
+                change |= self._restarted(started) | diagnostics.restart(uptime, now)
+            if uptime is not None:
+                self.uptime = uptime
+                self._started = now - uptime
         return change
+
+    def _is_restart(self, uptime: int | None, now: float, told: Change) -> bool:
+        """Tell whether the device has started anew since its last live heartbeat.
+
+        It has where its uptime fell, or where its log has a new boot in it that the
+        uptime does not deny: a boot may be logged late, when it is known already.
+        """
+        if uptime is not None and self.uptime is not None:
+            if uptime < self.uptime - UPTIME_JITTER:
+                return True
+            if now - uptime <= self._started + UPTIME_JITTER:
+                return False
+        return bool(told & Change.DEVICE_LOG) and any(
+            event.tag == EventTag.BOOT for event in self.diagnostics.new_events
+        )
 
     def _restarted(self, started: float) -> Change:
         """Take in that the device started anew (protocol, section 3).

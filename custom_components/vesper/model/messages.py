@@ -7,10 +7,12 @@ nothing that a device sends makes it raise.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+import re
 from typing import Any, TypeGuard
 
 import orjson
 
+from .codes import RecentEvent
 from .severity import Severity
 
 #: Far over what firmware sends (a heartbeat with 16 events is 1 kB), in bytes.
@@ -21,6 +23,18 @@ MAX_INFO_BYTES = 4 * 1024
 #: In characters: names and ids are refused beyond it, an alert's text is cut.
 MAX_NAME_LENGTH = 64
 MAX_TEXT_LENGTH = 1024
+
+#: A ring buffer of 16 is what firmware sends.
+MAX_EVENTS = 64
+
+#: Far over any code that ESP-IDF knows.
+MAX_CODE = 2**16 - 1
+
+#: In bytes; no ESP32 has as much.
+MAX_HEAP = 2**32 - 1
+
+#: Data of events are unsigned numbers of 32 bits, or were meant to be.
+MAX_EVENT_DATA = 2**32 - 1
 
 #: Seconds since boot fit in 32 bits on every device.
 MAX_UPTIME = 2**32 - 1
@@ -35,6 +49,9 @@ _CLEARED = frozenset({"CLEARED", "HEALTHY", "OK"})
 _RAISED = {
     severity.name: severity for severity in Severity if severity is not Severity.OK
 }
+
+
+_POSITION = re.compile(r"\[\d+\]")
 
 
 class FaultKind(StrEnum):
@@ -58,18 +75,83 @@ class Fault:
     kind: FaultKind
     reason: str
 
+    @property
+    def field(self) -> str:
+        """Return the path without positions in lists, by which faults are counted."""
+        return _POSITION.sub("[]", self.path)
 
-@dataclass(kw_only=True, slots=True)
+
+@dataclass(slots=True)
 class Heartbeat:
     """What a heartbeat says; None where it says nothing or nothing that can be used.
 
-    Not frozen: one is made for every heartbeat, and freezing would triple that.
+    Not frozen: one is made for every heartbeat, and freezing would triple that. For the
+    same reason what hardly ever changes is not looked into here: whoever keeps the last
+    heartbeat compares it as it came, and asks for `settled` and `events` when it is not
+    the same. Comparing what the events say would double the cost of a heartbeat.
     """
 
     uptime: int | None
     """Seconds since the device started."""
-    firmware_version: str | None
+    heap_free: int | None
+    """Free heap now, in bytes."""
+    settled_as_told: tuple[object, ...]
+    """The fields of `settled`, as they came."""
+    payload: bytes
+    events_at: int
+    """Where in the payload `recent_events` begins, -1 if it is not there."""
+    data: dict[str, Any]
+    """The object in the payload, without the events where they are known."""
     faults: list[Fault]
+
+    def settled(self) -> tuple[Settled, list[Fault]]:
+        """Return the fields that hardly ever change, and what is wrong with them."""
+        data, faults = self.data, list[Fault]()
+        return Settled(
+            firmware_version=_first_name(data, FIRMWARE_VERSION_NAMES, faults),
+            reset_reason=_natural(data, "reset_reason", MAX_CODE, faults),
+            last_disconnect_code=_natural(
+                data, "last_disconnect_code", MAX_CODE, faults
+            ),
+            heap_min_free=_natural(data, "heap_min_free", MAX_HEAP, faults),
+        ), faults
+
+    def events_as_told(self) -> bytes:
+        """Return the text of `recent_events`, and of any list that comes after it.
+
+        A bad entry may hold brackets of its own, so the last one is what counts.
+        """
+        return self.payload[self.events_at : self.payload.rfind(b"]") + 1]
+
+    def events_member(self) -> bytes:
+        """Return the text of `recent_events`, "" where that is not all the text is.
+
+        Only a text that is this one member in itself may be left out elsewhere.
+        """
+        text = self.events_as_told()
+        try:
+            member = orjson.loads(b"{%b}" % text)
+        except orjson.JSONDecodeError:
+            return b""
+        return text if member == {"recent_events": self.data["recent_events"]} else b""
+
+    def events(self) -> tuple[tuple[RecentEvent, ...] | None, list[Fault]]:
+        """Return the ring buffer, None without one, and what is wrong with it."""
+        faults: list[Fault] = []
+        return parse_events(self.data.get("recent_events"), faults), faults
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Settled:
+    """The fields of a heartbeat that hardly ever change."""
+
+    firmware_version: str | None
+    reset_reason: int | None
+    """Code of `esp_reset_reason()` at the last boot."""
+    last_disconnect_code: int | None
+    """Code of the last loss of the Wi-Fi, `wifi_err_reason_t` or 255."""
+    heap_min_free: int | None
+    """Least free heap since boot, in bytes."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -117,16 +199,29 @@ RETAINED_ALERT = Fault(
 )
 
 type Message = Heartbeat | Alert | Info | Malformed
-type Parser = Callable[[bytes, str], Message]
+type Parser = Callable[[bytes, str, bytes], Message]
 
 
-def parse_heartbeat(payload: bytes, device_id: str) -> Heartbeat | Malformed:
+def parse_heartbeat(
+    payload: bytes, device_id: str, known_events: bytes = b""
+) -> Heartbeat | Malformed:
     """Parse the payload of `status/heartbeat`, sent by the device of that id.
 
-    A bad field is left out and named in the faults; the others are taken.
+    A bad field is left out and named in the faults; the others are taken. The events
+    that are known, as `Heartbeat.events_member` gives them, are not parsed again: they
+    are most of a heartbeat, and mostly the same.
     """
     faults: list[Fault] = []
-    if (data := _load(payload, MAX_HEARTBEAT_BYTES, faults)) is None:
+    events_at = payload.find(b'"recent_events"')
+    news = payload
+    if (
+        known_events
+        and len(payload) <= MAX_HEARTBEAT_BYTES
+        and payload.startswith(known_events, events_at)
+    ):
+        rest = payload[events_at + len(known_events) :]
+        news = payload[:events_at] + b'"recent_events":[]' + rest
+    if (data := _load(news, MAX_HEARTBEAT_BYTES, faults)) is None:
         return Malformed(faults=faults)
     claimed = data.get("device_id")
     if type(envelope := data.get("payload")) is dict:
@@ -142,14 +237,73 @@ def parse_heartbeat(payload: bytes, device_id: str) -> Heartbeat | Malformed:
             )
         )
         return Malformed(faults=faults)
+    get = data.get
+    uptime, heap_free = get("uptime"), get("heap_free")
+    # Looked into right here: a call for each would cost more than the look.
+    if type(uptime) is not int or not 0 <= uptime <= MAX_UPTIME:
+        uptime = _natural(data, "uptime", MAX_UPTIME, faults)
+    if type(heap_free) is not int or not 0 <= heap_free <= MAX_HEAP:
+        heap_free = _natural(data, "heap_free", MAX_HEAP, faults)
     return Heartbeat(
-        uptime=_natural(data, "uptime", MAX_UPTIME, faults),
-        firmware_version=_first_name(data, FIRMWARE_VERSION_NAMES, faults),
-        faults=faults,
+        uptime,
+        heap_free,
+        (
+            get("firmware_version"),
+            get("reset_reason"),
+            get("last_disconnect_code"),
+            get("heap_min_free"),
+            # The other names of the firmware's version.
+            get("fw_version"),
+            get("fw"),
+            get("version"),
+        ),
+        payload,
+        events_at,
+        data,
+        faults,
     )
 
 
-def parse_alert(payload: bytes, _device_id: str) -> Alert | Malformed:
+def parse_events(items: object, faults: list[Fault]) -> tuple[RecentEvent, ...] | None:
+    """Parse the entries of `recent_events`; bad ones are left out and named.
+
+    Returns None where there is no list of them.
+    """
+    if items is None:
+        return None
+    if not isinstance(items, list):
+        faults.append(_invalid("recent_events", "a list", items))
+        return None
+    if len(items) > MAX_EVENTS:
+        faults.append(
+            Fault(
+                path="recent_events",
+                kind=FaultKind.TOO_MANY,
+                reason=f"must be at most {MAX_EVENTS} events, are {len(items)}",
+            )
+        )
+    events = []
+    for index, item in enumerate(items[:MAX_EVENTS]):
+        path = f"recent_events[{index}]"
+        if type(item) is not dict:
+            faults.append(_invalid(path, "an object", item))
+            continue
+        values = []
+        for name in ("t", "d0", "d1", "ts", "up"):
+            value = item.get(name)
+            if type(value) is int and -MAX_EVENT_DATA <= value <= MAX_EVENT_DATA:
+                values.append(value)
+            else:
+                faults.append(_invalid(f"{path}.{name}", "a whole number", value))
+        if len(values) == 5:  # noqa: PLR2004
+            tag, d0, d1, ts, up = values
+            events.append(RecentEvent(tag=tag, d0=d0, d1=d1, ts=ts, up=up))
+    return tuple(events)
+
+
+def parse_alert(
+    payload: bytes, _device_id: str, _known_events: bytes = b""
+) -> Alert | Malformed:
     """Parse the payload of `status/alerts`.
 
     A state that is not known is refused, so that it can't read as "all clear".
@@ -169,7 +323,9 @@ def parse_alert(payload: bytes, _device_id: str) -> Alert | Malformed:
     )
 
 
-def parse_info(payload: bytes, _device_id: str) -> Info | Malformed:
+def parse_info(
+    payload: bytes, _device_id: str, _known_events: bytes = b""
+) -> Info | Malformed:
     """Parse the payload of `status/info`."""
     faults: list[Fault] = []
     if (data := _load(payload, MAX_INFO_BYTES, faults)) is None:

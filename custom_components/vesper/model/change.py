@@ -1,0 +1,36 @@
+"""Name what a message, or silence, can change of a device."""
+
+from enum import Flag, auto
+
+
+class Change(Flag):
+    """The aspects of a device that a message, or its silence, can change."""
+
+    NOTHING = 0
+    CONNECTIVITY = auto()
+    """Whether it is online, or whether that can be told."""
+    REACHABILITY = auto()
+    """Whether it can be reached: there is a link, and it is not offline."""
+    CAME_ONLINE = auto()
+    """It was offline and has spoken."""
+    LAST_SEEN = auto()
+    ALERTS = auto()
+    """The active set, or what one of its alerts says."""
+    SEVERITY = auto()
+    """The worst of the active set."""
+    PROBLEM = auto()
+    """Whether there is any active alert."""
+    SUBSYSTEMS = auto()
+    """A subsystem raised an alert for the first time: the last of `subsystems`."""
+    PLAYING = auto()
+    MELODY = auto()
+    ACTIVITY = auto()
+    FIRMWARE = auto()
+    RESTART = auto()
+    RESET_REASON = auto()
+    BOOT_TIME = auto()
+    DISCONNECT = auto()
+    HEAP_FREE = auto()
+    HEAP_MIN_FREE = auto()
+    WIFI_SIGNAL = auto()
+    DEVICE_LOG = auto()

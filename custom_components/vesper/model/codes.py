@@ -1,0 +1,235 @@
+"""Decode the numbers in which devices tell what happened to them.
+
+One table for each kind of number. A number that its table does not name is shown as it
+came, and none makes anything here raise.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import IntEnum
+
+#: What a decoded event says, ready for JSON and for the attributes of an entity.
+type Meaning = dict[str, str | int | None]
+
+#: Unix seconds fit in 32 bits on every device, and any time zone can show them.
+MAX_TIME = 2**32 - 1
+
+#: What JSON is written with holds integers of 64 bits, signed or not.
+_LEAST, _MOST = -(2**63), 2**64 - 1
+
+#: The signal strengths there are, and what they become in 16 bits, unsigned.
+_DBM = range(-128, 1)
+_UNSIGNED_DBM = range(2**16 - 128, 2**16)
+
+
+class ResetReason(IntEnum):
+    """Why the device booted (`esp_reset_reason_t` in ESP-IDF's `esp_system.h`)."""
+
+    UNDETERMINED = 0
+    POWER_ON = 1
+    EXTERNAL_PIN = 2
+    SOFTWARE = 3
+    PANIC = 4
+    INTERRUPT_WATCHDOG = 5
+    TASK_WATCHDOG = 6
+    OTHER_WATCHDOG = 7
+    DEEP_SLEEP = 8
+    BROWN_OUT = 9
+    SDIO = 10
+    USB = 11
+    JTAG = 12
+    EFUSE_ERROR = 13
+    POWER_GLITCH = 14
+    CPU_LOCKUP = 15
+
+
+class WifiReason(IntEnum):
+    """Why the Wi-Fi was lost (`wifi_err_reason_t` in `esp_wifi_types_generic.h`).
+
+    The names are ESP-IDF's, of two for one number the one that is not deprecated; only
+    those that begin with a digit (15, 23) or are misspelt (31, 68) differ. Numbers up
+    to 68 are IEEE 802.11's, those from 200 on are ESP-IDF's own.
+    """
+
+    UNSPECIFIED = 1
+    AUTH_EXPIRE = 2
+    AUTH_LEAVE = 3
+    DISASSOC_DUE_TO_INACTIVITY = 4
+    ASSOC_TOOMANY = 5
+    CLASS2_FRAME_FROM_NONAUTH_STA = 6
+    CLASS3_FRAME_FROM_NONASSOC_STA = 7
+    ASSOC_LEAVE = 8
+    ASSOC_NOT_AUTHED = 9
+    DISASSOC_PWRCAP_BAD = 10
+    DISASSOC_SUPCHAN_BAD = 11
+    BSS_TRANSITION_DISASSOC = 12
+    IE_INVALID = 13
+    MIC_FAILURE = 14
+    FOUR_WAY_HANDSHAKE_TIMEOUT = 15
+    GROUP_KEY_UPDATE_TIMEOUT = 16
+    IE_IN_4WAY_DIFFERS = 17
+    GROUP_CIPHER_INVALID = 18
+    PAIRWISE_CIPHER_INVALID = 19
+    AKMP_INVALID = 20
+    UNSUPP_RSN_IE_VERSION = 21
+    INVALID_RSN_IE_CAP = 22
+    IEEE_802_1X_AUTH_FAILED = 23
+    CIPHER_SUITE_REJECTED = 24
+    TDLS_PEER_UNREACHABLE = 25
+    TDLS_UNSPECIFIED = 26
+    SSP_REQUESTED_DISASSOC = 27
+    NO_SSP_ROAMING_AGREEMENT = 28
+    BAD_CIPHER_OR_AKM = 29
+    NOT_AUTHORIZED_THIS_LOCATION = 30
+    SERVICE_CHANGE_PRECLUDES_TS = 31
+    UNSPECIFIED_QOS = 32
+    NOT_ENOUGH_BANDWIDTH = 33
+    MISSING_ACKS = 34
+    EXCEEDED_TXOP = 35
+    STA_LEAVING = 36
+    END_BA = 37
+    UNKNOWN_BA = 38
+    TIMEOUT = 39
+    PEER_INITIATED = 46
+    AP_INITIATED = 47
+    INVALID_FT_ACTION_FRAME_COUNT = 48
+    INVALID_PMKID = 49
+    INVALID_MDE = 50
+    INVALID_FTE = 51
+    TRANSMISSION_LINK_ESTABLISH_FAILED = 67
+    ALTERNATIVE_CHANNEL_OCCUPIED = 68
+    BEACON_TIMEOUT = 200
+    NO_AP_FOUND = 201
+    AUTH_FAIL = 202
+    ASSOC_FAIL = 203
+    HANDSHAKE_TIMEOUT = 204
+    CONNECTION_FAIL = 205
+    AP_TSF_RESET = 206
+    ROAMING = 207
+    ASSOC_COMEBACK_TIME_TOO_LONG = 208
+    SA_QUERY_TIMEOUT = 209
+    NO_AP_FOUND_W_COMPATIBLE_SECURITY = 210
+    NO_AP_FOUND_IN_AUTHMODE_THRESHOLD = 211
+    NO_AP_FOUND_IN_RSSI_THRESHOLD = 212
+    SILENT_DEATH = 255
+    """The firmware's own: the link died without a word (protocol, section 1)."""
+
+
+class RebootReason(IntEnum):
+    """Why the firmware itself asked for a restart (protocol, section 1)."""
+
+    HEARTBEAT_MISS = 1
+    FACTORY_RESET = 2
+    OTA = 3
+    WIFI_REPROV = 4
+
+
+class EventTag(IntEnum):
+    """What an entry of `recent_events` tells of (protocol, section 1)."""
+
+    BOOT = 1
+    WIFI_UP = 2
+    WIFI_DOWN = 3
+    HTTP_OK = 4
+    HTTP_FAIL = 5
+    HEARTBEAT_MISS = 6
+    NTP_SYNC = 7
+    REBOOT = 8
+
+
+#: What the keys of events can be, the one without a name last.
+EVENT_KEYS = [*(tag.name.lower() for tag in EventTag), "unknown"]
+
+
+def keys_of(table: type[IntEnum]) -> list[str]:
+    """Return all that `key_of` can return for a table."""
+    return [*(code.name.lower() for code in table), "other"]
+
+
+def key_of(table: type[IntEnum], code: int) -> str:
+    """Return the state that stands for a code, `other` where the table has no name."""
+    return table(code).name.lower() if code in table else "other"
+
+
+def label_of(table: type[IntEnum], code: int) -> str:
+    """Return the name of a code for the API, `unknown (N)` where it has none."""
+    return table(code).name if code in table else f"unknown ({_in_64_bits(code)})"
+
+
+def rssi_dbm(value: int) -> int | None:
+    """Return the signal strength in dBm that a device put into 16 bits, unsigned.
+
+    One that is still negative is taken as it is. None where it is not from -128 to 0:
+    the radio tells it in 8 bits, and the few readings over 0 that ESP-IDF gives right
+    beside an access point are as good as none.
+    """
+    dbm = value - 2**16 if value in _UNSIGNED_DBM else value
+    return dbm if dbm in _DBM else None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RecentEvent:
+    """An entry of the device's own ring buffer (protocol, section 1)."""
+
+    tag: int
+    d0: int
+    d1: int
+    ts: int
+    """Unix seconds, 0 while the clock was not set."""
+    up: int
+    """Seconds since boot."""
+
+    @property
+    def time(self) -> datetime | None:
+        """Return when it happened, in UTC; None where the clock was not set, or off."""
+        return datetime.fromtimestamp(self.ts, UTC) if 0 < self.ts <= MAX_TIME else None
+
+    @property
+    def key(self) -> str:
+        """Return the type of event that stands for it, `unknown` for a tag unnamed."""
+        return key_of(EventTag, self.tag) if self.tag in EventTag else "unknown"
+
+    def decoded(self) -> Meaning:
+        """Return what its data mean, by name; as they came where the tag is unnamed.
+
+        A reason comes as its name and its code, `rssi` in dBm, `elapsed_ms` in
+        milliseconds, `status` as an HTTP status or an errno.
+        """
+        d0, d1 = _in_64_bits(self.d0), _in_64_bits(self.d1)
+        if (decode := _DECODERS.get(self.tag)) is not None:
+            return decode(d0, d1)
+        return {"tag": _in_64_bits(self.tag), "d0": d0, "d1": d1}
+
+    def as_json(self) -> Meaning:
+        """Return the event as the API shows it (protocol, section 5)."""
+        label = label_of(EventTag, self.tag)
+        return {
+            "event": f"EVT_{label}" if self.tag in EventTag else label,
+            "time": self.time.isoformat() if self.time else None,
+            "uptime": _in_64_bits(self.up),
+            **self.decoded(),
+        }
+
+
+def _in_64_bits(value: int) -> int:
+    """Return the nearest number that JSON can be written with."""
+    return max(_LEAST, min(value, _MOST))
+
+
+def _reason(table: type[IntEnum], code: int) -> Meaning:
+    """Return a reason by its name and its code."""
+    return {"reason": label_of(table, code), "code": code}
+
+
+#: What the data of an event, `d0` and `d1`, mean by its tag (protocol, section 1).
+_DECODERS: dict[int, Callable[[int, int], Meaning]] = {
+    EventTag.BOOT: lambda code, _: _reason(ResetReason, code),
+    EventTag.WIFI_UP: lambda rssi, _: {"rssi": rssi_dbm(rssi)},
+    EventTag.WIFI_DOWN: lambda code, _: _reason(WifiReason, code),
+    EventTag.HTTP_OK: lambda path, elapsed: {"path_hash": path, "elapsed_ms": elapsed},
+    EventTag.HTTP_FAIL: lambda path, status: {"path_hash": path, "status": status},
+    EventTag.HEARTBEAT_MISS: lambda count, _: {"count": count},
+    EventTag.NTP_SYNC: lambda seconds, _: {"seconds_since_boot": seconds},
+    EventTag.REBOOT: lambda code, _: _reason(RebootReason, code),
+}
