@@ -183,14 +183,8 @@ class Device:
         # A kept heartbeat may be older than what is known (a broker that came back
         # from an old state of its own), so no restart is read from it.
         if live:
-            uptime, before = heartbeat.uptime, self.uptime
-            # Mostly the uptime has risen and nothing is new in the log.
-            if (
-                told is not Change.NOTHING
-                or uptime is None
-                or before is None
-                or uptime < before
-            ) and self._is_restart(uptime, now, told):
+            uptime = heartbeat.uptime
+            if self._is_restart(uptime, now, told):
                 started = now if uptime is None else now - uptime - UPTIME_JITTER
                 change |= self._restarted(started) | diagnostics.restart(uptime, now)
             if uptime is not None:

@@ -16,7 +16,6 @@ DRIFT_INTERVAL = 60
 #: or later; a move within this is the way's, not the device's.
 BOOT_TIME_JITTER = 60
 
-
 #: No payload has it, least of all where its events begin.
 _NEVER = b"\0"
 

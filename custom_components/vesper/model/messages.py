@@ -44,6 +44,14 @@ MAX_INFO_DEPTH = 8
 
 FIRMWARE_VERSION_NAMES = ("firmware_version", "fw_version", "fw", "version")
 
+#: All that `Settled` is read from: while these stay as they came, so does it.
+SETTLED_NAMES = (
+    *FIRMWARE_VERSION_NAMES,
+    "reset_reason",
+    "last_disconnect_code",
+    "heap_min_free",
+)
+
 #: What ends an alert: CLEARED is what firmware says, the others are taken for it.
 _CLEARED = frozenset({"CLEARED", "HEALTHY", "OK"})
 _RAISED = {
@@ -247,16 +255,7 @@ def parse_heartbeat(
     return Heartbeat(
         uptime,
         heap_free,
-        (
-            get("firmware_version"),
-            get("reset_reason"),
-            get("last_disconnect_code"),
-            get("heap_min_free"),
-            # The other names of the firmware's version.
-            get("fw_version"),
-            get("fw"),
-            get("version"),
-        ),
+        tuple(map(get, SETTLED_NAMES)),
         payload,
         events_at,
         data,
