@@ -19,7 +19,7 @@ from custom_components.vesper.const import (
     DEFAULT_MAX_DEVICES,
     DOMAIN,
 )
-from custom_components.vesper.model.device import MAX_SUBSYSTEMS
+from custom_components.vesper.model.alerts import MAX_SUBSYSTEMS
 from custom_components.vesper.model.messages import FaultKind
 from homeassistant.const import STATE_ON, STATE_UNAVAILABLE
 from homeassistant.core import HomeAssistant

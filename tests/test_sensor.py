@@ -64,7 +64,7 @@ async def test_alert(vesper: Vesper, state: str) -> None:
     attributes = ("message", "updated_at", "confirmed")
     assert [shown.attributes[name] for name in attributes] == [
         "SD mount failed",
-        vesper.hub.devices[BELL].alerts["FileManager"].updated_at,
+        vesper.hub.devices[BELL].alerts.active["FileManager"].updated_at,
         True,
     ]
     assert shown.attributes["updated_at"].isoformat() == "2030-01-01T12:00:00+00:00"

@@ -67,7 +67,7 @@ DESCRIPTIONS: tuple[VesperBinarySensorDescription, ...] = (
         translation_key="problem",
         device_class=BinarySensorDeviceClass.PROBLEM,
         watched=Change.PROBLEM,
-        value_fn=lambda device: bool(device.alerts),
+        value_fn=lambda device: bool(device.alerts.active),
     ),
 )
 

@@ -31,10 +31,12 @@ from .model.messages import (
     RETAINED_INFO,
     Fault,
     FaultKind,
+    Heartbeat,
     Info,
     Malformed,
     Message,
 )
+from .model.received import MAX_KEPT_BYTES
 from .model.topics import (
     HEARTBEAT,
     STATUS_TOPICS,
@@ -216,8 +218,7 @@ class VesperHub:
         No partial: the MQTT client, which logs what a callback raises, takes the
         first argument of one for a function and fails at that itself.
         """
-        # Looked up once: every message passes here.
-        parse, devices, touch = topic.parse, self.devices, self._watch.async_touch
+        take_in = self._intake(topic)
 
         @callback
         def _async_received(msg: mqtt.ReceiveMessage) -> None:
@@ -228,17 +229,38 @@ class VesperHub:
                 return
             if TYPE_CHECKING:
                 assert isinstance(payload, bytes)
-            device_id = device_id_in(msg.topic)
+            take_in(device_id_in(msg.topic), payload, not msg.retain)
+
+        return _async_received
+
+    def _intake(self, topic: StatusTopic) -> Callable[[str, bytes, bool], Message]:
+        """Return what takes in a payload of a device, live or not, as a message."""
+        # Looked up once: every message passes here.
+        name, parse, devices = topic.name, topic.parse, self.devices
+        touch = self._watch.async_touch
+
+        @callback
+        def _async_take_in(device_id: str, payload: bytes, live: bool) -> Message:  # noqa: FBT001
+            """Let a payload take effect on its device, which it may make."""
             device = devices.get(device_id)
             known_events = device.diagnostics.known_events if device else b""
             message = parse(payload, device_id, known_events)
-            live = not msg.retain
             if is_new := device is None:
                 if not self._async_admits(device_id, message, live=live):
                     self._count_faults(topic, device_id, message, self.stray_faults)
-                    return
+                    return message
                 device = Device(device_id=device_id)
-            change = device.apply(message, live=live, now=time())
+            now = time()
+            received = device.received
+            if type(message) is Heartbeat:
+                text = message.text
+                events = b"" if text is payload else known_events
+                text = text[:MAX_KEPT_BYTES]
+                noted = received.heartbeat = (now, name, live, text, events)
+            else:
+                noted = (now, name, live, payload[:MAX_KEPT_BYTES], b"")
+            received.note(noted)
+            change = device.apply(message, live=live, now=now)
             if live:
                 touch(device_id)
             if message.faults:
@@ -247,8 +269,9 @@ class VesperHub:
                 change = self._async_add(device, change)
             if change is not Change.NOTHING:
                 self._async_device_changed(device, change)
+            return message
 
-        return _async_received
+        return _async_take_in
 
     @callback
     def _async_admits(self, device_id: str, message: Message, *, live: bool) -> bool:
@@ -319,7 +342,7 @@ class VesperHub:
             self._async_fleet_changed()
         if change & Change.SUBSYSTEMS:
             for add in self._subsystem_listeners:
-                add(device, device.subsystems[-1])
+                add(device, device.alerts.subsystems[-1])
         for watched, listener in tuple(self._listeners.get(device.device_id, ())):
             if change & watched:
                 listener(change)

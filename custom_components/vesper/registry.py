@@ -45,14 +45,14 @@ class DeviceRegistry:
                     diagnostics=Diagnostics(firmware_version=entry.sw_version),
                 )
                 prefix = unique_id_of(device_id, ALERT_KEY)
-                device.subsystems += [
+                device.alerts.subsystems += [
                     entity.unique_id.removeprefix(prefix)
                     for entity in er.async_entries_for_device(
                         entities, entry.id, include_disabled_entities=True
                     )
                     if entity.translation_key == ALERT_TRANSLATION_KEY
                 ]
-                device.unheard.update(device.subsystems)
+                device.alerts.unheard.update(device.alerts.subsystems)
                 yield device
 
     def register(self, device: Device) -> None:

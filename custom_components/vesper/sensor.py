@@ -32,9 +32,10 @@ from .entity import (
     async_add_device_entities,
 )
 from .hub import VesperConfigEntry, VesperHub
+from .model.alerts import ActiveAlert
 from .model.change import Change
 from .model.codes import ResetReason, WifiReason, key_of, keys_of
-from .model.device import ActiveAlert, Device
+from .model.device import Device
 from .model.severity import Severity
 from .registry import ALERT_KEY, ALERT_TRANSLATION_KEY, unique_id_of
 
@@ -69,8 +70,8 @@ DESCRIPTIONS: tuple[VesperSensorDescription, ...] = (
         key="active_alerts",
         translation_key="active_alerts",
         watched=Change.ALERTS,
-        value_fn=lambda device: len(device.alerts),
-        attributes_fn=lambda device: {"alerts": device.alerts_as_json()},
+        value_fn=lambda device: len(device.alerts.active),
+        attributes_fn=lambda device: {"alerts": device.alerts.as_json()},
     ),
     VesperSensorDescription(
         key="boot_time",
@@ -86,7 +87,7 @@ DESCRIPTIONS: tuple[VesperSensorDescription, ...] = (
         device_class=SensorDeviceClass.ENUM,
         options=SEVERITIES,
         watched=Change.SEVERITY,
-        value_fn=lambda device: device.severity.key,
+        value_fn=lambda device: device.alerts.severity.key,
     ),
     VesperSensorDescription(
         key="heap_free",
@@ -226,7 +227,7 @@ async def async_setup_entry(
         entry, async_add_entities, VesperSensor, DESCRIPTIONS
     )
     for device in tuple(hub.devices.values()):
-        for subsystem in device.subsystems:
+        for subsystem in device.alerts.subsystems:
             _async_admit_alert_sensor(device, subsystem)
         await asyncio.sleep(0)
 
@@ -278,8 +279,8 @@ class VesperAlertSensor(VesperEntity, SensorEntity):
     def _look(self) -> tuple[ActiveAlert | None, bool]:
         """Return the subsystem's alert, and whether it is known that there is none."""
         return (
-            self.device.alerts.get(self._subsystem),
-            self._subsystem not in self.device.unheard,
+            self.device.alerts.active.get(self._subsystem),
+            self._subsystem not in self.device.alerts.unheard,
         )
 
     @property

@@ -6,13 +6,12 @@ from datetime import UTC, datetime
 from hypothesis import given, strategies as st
 import pytest
 
+from custom_components.vesper.model.alerts import MAX_SUBSYSTEMS, ActiveAlert
 from custom_components.vesper.model.change import Change
 from custom_components.vesper.model.codes import RecentEvent
 from custom_components.vesper.model.device import (
     LAST_SEEN_INTERVAL,
-    MAX_SUBSYSTEMS,
     UPTIME_JITTER,
-    ActiveAlert,
     Device,
 )
 from custom_components.vesper.model.messages import (
@@ -88,7 +87,7 @@ def test_nothing_is_known_of_a_new_device(device: Device) -> None:
     assert device.online is None
     assert device.last_seen is None
     assert device.playing is None
-    assert device.severity is Severity.OK
+    assert device.alerts.severity is Severity.OK
 
 
 @a_sign_of_life
@@ -289,7 +288,7 @@ def test_a_restart_makes_alerts_unconfirmed(online: Device) -> None:
     hear(online, alert("FileManager", "WARNING"))
     change = hear(online, heartbeat(uptime=3), after=30)
     assert Change.RESTART | Change.ALERTS in change
-    assert not online.alerts["FileManager"].confirmed
+    assert not online.alerts.active["FileManager"].confirmed
 
 
 def test_what_was_said_since_a_restart_holds(online: Device) -> None:
@@ -300,20 +299,20 @@ def test_what_was_said_since_a_restart_holds(online: Device) -> None:
     assert hear(online, heartbeat(uptime=20), after=50) == (
         Change.RESTART | Change.ALERTS | Change.BOOT_TIME
     )
-    assert online.alerts["FileManager"].confirmed
-    assert not online.alerts["TimeKeeper"].confirmed
+    assert online.alerts.active["FileManager"].confirmed
+    assert not online.alerts.active["TimeKeeper"].confirmed
     assert (online.playing, online.melody) == (True, "ABC123")
 
 
 def test_a_kept_alert_does_not_outdo_what_was_heard(online: Device) -> None:
     """It is of an unknown age: it neither ends a live alert nor changes it."""
     hear(online, alert("FileManager", "FAILED", "gone"))
-    before = dict(online.alerts)
+    before = dict(online.alerts.active)
     for state in ("CLEARED", "WARNING"):
         kept = alert("FileManager", state)
         assert replay(online, kept) is Change.NOTHING
         assert [fault.kind for fault in kept.faults] == [FaultKind.RETAINED]
-    assert online.alerts == before
+    assert online.alerts.active == before
 
 
 def test_a_kept_alert_counts_after_a_gap(online: Device) -> None:
@@ -322,20 +321,20 @@ def test_a_kept_alert_counts_after_a_gap(online: Device) -> None:
     online.lose_sight()
     assert Change.SEVERITY in replay(online, alert("FileManager", "FAILED"))
     assert replay(online, alert("FileManager", "CLEARED")) is Change.NOTHING
-    assert online.severity is Severity.FAILED
+    assert online.alerts.severity is Severity.FAILED
 
 
 def test_a_subsystem_known_from_before_is_heard_of(device: Device) -> None:
     """CLEARED tells for the first time how it is, and so does an alert."""
-    device.subsystems += ["FileManager", "TimeKeeper"]
-    device.unheard.update(device.subsystems)
+    device.alerts.subsystems += ["FileManager", "TimeKeeper"]
+    device.alerts.unheard.update(device.alerts.subsystems)
     assert replay(device, alert("FileManager", "CLEARED")) is Change.NOTHING
     assert Change.ALERTS in hear(device, alert("FileManager", "CLEARED"))
-    assert device.unheard == {"TimeKeeper"}
+    assert device.alerts.unheard == {"TimeKeeper"}
     change = hear(device, alert("TimeKeeper", "WARNING"))
     assert Change.ALERTS in change
     assert Change.SUBSYSTEMS not in change
-    assert not device.unheard
+    assert not device.alerts.unheard
 
 
 # Alerts
@@ -345,7 +344,7 @@ def test_a_subsystem_known_from_before_is_heard_of(device: Device) -> None:
 def test_an_alert_is_raised(online: Device, severity: Severity) -> None:
     """It is in the active set, with its state, its text and when it was heard."""
     change = hear(online, alert("FileManager", severity.name, "SD mount failed"))
-    assert online.alerts == {
+    assert online.alerts.active == {
         "FileManager": ActiveAlert(
             subsystem="FileManager",
             severity=severity,
@@ -363,8 +362,8 @@ def test_an_alert_is_cleared(online: Device) -> None:
     """It leaves the active set; the subsystem stays known."""
     hear(online, alert("FileManager", "WARNING"))
     change = hear(online, alert("FileManager", "CLEARED"))
-    assert online.alerts == {}
-    assert online.subsystems == ["FileManager"]
+    assert online.alerts.active == {}
+    assert online.alerts.subsystems == ["FileManager"]
     assert change == Change.ALERTS | Change.SEVERITY | Change.PROBLEM
 
 
@@ -373,7 +372,7 @@ def test_what_is_not_raised_can_not_be_cleared(online: Device, *, live: bool) ->
     """CLEARED for a subsystem without an alert changes nothing at all."""
     cleared = alert("FileManager", "CLEARED")
     assert online.apply(cleared, live=live, now=NOW) is Change.NOTHING
-    assert online.subsystems == []
+    assert online.alerts.subsystems == []
     assert not cleared.faults
 
 
@@ -390,7 +389,7 @@ def test_the_same_state_again_is_no_transition(online: Device) -> None:
     hear(online, alert("FileManager", "WARNING", "SD mount failed"))
     change = hear(online, alert("FileManager", "WARNING", "SD is full"), after=30)
     assert change is Change.ALERTS
-    (active,) = online.alerts.values()
+    (active,) = online.alerts.active.values()
     assert active.message == "SD is full"
     assert active.updated_at == datetime.fromtimestamp(NOW + 30, UTC)
 
@@ -405,14 +404,14 @@ def test_an_alert_becomes_worse_or_better(
     hear(online, alert("FileManager", before))
     change = hear(online, alert("FileManager", after))
     assert change == Change.ALERTS | Change.SEVERITY
-    assert online.severity is Severity[after]
+    assert online.alerts.severity is Severity[after]
 
 
 def test_a_state_that_is_not_known_leaves_the_alert(online: Device) -> None:
     """It is refused: the stored state stays as it was."""
     hear(online, alert("FileManager", "WARNING"))
     assert hear(online, alert("FileManager", "PURPLE")) is Change.NOTHING
-    assert online.severity is Severity.WARNING
+    assert online.alerts.severity is Severity.WARNING
 
 
 def test_subsystems_have_alerts_of_their_own(online: Device) -> None:
@@ -420,7 +419,7 @@ def test_subsystems_have_alerts_of_their_own(online: Device) -> None:
     hear(online, alert("FileManager", "WARNING"))
     hear(online, alert("filemanager", "FAILED"))
     hear(online, alert("FileManager", "CLEARED"))
-    assert list(online.alerts) == ["filemanager"]
+    assert list(online.alerts.active) == ["filemanager"]
 
 
 def test_an_alert_that_is_not_the_worst_leaves_the_severity(online: Device) -> None:
@@ -429,14 +428,14 @@ def test_an_alert_that_is_not_the_worst_leaves_the_severity(online: Device) -> N
     change = hear(online, alert("FileManager", "WARNING"))
     assert change == Change.ALERTS | Change.SUBSYSTEMS
     assert hear(online, alert("FileManager", "CLEARED")) is Change.ALERTS
-    assert online.severity is Severity.FAILED
+    assert online.alerts.severity is Severity.FAILED
 
 
 def test_a_new_subsystem_is_the_last_of_the_subsystems(online: Device) -> None:
     """They stay in the order in which they first raised an alert."""
     for subsystem in ("TimeKeeper", "FileManager", "TimeKeeper", "Player"):
         hear(online, alert(subsystem, "WARNING"))
-    assert online.subsystems == ["TimeKeeper", "FileManager", "Player"]
+    assert online.alerts.subsystems == ["TimeKeeper", "FileManager", "Player"]
 
 
 def test_a_device_has_so_many_subsystems_and_no_more(online: Device) -> None:
@@ -446,7 +445,7 @@ def test_a_device_has_so_many_subsystems_and_no_more(online: Device) -> None:
     refused = alert("One more", "FAILED")
     assert hear(online, refused) is Change.NOTHING
     assert found(refused) == [("subsystem", FaultKind.TOO_MANY)]
-    assert online.severity is Severity.WARNING
+    assert online.alerts.severity is Severity.WARNING
     assert hear(online, alert("Subsystem 0", "CRITICAL")) == (
         Change.ALERTS | Change.SEVERITY
     )
@@ -459,16 +458,18 @@ def test_the_most_subsystems_are_32() -> None:
 
 def test_a_refused_subsystem_is_a_sign_of_life(device: Device) -> None:
     """The device speaks, whatever it says."""
-    device.subsystems = [f"Subsystem {number}" for number in range(MAX_SUBSYSTEMS)]
+    device.alerts.subsystems = [
+        f"Subsystem {number}" for number in range(MAX_SUBSYSTEMS)
+    ]
     assert hear(device, alert("One more", "FAILED")) == CAME_ONLINE
 
 
 def test_a_kept_alert_is_not_confirmed(device: Device) -> None:
     """It sets the state, until the device itself speaks of that subsystem."""
     replay(device, alert("FileManager", "WARNING"))
-    assert not device.alerts["FileManager"].confirmed
+    assert not device.alerts.active["FileManager"].confirmed
     hear(device, alert("FileManager", "WARNING"))
-    assert device.alerts["FileManager"].confirmed
+    assert device.alerts.active["FileManager"].confirmed
 
 
 def test_a_lost_link_makes_alerts_unconfirmed(online: Device) -> None:
@@ -476,8 +477,8 @@ def test_a_lost_link_makes_alerts_unconfirmed(online: Device) -> None:
     hear(online, alert("FileManager", "WARNING", "SD mount failed"))
     hear(online, alert("TimeKeeper", "FAILED"))
     assert online.lose_sight() == LOST_LINK | Change.ALERTS
-    assert [one.confirmed for one in online.alerts.values()] == [False, False]
-    assert online.alerts["FileManager"].message == "SD mount failed"
+    assert [one.confirmed for one in online.alerts.active.values()] == [False, False]
+    assert online.alerts.active["FileManager"].message == "SD mount failed"
     assert online.lose_sight() is LOST_LINK
 
 
@@ -487,7 +488,7 @@ def test_an_alert_is_confirmed_by_itself(online: Device) -> None:
     hear(online, alert("TimeKeeper", "WARNING"))
     online.lose_sight()
     hear(online, alert("FileManager", "WARNING"))
-    assert {one.subsystem: one.confirmed for one in online.alerts.values()} == {
+    assert {one.subsystem: one.confirmed for one in online.alerts.active.values()} == {
         "FileManager": True,
         "TimeKeeper": False,
     }
@@ -497,7 +498,7 @@ def test_silence_leaves_the_alerts(online: Device) -> None:
     """What was said last holds until the device says else."""
     hear(online, alert("FileManager", "WARNING"))
     assert not online.go_silent() & (Change.ALERTS | Change.SEVERITY | Change.PROBLEM)
-    assert online.alerts["FileManager"].confirmed
+    assert online.alerts.active["FileManager"].confirmed
 
 
 def test_the_api_shows_the_worst_alerts_first(online: Device) -> None:
@@ -506,7 +507,7 @@ def test_the_api_shows_the_worst_alerts_first(online: Device) -> None:
     hear(online, alert("Player", "FAILED"))
     hear(online, alert("FileManager", "WARNING"))
     updated_at = "2027-01-15T08:00:00+00:00"
-    assert online.alerts_as_json() == [
+    assert online.alerts.as_json() == [
         {
             "subsystem": subsystem,
             "state": state,
@@ -524,7 +525,7 @@ def test_the_api_shows_the_worst_alerts_first(online: Device) -> None:
 
 def test_the_api_shows_a_device_without_alerts_as_healthy(online: Device) -> None:
     """The empty list says that all is well."""
-    assert online.alerts_as_json() == []
+    assert online.alerts.as_json() == []
 
 
 # Playback and other activity
@@ -681,10 +682,10 @@ def shown(device: Device) -> dict[Change, object]:
     return {
         Change.CONNECTIVITY: device.online,
         Change.REACHABILITY: device.online is not False,
-        Change.ALERTS: dict(device.alerts),
-        Change.SEVERITY: device.severity,
-        Change.PROBLEM: bool(device.alerts),
-        Change.SUBSYSTEMS: tuple(device.subsystems),
+        Change.ALERTS: dict(device.alerts.active),
+        Change.SEVERITY: device.alerts.severity,
+        Change.PROBLEM: bool(device.alerts.active),
+        Change.SUBSYSTEMS: tuple(device.alerts.subsystems),
         Change.PLAYING: device.playing,
         Change.MELODY: device.melody,
         Change.ACTIVITY: id(device.activity),
@@ -717,9 +718,9 @@ def test_the_active_set_agrees_with_the_plain_rules(
                 one.updated_at.timestamp(),
                 one.confirmed,
             )
-            for subsystem, one in device.alerts.items()
+            for subsystem, one in device.alerts.active.items()
         } == plain.active
-        assert device.subsystems == plain.subsystems
+        assert device.alerts.subsystems == plain.subsystems
 
 
 @given(lives)
@@ -729,14 +730,15 @@ def test_a_device_never_contradicts_itself(life: list[tuple[int, Step]]) -> None
     for wait, step in life:
         now += wait
         step.take(device, now)
-        severities = [one.severity for one in device.alerts.values()]
-        assert device.severity is max(severities, default=Severity.OK)
+        severities = [one.severity for one in device.alerts.active.values()]
+        assert device.alerts.severity is max(severities, default=Severity.OK)
         assert Severity.OK not in severities
-        assert all(name == one.subsystem for name, one in device.alerts.items())
-        assert set(device.alerts) <= set(device.subsystems)
-        assert len(set(device.subsystems)) == len(device.subsystems) <= 32
-        assert [one["subsystem"] for one in device.alerts_as_json()] == sorted(
-            device.alerts, key=lambda name: (-device.alerts[name].severity, name)
+        assert all(name == one.subsystem for name, one in device.alerts.active.items())
+        assert set(device.alerts.active) <= set(device.alerts.subsystems)
+        assert len(set(device.alerts.subsystems)) == len(device.alerts.subsystems) <= 32
+        assert [one["subsystem"] for one in device.alerts.as_json()] == sorted(
+            device.alerts.active,
+            key=lambda name: (-device.alerts.active[name].severity, name),
         )
         assert device.melody is None or device.playing
         assert not (device.online is False and device.playing is not None)

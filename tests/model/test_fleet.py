@@ -108,15 +108,15 @@ def test_the_sums_equal_a_recount(life: list[tuple[str, Step | None]]) -> None:
         else:
             is_new = device_id not in devices
             device = devices.setdefault(device_id, Device(device_id=device_id))
-            before = (device.online, device.severity)
+            before = (device.online, device.alerts.severity)
             step.take(device, now)
-            after = (device.online, device.severity)
+            after = (device.online, device.alerts.severity)
             assert fleet.update(device) is (is_new or before != after)
         assert fleet.devices == len(devices)
         assert fleet.online == sum(device.online is True for device in devices.values())
         assert fleet.with_alerts == sum(
-            bool(device.alerts) for device in devices.values()
+            bool(device.alerts.active) for device in devices.values()
         )
         assert fleet.severity is max(
-            (device.severity for device in devices.values()), default=Severity.OK
+            (device.alerts.severity for device in devices.values()), default=Severity.OK
         )

@@ -1,54 +1,20 @@
 """Keep what is known of one device and tell what a message changed of it."""
 
 from collections import Counter
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from dataclasses import dataclass, field
 
+from .alerts import Alerts
 from .change import Change
 from .codes import EventTag
 from .diagnostics import Diagnostics
-from .messages import (
-    RETAINED_ALERT,
-    RETAINED_INFO,
-    Alert,
-    Fault,
-    FaultKind,
-    Heartbeat,
-    Info,
-    Message,
-)
-from .severity import Severity
+from .messages import RETAINED_INFO, Alert, FaultKind, Heartbeat, Info, Message
+from .received import Received
 
 #: In seconds: an uptime that falls by no more than this is the same boot, told late.
 UPTIME_JITTER = 5
 
 #: In seconds: "last seen" is told anew at most this often while a device is online.
 LAST_SEEN_INTERVAL = 60
-
-#: A device with more subsystems than this is not one of ours (protocol, section 1).
-MAX_SUBSYSTEMS = 32
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ActiveAlert:
-    """The trouble of one subsystem as it stands now."""
-
-    subsystem: str
-    severity: Severity
-    message: str
-    updated_at: datetime
-    confirmed: bool
-    """Whether the device itself has said so since the last gap in what we heard."""
-
-    def as_json(self) -> dict[str, str | bool]:
-        """Return the alert as the API shows it (protocol, section 5)."""
-        return {
-            "subsystem": self.subsystem,
-            "state": self.severity.name,
-            "message": self.message,
-            "updated_at": self.updated_at.isoformat(),
-            "confirmed": self.confirmed,
-        }
 
 
 @dataclass(eq=False, kw_only=True, slots=True)
@@ -65,18 +31,14 @@ class Device:
     uptime: int | None = None
     """Seconds since boot at the last live heartbeat."""
     diagnostics: Diagnostics = field(default_factory=Diagnostics)
-    alerts: dict[str, ActiveAlert] = field(default_factory=dict)
-    """The active set, by subsystem: current state, never a log."""
-    subsystems: list[str] = field(default_factory=list)
-    """Every subsystem that ever raised an alert, in that order."""
-    unheard: set[str] = field(default_factory=set)
-    """Those known from before, of which it has not spoken since."""
+    alerts: Alerts = field(default_factory=Alerts)
     playing: bool | None = None
     melody: str | None = None
     activity: Info | None = None
     """The last thing that happened on the device."""
     faults: Counter[tuple[str, str, FaultKind]] = field(default_factory=Counter)
     """How often each thing was wrong with its messages, by topic, path and kind."""
+    received: Received = field(default_factory=Received)
     _last_seen_told: float = float("-inf")
     _playback_told: float = float("-inf")
     _started: float = 0.0
@@ -86,23 +48,6 @@ class Device:
     def firmware_version(self) -> str | None:
         """Return the version of its firmware, None until it has told."""
         return self.diagnostics.firmware_version
-
-    @property
-    def severity(self) -> Severity:
-        """Return the severity of the worst active alert."""
-        return max(
-            (alert.severity for alert in self.alerts.values()), default=Severity.OK
-        )
-
-    def alerts_as_json(self) -> list[dict[str, str | bool]]:
-        """Return the active alerts as the API shows them, the worst first."""
-        return [
-            alert.as_json()
-            for alert in sorted(
-                self.alerts.values(),
-                key=lambda alert: (-alert.severity, alert.subsystem),
-            )
-        ]
 
     def apply(self, message: Message, *, live: bool, now: float) -> Change:
         """Take a message in and return what it changed.
@@ -115,7 +60,7 @@ class Device:
             case Heartbeat():
                 return self._apply_heartbeat(message, change, live=live, now=now)
             case Alert():
-                return change | self._apply_alert(message, live=live, now=now)
+                return change | self.alerts.apply(message, live=live, now=now)
             case Info():
                 return change | self._apply_info(message, live=live, now=now)
         return change
@@ -140,7 +85,7 @@ class Device:
         return (
             self._link_changed()
             | self._set_playback(playing=None)
-            | self._unconfirm_alerts()
+            | self.alerts.unconfirm()
         )
 
     def regain_sight(self) -> Change:
@@ -212,68 +157,10 @@ class Device:
 
         What it has said since then holds: it mostly speaks before its next heartbeat.
         """
-        change = Change.RESTART | self._unconfirm_alerts(before=started)
+        change = Change.RESTART | self.alerts.unconfirm(before=started)
         if self._playback_told < started:
             change |= self._set_playback(playing=False)
         return change
-
-    def _apply_alert(self, alert: Alert, *, live: bool, now: float) -> Change:
-        """Take a transition of a subsystem in, or the same state told again."""
-        subsystem = alert.subsystem
-        worst = self.severity
-        known = self.alerts.get(subsystem)
-        if not live and known and (alert.severity is Severity.OK or known.confirmed):
-            # Of an unknown age: it must not end an alert, nor outdo what was heard.
-            alert.faults.append(RETAINED_ALERT)
-            return Change.NOTHING
-        if alert.severity is Severity.OK:
-            if known is None and not (live and subsystem in self.unheard):
-                return Change.NOTHING
-            self.unheard.discard(subsystem)
-            self.alerts.pop(subsystem, None)
-            return self._alerts_changed(worst)
-        change = Change.NOTHING
-        self.unheard.discard(subsystem)
-        if subsystem not in self.subsystems:
-            if len(self.subsystems) >= MAX_SUBSYSTEMS:
-                alert.faults.append(
-                    Fault(
-                        path="subsystem",
-                        kind=FaultKind.TOO_MANY,
-                        reason=f"must be one of at most {MAX_SUBSYSTEMS} of a device",
-                    )
-                )
-                return Change.NOTHING
-            self.subsystems.append(subsystem)
-            change = Change.SUBSYSTEMS
-        self.alerts[subsystem] = ActiveAlert(
-            subsystem=subsystem,
-            severity=alert.severity,
-            message=alert.message,
-            updated_at=datetime.fromtimestamp(int(now), UTC),
-            confirmed=live,
-        )
-        return change | self._alerts_changed(worst)
-
-    def _alerts_changed(self, before: Severity) -> Change:
-        """Return what a change of the active set changed, given the worst before."""
-        now = self.severity
-        if now is before:
-            return Change.ALERTS
-        if Severity.OK in (now, before):
-            return Change.ALERTS | Change.SEVERITY | Change.PROBLEM
-        return Change.ALERTS | Change.SEVERITY
-
-    def _unconfirm_alerts(self, before: float = float("inf")) -> Change:
-        """Mark the alerts as not confirmed until the device speaks of them again."""
-        confirmed = [
-            alert
-            for alert in self.alerts.values()
-            if alert.confirmed and alert.updated_at.timestamp() < before
-        ]
-        for alert in confirmed:
-            self.alerts[alert.subsystem] = replace(alert, confirmed=False)
-        return Change.ALERTS if confirmed else Change.NOTHING
 
     def _apply_info(self, info: Info, *, live: bool, now: float) -> Change:
         """Take in what happened on the device."""

@@ -18,7 +18,7 @@ class Fleet:
 
     def update(self, device: Device) -> bool:
         """Count a device as it stands now, and tell whether it stood otherwise."""
-        standing = (device.online, device.severity)
+        standing = (device.online, device.alerts.severity)
         if self._standing.get(device.device_id) == standing:
             return False
         self.discard(device.device_id)

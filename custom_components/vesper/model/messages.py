@@ -59,6 +59,9 @@ _RAISED = {
 }
 
 
+#: What stands in a heartbeat for events that it repeats and that are not parsed again.
+NO_EVENTS = b'"recent_events":[]'
+
 _POSITION = re.compile(r"\[\d+\]")
 
 
@@ -106,6 +109,8 @@ class Heartbeat:
     settled_as_told: tuple[object, ...]
     """The fields of `settled`, as they came."""
     payload: bytes
+    text: bytes
+    """The payload, without the events where they are known."""
     events_at: int
     """Where in the payload `recent_events` begins, -1 if it is not there."""
     data: dict[str, Any]
@@ -221,15 +226,15 @@ def parse_heartbeat(
     """
     faults: list[Fault] = []
     events_at = payload.find(b'"recent_events"')
-    news = payload
+    text = payload
     if (
         known_events
         and len(payload) <= MAX_HEARTBEAT_BYTES
         and payload.startswith(known_events, events_at)
     ):
         rest = payload[events_at + len(known_events) :]
-        news = payload[:events_at] + b'"recent_events":[]' + rest
-    if (data := _load(news, MAX_HEARTBEAT_BYTES, faults)) is None:
+        text = payload[:events_at] + NO_EVENTS + rest
+    if (data := _load(text, MAX_HEARTBEAT_BYTES, faults)) is None:
         return Malformed(faults=faults)
     claimed = data.get("device_id")
     if type(envelope := data.get("payload")) is dict:
@@ -257,6 +262,7 @@ def parse_heartbeat(
         heap_free,
         tuple(map(get, SETTLED_NAMES)),
         payload,
+        text,
         events_at,
         data,
         faults,

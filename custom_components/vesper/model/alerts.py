@@ -1,0 +1,120 @@
+"""Keep the active alerts of one device: current state, never a log."""
+
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+
+from .change import Change
+from .messages import RETAINED_ALERT, Alert, Fault, FaultKind
+from .severity import Severity
+
+#: A device with more subsystems than this is not one of ours (protocol, section 1).
+MAX_SUBSYSTEMS = 32
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ActiveAlert:
+    """The trouble of one subsystem as it stands now."""
+
+    subsystem: str
+    severity: Severity
+    message: str
+    updated_at: datetime
+    confirmed: bool
+    """Whether the device itself has said so since the last gap in what we heard."""
+
+    def as_json(self) -> dict[str, str | bool]:
+        """Return the alert as the API shows it (protocol, section 5)."""
+        return {
+            "subsystem": self.subsystem,
+            "state": self.severity.name,
+            "message": self.message,
+            "updated_at": self.updated_at.isoformat(),
+            "confirmed": self.confirmed,
+        }
+
+
+@dataclass(eq=False, kw_only=True, slots=True)
+class Alerts:
+    """The active set of one device, and the subsystems that it ever spoke of."""
+
+    active: dict[str, ActiveAlert] = field(default_factory=dict)
+    """The active set, by subsystem."""
+    subsystems: list[str] = field(default_factory=list)
+    """Every subsystem that ever raised an alert, in that order."""
+    unheard: set[str] = field(default_factory=set)
+    """Those known from before, of which it has not spoken since."""
+
+    @property
+    def severity(self) -> Severity:
+        """Return the severity of the worst active alert."""
+        return max(
+            (alert.severity for alert in self.active.values()), default=Severity.OK
+        )
+
+    def as_json(self) -> list[dict[str, str | bool]]:
+        """Return the active alerts as the API shows them, the worst first."""
+        return [
+            alert.as_json()
+            for alert in sorted(
+                self.active.values(),
+                key=lambda alert: (-alert.severity, alert.subsystem),
+            )
+        ]
+
+    def apply(self, alert: Alert, *, live: bool, now: float) -> Change:
+        """Take a transition of a subsystem in, or the same state told again."""
+        subsystem = alert.subsystem
+        worst = self.severity
+        known = self.active.get(subsystem)
+        if not live and known and (alert.severity is Severity.OK or known.confirmed):
+            # Of an unknown age: it must not end an alert, nor outdo what was heard.
+            alert.faults.append(RETAINED_ALERT)
+            return Change.NOTHING
+        if alert.severity is Severity.OK:
+            if known is None and not (live and subsystem in self.unheard):
+                return Change.NOTHING
+            self.unheard.discard(subsystem)
+            self.active.pop(subsystem, None)
+            return self._changed(worst)
+        change = Change.NOTHING
+        self.unheard.discard(subsystem)
+        if subsystem not in self.subsystems:
+            if len(self.subsystems) >= MAX_SUBSYSTEMS:
+                alert.faults.append(
+                    Fault(
+                        path="subsystem",
+                        kind=FaultKind.TOO_MANY,
+                        reason=f"must be one of at most {MAX_SUBSYSTEMS} of a device",
+                    )
+                )
+                return Change.NOTHING
+            self.subsystems.append(subsystem)
+            change = Change.SUBSYSTEMS
+        self.active[subsystem] = ActiveAlert(
+            subsystem=subsystem,
+            severity=alert.severity,
+            message=alert.message,
+            updated_at=datetime.fromtimestamp(int(now), UTC),
+            confirmed=live,
+        )
+        return change | self._changed(worst)
+
+    def unconfirm(self, before: float = float("inf")) -> Change:
+        """Mark the alerts as not confirmed until the device speaks of them again."""
+        confirmed = [
+            alert
+            for alert in self.active.values()
+            if alert.confirmed and alert.updated_at.timestamp() < before
+        ]
+        for alert in confirmed:
+            self.active[alert.subsystem] = replace(alert, confirmed=False)
+        return Change.ALERTS if confirmed else Change.NOTHING
+
+    def _changed(self, before: Severity) -> Change:
+        """Return what a change of the active set changed, given the worst before."""
+        now = self.severity
+        if now is before:
+            return Change.ALERTS
+        if Severity.OK in (now, before):
+            return Change.ALERTS | Change.SEVERITY | Change.PROBLEM
+        return Change.ALERTS | Change.SEVERITY
