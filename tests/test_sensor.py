@@ -306,7 +306,7 @@ async def test_a_field_that_says_nothing(
         ("reset_reason", "reset_reason", 15, "cpu_lockup"),
         ("reset_reason", "reset_reason", 16, "other"),
         ("reset_reason", "reset_reason", 65535, "other"),
-        ("last_disconnect", "last_disconnect_code", 0, "other"),
+        ("last_disconnect", "last_disconnect_code", 0, STATE_UNKNOWN),
         ("last_disconnect", "last_disconnect_code", 8, "assoc_leave"),
         ("last_disconnect", "last_disconnect_code", 200, "beacon_timeout"),
         ("last_disconnect", "last_disconnect_code", 255, "silent_death"),

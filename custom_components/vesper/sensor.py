@@ -122,8 +122,9 @@ DESCRIPTIONS: tuple[VesperSensorDescription, ...] = (
         entity_category=EntityCategory.DIAGNOSTIC,
         options=keys_of(WifiReason),
         watched=Change.DISCONNECT,
+        # No reason is 0: what starts out as that has not lost the Wi-Fi yet.
         value_fn=lambda device: _key(
-            WifiReason, device.diagnostics.last_disconnect_code
+            WifiReason, device.diagnostics.last_disconnect_code or None
         ),
         attributes_fn=lambda device: _code(device.diagnostics.last_disconnect_code),
     ),

@@ -530,11 +530,15 @@ def test_what_is_no_event_is_named_with_its_position(item: Json) -> None:
 
 
 def test_the_number_of_events_is_bounded() -> None:
-    """More than any firmware keeps are not looked at, and that is named."""
+    """Of more than any firmware keeps the newest are taken, and that is named."""
     assert events_in(*[GOOD] * MAX_EVENTS) == ((TAKEN,) * MAX_EVENTS, [])
-    assert events_in(*[GOOD] * (MAX_EVENTS + 1)) == (
-        (TAKEN,) * MAX_EVENTS,
-        [("recent_events", FaultKind.TOO_MANY)],
+    bad = GOOD | {"d0": None}
+    assert events_in(bad, *[GOOD] * (MAX_EVENTS - 1), bad) == (
+        (TAKEN,) * (MAX_EVENTS - 1),
+        [
+            ("recent_events", FaultKind.TOO_MANY),
+            (f"recent_events[{MAX_EVENTS}].d0", INVALID),
+        ],
     )
 
 

@@ -160,7 +160,7 @@ SCENARIOS: Final[Mapping[str, Role | Mapping[str, Role]]] = {
 
 # What Home Assistant shows for the codes that devices tell.
 _RESET_REASONS: Final = {reason.value: reason.name.lower() for reason in ResetReason}
-_DISCONNECTS: Final = {0: "other", SILENT_DEATH: "silent_death"}
+_DISCONNECTS: Final = {0: "unknown", SILENT_DEATH: "silent_death"}
 
 
 def expected_states(device: Firmware) -> dict[str, str]:

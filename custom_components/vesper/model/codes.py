@@ -15,9 +15,6 @@ type Meaning = dict[str, str | int | None]
 #: Unix seconds fit in 32 bits on every device, and any time zone can show them.
 MAX_TIME = 2**32 - 1
 
-#: What JSON is written with holds integers of 64 bits, signed or not.
-_LEAST, _MOST = -(2**63), 2**64 - 1
-
 #: The signal strengths there are, and what they become in 16 bits, unsigned.
 _DBM = range(-128, 1)
 _UNSIGNED_DBM = range(2**16 - 128, 2**16)
@@ -154,7 +151,7 @@ def key_of(table: type[IntEnum], code: int) -> str:
 
 def label_of(table: type[IntEnum], code: int) -> str:
     """Return the name of a code for the API, `unknown (N)` where it has none."""
-    return table(code).name if code in table else f"unknown ({_in_64_bits(code)})"
+    return table(code).name if code in table else f"unknown ({code})"
 
 
 def rssi_dbm(value: int) -> int | None:
@@ -196,10 +193,9 @@ class RecentEvent:
         A reason comes as its name and its code, `rssi` in dBm, `elapsed_ms` in
         milliseconds, `status` as an HTTP status or an errno.
         """
-        d0, d1 = _in_64_bits(self.d0), _in_64_bits(self.d1)
         if (decode := _DECODERS.get(self.tag)) is not None:
-            return decode(d0, d1)
-        return {"tag": _in_64_bits(self.tag), "d0": d0, "d1": d1}
+            return decode(self.d0, self.d1)
+        return {"tag": self.tag, "d0": self.d0, "d1": self.d1}
 
     def as_json(self) -> Meaning:
         """Return the event as the API shows it (protocol, section 5)."""
@@ -207,14 +203,9 @@ class RecentEvent:
         return {
             "event": f"EVT_{label}" if self.tag in EventTag else label,
             "time": self.time.isoformat() if self.time else None,
-            "uptime": _in_64_bits(self.up),
+            "uptime": self.up,
             **self.decoded(),
         }
-
-
-def _in_64_bits(value: int) -> int:
-    """Return the nearest number that JSON can be written with."""
-    return max(_LEAST, min(value, _MOST))
 
 
 def _reason(table: type[IntEnum], code: int) -> Meaning:

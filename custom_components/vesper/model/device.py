@@ -131,7 +131,8 @@ class Device:
             uptime = heartbeat.uptime
             if self._is_restart(uptime, now, told):
                 started = now if uptime is None else now - uptime - UPTIME_JITTER
-                change |= self._restarted(started) | diagnostics.restart(uptime, now)
+                change |= self._restarted(started)
+                change |= diagnostics.restart(heartbeat, told, now)
             if uptime is not None:
                 self.uptime = uptime
                 self._started = now - uptime

@@ -52,7 +52,6 @@ class Diagnostics:
     known_events: bytes = b""
     """The ring buffer as it stands in a heartbeat, for the parser to leave out."""
     _settled_as_told: tuple[object, ...] = ()
-    _settled_faults: list[Fault] = field(default_factory=list)
     _events_as_told: bytes = _NEVER
     _events_faults: list[Fault] = field(default_factory=list)
     _heap_told: int | None = None
@@ -67,8 +66,6 @@ class Diagnostics:
         change = Change.NOTHING
         if heartbeat.settled_as_told != self._settled_as_told:
             change = self._settle(heartbeat)
-        if self._settled_faults:
-            heartbeat.faults += self._settled_faults
         heap_free = heartbeat.heap_free
         if heap_free is not None:
             self.heap_free = heap_free
@@ -101,17 +98,29 @@ class Diagnostics:
                 heartbeat.faults += self._events_faults
         return change
 
-    def restart(self, uptime: int | None, now: float) -> Change:
-        """Take in that the device has just started, with so many seconds since."""
-        if uptime is None:
-            return Change.NOTHING
-        self.boot_time = now - uptime
-        return Change.BOOT_TIME
+    def restart(self, heartbeat: Heartbeat, change: Change, now: float) -> Change:
+        """Take in a restart, given what its heartbeat changed."""
+        if (uptime := heartbeat.uptime) is not None:
+            self.boot_time = now - uptime
+            change |= Change.BOOT_TIME
+        # A boot logs itself, so a log that reads as before it was emptied by it, and
+        # has come to the same again: without a clock one boot looks like another.
+        if (
+            not change & Change.DEVICE_LOG
+            and heartbeat.events_at >= 0
+            and any(event.tag == EventTag.BOOT for event in self.events)
+        ):
+            self.new_events = self.events
+            change |= Change.DEVICE_LOG
+        return change
 
     def _settle(self, heartbeat: Heartbeat) -> Change:
         """Take in the fields that hardly ever change."""
-        self._settled_as_told = heartbeat.settled_as_told
-        told, self._settled_faults = heartbeat.settled()
+        told, faults = heartbeat.settled()
+        heartbeat.faults += faults
+        # What is bad is looked into each time: so it is counted, and `true`, which
+        # equals 1 and is none, does not stand for it.
+        self._settled_as_told = () if faults else heartbeat.settled_as_told
         change = Change.NOTHING
         for name, flag in SETTLED_FIELDS.items():
             value = getattr(told, name)

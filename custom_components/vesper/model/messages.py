@@ -272,6 +272,8 @@ def parse_heartbeat(
 def parse_events(items: object, faults: list[Fault]) -> tuple[RecentEvent, ...] | None:
     """Parse the entries of `recent_events`; bad ones are left out and named.
 
+    Of too many the newest are taken: a ring buffer has the oldest first.
+
     Returns None where there is no list of them.
     """
     if items is None:
@@ -288,7 +290,8 @@ def parse_events(items: object, faults: list[Fault]) -> tuple[RecentEvent, ...] 
             )
         )
     events = []
-    for index, item in enumerate(items[:MAX_EVENTS]):
+    oldest = max(0, len(items) - MAX_EVENTS)
+    for index, item in enumerate(items[oldest:], oldest):
         path = f"recent_events[{index}]"
         if type(item) is not dict:
             faults.append(_invalid(path, "an object", item))
