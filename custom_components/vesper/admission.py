@@ -43,9 +43,21 @@ class Admission:
         self._max_devices = max_devices
         self._registry = er.async_get(hass)
         self._entities_per_device = 0
+        self.dropped = 0
+        """How many messages came from devices that were left out."""
         self._left_out = Liveness(LEFT_OUT_TIMEOUT)
         self._waiting: deque[CALLBACK_TYPE] = deque()
         self._stop_reviews: CALLBACK_TYPE | None = None
+
+    @property
+    def left_out(self) -> int:
+        """Return how many devices are left out, as far as they are told apart."""
+        return len(self._left_out)
+
+    @property
+    def waiting(self) -> int:
+        """Return how many alert sensors are left out."""
+        return len(self._waiting)
 
     def expect(self, entities: int) -> None:
         """Count on so many more enabled entities for every device."""
@@ -61,6 +73,7 @@ class Admission:
             return True
         if device_id in self._left_out or len(self._left_out) < MAX_LEFT_OUT:
             self._left_out.touch(device_id, monotonic())
+        self.dropped += 1
         self._async_leave_out()
         return False
 

@@ -7,6 +7,7 @@ DOMAIN: Final = "vesper"
 LOGGER = logging.getLogger(__package__)
 
 CONF_HEARTBEAT_TIMEOUT: Final = "heartbeat_timeout"
+CONF_HTTP_KEY: Final = "http_key"
 CONF_MAX_DEVICES: Final = "max_devices"
 CONF_PREFIX: Final = "prefix"
 

@@ -47,6 +47,7 @@ from .model.topics import (
 )
 from .registry import DeviceRegistry
 from .slices import async_work_off
+from .traffic import Traffic
 from .watch import Watch
 
 type VesperConfigEntry = ConfigEntry[VesperHub]
@@ -77,6 +78,8 @@ class VesperHub:
         )
         self.stray_faults: Counter[tuple[str, str, FaultKind]] = Counter()
         """What was wrong with messages of senders that are no device."""
+        self.dropped = 0
+        """How many messages made no device."""
         self._hass = hass
         self._watch = Watch(
             hass,
@@ -95,6 +98,7 @@ class VesperHub:
         """Every known device by its id."""
         for device in self.devices.values():
             self.fleet.update(device)
+        self.traffic = Traffic(hass, self.devices, self.stray_faults)
 
     async def async_start(self) -> None:
         """Subscribe, once everybody who wants to know is listening."""
@@ -111,6 +115,7 @@ class VesperHub:
                     None,
                 )
             )
+        self._unsubscribe.append(self.traffic.async_start())
         self._async_link_changed(mqtt.is_connected(self._hass))
         if self.connected:
             self._watch.async_resume(self.devices)
@@ -247,6 +252,7 @@ class VesperHub:
             message = parse(payload, device_id, known_events)
             if is_new := device is None:
                 if not self._async_admits(device_id, message, live=live):
+                    self.dropped += 1
                     self._count_faults(topic, device_id, message, self.stray_faults)
                     return message
                 device = Device(device_id=device_id)

@@ -50,6 +50,11 @@ class Received:
     heartbeat: Noted | None = None
     """The last heartbeat that could be read."""
 
+    @property
+    def total(self) -> int:
+        """Return how many messages came."""
+        return self.live + self.retained
+
     def note(self, noted: Noted) -> None:
         """Count a message and keep it in place of the oldest.
 

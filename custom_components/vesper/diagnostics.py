@@ -1,0 +1,158 @@
+"""Diagnostics of the fleet and its devices: from memory, nobody is asked."""
+
+import asyncio
+from typing import Any
+
+from homeassistant.components.diagnostics import async_redact_data
+from homeassistant.config_entries import ConfigEntryState
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers.device_registry import AnyDeviceEntry
+from homeassistant.helpers.entity_platform import MAX_ENABLED_ENTITIES_PER_CONFIG_ENTRY
+
+from .const import (
+    CONF_HEARTBEAT_TIMEOUT,
+    CONF_MAX_DEVICES,
+    DEFAULT_HEARTBEAT_TIMEOUT,
+    DEFAULT_MAX_DEVICES,
+)
+from .hub import VesperConfigEntry, VesperHub
+from .model.alerts import MAX_SUBSYSTEMS
+from .model.device import Device
+from .model.report import iso_time, report
+from .redact import redacted, redacted_json
+from .registry import device_id_of
+from .traffic import Faults, ignored, malformed
+
+
+async def async_get_config_entry_diagnostics(
+    hass: HomeAssistant, entry: VesperConfigEntry
+) -> dict[str, Any]:
+    """Return diagnostics for a config entry."""
+    if entry.state is not ConfigEntryState.LOADED:
+        return _entry(entry)
+    hub = entry.runtime_data
+    told = _entry(entry) | _fleet(hub)
+    devices = []
+    for device in tuple(hub.devices.values()):
+        devices.append(_summary(device) | _messages(device))
+        # A thousand of them take seconds.
+        await asyncio.sleep(0)
+    return told | {"devices": devices}
+
+
+async def async_get_device_diagnostics(
+    hass: HomeAssistant, entry: VesperConfigEntry, device_entry: AnyDeviceEntry
+) -> dict[str, Any]:
+    """Return diagnostics for a device, for the fleet's own those of the entry."""
+    device_id = device_id_of(device_entry)
+    if entry.state is ConfigEntryState.LOADED and device_id in (
+        devices := entry.runtime_data.devices
+    ):
+        device = devices[device_id]
+        return _entry(entry) | _everything(device) | _messages(device)
+    return await async_get_config_entry_diagnostics(hass, entry)
+
+
+def _entry(entry: VesperConfigEntry) -> dict[str, Any]:
+    """Return how the entry is set up and whether it is at work."""
+    options = entry.options
+    return {
+        "state": entry.state.value,
+        "connected": entry.state is ConfigEntryState.LOADED
+        and entry.runtime_data.connected,
+        "data": dict(entry.data),
+        "options": async_redact_data(options, {key for key in options if "key" in key}),
+        "limits": {
+            "heartbeat_timeout": options.get(
+                CONF_HEARTBEAT_TIMEOUT, DEFAULT_HEARTBEAT_TIMEOUT
+            ),
+            "devices": options.get(CONF_MAX_DEVICES, DEFAULT_MAX_DEVICES),
+            "entities": MAX_ENABLED_ENTITIES_PER_CONFIG_ENTRY,
+            "subsystems_per_device": MAX_SUBSYSTEMS,
+        },
+    }
+
+
+def _fleet(hub: VesperHub) -> dict[str, Any]:
+    """Return the sums over all devices, and what made none."""
+    devices = hub.devices.values()
+    fleet, admission = hub.fleet, hub.admission
+    return {
+        "fleet": {
+            "devices": fleet.devices,
+            "online": fleet.online,
+            "with_alerts": fleet.with_alerts,
+            "severity": fleet.severity.name,
+        },
+        "left_out": {
+            "devices": admission.left_out,
+            "alert_sensors": admission.waiting,
+        },
+        "counters": {
+            "live": sum(device.received.live for device in devices),
+            "retained": sum(device.received.retained for device in devices),
+            "per_minute": hub.traffic.per_minute,
+            "malformed": hub.traffic.malformed,
+            "dropped": {
+                "left_out": admission.dropped,
+                "no_device": hub.dropped - admission.dropped,
+                "retained": sum(ignored(device.faults) for device in devices),
+            },
+        },
+        "stray_faults": _listed(hub.stray_faults),
+    }
+
+
+def _summary(device: Device) -> dict[str, Any]:
+    """Return what matters of a device among many."""
+    return {
+        "device_id": device.device_id,
+        "connected": device.online,
+        "last_seen": iso_time(device.last_seen),
+        "firmware_version": device.firmware_version,
+        "severity": device.alerts.severity.name,
+    }
+
+
+def _everything(device: Device) -> dict[str, Any]:
+    """Return all that is known of a device."""
+    activity = device.activity
+    return {
+        "report": redacted(report(device)),
+        "subsystems": list(device.alerts.subsystems),
+        "subsystems_not_heard_of": sorted(device.alerts.unheard),
+        "playback": {"playing": device.playing, "melody": device.melody},
+        "activity": activity
+        and redacted({"type": activity.type, "payload": dict(activity.payload)}),
+    }
+
+
+def _messages(device: Device) -> dict[str, Any]:
+    """Return how many messages came from a device, what was wrong, and the last."""
+    received = device.received
+    return {
+        "counters": {
+            "live": received.live,
+            "retained": received.retained,
+            "malformed": malformed(device.faults),
+            "dropped": {"retained": ignored(device.faults)},
+        },
+        "faults": _listed(device.faults),
+        "last_messages": [
+            {
+                "received_at": iso_time(record.received_at),
+                "source": record.source,
+                "live": record.live,
+                "payload": redacted_json(record.payload),
+            }
+            for record in received.records()
+        ],
+    }
+
+
+def _listed(faults: Faults) -> list[dict[str, str | int]]:
+    """Return what was wrong, where and how often."""
+    return [
+        {"topic": topic, "field": field, "kind": kind, "count": count}
+        for (topic, field, kind), count in sorted(faults.items())
+    ]

@@ -1,0 +1,49 @@
+"""Sum up what is known of a device, for those who read it as JSON."""
+
+from datetime import UTC, datetime
+from enum import IntEnum
+from typing import Any
+
+from .codes import ResetReason, WifiReason, label_of
+from .device import Device
+from .received import Record
+
+
+def report(device: Device) -> dict[str, Any]:
+    """Return what a device has told of itself (protocol, section 5).
+
+    Codes and events come with their names, times in ISO 8601 and UTC, the heap in
+    bytes, the signal in dBm, `uptime` in seconds. What was never told is None.
+    """
+    diagnostics = device.diagnostics
+    heartbeat = device.received.heartbeat
+    last = Record(*heartbeat) if heartbeat else None
+    return {
+        "device_id": device.device_id,
+        "connected": device.online,
+        "last_seen": iso_time(device.last_seen),
+        "received_at": iso_time(last.received_at) if last else None,
+        "live": last.live if last else None,
+        "uptime": device.uptime,
+        "boot_time": iso_time(diagnostics.boot_time),
+        "firmware_version": diagnostics.firmware_version,
+        "reset_reason": _named(ResetReason, diagnostics.reset_reason),
+        "last_disconnect": _named(WifiReason, diagnostics.last_disconnect_code),
+        "heap_free": diagnostics.heap_free,
+        "heap_min_free": diagnostics.heap_min_free,
+        "wifi_signal": diagnostics.rssi,
+        "recent_events": [event.as_json() for event in diagnostics.events],
+        "alerts": device.alerts.as_json(),
+    }
+
+
+def iso_time(seconds: float | None) -> str | None:
+    """Return a time in seconds since 1970 as JSON shows it, to the second."""
+    if seconds is None:
+        return None
+    return datetime.fromtimestamp(int(seconds), UTC).isoformat()
+
+
+def _named(table: type[IntEnum], code: int | None) -> dict[str, str | int] | None:
+    """Return a code with its name, None where there is none."""
+    return None if code is None else {"name": label_of(table, code), "code": code}

@@ -1,0 +1,233 @@
+"""The diagnostics download, as it leaves Home Assistant."""
+
+from collections.abc import Iterator
+import logging
+from typing import Any
+from unittest.mock import patch
+
+from freezegun.api import FrozenDateTimeFactory
+import pytest
+from pytest_homeassistant_custom_component.common import async_fire_mqtt_message
+from pytest_homeassistant_custom_component.components.diagnostics import (
+    get_diagnostics_for_config_entry,
+    get_diagnostics_for_device,
+)
+from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
+from syrupy.assertion import SnapshotAssertion
+
+from custom_components.vesper.const import CONF_MAX_DEVICES, DOMAIN
+from custom_components.vesper.model.received import KEPT
+from custom_components.vesper.registry import fleet_identifier
+from homeassistant.components.diagnostics import REDACTED
+from homeassistant.config_entries import ConfigEntryDisabler
+from homeassistant.const import Platform
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers import device_registry as dr
+from tests.common import BELL, FLEET, Vesper
+
+
+class Downloads:
+    """What a person downloads."""
+
+    def __init__(
+        self, hass: HomeAssistant, client: ClientSessionGenerator, vesper: Vesper
+    ) -> None:
+        """Take the entry, and who asks."""
+        self._hass = hass
+        self._client = client
+        self._vesper = vesper
+
+    async def of_entry(self) -> Any:
+        """Return the download of the config entry."""
+        return await get_diagnostics_for_config_entry(
+            self._hass, self._client, self._vesper.entry
+        )
+
+    async def of_device(self, identifier: tuple[str, str] = (DOMAIN, BELL)) -> Any:
+        """Return the download of a device."""
+        device = dr.async_get(self._hass).async_get_device_by_identifier(
+            identifier, FLEET
+        )
+        assert device is not None
+        return await get_diagnostics_for_device(
+            self._hass, self._client, self._vesper.entry, device
+        )
+
+
+@pytest.fixture
+def platforms() -> list[Platform]:
+    """Set up no entities: the download has none."""
+    return []
+
+
+@pytest.fixture(autouse=True)
+def noon(freezer: FrozenDateTimeFactory, caplog: pytest.LogCaptureFixture) -> None:
+    """Have the same time in each run, before anybody logs in."""
+    # The web server can't log with a clock that stands still.
+    caplog.set_level(logging.WARNING, "aiohttp.access")
+    freezer.move_to("2030-01-01T12:00:00.9Z")
+
+
+@pytest.fixture
+def downloads(
+    hass: HomeAssistant, hass_client: ClientSessionGenerator, vesper: Vesper
+) -> Downloads:
+    """Let a person download."""
+    return Downloads(hass, hass_client, vesper)
+
+
+@pytest.fixture
+def nothing_sent(vesper: Vesper) -> Iterator[None]:
+    """Fail where anything is published."""
+    vesper.mqtt.async_publish.reset_mock()
+    yield
+    vesper.mqtt.async_publish.assert_not_called()
+
+
+async def _live(vesper: Vesper) -> None:
+    """Let devices, strangers and a broker do what they do."""
+    await vesper.say_everything()
+    await vesper.heartbeat(uptime="long", heap_free=-1)
+    await vesper.publish(BELL, "alerts", b'{"subsystem": "SD", "sta')
+    await vesper.publish(BELL, "info", b'{"type": "x"}', retain=True)
+    await vesper.heartbeat("tower", retain=True, uptime=5, fw="1.0.0")
+    await vesper.publish("kölln", "heartbeat", b"{}")
+    await vesper.publish("stranger", "alerts", b"{}")
+    await vesper.publish("stranger", "info", b'{"type": "x"}', retain=True)
+
+
+async def test_entry(
+    vesper: Vesper, downloads: Downloads, snapshot: SnapshotAssertion
+) -> None:
+    """The entry tells of the fleet in sum, and of each device in short."""
+    await _live(vesper)
+    assert await downloads.of_entry() == snapshot
+
+
+async def test_device(
+    vesper: Vesper, downloads: Downloads, snapshot: SnapshotAssertion
+) -> None:
+    """A device is told of in full."""
+    await _live(vesper)
+    assert await downloads.of_device() == snapshot
+
+
+async def test_fleet(vesper: Vesper, downloads: Downloads) -> None:
+    """The fleet's own device is the entry."""
+    await vesper.heartbeat()
+    told = await downloads.of_device(fleet_identifier(FLEET))
+    assert told == await downloads.of_entry()
+
+
+async def test_device_that_has_not_spoken(vesper: Vesper, downloads: Downloads) -> None:
+    """A device known from before is told of as far as it is known."""
+    await vesper.heartbeat()
+    await vesper.reload()
+    told = await downloads.of_device()
+    assert told["report"]["device_id"] == BELL
+    assert told["report"]["last_seen"] is None
+    assert told["activity"] is None
+    assert told["last_messages"] == []
+
+
+@pytest.mark.usefixtures("nothing_sent")
+async def test_broker_down(vesper: Vesper, downloads: Downloads) -> None:
+    """Without a broker everything is told from memory."""
+    await _live(vesper)
+    before = await downloads.of_device()
+    assert before["connected"] is True
+    await vesper.lose_link()
+    entry, device = await downloads.of_entry(), await downloads.of_device()
+    assert entry["connected"] is device["connected"] is False
+    assert entry["fleet"]["devices"] == 2
+    assert device["report"]["uptime"] == 3600
+    assert device["last_messages"] == before["last_messages"]
+
+
+async def test_not_loaded(vesper: Vesper, downloads: Downloads) -> None:
+    """An entry that is not at work says so, for its devices too."""
+    await vesper.heartbeat()
+    await vesper.hass.config_entries.async_set_disabled_by(
+        vesper.entry.entry_id, ConfigEntryDisabler.USER
+    )
+    told = await downloads.of_entry()
+    assert told == await downloads.of_device()
+    assert told["state"] == "not_loaded"
+    assert told["connected"] is False
+    assert told["data"] == {"prefix": "vesper"}
+    assert "devices" not in told
+
+
+async def test_options_without_keys(vesper: Vesper, downloads: Downloads) -> None:
+    """The options are told, but for what opens a door."""
+    vesper.hass.config_entries.async_update_entry(
+        vesper.entry, options={CONF_MAX_DEVICES: 1, "http_key": "digest"}
+    )
+    await vesper.reload()
+    told = await downloads.of_entry()
+    assert told["options"] == {CONF_MAX_DEVICES: 1, "http_key": REDACTED}
+    assert told["limits"]["devices"] == 1
+
+
+async def test_left_out(vesper: Vesper, downloads: Downloads) -> None:
+    """What was dropped is counted by why."""
+    vesper.hass.config_entries.async_update_entry(
+        vesper.entry, options={CONF_MAX_DEVICES: 1}
+    )
+    await vesper.reload()
+    for device_id in (BELL, "one", "two", "two", "no id"):
+        await vesper.heartbeat(device_id)
+    await vesper.alert("SD", "FAILED")
+    await vesper.alert("SD", "CLEARED", retain=True)
+    told = await downloads.of_entry()
+    assert told["left_out"] == {"devices": 2, "alert_sensors": 0}
+    assert told["counters"]["dropped"] == {"left_out": 3, "no_device": 1, "retained": 1}
+    assert told["counters"]["malformed"] == {"invalid": 1}
+
+
+async def test_networks_are_not_told(vesper: Vesper, downloads: Downloads) -> None:
+    """Nothing that a device says lets a network be found, wherever it stands."""
+    wifi = {"ssid": "Home", "rssi": -53, "ip": "192.168.7.9"}
+    await vesper.heartbeat(uptime=5, wifi=wifi, psk="hunter2")
+    await vesper.publish(BELL, "heartbeat", b'{"uptime": 6, "wifi": {"ssid": "Home')
+    await vesper.alert("Wi-Fi", "FAILED", 'no link to "Office", ssid=Home, 192.168.7.9')
+    await vesper.info("joined ssid=Home", {"bssid": "aa:bb:cc:dd:ee:ff", "channel": 6})
+    device = await downloads.of_device()
+    for told in (device, await downloads.of_entry()):
+        for secret in ("Home", "192.168", "hunter2", "aa:bb"):
+            assert secret not in str(told)
+    assert device["last_messages"][0]["payload"] == {
+        "uptime": 5,
+        "wifi": {"ssid": REDACTED, "rssi": -53, "ip": REDACTED},
+        "psk": REDACTED,
+    }
+    assert device["activity"]["payload"] == {"bssid": REDACTED, "channel": 6}
+
+
+async def test_last_messages(vesper: Vesper, downloads: Downloads) -> None:
+    """The last messages of a device are told as they came, the newest last."""
+    for number in range(KEPT + 2):
+        await vesper.heartbeat(uptime=number, extra={"a": [number]})
+    messages = (await downloads.of_device())["last_messages"]
+    assert [message["payload"] for message in messages] == [
+        {"uptime": number, "extra": {"a": [number]}} for number in range(2, KEPT + 2)
+    ]
+
+
+async def test_event_loop_has_its_turns(
+    hass: HomeAssistant, vesper: Vesper, downloads: Downloads
+) -> None:
+    """However many devices there are, others come in between two of them."""
+    for number in range(20):
+        async_fire_mqtt_message(hass, f"vesper/bell-{number}/status/heartbeat", "{}")
+    await hass.async_block_till_done()
+    turns: list[int] = []
+
+    def _redacted(_payload: bytes) -> None:
+        seen.append(len(turns))
+        hass.loop.call_soon(turns.append, 1)
+
+    seen: list[int] = []
+    with patch("custom_components.vesper.diagnostics.redacted_json", _redacted):
+        await downloads.of_entry()
+    assert seen == list(range(20))

@@ -1,0 +1,106 @@
+"""What the system health page tells of Vesper."""
+
+from typing import Any
+
+import pytest
+from pytest_homeassistant_custom_component.common import get_system_health_info
+
+from custom_components.vesper.const import DOMAIN
+from homeassistant.const import Platform
+from homeassistant.core import HomeAssistant
+from homeassistant.loader import async_get_integration
+from homeassistant.setup import async_setup_component
+from tests.common import BELL, Vesper
+from tests.test_parity import TEXTS
+
+
+@pytest.fixture
+def platforms() -> list[Platform]:
+    """Set up no entities: the page shows none."""
+    return []
+
+
+@pytest.fixture(autouse=True)
+async def system_health(hass: HomeAssistant) -> None:
+    """Set up the page."""
+    assert await async_setup_component(hass, "system_health", {})
+
+
+async def _info(hass: HomeAssistant) -> dict[str, Any]:
+    """Return what the page tells of Vesper."""
+    info: dict[str, Any] = await get_system_health_info(hass, DOMAIN)
+    return info
+
+
+async def test_info(hass: HomeAssistant, vesper: Vesper) -> None:
+    """The page tells how the fleet is, and each line of it has its text."""
+    await vesper.heartbeat(uptime=5)
+    await vesper.heartbeat("tower", retain=True, uptime=5)
+    await vesper.publish(BELL, "alerts", b"no JSON")
+    await vesper.publish("stranger", "alerts", b"{}")
+    info = await _info(hass)
+    integration = await async_get_integration(hass, DOMAIN)
+    assert info == {
+        "version": str(integration.version),
+        "http_intake": False,
+        "mqtt_link": "ok",
+        "devices": 2,
+        "devices_online": 1,
+        "messages_per_minute": 3,
+        "malformed": 3,
+    }
+    assert set(info) == set(TEXTS["system_health"]["info"])
+
+
+async def test_messages_per_minute(hass: HomeAssistant, vesper: Vesper) -> None:
+    """The messages are those of the last whole minute, whoever has gone since."""
+
+    async def _per_minute() -> Any:
+        return (await _info(hass))["messages_per_minute"]
+
+    assert await _per_minute() == 0
+    for _ in range(4):
+        await vesper.heartbeat()
+    await vesper.heartbeat("tower")
+    await vesper.advance(61)
+    assert await _per_minute() == 5
+    await vesper.heartbeat()
+    assert await _per_minute() == 5
+    await vesper.advance(61)
+    assert await _per_minute() == 1
+    await vesper.hub.async_remove_device("tower")
+    await vesper.heartbeat("tower")
+    await vesper.heartbeat()
+    await vesper.advance(61)
+    assert await _per_minute() == 2
+    await vesper.advance(61)
+    assert await _per_minute() == 0
+
+
+async def test_link_lost(hass: HomeAssistant, vesper: Vesper) -> None:
+    """A lost link is an error on the page."""
+    await vesper.lose_link()
+    info = await _info(hass)
+    assert info["mqtt_link"] == {"type": "failed", "error": "unreachable"}
+    await vesper.regain_link()
+    assert (await _info(hass))["mqtt_link"] == "ok"
+
+
+async def test_http_intake(hass: HomeAssistant, vesper: Vesper) -> None:
+    """The HTTP intake is on where it has a key, of which nothing is told."""
+    hass.config_entries.async_update_entry(vesper.entry, options={"http_key": "digest"})
+    await vesper.reload()
+    assert (await _info(hass))["http_intake"] is True
+
+
+async def test_not_loaded(hass: HomeAssistant, vesper: Vesper) -> None:
+    """The page answers while the entry is not at work, and without an entry."""
+    assert await hass.config_entries.async_unload(vesper.entry.entry_id)
+    info = await _info(hass)
+    assert info.pop("version")
+    assert info == {
+        "http_intake": False,
+        "mqtt_link": {"type": "failed", "error": "not_loaded"},
+    }
+    assert await hass.config_entries.async_remove(vesper.entry.entry_id)
+    assert set(await _info(hass)) == {"version"}
