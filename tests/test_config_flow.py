@@ -12,6 +12,7 @@ from pytest_homeassistant_custom_component.common import (
 
 from custom_components.vesper.const import (
     CONF_HEARTBEAT_TIMEOUT,
+    CONF_HTTP_KEY,
     CONF_MAX_DEVICES,
     CONF_PREFIX,
     DEFAULT_HEARTBEAT_TIMEOUT,
@@ -21,6 +22,7 @@ from custom_components.vesper.const import (
     MIN_HEARTBEAT_TIMEOUT,
     MOST_MAX_DEVICES,
 )
+from custom_components.vesper.key import is_key
 from homeassistant.config_entries import (
     SOURCE_USER,
     ConfigEntryDisabler,
@@ -84,6 +86,27 @@ async def _submit(hass: HomeAssistant, flow: dict[str, Any], prefix: str) -> Any
     return await hass.config_entries.flow.async_configure(
         flow["flow_id"], {CONF_PREFIX: prefix}
     )
+
+
+async def _options(
+    hass: HomeAssistant, entry: MockConfigEntry, choice: str
+) -> dict[str, Any]:
+    """Return the form of the options that a person comes to by the menu."""
+    menu: Any = await hass.config_entries.options.async_init(entry.entry_id)
+    assert menu["type"] is FlowResultType.MENU
+    assert menu["menu_options"] == ["limits", "http"]
+    return await _configure(hass, menu, next_step_id=choice)
+
+
+async def _configure(
+    hass: HomeAssistant, flow: dict[str, Any], **user_input: Any
+) -> dict[str, Any]:
+    """Submit a form of the options and return the result."""
+    result = await hass.config_entries.options.async_configure(
+        flow["flow_id"], user_input
+    )
+    await hass.async_block_till_done()
+    return dict(result)
 
 
 def _suggested(result: dict[str, Any]) -> dict[str, Any]:
@@ -285,9 +308,9 @@ async def test_reconfigure_recovers(
 async def test_options(hass: HomeAssistant, loaded: MockConfigEntry) -> None:
     """The options begin with their defaults, reload the entry and are used."""
     hub = loaded.runtime_data
-    form: Any = await hass.config_entries.options.async_init(loaded.entry_id)
+    form = await _options(hass, loaded, "limits")
     assert form["type"] is FlowResultType.FORM
-    assert form["step_id"] == "init"
+    assert form["step_id"] == "limits"
     assert form["data_schema"]({}) == {
         CONF_HEARTBEAT_TIMEOUT: DEFAULT_HEARTBEAT_TIMEOUT,
         CONF_MAX_DEVICES: DEFAULT_MAX_DEVICES,
@@ -308,7 +331,7 @@ async def test_options(hass: HomeAssistant, loaded: MockConfigEntry) -> None:
         await _speak(hass, f"vesper/{device_id}/status/heartbeat")
     assert list(loaded.runtime_data.devices) == ["one", "two"]
 
-    form = await hass.config_entries.options.async_init(loaded.entry_id)
+    form = await _options(hass, loaded, "limits")
     assert _suggested(form) == {CONF_HEARTBEAT_TIMEOUT: 45, CONF_MAX_DEVICES: 2}
 
 
@@ -317,7 +340,7 @@ async def test_options_unchanged(hass: HomeAssistant, loaded: MockConfigEntry) -
     options = {CONF_HEARTBEAT_TIMEOUT: 45, CONF_MAX_DEVICES: 2}
     hass.config_entries.async_update_entry(loaded, options=options)
     hub = loaded.runtime_data
-    form: Any = await hass.config_entries.options.async_init(loaded.entry_id)
+    form = await _options(hass, loaded, "limits")
     await hass.config_entries.options.async_configure(form["flow_id"], options)
     await hass.async_block_till_done()
     assert loaded.runtime_data is hub
@@ -338,7 +361,7 @@ async def test_options_out_of_bounds(
     hass: HomeAssistant, loaded: MockConfigEntry, option: dict[str, Any]
 ) -> None:
     """What is out of bounds is refused, and the form goes on."""
-    form: Any = await hass.config_entries.options.async_init(loaded.entry_id)
+    form = await _options(hass, loaded, "limits")
     with pytest.raises(InvalidData):
         await hass.config_entries.options.async_configure(form["flow_id"], option)
     assert loaded.options == {}
@@ -370,7 +393,84 @@ async def test_options_at_the_bounds(
     hass: HomeAssistant, loaded: MockConfigEntry, options: dict[str, int]
 ) -> None:
     """The bounds themselves are taken."""
-    form: Any = await hass.config_entries.options.async_init(loaded.entry_id)
+    form = await _options(hass, loaded, "limits")
     await hass.config_entries.options.async_configure(form["flow_id"], options)
     await hass.async_block_till_done()
     assert loaded.options == options
+
+
+async def test_first_key(hass: HomeAssistant, loaded: MockConfigEntry) -> None:
+    """To turn posts on makes a key, which is shown once and never stored."""
+    hass.config_entries.async_update_entry(loaded, options={CONF_MAX_DEVICES: 7})
+    hub = loaded.runtime_data
+    form = await _options(hass, loaded, "http")
+    assert _suggested(form) == {"enabled": False}
+    shown = await _configure(hass, form, enabled=True)
+    assert shown["step_id"] == "key"
+    assert loaded.options == {CONF_MAX_DEVICES: 7}, "nobody has seen it yet"
+    key = _suggested(shown)["key"]
+    (field,) = shown["data_schema"].schema.values()
+    assert field.config["read_only"] is True
+    assert shown["description_placeholders"] == {
+        "header": "X-Vesper-Key",
+        "path": "/api/vesper/heartbeat",
+    }
+
+    # What a browser sends back of it does not matter.
+    result = await _configure(hass, shown, key="another")
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    assert loaded.options[CONF_MAX_DEVICES] == 7
+    assert is_key(key, loaded.options[CONF_HTTP_KEY])
+    assert not is_key("another", loaded.options[CONF_HTTP_KEY])
+    assert key not in str(loaded.as_dict())
+    assert loaded.runtime_data is not hub
+
+    form = await _options(hass, loaded, "http")
+    assert _suggested(form) == {"enabled": True}
+    assert form["data_schema"]({"enabled": True})["new_key"] is False
+
+
+async def test_key_is_renewed(hass: HomeAssistant, loaded: MockConfigEntry) -> None:
+    """A new key takes the place of the old one, when it was seen."""
+    hass.config_entries.async_update_entry(loaded, options={CONF_HTTP_KEY: "digest"})
+    form = await _options(hass, loaded, "http")
+    shown = await _configure(hass, form, enabled=True, new_key=True)
+    hass.config_entries.options.async_abort(shown["flow_id"])
+    assert loaded.options == {CONF_HTTP_KEY: "digest"}
+
+    form = await _options(hass, loaded, "http")
+    another = await _configure(hass, form, enabled=True, new_key=True)
+    key = _suggested(another)["key"]
+    assert key != _suggested(shown)["key"]
+    await _configure(hass, another)
+    assert is_key(key, loaded.options[CONF_HTTP_KEY])
+
+
+async def test_key_stays(hass: HomeAssistant, loaded: MockConfigEntry) -> None:
+    """Neither the other form nor this one, unchanged, touches the key or reloads."""
+    options = {CONF_HTTP_KEY: "digest", CONF_HEARTBEAT_TIMEOUT: 45, CONF_MAX_DEVICES: 2}
+    hass.config_entries.async_update_entry(loaded, options=options)
+    hub = loaded.runtime_data
+    form = await _options(hass, loaded, "http")
+    result = await _configure(hass, form, enabled=True)
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    form = await _options(hass, loaded, "limits")
+    await _configure(hass, form, heartbeat_timeout=45, max_devices=2)
+    assert loaded.options == options
+    assert loaded.runtime_data is hub
+
+
+@pytest.mark.parametrize("new_key", [True, False])
+async def test_key_is_forgotten(
+    hass: HomeAssistant,
+    loaded: MockConfigEntry,
+    *,
+    new_key: bool,
+) -> None:
+    """To turn posts off forgets the key, and keeps the other options."""
+    options = {CONF_HTTP_KEY: "digest", CONF_MAX_DEVICES: 2}
+    hass.config_entries.async_update_entry(loaded, options=options)
+    form = await _options(hass, loaded, "http")
+    result = await _configure(hass, form, enabled=False, new_key=new_key)
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    assert loaded.options == {CONF_MAX_DEVICES: 2}

@@ -18,6 +18,8 @@ import pytest
 import custom_components.vesper
 from custom_components.vesper import PLATFORMS
 from custom_components.vesper.config_flow import (
+    HTTP_SCHEMA,
+    KEY_SCHEMA,
     OPTIONS_SCHEMA,
     PREFIX_SCHEMA,
     VesperConfigFlow,
@@ -46,7 +48,17 @@ ALERT = VesperAlertSensor(Mock(), Device(device_id=BELL), "SD").entity_descripti
 #: What texts write with a capital letter inside a sentence.
 PROPER_NAMES = frozenset(
     {
-        *("Assistant", "Devices", "Home", "MQTT", "OK", "Settings", "Vesper", "Wi-Fi"),
+        *(
+            "Assistant",
+            "Devices",
+            "HTTP",
+            "Home",
+            "MQTT",
+            "OK",
+            "Settings",
+            "Vesper",
+            "Wi-Fi",
+        ),
         "eFuse",
     }
 )
@@ -182,7 +194,9 @@ def test_shape() -> None:
     assert set(TEXTS["config"]) <= {"abort", "error", "step", "flow_title", "progress"}
     for part in ("config", "options"):
         for step in TEXTS[part]["step"].values():
-            assert set(step) <= {"data", "data_description", "description", "title"}
+            assert set(step) <= {
+                *("data", "data_description", "description", "menu_options", "title")
+            }
     for platform in TEXTS["entity"].values():
         for entity in platform.values():
             known = {"name", "state", "state_attributes", "unit_of_measurement"}
@@ -324,7 +338,9 @@ def test_steps_of_the_flows(part: str, flow: type) -> None:
     [
         ("config", "user", PREFIX_SCHEMA),
         ("config", "reconfigure", PREFIX_SCHEMA),
-        ("options", "init", OPTIONS_SCHEMA),
+        ("options", "limits", OPTIONS_SCHEMA),
+        ("options", "http", HTTP_SCHEMA),
+        ("options", "key", KEY_SCHEMA),
     ],
 )
 def test_fields_of_the_flows(part: str, step: str, schema: Any) -> None:
@@ -332,6 +348,16 @@ def test_fields_of_the_flows(part: str, step: str, schema: Any) -> None:
     fields = {str(field) for field in schema.schema}
     texts = TEXTS[part]["step"][step]
     assert set(texts["data"]) == set(texts["data_description"]) == fields
+
+
+def test_menus_of_the_flows() -> None:
+    """Each way out of a menu has its text, and leads to a step."""
+    (menu,) = (
+        set(_value(path, arguments["menu_options"]))
+        for path, arguments in _calls("async_show_menu")
+    )
+    assert set(TEXTS["options"]["step"]["init"]["menu_options"]) == menu
+    assert menu <= set(TEXTS["options"]["step"])
 
 
 def test_placeholders_of_the_flows() -> None:
@@ -585,5 +611,5 @@ def test_model_stands_alone() -> None:
 def test_no_requirements() -> None:
     """What is imported is Python's, Home Assistant's or brought along by it."""
     imported = {name for names in MODULES.values() for name in names}
-    assert _foreign(imported) <= {"homeassistant", "orjson", "probatio"}
+    assert _foreign(imported) <= {"aiohttp", "homeassistant", "orjson", "probatio"}
     assert MANIFEST["requirements"] == []

@@ -5,9 +5,11 @@ from homeassistant.config_entries import ConfigEntryState
 from homeassistant.const import Platform
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import ConfigEntryNotReady, HomeAssistantError
-from homeassistant.helpers import device_registry as dr
+from homeassistant.helpers import config_validation as cv, device_registry as dr
+from homeassistant.helpers.typing import ConfigType
 
 from .const import DOMAIN
+from .http import async_register_views
 from .hub import VesperConfigEntry, VesperHub
 from .registry import device_id_of
 
@@ -17,6 +19,14 @@ PLATFORMS = [
     Platform.EVENT,
     Platform.SENSOR,
 ]
+
+CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
+
+
+async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
+    """Set up the HTTP API, which can't be taken away again and outlives the entry."""
+    async_register_views(hass)
+    return True
 
 
 async def async_setup_entry(hass: HomeAssistant, entry: VesperConfigEntry) -> bool:

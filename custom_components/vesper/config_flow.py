@@ -15,24 +15,30 @@ from homeassistant.config_entries import (
 from homeassistant.const import UnitOfTime
 from homeassistant.core import callback
 from homeassistant.helpers.selector import (
+    BooleanSelector,
     NumberSelector,
     NumberSelectorConfig,
     NumberSelectorMode,
     TextSelector,
+    TextSelectorConfig,
 )
 
 from .const import (
     CONF_HEARTBEAT_TIMEOUT,
+    CONF_HTTP_KEY,
     CONF_MAX_DEVICES,
     CONF_PREFIX,
     DEFAULT_HEARTBEAT_TIMEOUT,
     DEFAULT_MAX_DEVICES,
     DOMAIN,
+    HEARTBEAT_URL,
+    KEY_HEADER,
     MAX_HEARTBEAT_TIMEOUT,
     MIN_HEARTBEAT_TIMEOUT,
     MOST_MAX_DEVICES,
 )
 from .hub import VesperConfigEntry
+from .key import digest_of, new_key
 from .model.topics import DEFAULT_PREFIX, prefix_problem
 
 PREFIX_SCHEMA = probatio.Schema({probatio.Required(CONF_PREFIX): TextSelector()})
@@ -61,6 +67,23 @@ OPTIONS_SCHEMA = probatio.Schema(
             probatio.Coerce(int),
         ),
     }
+)
+
+
+CONF_ENABLED = "enabled"
+CONF_NEW_KEY = "new_key"
+CONF_KEY = "key"
+
+HTTP_SCHEMA = probatio.Schema(
+    {
+        probatio.Required(CONF_ENABLED): BooleanSelector(),
+        probatio.Required(CONF_NEW_KEY, default=False): BooleanSelector(),
+    }
+)
+
+#: Optional: what comes back of a field that is only to be copied does not matter.
+KEY_SCHEMA = probatio.Schema(
+    {probatio.Optional(CONF_KEY): TextSelector(TextSelectorConfig(read_only=True))}
 )
 
 
@@ -134,19 +157,68 @@ class VesperConfigFlow(ConfigFlow, domain=DOMAIN):
 
 
 class VesperOptionsFlow(OptionsFlowWithReload):
-    """Ask how patient to be, and how many devices to take."""
+    """Ask how patient to be, how many devices to take, and whether they may post."""
+
+    _key: str
 
     async def async_step_init(
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
-        """Handle the one form there is."""
+        """Let a person choose what to change."""
+        return self.async_show_menu(step_id="init", menu_options=["limits", "http"])
+
+    async def async_step_limits(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Handle the timeouts and limits."""
         if user_input is not None:
-            return self.async_create_entry(data=user_input)
+            return self._async_save(user_input)
         return self.async_show_form(
-            step_id="init",
+            step_id="limits",
             data_schema=self.add_suggested_values_to_schema(
                 OPTIONS_SCHEMA, self.config_entry.options
             ),
+        )
+
+    async def async_step_http(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Turn heartbeats over HTTP on or off, or renew their key."""
+        has_key = CONF_HTTP_KEY in self.config_entry.options
+        if user_input is None:
+            return self.async_show_form(
+                step_id="http",
+                data_schema=self.add_suggested_values_to_schema(
+                    HTTP_SCHEMA, {CONF_ENABLED: has_key}
+                ),
+            )
+        if not user_input[CONF_ENABLED]:
+            return self._async_save({CONF_HTTP_KEY: None})
+        if has_key and not user_input[CONF_NEW_KEY]:
+            return self._async_save({})
+        self._key = new_key()
+        return await self.async_step_key()
+
+    async def async_step_key(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Show a new key, this once; it counts as soon as it was seen."""
+        if user_input is not None:
+            return self._async_save({CONF_HTTP_KEY: digest_of(self._key)})
+        return self.async_show_form(
+            step_id="key",
+            data_schema=self.add_suggested_values_to_schema(
+                KEY_SCHEMA, {CONF_KEY: self._key}
+            ),
+            description_placeholders={"header": KEY_HEADER, "path": HEARTBEAT_URL},
+        )
+
+    @callback
+    def _async_save(self, changed: Mapping[str, Any]) -> ConfigFlowResult:
+        """Store what has changed, None for what is not there any more."""
+        options = {**self.config_entry.options, **changed}
+        return self.async_create_entry(
+            data={name: value for name, value in options.items() if value is not None}
         )
 
 

@@ -16,5 +16,9 @@ DEFAULT_HEARTBEAT_TIMEOUT: Final = 90
 MIN_HEARTBEAT_TIMEOUT: Final = 30
 MAX_HEARTBEAT_TIMEOUT: Final = 3600
 
+#: Where devices post heartbeats, and a header for their key beside `Authorization`.
+HEARTBEAT_URL: Final = "/api/vesper/heartbeat"
+KEY_HEADER: Final = "X-Vesper-Key"
+
 DEFAULT_MAX_DEVICES: Final = 500
 MOST_MAX_DEVICES: Final = 1000

@@ -91,6 +91,7 @@ def _fleet(hub: VesperHub) -> dict[str, Any]:
         "counters": {
             "live": sum(device.received.live for device in devices),
             "retained": sum(device.received.retained for device in devices),
+            "posts": sum(device.received.posts for device in devices),
             "per_minute": hub.traffic.per_minute,
             "malformed": hub.traffic.malformed,
             "dropped": {
@@ -134,6 +135,7 @@ def _messages(device: Device) -> dict[str, Any]:
         "counters": {
             "live": received.live,
             "retained": received.retained,
+            "posts": received.posts,
             "malformed": malformed(device.faults),
             "dropped": {"retained": ignored(device.faults)},
         },

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import partial
-from time import time
+from time import monotonic, time
 from typing import TYPE_CHECKING
 
 import orjson
@@ -36,10 +36,13 @@ from .model.messages import (
     Malformed,
     Message,
 )
+from .model.posts import POST, Post
 from .model.received import MAX_KEPT_BYTES
 from .model.topics import (
+    DEVICE_ID_WANTED,
     HEARTBEAT,
     STATUS_TOPICS,
+    Source,
     StatusTopic,
     control_topic,
     device_id_in,
@@ -99,6 +102,7 @@ class VesperHub:
         for device in self.devices.values():
             self.fleet.update(device)
         self.traffic = Traffic(hass, self.devices, self.stray_faults)
+        self._take_in_post = self._intake(POST)
 
     async def async_start(self) -> None:
         """Subscribe, once everybody who wants to know is listening."""
@@ -158,6 +162,31 @@ class VesperHub:
         """Call a listener with each subsystem that appears on a device from now on."""
         self._subsystem_listeners.append(listener)
         return partial(self._subsystem_listeners.remove, listener)
+
+    @callback
+    def async_take_post(self, post: Post) -> bool:
+        """Let a posted heartbeat take effect, and tell whether it did.
+
+        One with a fault is counted and no more; there may be no room for a new device.
+        """
+        now = monotonic()
+        device_id, device = post.device_id, self.devices.get(post.device_id)
+        if post.faults:
+            if device is None:
+                self.dropped += 1
+                self._count_faults(POST, device_id, post, self.stray_faults)
+            else:
+                device.posts.note(now)
+                self._count_faults(POST, device_id, post, device.faults)
+            return False
+        self._take_in_post(device_id, post.payload, True)  # noqa: FBT003
+        if (device := self.devices.get(device_id)) is None:
+            return False
+        device.received.posts += 1
+        device.posts.note(now)
+        device.posts.accept(now)
+        self._watch.async_be_patient(device_id, device.posts.patience)
+        return True
 
     async def async_run_health_check(self, device: Device) -> None:
         """Ask a device to check itself and say what is wrong.
@@ -238,10 +267,10 @@ class VesperHub:
 
         return _async_received
 
-    def _intake(self, topic: StatusTopic) -> Callable[[str, bytes, bool], Message]:
+    def _intake(self, source: Source) -> Callable[[str, bytes, bool], Message]:
         """Return what takes in a payload of a device, live or not, as a message."""
         # Looked up once: every message passes here.
-        name, parse, devices = topic.name, topic.parse, self.devices
+        name, parse, devices = source.name, source.parse, self.devices
         touch = self._watch.async_touch
 
         @callback
@@ -253,7 +282,7 @@ class VesperHub:
             if is_new := device is None:
                 if not self._async_admits(device_id, message, live=live):
                     self.dropped += 1
-                    self._count_faults(topic, device_id, message, self.stray_faults)
+                    self._count_faults(source, device_id, message, self.stray_faults)
                     return message
                 device = Device(device_id=device_id)
             now = time()
@@ -270,7 +299,7 @@ class VesperHub:
             if live:
                 touch(device_id)
             if message.faults:
-                self._count_faults(topic, device_id, message, device.faults)
+                self._count_faults(source, device_id, message, device.faults)
             if is_new:
                 change = self._async_add(device, change)
             if change is not Change.NOTHING:
@@ -287,7 +316,7 @@ class VesperHub:
                 Fault(
                     path="topic",
                     kind=FaultKind.INVALID,
-                    reason="must name the device by 1 to 64 of A-Z a-z 0-9 _ . : -",
+                    reason=f"must name the device by {DEVICE_ID_WANTED}",
                 )
             )
             return False
@@ -317,19 +346,19 @@ class VesperHub:
 
     def _count_faults(
         self,
-        topic: StatusTopic,
+        source: Source,
         device_id: str,
-        message: Message,
+        message: Message | Post,
         faults: Counter[tuple[str, str, FaultKind]],
     ) -> None:
         """Count what was wrong with a message, and log the first of each kind."""
         for fault in message.faults:
-            key = (topic.name, fault.field, fault.kind)
+            key = (source.name, fault.field, fault.kind)
             faults[key] += 1
             if faults[key] == 1:
                 LOGGER.warning(
                     "Malformed %s from %s: %s %s; counted from now on, not logged",
-                    topic.name,
+                    source.name,
                     ascii(device_id[:MAX_NAME_LENGTH]),
                     fault.path or "the payload",
                     fault.reason,

@@ -26,6 +26,7 @@ class Watch:
     ) -> None:
         """Take the seconds of silence, and whom to tell the id of a silent device."""
         self._hass = hass
+        self._timeout = timeout
         self._liveness = Liveness(timeout)
         self._async_fell_silent = async_fell_silent
         self._watching = False
@@ -54,6 +55,11 @@ class Watch:
             self._async_arm()
 
     @callback
+    def async_be_patient(self, device_id: str, patience: float) -> None:
+        """Give a device so many seconds from now, where that is over the timeout."""
+        self._liveness.be_patient(device_id, patience, monotonic())
+
+    @callback
     def async_forget(self, device_id: str) -> None:
         """Watch a device no longer."""
         self._liveness.discard(device_id)
@@ -63,8 +69,11 @@ class Watch:
         """Set the timer, unless it is set or nobody is watched."""
         deadline = self._liveness.next_deadline
         if self._watching and self._timer is None and deadline is not None:
+            # Whoever speaks while it is set may be due a timeout later, so it waits no
+            # longer than that, however patient with others.
+            wait = min(deadline - monotonic(), self._timeout)
             self._timer = async_call_later(
-                self._hass, max(0, deadline - monotonic()), self._async_deadline
+                self._hass, max(0, wait), self._async_deadline
             )
 
     @callback

@@ -127,3 +127,123 @@ def test_any_order_of_calls_agrees_with_a_plain_dict(
         assert liveness.next_deadline == min(
             (when + TIMEOUT for when in heard.values()), default=None
         )
+
+
+def test_patience_beyond_the_time_out() -> None:
+    """A device of a slower rhythm is due when its own time is over, and not before."""
+    liveness = Liveness(TIMEOUT)
+    liveness.touch("chapel", 0.0)
+    liveness.be_patient("chapel", 600.0, 0.0)
+    assert pop_all_due(liveness, 599.0) == []
+    assert "chapel" in liveness
+    assert len(liveness) == 1
+    assert liveness.next_deadline == 600.0
+    assert pop_all_due(liveness, 600.0) == ["chapel"]
+    assert "chapel" not in liveness
+    assert liveness.next_deadline is None
+
+
+def test_patience_ends_with_the_rhythm() -> None:
+    """A device whose rhythm is faster by now has the timeout, as all have."""
+    liveness = Liveness(TIMEOUT)
+    liveness.touch("chapel", 0.0)
+    liveness.be_patient("chapel", 600.0, 0.0)
+    assert pop_all_due(liveness, 300.0) == []
+    liveness.touch("chapel", 300.0)
+    liveness.be_patient("chapel", 30.0, 300.0)
+    assert pop_all_due(liveness, 390.0) == ["chapel"]
+    assert pop_all_due(liveness, 600.0) == []
+
+
+patience = st.sampled_from([0.0, 90.0, 120.0, 600.0])
+life: st.SearchStrategy[tuple[str, list[str], float]] = st.one_of(
+    st.tuples(
+        st.sampled_from(["touch", "discard"]),
+        st.lists(device_ids, min_size=1, max_size=1),
+        st.just(0.0),
+    ),
+    st.tuples(st.just("post"), st.lists(device_ids, min_size=1, max_size=1), patience),
+    st.tuples(st.just("restart"), st.lists(device_ids, unique=True), st.just(0.0)),
+    st.tuples(st.just("pop_due"), st.just([]), st.just(0.0)),
+)
+
+
+class Plain:
+    """The same in plain dicts that are looked through."""
+
+    def __init__(self) -> None:
+        """Watch nobody."""
+        self.patience: dict[str, float] = {}
+        self.silent_at: dict[str, float] = {}
+        self.until: dict[str, float] = {}
+
+    def take(
+        self, call: str, device_ids: list[str], seconds: float, now: float
+    ) -> None:
+        """Do what a call does."""
+        if call == "restart":
+            self.silent_at = dict.fromkeys(device_ids, now + TIMEOUT)
+            self.until = {who: now + self.patience.get(who, 0) for who in device_ids}
+            return
+        for device_id in device_ids:
+            if call == "discard":
+                for known in (self.patience, self.silent_at, self.until):
+                    known.pop(device_id, None)
+                continue
+            self.silent_at[device_id] = now + TIMEOUT
+            if call == "post":
+                self.patience[device_id] = seconds
+                self.until[device_id] = now + seconds
+
+    def deadlines(self) -> dict[str, float]:
+        """Return when each device that is watched is due."""
+        return {
+            device_id: max(silent, self.until.get(device_id, 0))
+            for device_id, silent in self.silent_at.items()
+        }
+
+    def pop_due(self, now: float) -> list[str]:
+        """Stop watching those who are due, and return them."""
+        due = [who for who, deadline in self.deadlines().items() if deadline <= now]
+        for device_id in due:
+            del self.silent_at[device_id]
+            self.until.pop(device_id, None)
+        return due
+
+
+def _take(
+    liveness: Liveness, call: str, device_ids: list[str], seconds: float, now: float
+) -> None:
+    """Make a call; a post is a sign of life that tells of a rhythm."""
+    if call == "restart":
+        liveness.restart(device_ids, now)
+        return
+    for device_id in device_ids:
+        if call == "discard":
+            liveness.discard(device_id)
+            continue
+        liveness.touch(device_id, now)
+        if call == "post":
+            liveness.be_patient(device_id, seconds, now)
+
+
+@given(st.lists(st.tuples(waits, life), max_size=40))
+def test_patience_agrees_with_plain_dicts(
+    calls: list[tuple[float, tuple[str, list[str], float]]],
+) -> None:
+    """Who is due is who is so by the timeout and by the patience; nobody is missed."""
+    liveness, plain = Liveness(TIMEOUT), Plain()
+    now = 1000.0
+    for wait, (call, device_ids, seconds) in calls:
+        now += wait
+        _take(liveness, call, device_ids, seconds, now)
+        plain.take(call, device_ids, seconds, now)
+        deadlines = plain.deadlines()
+        assert len(liveness) == len(deadlines)
+        assert all(device_id in liveness for device_id in deadlines)
+        if deadlines:
+            assert liveness.next_deadline is not None
+            assert liveness.next_deadline <= min(deadlines.values())
+        if call == "pop_due":
+            assert sorted(pop_all_due(liveness, now)) == sorted(plain.pop_due(now))
+            assert liveness.next_deadline is None or liveness.next_deadline > now

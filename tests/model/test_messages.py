@@ -230,7 +230,7 @@ def test_the_size_of_a_payload_is_bounded(
         ),
         pytest.param(
             heartbeat(device_id={}),
-            "must be the topic's 'chapel', is an object",
+            "must be 'chapel', is an object",
             id="mismatch",
         ),
     ],

@@ -151,14 +151,32 @@ class Api:
         return _with_entry(f"The config flow of {domain}", answer)
 
     def set_options(self, entry_id: str, **options: Any) -> None:
-        """Go through the options flow of an entry, whose one form is filled in so.
+        """Go through the options flow of an entry, whose limits are filled in so.
 
         Raises ApiError with the flow's last answer where it does not take them.
         """
         answer = self._go_through(
-            "/api/config/config_entries/options/flow", {"handler": entry_id}, [options]
+            "/api/config/config_entries/options/flow",
+            {"handler": entry_id},
+            [{"next_step_id": "limits"}, options],
         )
         _with_entry("The options flow", answer)
+
+    def make_key(self, entry_id: str) -> str:
+        """Turn heartbeats over HTTP on, with a new key, and return it.
+
+        Raises ApiError with the flow's last answer where it does not make one.
+        """
+        path = "/api/config/config_entries/options/flow"
+        forms: list[Mapping[str, Any]] = [
+            {"next_step_id": "http"},
+            {"enabled": True, "new_key": True},
+        ]
+        shown = self._go_through(path, {"handler": entry_id}, forms)
+        answer = self.post(f"{path}/{shown['flow_id']}", {})
+        _with_entry("The options flow", answer)
+        key: str = shown["data_schema"][0]["description"]["suggested_value"]
+        return key
 
     def states(self) -> dict[str, dict[str, Any]]:
         """Return all states (`state`, `attributes`, `last_changed`...) by entity id."""
@@ -184,7 +202,7 @@ class Api:
     ) -> dict[str, Any]:
         answer: dict[str, Any] = self.post(path, start)
         for form in forms:
-            if answer["type"] != "form":
+            if answer["type"] not in ("form", "menu"):
                 break
             answer = self.post(f"{path}/{answer['flow_id']}", form)
         return answer
@@ -206,6 +224,7 @@ class Api:
 
     async def _request(self, method: str, path: str, **kwargs: Any) -> Any:
         headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
+        headers |= kwargs.pop("headers", {})
         async with self._session.request(
             method, path, headers=headers, **kwargs
         ) as response:

@@ -8,6 +8,7 @@ from .change import Change
 from .codes import EventTag
 from .diagnostics import Diagnostics
 from .messages import RETAINED_INFO, Alert, FaultKind, Heartbeat, Info, Message
+from .posts import Posts
 from .received import Received
 
 #: In seconds: an uptime that falls by no more than this is the same boot, told late.
@@ -39,6 +40,7 @@ class Device:
     faults: Counter[tuple[str, str, FaultKind]] = field(default_factory=Counter)
     """How often each thing was wrong with its messages, by topic, path and kind."""
     received: Received = field(default_factory=Received)
+    posts: Posts = field(default_factory=Posts)
     _last_seen_told: float = float("-inf")
     _playback_told: float = float("-inf")
     _started: float = 0.0

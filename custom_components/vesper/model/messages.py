@@ -234,7 +234,7 @@ def parse_heartbeat(
     ):
         rest = payload[events_at + len(known_events) :]
         text = payload[:events_at] + NO_EVENTS + rest
-    if (data := _load(text, MAX_HEARTBEAT_BYTES, faults)) is None:
+    if (data := load_object(text, MAX_HEARTBEAT_BYTES, faults)) is None:
         return Malformed(faults=faults)
     claimed = data.get("device_id")
     if type(envelope := data.get("payload")) is dict:
@@ -246,7 +246,7 @@ def parse_heartbeat(
             Fault(
                 path="device_id",
                 kind=FaultKind.MISMATCH,
-                reason=f"must be the topic's {_quote(device_id)}, is {_quote(claimed)}",
+                reason=f"must be {_quote(device_id)}, is {_quote(claimed)}",
             )
         )
         return Malformed(faults=faults)
@@ -317,7 +317,7 @@ def parse_alert(
     A state that is not known is refused, so that it can't read as "all clear".
     """
     faults: list[Fault] = []
-    if (data := _load(payload, MAX_ALERT_BYTES, faults)) is None:
+    if (data := load_object(payload, MAX_ALERT_BYTES, faults)) is None:
         return Malformed(faults=faults)
     subsystem = _required_name(data, "subsystem", faults)
     severity = _severity(data, faults)
@@ -336,7 +336,7 @@ def parse_info(
 ) -> Info | Malformed:
     """Parse the payload of `status/info`."""
     faults: list[Fault] = []
-    if (data := _load(payload, MAX_INFO_BYTES, faults)) is None:
+    if (data := load_object(payload, MAX_INFO_BYTES, faults)) is None:
         return Malformed(faults=faults)
     if (kind := _required_name(data, "type", faults)) is None:
         return Malformed(faults=faults)
@@ -357,7 +357,9 @@ def parse_info(
     return info
 
 
-def _load(payload: bytes, limit: int, faults: list[Fault]) -> dict[str, Any] | None:
+def load_object(
+    payload: bytes, limit: int, faults: list[Fault]
+) -> dict[str, Any] | None:
     """Return the JSON object in a payload, None where there is none."""
     if len(payload) > limit:
         faults.append(

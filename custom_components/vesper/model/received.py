@@ -45,6 +45,8 @@ class Received:
     live: int = 0
     """How many messages were no replay of what the broker had kept."""
     retained: int = 0
+    posts: int = 0
+    """How many of the live ones were posted over HTTP."""
     last: list[Noted] = field(default_factory=list)
     """The newest last."""
     heartbeat: Noted | None = None

@@ -12,16 +12,26 @@ DEFAULT_PREFIX = "vesper"
 MAX_PREFIX_LENGTH = 255
 
 _DEVICE_ID = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
+DEVICE_ID_WANTED = "1 to 64 of A-Z a-z 0-9 _ . : -"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class StatusTopic:
-    """One of the topics that a device speaks on (protocol, section 1)."""
+class Source:
+    """One of the ways on which messages come."""
 
     name: str
-    """The last level, and what its messages are called where they are counted."""
-    qos: int
+    """What its messages are called where they are kept and counted."""
     parse: Parser
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StatusTopic(Source):
+    """One of the topics that a device speaks on, named by its last level.
+
+    Protocol, section 1.
+    """
+
+    qos: int
 
     def of(self, prefix: str, device_id: str) -> str:
         """Return the topic of one device, or of all with `+` in place of its id."""
