@@ -125,7 +125,8 @@ async def test_device_that_has_not_spoken(vesper: Vesper, downloads: Downloads) 
     await vesper.reload()
     told = await downloads.of_device()
     assert told["report"]["device_id"] == BELL
-    assert told["report"]["last_seen"] is None
+    assert told["report"]["last_seen"] is not None
+    assert told["report"]["connected"] is None
     assert told["activity"] is None
     assert told["last_messages"] == []
 

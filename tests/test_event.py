@@ -339,6 +339,26 @@ async def test_log_of_a_device_that_was_updated(vesper: Vesper) -> None:
     assert vesper.value("device_log") == STATE_UNKNOWN
 
 
+async def test_log_of_a_crash_loop(vesper: Vesper, log: Log) -> None:
+    """Each boot empties the log and fills it with the same: it is new each time."""
+    entries = [log_entry(1, 4), log_entry(2, 65480, up=3)]
+    await vesper.heartbeat(uptime=500, recent_events=entries)
+    log.take()
+    for _ in range(3):
+        await vesper.heartbeat(uptime=10, recent_events=entries)
+        assert log.types() == ["boot", "wifi_up"]
+        await vesper.heartbeat(uptime=40, recent_events=entries)
+        assert log.types() == []
+
+
+async def test_log_of_a_restart_that_is_not_logged(vesper: Vesper, log: Log) -> None:
+    """A boot logs itself, so a log without one was not emptied."""
+    await vesper.heartbeat(uptime=500, recent_events=[WIFI_UP])
+    log.take()
+    await vesper.heartbeat(uptime=10, recent_events=[WIFI_UP])
+    assert log.types() == []
+
+
 async def test_log_after_a_reload(vesper: Vesper, log: Log) -> None:
     """Nothing is fired again, and the last event stays as it was."""
     await vesper.heartbeat(recent_events=[BOOT, WIFI_UP, HTTP_FAIL])

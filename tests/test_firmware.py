@@ -273,7 +273,7 @@ def test_expected_states_follow_the_device(device: Firmware) -> None:
         "playing": "unknown",
         "melody": "unknown",
         "reset_reason": "power_on",
-        "last_disconnect": "other",
+        "last_disconnect": "unknown",
     }
     device.raise_alert("FileManager", "WARNING", "SD mount failed")
     device.raise_alert("Player", "FAILED", "amplifier does not answer")
@@ -288,7 +288,7 @@ def test_expected_states_follow_the_device(device: Firmware) -> None:
         "playing": "on",
         "melody": "ABC123",
         "reset_reason": "power_on",
-        "last_disconnect": "other",
+        "last_disconnect": "unknown",
         "alert_FileManager": "warning",
         "alert_Player": "failed",
         "alert_TimeKeeper": "ok",

@@ -154,7 +154,7 @@ async def test_waits_for_nobody(
 async def test_known_at_once(
     vesper: Vesper, device_registry: dr.DeviceRegistry
 ) -> None:
-    """After a reload known devices are there, and unknown until they are heard."""
+    """After a reload known devices are there; who is online shows when it speaks."""
     await vesper.heartbeat(uptime=5, fw="1.2")
     await vesper.heartbeat("other", uptime=5)
     await vesper.alert("SD", "WARNING", "gone")
@@ -163,7 +163,7 @@ async def test_known_at_once(
 
     assert await vesper.hass.config_entries.async_reload(vesper.entry.entry_id)
     assert vesper.value("connectivity") == STATE_UNKNOWN
-    assert vesper.value("alert_SD") == STATE_UNKNOWN
+    assert vesper.value("alert_SD") == "warning"
     assert vesper.value("devices", FLEET) == "2"
     assert vesper.hub.devices[BELL].firmware_version == "1.2"
     assert sorted(vesper.hass.states.async_entity_ids()) == sorted(before)

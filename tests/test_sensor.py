@@ -135,6 +135,7 @@ async def test_health_and_active_alerts(vesper: Vesper) -> None:
             "message": message,
             "updated_at": time,
             "confirmed": True,
+            "acknowledged": False,
         }
         for subsystem, state, message in (
             ("FileManager", "FAILED", "SD mount failed"),

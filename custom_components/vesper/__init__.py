@@ -12,6 +12,7 @@ from .const import DOMAIN
 from .http import async_register_views
 from .hub import VesperConfigEntry, VesperHub
 from .registry import device_id_of
+from .store import VesperStore
 
 PLATFORMS = [
     Platform.BINARY_SENSOR,
@@ -35,7 +36,9 @@ async def async_setup_entry(hass: HomeAssistant, entry: VesperConfigEntry) -> bo
         raise ConfigEntryNotReady(
             translation_domain=DOMAIN, translation_key="mqtt_unavailable"
         )
-    hub = entry.runtime_data = VesperHub(hass, entry)
+    store = VesperStore(hass, entry.entry_id)
+    saved = await store.async_load_devices()
+    hub = entry.runtime_data = VesperHub(hass, entry, store, saved)
     # The entities listen before the first message comes.
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
     try:
@@ -51,8 +54,15 @@ async def async_setup_entry(hass: HomeAssistant, entry: VesperConfigEntry) -> bo
 
 async def async_unload_entry(hass: HomeAssistant, entry: VesperConfigEntry) -> bool:
     """Unload the fleet: nobody new appears while the platforms are taken down."""
-    entry.runtime_data.async_close()
+    hub = entry.runtime_data
+    hub.async_close()
+    await hub.saver.async_close()
     return await hass.config_entries.async_unload_platforms(entry, PLATFORMS)
+
+
+async def async_remove_entry(hass: HomeAssistant, entry: VesperConfigEntry) -> None:
+    """Leave nothing of an entry on disk."""
+    await VesperStore(hass, entry.entry_id).async_remove()
 
 
 async def async_remove_config_entry_device(

@@ -1,7 +1,7 @@
 """Connect the devices of a fleet with Home Assistant."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from time import monotonic, time
 from typing import TYPE_CHECKING
@@ -50,6 +50,7 @@ from .model.topics import (
 )
 from .registry import DeviceRegistry
 from .slices import async_work_off
+from .store import SAVED_AT_ONCE, Saver, VesperStore
 from .traffic import Traffic
 from .watch import Watch
 
@@ -68,8 +69,14 @@ class VesperHub:
     anybody watches ends in the one callback of `_receiver`.
     """
 
-    def __init__(self, hass: HomeAssistant, entry: VesperConfigEntry) -> None:
-        """Take over the devices that were registered before."""
+    def __init__(
+        self,
+        hass: HomeAssistant,
+        entry: VesperConfigEntry,
+        store: VesperStore,
+        saved: Mapping[str, Device],
+    ) -> None:
+        """Take over the devices that were registered or saved before."""
         self.fleet = Fleet()
         self.connected = mqtt.is_connected(hass)
         self._prefix: str = entry.data[CONF_PREFIX]
@@ -97,15 +104,23 @@ class VesperHub:
         self._device_listeners: list[DeviceListener] = []
         self._subsystem_listeners: list[SubsystemListener] = []
         self._registry = DeviceRegistry(hass, entry.entry_id, name=entry.title)
-        self.devices = {device.device_id: device for device in self._registry.known()}
+        self.devices = {
+            device.device_id: device for device in self._registry.known(saved)
+        }
         """Every known device by its id."""
+        self.saver = Saver(hass, store, self.devices)
         for device in self.devices.values():
             self.fleet.update(device)
+            self._watch.async_be_patient(device.device_id, device.posts.patience)
         self.traffic = Traffic(hass, self.devices, self.stray_faults)
         self._take_in_post = self._intake(POST)
 
     async def async_start(self) -> None:
         """Subscribe, once everybody who wants to know is listening."""
+        self.saver.async_start()
+        self._unsubscribe.append(
+            self._registry.async_listen_for_removals(self._async_removed)
+        )
         self._unsubscribe.append(
             mqtt.async_subscribe_connection_status(self._hass, self._async_link_changed)
         )
@@ -237,7 +252,14 @@ class VesperHub:
         self._watch.async_forget(device_id)
         self._listeners.pop(device_id, None)
         self._registry.remove(device_id)
+        self.saver.async_save_soon(device_id)
         self._async_fleet_changed()
+
+    @callback
+    def _async_removed(self, device_id: str) -> None:
+        """Forget a device that was removed from the registry by somebody else."""
+        if device_id in self.devices:
+            self._forget(device_id)
 
     def _raise_without_link(self) -> None:
         """Refuse what needs the broker while it can't be reached."""
@@ -337,6 +359,7 @@ class VesperHub:
         self._registry.register(device)
         self.devices[device.device_id] = device
         self.fleet.update(device)
+        self.saver.async_save_soon(device.device_id)
         self._async_fleet_changed()
         # Known by what the broker kept, it has a full timeout to show that it lives.
         self._watch.async_touch(device.device_id)
@@ -371,6 +394,8 @@ class VesperHub:
             LOGGER.info("Device %s is online again", device.device_id)
         if change & Change.RESTART:
             LOGGER.info("Device %s has restarted", device.device_id)
+        if change & SAVED_AT_ONCE:
+            self.saver.async_save_soon(device.device_id)
         if change & Change.FIRMWARE:
             self._registry.register(device)
         if self.fleet.update(device):
@@ -400,9 +425,10 @@ class VesperHub:
     def _async_link_changed(self, connected: bool) -> None:  # noqa: FBT001
         """Take in that the link to the broker was lost, or is back.
 
-        Without a link the silence says nothing about the devices.
+        Without a link the silence says nothing about the devices. That MQTT ends
+        before us when Home Assistant stops says nothing about anybody.
         """
-        if self._closed or connected is self.connected:
+        if self._closed or self._hass.is_stopping or connected is self.connected:
             return
         self.connected = connected
         self._async_fleet_changed()

@@ -1,13 +1,12 @@
 """Keep Home Assistant's device registry as the devices are."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 
-from homeassistant.core import HomeAssistant
+from homeassistant.core import CALLBACK_TYPE, Event, HomeAssistant, callback
 from homeassistant.helpers import device_registry as dr, entity_registry as er
 
 from .const import DOMAIN
 from .model.device import Device
-from .model.diagnostics import Diagnostics
 from .model.topics import is_device_id
 
 #: What the keys of the subsystems' sensors begin with, and how they are translated.
@@ -35,25 +34,59 @@ class DeviceRegistry:
             name=name,
         )
 
-    def known(self) -> Iterator[Device]:
-        """Yield the devices that were registered before, with their subsystems."""
-        entities = er.async_get(self._hass)
+    def known(self, saved: Mapping[str, Device]) -> Iterator[Device]:
+        """Yield the devices that were registered or saved before.
+
+        Home Assistant saves its registries later than we do, so after it was killed
+        they may lack one that was saved: it is registered again.
+        """
+        unregistered = dict(saved)
         for entry in dr.async_entries_for_config_entry(self._registry, self._entry_id):
             if device_id := device_id_of(entry):
-                device = Device(
-                    device_id=device_id,
-                    diagnostics=Diagnostics(firmware_version=entry.sw_version),
-                )
-                prefix = unique_id_of(device_id, ALERT_KEY)
-                device.alerts.subsystems += [
-                    entity.unique_id.removeprefix(prefix)
-                    for entity in er.async_entries_for_device(
-                        entities, entry.id, include_disabled_entities=True
-                    )
-                    if entity.translation_key == ALERT_TRANSLATION_KEY
-                ]
-                device.alerts.unheard.update(device.alerts.subsystems)
-                yield device
+                device = unregistered.pop(device_id, None)
+                yield self._completed(device or Device(device_id=device_id), entry)
+        for device in unregistered.values():
+            self.register(device)
+            yield device
+
+    def _completed(self, device: Device, entry: dr.DeviceEntry) -> Device:
+        """Return a device with what was registered of it, but perhaps never saved."""
+        if entry.sw_version:
+            # So it is registered anew should the device tell another.
+            device.diagnostics.firmware_version = entry.sw_version
+        prefix = unique_id_of(device.device_id, ALERT_KEY)
+        alerts = device.alerts
+        unsaved = [
+            subsystem
+            for entity in er.async_entries_for_device(
+                er.async_get(self._hass), entry.id, include_disabled_entities=True
+            )
+            if entity.translation_key == ALERT_TRANSLATION_KEY
+            and (subsystem := entity.unique_id.removeprefix(prefix))
+            not in alerts.subsystems
+        ]
+        alerts.subsystems += unsaved
+        alerts.unheard.update(unsaved)
+        return device
+
+    @callback
+    def async_listen_for_removals(
+        self, listener: Callable[[str], None]
+    ) -> CALLBACK_TYPE:
+        """Call a listener with the id of each device that is removed by anybody."""
+
+        @callback
+        def _async_removed(event: Event[dr.EventDeviceRegistryUpdatedData]) -> None:
+            """Pass on the device, unless it is registered again by now."""
+            if event.data["action"] != "remove":
+                return
+            for domain, device_id, *_ in event.data["device"]["identifiers"]:
+                if domain == DOMAIN and not self._entry_of(device_id):
+                    listener(device_id)
+
+        return self._hass.bus.async_listen(
+            dr.EVENT_DEVICE_REGISTRY_UPDATED, _async_removed
+        )
 
     def register(self, device: Device) -> None:
         """Register a device, or what has changed of it."""
@@ -71,11 +104,14 @@ class DeviceRegistry:
 
     def remove(self, device_id: str) -> None:
         """Remove a device, if it is registered."""
-        entry = self._registry.async_get_device_by_identifier(
+        if (entry := self._entry_of(device_id)) is not None:
+            self._registry.async_remove_device(entry.id)
+
+    def _entry_of(self, device_id: str) -> dr.AnyDeviceEntry | None:
+        """Return what is registered of a device, None where it is not."""
+        return self._registry.async_get_device_by_identifier(
             (DOMAIN, device_id), self._entry_id
         )
-        if entry is not None:
-            self._registry.async_remove_device(entry.id)
 
 
 def unique_id_of(device_id: str, key: str) -> str:

@@ -304,6 +304,7 @@ class VesperAlertSensor(VesperEntity, SensorEntity):
             "message": alert.message,
             "updated_at": alert.updated_at,
             "confirmed": alert.confirmed,
+            "acknowledged": alert.acknowledged,
         }
 
     @override

@@ -1,6 +1,7 @@
 """Work off what is due at once for many devices, and let the event loop live."""
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Iterator
 from time import monotonic
 
 from homeassistant.core import HomeAssistant, callback
@@ -17,3 +18,15 @@ def async_work_off(hass: HomeAssistant, steps: Iterator[None]) -> None:
         if monotonic() >= end:
             hass.loop.call_soon(async_work_off, hass, steps)
             return
+
+
+async def async_in_slices[T](
+    items: Iterable[T], slice_length: float
+) -> AsyncIterator[T]:
+    """Yield items for the length of a slice, and the others in later turns."""
+    end = monotonic() + slice_length
+    for item in items:
+        yield item
+        if monotonic() >= end:
+            await asyncio.sleep(0)
+            end = monotonic() + slice_length

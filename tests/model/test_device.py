@@ -1,6 +1,6 @@
 """What a message, or silence, changes of a device (sections 1 to 3)."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from hypothesis import given, strategies as st
@@ -514,6 +514,7 @@ def test_the_api_shows_the_worst_alerts_first(online: Device) -> None:
             "message": message,
             "updated_at": updated_at,
             "confirmed": True,
+            "acknowledged": False,
         }
         for subsystem, state, message in [
             ("Player", "FAILED", ""),
@@ -521,6 +522,21 @@ def test_the_api_shows_the_worst_alerts_first(online: Device) -> None:
             ("TimeKeeper", "WARNING", "NTP sync failed"),
         ]
     ]
+
+
+@pytest.mark.parametrize(
+    ("state", "acknowledged"),
+    [("WARNING", True), ("CRITICAL", True), ("FAILED", False)],
+)
+def test_who_knows_of_an_alert_does_not_know_of_a_worse_one(
+    online: Device, state: str, *, acknowledged: bool
+) -> None:
+    """The same told again stays acknowledged, and so does what got better."""
+    hear(online, alert("Player", "CRITICAL"))
+    active = online.alerts.active
+    active["Player"] = replace(active["Player"], acknowledged=True)
+    hear(online, alert("Player", state), after=300)
+    assert active["Player"].acknowledged is acknowledged
 
 
 def test_the_api_shows_a_device_without_alerts_as_healthy(online: Device) -> None:

@@ -84,6 +84,10 @@ _EXPECTED_RECORDS: Final[Mapping[str, str]] = {
     r"\[paho\.mqtt\.client\] failed to receive on socket: .*reset by peer": (
         "tests kill the broker"
     ),
+    r"\[homeassistant\.components\.recorder\.util\] "
+    r"(The system could not validate that|Ended unfinished session)": (
+        "tests kill Home Assistant"
+    ),
     r"\[homeassistant\.components\.websocket_api\.\S+\] (\[\d+\] )?"
     r"Error handling message: \S+ is online and would come back by itself": (
         "tests try to remove what may not be removed"
@@ -179,6 +183,15 @@ class HomeAssistant:
     def stop(self) -> None:
         """Stop Home Assistant, by force if need be."""
         self._process.stop()
+
+    def kill(self) -> None:
+        """End Home Assistant at once, as a loss of power would."""
+        self._process.kill()
+
+    def restart(self) -> None:
+        """Stop Home Assistant, and start it; raises as `start` does."""
+        self.stop()
+        self.start()
 
     def wait(self) -> None:
         """Return when Home Assistant has ended; one that a person restarts goes on.

@@ -21,6 +21,8 @@ class ActiveAlert:
     updated_at: datetime
     confirmed: bool
     """Whether the device itself has said so since the last gap in what we heard."""
+    acknowledged: bool = False
+    """Whether a person knows of it, and of nothing worse."""
 
     def as_json(self) -> dict[str, str | bool]:
         """Return the alert as the API shows it (protocol, section 5)."""
@@ -30,6 +32,7 @@ class ActiveAlert:
             "message": self.message,
             "updated_at": self.updated_at.isoformat(),
             "confirmed": self.confirmed,
+            "acknowledged": self.acknowledged,
         }
 
 
@@ -96,6 +99,11 @@ class Alerts:
             message=alert.message,
             updated_at=datetime.fromtimestamp(int(now), UTC),
             confirmed=live,
+            acknowledged=(
+                known is not None
+                and known.acknowledged
+                and alert.severity <= known.severity
+            ),
         )
         return change | self._changed(worst)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from .alerts import Alerts
 from .change import Change
 from .codes import EventTag
-from .diagnostics import Diagnostics
+from .diagnostics import BOOT_TIME_JITTER, Diagnostics
 from .messages import RETAINED_INFO, Alert, FaultKind, Heartbeat, Info, Message
 from .posts import Posts
 from .received import Received
@@ -31,6 +31,10 @@ class Device:
     last_seen: float | None = None
     uptime: int | None = None
     """Seconds since boot at the last live heartbeat."""
+    started: float = 0.0
+    """When it started, by its last live heartbeat: its time less its uptime."""
+    resumed: bool = False
+    """Known from before we started, and not heard to tell its uptime since."""
     diagnostics: Diagnostics = field(default_factory=Diagnostics)
     alerts: Alerts = field(default_factory=Alerts)
     playing: bool | None = None
@@ -43,8 +47,6 @@ class Device:
     posts: Posts = field(default_factory=Posts)
     _last_seen_told: float = float("-inf")
     _playback_told: float = float("-inf")
-    _started: float = 0.0
-    """When it started, by its last live heartbeat: its time less its uptime."""
 
     @property
     def firmware_version(self) -> str | None:
@@ -107,6 +109,9 @@ class Device:
             change = Change.CONNECTIVITY | Change.LAST_SEEN
             if self.online is False:
                 change |= Change.REACHABILITY | Change.CAME_ONLINE
+            else:
+                # What is known of playback is from before we started.
+                change |= self._set_playback(playing=None)
             self.online = True
             self._last_seen_told = now
             return change
@@ -137,7 +142,8 @@ class Device:
                 change |= diagnostics.restart(heartbeat, told, now)
             if uptime is not None:
                 self.uptime = uptime
-                self._started = now - uptime
+                self.started = now - uptime
+                self.resumed = False
         return change
 
     def _is_restart(self, uptime: int | None, now: float, told: Change) -> bool:
@@ -149,8 +155,11 @@ class Device:
         if uptime is not None and self.uptime is not None:
             if uptime < self.uptime - UPTIME_JITTER:
                 return True
-            if now - uptime <= self._started + UPTIME_JITTER:
+            if now - uptime <= self.started + UPTIME_JITTER:
                 return False
+            # While we did not listen its uptime may have grown past what it was.
+            if self.resumed and now - uptime > self.started + BOOT_TIME_JITTER:
+                return True
         return bool(told & Change.DEVICE_LOG) and any(
             event.tag == EventTag.BOOT for event in self.diagnostics.new_events
         )

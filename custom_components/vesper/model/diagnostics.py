@@ -45,6 +45,8 @@ class Diagnostics:
     """When the device started, in seconds since 1970."""
     rssi: int | None = None
     """Signal of the Wi-Fi when it last connected, in dBm."""
+    has_log: bool = False
+    """Whether it has ever told its own ring buffer."""
     events: tuple[RecentEvent, ...] = ()
     """The device's own ring buffer, the oldest first."""
     new_events: tuple[RecentEvent, ...] = ()
@@ -105,10 +107,8 @@ class Diagnostics:
             change |= Change.BOOT_TIME
         # A boot logs itself, so a log that reads as before it was emptied by it, and
         # has come to the same again: without a clock one boot looks like another.
-        if (
-            not change & Change.DEVICE_LOG
-            and heartbeat.events_at >= 0
-            and any(event.tag == EventTag.BOOT for event in self.events)
+        if heartbeat.repeats_log and any(
+            event.tag == EventTag.BOOT for event in self.events
         ):
             self.new_events = self.events
             change |= Change.DEVICE_LOG
@@ -134,7 +134,7 @@ class Diagnostics:
 
         One that the broker kept may be older than what is known.
         """
-        first_sight = self._events_as_told is _NEVER
+        first_sight = not self.has_log
         if not (live or first_sight):
             return Change.NOTHING
         events, faults = heartbeat.events()
@@ -143,6 +143,7 @@ class Diagnostics:
             return Change.NOTHING
         self._events_as_told, self._events_faults = heartbeat.events_as_told(), faults
         self.known_events = heartbeat.events_member()
+        self.has_log = True
         known, self.events = self.events, events
         self.new_events = () if first_sight else new_in(known, events)
         change = Change.DEVICE_LOG if self.new_events else Change.NOTHING

@@ -117,6 +117,11 @@ class Heartbeat:
     """The object in the payload, without the events where they are known."""
     faults: list[Fault]
 
+    @property
+    def repeats_log(self) -> bool:
+        """Return whether its events are those that were known."""
+        return self.text is not self.payload
+
     def settled(self) -> tuple[Settled, list[Fault]]:
         """Return the fields that hardly ever change, and what is wrong with them."""
         data, faults = self.data, list[Fault]()
@@ -189,7 +194,7 @@ class Info:
     def melody_uid(self) -> str | None:
         """Return the melody it names, None where it names none that can be used."""
         uid = self.payload.get("melody_uid")
-        return uid if _is_name(uid) else None
+        return uid if is_name(uid) else None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -319,6 +324,11 @@ def parse_alert(
     faults: list[Fault] = []
     if (data := load_object(payload, MAX_ALERT_BYTES, faults)) is None:
         return Malformed(faults=faults)
+    return read_alert(data, faults)
+
+
+def read_alert(data: dict[str, Any], faults: list[Fault]) -> Alert | Malformed:
+    """Read the object of an alert, and add to the faults what is wrong with it."""
     subsystem = _required_name(data, "subsystem", faults)
     severity = _severity(data, faults)
     if subsystem is None or severity is None:
@@ -408,7 +418,7 @@ def _first_name(
     """Return the first usable name among the spellings of a field."""
     for name in names:
         if (value := data.get(name)) is not None:
-            if _is_name(value):
+            if is_name(value):
                 return value
             faults.append(_invalid(name, _NAME_WANTED, value))
     return None
@@ -417,7 +427,7 @@ def _first_name(
 _NAME_WANTED = f"1 to {MAX_NAME_LENGTH} printable characters"
 
 
-def _is_name(value: object) -> TypeGuard[str]:
+def is_name(value: object) -> TypeGuard[str]:
     """Tell whether a value is a string that can name something."""
     return (
         isinstance(value, str)
@@ -430,7 +440,7 @@ def _is_name(value: object) -> TypeGuard[str]:
 def _required_name(data: dict[str, Any], name: str, faults: list[Fault]) -> str | None:
     """Return a name that must be there, None where it is not."""
     value = data.get(name)
-    if _is_name(value):
+    if is_name(value):
         return value
     if value is None:
         faults.append(

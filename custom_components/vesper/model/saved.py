@@ -1,0 +1,194 @@
+"""Turn a device into what is kept of it over a restart, and back.
+
+What is read is not trusted: a bad field is left out, as if it had never been told, and
+where that leaves open whether there is an alert, the subsystems are not heard yet.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any, TypeGuard
+
+from .alerts import MAX_SUBSYSTEMS, ActiveAlert, Alerts
+from .codes import MAX_TIME
+from .device import Device
+from .diagnostics import Diagnostics
+from .messages import (
+    MAX_CODE,
+    MAX_HEAP,
+    MAX_UPTIME,
+    Fault,
+    Malformed,
+    is_name,
+    parse_events,
+    read_alert,
+)
+from .posts import KEPT_GAPS, MAX_GAP, Posts
+from .severity import Severity
+
+type _Check = Callable[[object], bool]
+
+
+def _whole(least: int, most: int) -> _Check:
+    """Return the check of a whole number."""
+    return lambda value: type(value) is int and least <= value <= most
+
+
+def _is_flag(value: object) -> bool:
+    """Tell whether a value is true or false."""
+    return type(value) is bool
+
+
+def _is_time(value: object) -> TypeGuard[float]:
+    """Tell whether a value is a time in seconds since 1970 that can be shown."""
+    return (
+        type(value) is float or type(value) is int
+    ) and -MAX_TIME <= value <= MAX_TIME
+
+
+#: What is kept of a device as it stands, each field with what a good value is.
+DEVICE_FIELDS: Mapping[str, _Check] = {
+    "last_seen": _is_time,
+    "melody": is_name,
+    "playing": _is_flag,
+    "started": _is_time,
+    "uptime": _whole(0, MAX_UPTIME),
+}
+
+#: The same of its diagnostics.
+DIAGNOSTICS_FIELDS: Mapping[str, _Check] = {
+    "boot_time": _is_time,
+    "firmware_version": is_name,
+    "heap_free": _whole(0, MAX_HEAP),
+    "heap_min_free": _whole(0, MAX_HEAP),
+    "last_disconnect_code": _whole(0, MAX_CODE),
+    "reset_reason": _whole(0, MAX_CODE),
+    "rssi": _whole(-128, 0),
+}
+
+
+def dump(device: Device) -> dict[str, Any]:
+    """Return what is kept of a device, ready for JSON."""
+    diagnostics, alerts = device.diagnostics, device.alerts
+    saved = {
+        **_told(device, DEVICE_FIELDS),
+        "diagnostics": _told(diagnostics, DIAGNOSTICS_FIELDS),
+        # One that was never heard is known by its entity, and is to stay unheard.
+        "subsystems": [
+            name for name in alerts.subsystems if name not in alerts.unheard
+        ],
+        "alerts": [
+            {
+                "subsystem": alert.subsystem,
+                "state": alert.severity.name,
+                "msg": alert.message,
+                "updated_at": alert.updated_at.timestamp(),
+                "confirmed": alert.confirmed,
+                "acknowledged": alert.acknowledged,
+            }
+            for alert in alerts.active.values()
+        ],
+    }
+    if device.posts.gaps:
+        saved["post_gaps"] = device.posts.gaps
+    if diagnostics.has_log:
+        saved["events"] = [
+            {
+                "t": event.tag,
+                "d0": event.d0,
+                "d1": event.d1,
+                "ts": event.ts,
+                "up": event.up,
+            }
+            for event in diagnostics.events
+        ]
+    return saved
+
+
+def load(device_id: str, data: Mapping[str, Any]) -> Device:
+    """Return the device of which that was kept; whether it is online is not known."""
+    return Device(
+        device_id=device_id,
+        diagnostics=_load_diagnostics(data),
+        alerts=_load_alerts(data),
+        posts=Posts(gaps=_load_gaps(data.get("post_gaps"))),
+        resumed=True,
+        **_good(data, DEVICE_FIELDS),
+    )
+
+
+def _load_diagnostics(data: Mapping[str, Any]) -> Diagnostics:
+    """Return the diagnostics in what was kept of a device."""
+    faults: list[Fault] = []
+    events = parse_events(data.get("events"), faults)
+    # With a gap in it, the log would make old events look new.
+    has_log = events is not None and not faults
+    return Diagnostics(
+        has_log=has_log,
+        events=events if events and has_log else (),
+        **_good(data.get("diagnostics"), DIAGNOSTICS_FIELDS),
+    )
+
+
+def _load_alerts(data: Mapping[str, Any]) -> Alerts:
+    """Return the alerts in what was kept of a device."""
+    names, items = data.get("subsystems"), data.get("alerts")
+    read = [_load_alert(item) for item in _some(items)]
+    active = {alert.subsystem: alert for alert in read if alert is not None}
+    subsystems = [*filter(is_name, _some(names)), *active]
+    alerts = Alerts(active=active, subsystems=list(dict.fromkeys(subsystems)))
+    if not isinstance(items, list) or None in read:
+        alerts.unheard = set(alerts.subsystems) - active.keys()
+    return alerts
+
+
+def _load_alert(item: object) -> ActiveAlert | None:
+    """Return an alert as it was kept, None where it does not say of what."""
+    if not isinstance(item, dict):
+        return None
+    alert = read_alert(item, [])
+    if isinstance(alert, Malformed) or alert.severity is Severity.OK:
+        return None
+    updated_at = item.get("updated_at")
+    return ActiveAlert(
+        subsystem=alert.subsystem,
+        severity=alert.severity,
+        message=alert.message,
+        updated_at=datetime.fromtimestamp(
+            updated_at if _is_time(updated_at) else 0, UTC
+        ),
+        # It may have ended since, and nobody listened.
+        confirmed=False,
+        acknowledged=item.get("acknowledged") is True,
+    )
+
+
+def _load_gaps(gaps: object) -> list[float]:
+    """Return the gaps between posts, as many as tell a rhythm."""
+    if not isinstance(gaps, list):
+        return []
+    return [gap for gap in gaps if type(gap) is float and 0 <= gap <= MAX_GAP][
+        -KEPT_GAPS:
+    ]
+
+
+def _told(source: Device | Diagnostics, fields: Mapping[str, _Check]) -> dict[str, Any]:
+    """Return the fields that have a value."""
+    return {
+        name: value for name in fields if (value := getattr(source, name)) is not None
+    }
+
+
+def _good(data: object, fields: Mapping[str, _Check]) -> dict[str, Any]:
+    """Return the fields that are there and good."""
+    if not isinstance(data, dict):
+        return {}
+    return {
+        name: data[name]
+        for name, is_good in fields.items()
+        if name in data and is_good(data[name])
+    }
+
+
+def _some(items: object) -> list[Any]:
+    """Return as much of a list as a device has subsystems, nothing of anything else."""
+    return items[:MAX_SUBSYSTEMS] if isinstance(items, list) else []

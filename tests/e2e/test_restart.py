@@ -1,0 +1,77 @@
+"""What is known of the devices outlives Home Assistant, however that ends."""
+
+import time
+
+from tests.rig.home_assistant import HomeAssistant
+
+from .conftest import Publish
+
+KILLED = "survivor"
+STOPPED = "player"
+
+
+def test_an_alert_survives_a_kill(
+    home_assistant: HomeAssistant, publish: Publish
+) -> None:
+    """A second after it was raised it is on disk, and its device with it."""
+    heartbeat = f"vesper/{KILLED}/status/heartbeat"
+    publish(heartbeat, '{"uptime": 3600, "reset_reason": 1}', retain=True)
+    publish(
+        f"vesper/{KILLED}/status/alerts",
+        '{"subsystem": "FileManager", "state": "CRITICAL", "msg": "SD mount failed"}',
+    )
+    shown = {
+        f"{KILLED}_alert_FileManager": "critical",
+        f"{KILLED}_health": "critical",
+        f"{KILLED}_problem": "on",
+        f"{KILLED}_active_alerts": "1",
+    }
+    home_assistant.wait_for_states(shown | {f"{KILLED}_connectivity": "on"})
+    before = home_assistant.api.entity_ids("vesper")
+
+    time.sleep(1)
+    home_assistant.kill()
+    home_assistant.start()
+    states = home_assistant.states()
+    assert {key: states.get(key) for key in shown} == shown
+    assert states[f"{KILLED}_connectivity"] == "unknown"
+    after = home_assistant.api.entity_ids("vesper")
+    assert after == before
+    entity_id = after[f"{KILLED}_alert_FileManager"]
+    attributes = home_assistant.api.states()[entity_id]["attributes"]
+    assert attributes["message"] == "SD mount failed"
+    assert attributes["confirmed"] is False
+
+    home_assistant.wait_until_listening()
+    home_assistant.wait_for_states({f"{KILLED}_reset_reason": "power_on"})
+    assert home_assistant.states()[f"{KILLED}_connectivity"] == "unknown"
+    publish(heartbeat, '{"uptime": 3620}')
+    home_assistant.wait_for_states(shown | {f"{KILLED}_connectivity": "on"})
+
+
+def test_all_that_is_known_survives_a_restart(
+    home_assistant: HomeAssistant, publish: Publish
+) -> None:
+    """What plays shows until the device is heard and says nothing of it."""
+    heartbeat = f"vesper/{STOPPED}/status/heartbeat"
+    publish(heartbeat, '{"uptime": 3600, "heap_free": 100000}')
+    publish(
+        f"vesper/{STOPPED}/status/info",
+        '{"type": "playback_started", "payload": {"melody_uid": "ABC123"}}',
+        qos=0,
+    )
+    shown = {f"{STOPPED}_playing": "on", f"{STOPPED}_melody": "ABC123"}
+    home_assistant.wait_for_states(shown)
+    before = home_assistant.states()
+
+    home_assistant.restart()
+    home_assistant.wait_until_listening()
+    after = home_assistant.states()
+    ours = {key for key in before if key.startswith(STOPPED)}
+    ours.discard(f"{STOPPED}_connectivity")
+    assert {key: after.get(key) for key in ours} == {key: before[key] for key in ours}
+    assert after[f"{STOPPED}_connectivity"] == "unknown"
+    publish(heartbeat, '{"uptime": 3630}')
+    home_assistant.wait_for_states(
+        {f"{STOPPED}_connectivity": "on", f"{STOPPED}_playing": "unknown"}
+    )

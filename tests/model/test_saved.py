@@ -1,0 +1,353 @@
+"""What is kept of a device, and what it knows when it is back."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from hypothesis import given, strategies as st
+import orjson
+import pytest
+
+from custom_components.vesper.model.change import Change
+from custom_components.vesper.model.device import Device
+from custom_components.vesper.model.messages import Message
+from custom_components.vesper.model.saved import (
+    DEVICE_FIELDS,
+    DIAGNOSTICS_FIELDS,
+    dump,
+    load,
+)
+from custom_components.vesper.model.severity import Severity
+
+from .strategies import (
+    DEVICE_ID,
+    Json,
+    Step,
+    alert,
+    heartbeat,
+    info,
+    json_values,
+    lives_with,
+)
+
+NOW = 1_800_000_000.0
+BOOT = {"t": 1, "d0": 1, "d1": 0, "ts": 0, "up": 0}
+WIFI_UP = {"t": 2, "d0": 65483, "d1": 0, "ts": 0, "up": 3}
+FAIL = {"t": 5, "d0": 4711, "d1": 503, "ts": 1_799_999_000, "up": 90}
+
+EVERYTHING: dict[str, Any] = {
+    "uptime": 100,
+    "firmware_version": "1.1.0",
+    "reset_reason": 1,
+    "heap_free": 170_000,
+    "heap_min_free": 150_000,
+    "last_disconnect_code": 255,
+    "recent_events": [BOOT, WIFI_UP],
+}
+
+
+def hear(device: Device, message: Message, *, after: float = 0.0) -> Change:
+    """Let a device take in a live message, so many seconds after NOW."""
+    return device.apply(message, live=True, now=NOW + after)
+
+
+def restarted(device: Device) -> Device:
+    """Return the device as it is after a restart of Home Assistant."""
+    return load(DEVICE_ID, orjson.loads(orjson.dumps(dump(device))))
+
+
+@pytest.fixture
+def device() -> Device:
+    """Return a device that has told one thing of each kind."""
+    device = Device(device_id=DEVICE_ID)
+    hear(device, heartbeat(**EVERYTHING))
+    hear(device, alert("Player", "CRITICAL", "amplifier does not answer"))
+    hear(device, alert("FileManager", "WARNING"))
+    hear(device, alert("FileManager", "CLEARED"))
+    hear(device, info("playback_started", melody_uid="ABC123"))
+    return device
+
+
+def test_all_is_back(device: Device) -> None:
+    """Each value is there, alerts are not confirmed, who is online is not known."""
+    back = restarted(device)
+    assert back.online is None
+    for name in DEVICE_FIELDS:
+        assert getattr(back, name) == getattr(device, name) is not None
+    for name in DIAGNOSTICS_FIELDS:
+        told = getattr(device.diagnostics, name)
+        assert getattr(back.diagnostics, name) == told is not None
+    assert back.diagnostics.events == device.diagnostics.events != ()
+    assert back.alerts.subsystems == ["Player", "FileManager"]
+    assert not back.alerts.unheard
+    assert back.alerts.as_json() == [device.alerts.as_json()[0] | {"confirmed": False}]
+
+
+def test_acknowledged_alerts_stay_so(device: Device) -> None:
+    """Who knows of an alert is not told of it anew by a restart."""
+    saved = dump(device)
+    saved["alerts"][0]["acknowledged"] = True
+    assert load(DEVICE_ID, saved).alerts.active["Player"].acknowledged
+
+
+def test_the_rhythm_of_posts_is_kept(device: Device) -> None:
+    """A device that posts now and then is waited for after a restart too."""
+    assert restarted(device).posts.patience == 0
+    for now in (0.0, 300.0, 600.0):
+        device.posts.accept(now)
+    assert restarted(device).posts.patience == device.posts.patience == 900
+
+
+@pytest.mark.parametrize("gaps", [None, 300.0, ["300"], [-1.0], [1e9], [True]])
+def test_a_rhythm_that_can_not_be_is_none(device: Device, gaps: Json) -> None:
+    """Nobody is waited for by it."""
+    saved = dump(device) | {"post_gaps": gaps}
+    assert load(DEVICE_ID, saved).posts.gaps == []
+
+
+def test_what_was_never_heard_is_not_saved_as_ok(device: Device) -> None:
+    """A subsystem that only its entity tells of stays unknown."""
+    device.alerts.subsystems.append("TimeKeeper")
+    device.alerts.unheard.add("TimeKeeper")
+    assert "TimeKeeper" not in restarted(device).alerts.subsystems
+
+
+# Playback
+
+
+@pytest.mark.parametrize(
+    "message",
+    [heartbeat(uptime=130), alert("Player", "CLEARED"), info("volume")],
+    ids=["heartbeat", "alert", "info"],
+)
+def test_playback_is_not_known_once_something_else_is_heard(
+    device: Device, message: Message
+) -> None:
+    """Its end may have gone unheard, and no bell plays for ever."""
+    back = restarted(device)
+    assert (back.playing, back.melody) == (True, "ABC123")
+    change = hear(back, message, after=30)
+    assert (back.playing, back.melody) == (None, None)
+    assert change & Change.PLAYING
+    assert change & Change.MELODY
+
+
+@pytest.mark.parametrize(("kind", "playing"), [("started", True), ("stopped", False)])
+def test_playback_is_what_is_heard_first(
+    device: Device, kind: str, *, playing: bool
+) -> None:
+    """A word of it is what it is."""
+    back = restarted(device)
+    hear(back, info(f"playback_{kind}"), after=30)
+    assert back.playing is playing
+    hear(back, heartbeat(uptime=130), after=30)
+    assert back.playing is playing
+
+
+def test_a_kept_heartbeat_says_nothing_of_playback(device: Device) -> None:
+    """It is no word of the device."""
+    back = restarted(device)
+    back.apply(heartbeat(**EVERYTHING), live=False, now=NOW + 30)
+    assert back.playing is True
+
+
+# A restart of the device meanwhile
+
+
+@pytest.mark.parametrize(
+    ("fields", "after", "is_restart"),
+    [
+        pytest.param({"uptime": 3700}, 3600, False, id="went on"),
+        pytest.param({"uptime": 3690}, 3600, False, id="heartbeat came late"),
+        pytest.param({"uptime": 10}, 3600, True, id="uptime fell"),
+        pytest.param({"uptime": 3000}, 3600, True, id="uptime grew past it"),
+        pytest.param({}, 3600, False, id="does not tell"),
+        pytest.param(
+            {"uptime": 10, "recent_events": [BOOT, WIFI_UP, BOOT]},
+            20,
+            True,
+            id="boot and uptime",
+        ),
+        pytest.param(
+            {"recent_events": [BOOT, WIFI_UP, BOOT]}, 3600, True, id="boot in its log"
+        ),
+        pytest.param(
+            {"uptime": 3700, "recent_events": [BOOT, WIFI_UP, BOOT]},
+            3600,
+            False,
+            id="known boot logged late",
+        ),
+    ],
+)
+def test_a_restart_meanwhile_is_seen(
+    device: Device, fields: dict[str, Any], after: float, *, is_restart: bool
+) -> None:
+    """The first live heartbeat tells, whatever comes before it."""
+    back = restarted(device)
+    back.apply(heartbeat(uptime=5), live=False, now=NOW + after)
+    hear(back, alert("Player", "CRITICAL"), after=after)
+    change = hear(back, heartbeat(**fields), after=after)
+    assert bool(change & Change.RESTART) is is_restart
+    assert not hear(back, heartbeat(**fields), after=after) & Change.RESTART
+
+
+def test_only_the_first_heartbeat_is_asked_how_the_time_of_boot_moved(
+    device: Device,
+) -> None:
+    """Later on it is our own clock that was set."""
+    back = restarted(device)
+    hear(back, heartbeat(uptime=130), after=30)
+    assert not hear(back, heartbeat(uptime=160), after=3660) & Change.RESTART
+
+
+# Its log
+
+
+@pytest.mark.parametrize(
+    ("told", "new"),
+    [
+        pytest.param([BOOT, WIFI_UP], [], id="as before"),
+        pytest.param([BOOT, WIFI_UP, FAIL], [FAIL], id="one more"),
+        pytest.param([WIFI_UP, FAIL], [FAIL], id="one fell out"),
+        pytest.param([FAIL, FAIL], [FAIL, FAIL], id="all fell out"),
+    ],
+)
+def test_what_is_new_in_the_log_is_told_once(
+    device: Device, told: list[Any], new: list[Any]
+) -> None:
+    """Against what was known before the restart; a kept heartbeat changes nothing."""
+    back = restarted(device)
+    replayed = heartbeat(recent_events=[BOOT, WIFI_UP, FAIL, FAIL])
+    assert back.apply(replayed, live=False, now=NOW) is Change.NOTHING
+    change = hear(back, heartbeat(uptime=130, recent_events=told), after=30)
+    assert bool(change & Change.DEVICE_LOG) is bool(new)
+    assert [event.tag for event in back.diagnostics.new_events] == [
+        event["t"] for event in new
+    ]
+    again = hear(back, heartbeat(uptime=130, recent_events=told), after=30)
+    assert again is Change.NOTHING
+
+
+def test_a_log_that_was_never_told_is_a_first_sight() -> None:
+    """An empty one that was told is not."""
+    device = Device(device_id=DEVICE_ID)
+    hear(device, heartbeat(uptime=100))
+    back = restarted(device)
+    assert not hear(back, heartbeat(recent_events=[FAIL])) & Change.DEVICE_LOG
+
+    hear(device, heartbeat(recent_events=[]))
+    back = restarted(device)
+    assert hear(back, heartbeat(recent_events=[FAIL])) & Change.DEVICE_LOG
+
+
+# What can't be read
+
+
+def _drop_alert_state(saved: dict[str, Any]) -> None:
+    saved["alerts"][0]["state"] = "PURPLE"
+
+
+def _drop_alerts(saved: dict[str, Any]) -> None:
+    del saved["alerts"]
+
+
+def _clear_alert(saved: dict[str, Any]) -> None:
+    saved["alerts"][0]["state"] = "CLEARED"
+
+
+def _alert_of_nothing(saved: dict[str, Any]) -> None:
+    saved["alerts"][0] = 7
+
+
+@pytest.mark.parametrize(
+    "damage", [_drop_alert_state, _drop_alerts, _clear_alert, _alert_of_nothing]
+)
+def test_a_lost_alert_never_reads_as_all_clear(
+    device: Device, damage: Callable[[dict[str, Any]], None]
+) -> None:
+    """Which subsystem it was of may be unknown, so all are not heard yet."""
+    saved = dump(device)
+    damage(saved)
+    alerts = load(DEVICE_ID, saved).alerts
+    assert not alerts.active
+    assert alerts.unheard == {"Player", "FileManager"}
+
+
+def test_an_alert_keeps_what_is_good_of_it(device: Device) -> None:
+    """It is active, whatever else is wrong with it, and its subsystem is known."""
+    saved = dump(device)
+    saved["subsystems"] = "Player"
+    saved["alerts"] = [
+        {"subsystem": "Player", "state": "FAILED", "msg": 7, "updated_at": "now"}
+    ]
+    alerts = load(DEVICE_ID, saved).alerts
+    (back,) = alerts.active.values()
+    assert (back.severity, back.message) == (Severity.FAILED, "")
+    assert back.updated_at == datetime(1970, 1, 1, tzinfo=UTC)
+    assert not back.acknowledged
+    assert alerts.subsystems == ["Player"]
+
+
+def test_a_log_with_a_gap_is_forgotten(device: Device) -> None:
+    """It would make old events look new."""
+    saved = dump(device)
+    saved["events"][0]["t"] = "boot"
+    back = load(DEVICE_ID, saved)
+    told = heartbeat(recent_events=EVERYTHING["recent_events"])
+    assert not hear(back, told) & Change.DEVICE_LOG
+
+
+@pytest.mark.parametrize("name", [*DEVICE_FIELDS, *DIAGNOSTICS_FIELDS])
+@pytest.mark.parametrize("bad", [[], {}, "", -(2**40), 2**40])
+def test_one_bad_field_never_loses_the_others(
+    device: Device, name: str, bad: object
+) -> None:
+    """It is as if it had never been told."""
+    saved = dump(device)
+    holder = saved if name in DEVICE_FIELDS else saved["diagnostics"]
+    holder[name] = bad
+    back = dump(load(DEVICE_ID, saved))
+    holder.pop(name)
+    again = dump(load(DEVICE_ID, saved))
+    assert back == again
+
+
+lives = lives_with(st.sampled_from([0, 1, 29, 30, 59, 60, 86_400]))
+
+
+@given(lives)
+def test_nothing_but_what_is_to_be_forgotten_is_lost(
+    life: list[tuple[int, Step]],
+) -> None:
+    """Whatever a device went through, it is the same after any number of restarts."""
+    device, now = Device(device_id=DEVICE_ID), NOW
+    for wait, step in life:
+        now += wait
+        step.take(device, now)
+    device.alerts.unconfirm()
+    assert dump(restarted(device)) == dump(device)
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(
+            [*DEVICE_FIELDS, "diagnostics", "subsystems", "alerts", "events"]
+        ),
+        json_values
+        | st.dictionaries(st.sampled_from([*DIAGNOSTICS_FIELDS]), json_values)
+        | st.lists(
+            st.dictionaries(
+                st.sampled_from(
+                    ["subsystem", "state", "msg", "updated_at", "t", "d0", "ts"]
+                ),
+                json_values,
+            )
+        ),
+    )
+)
+def test_whatever_is_read_makes_a_device(saved: dict[str, Json]) -> None:
+    """Nothing raises, and what comes of it can be saved and lives on."""
+    device = load(DEVICE_ID, saved)
+    orjson.dumps(dump(device))
+    hear(device, heartbeat(**EVERYTHING))
+    assert device.online

@@ -1,0 +1,493 @@
+"""Test what is on disk, when it gets there, and what is back after a restart."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from copy import deepcopy
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+from pytest_homeassistant_custom_component.common import (
+    MockConfigEntry,
+    async_capture_events,
+    async_fire_mqtt_message,
+)
+
+from custom_components.vesper.const import (
+    CONF_HEARTBEAT_TIMEOUT,
+    DEFAULT_HEARTBEAT_TIMEOUT,
+    DOMAIN,
+    MIN_HEARTBEAT_TIMEOUT,
+)
+from custom_components.vesper.model.change import Change
+from homeassistant.const import (
+    EVENT_HOMEASSISTANT_FINAL_WRITE,
+    EVENT_STATE_CHANGED,
+    STATE_OFF,
+    STATE_ON,
+    STATE_UNAVAILABLE,
+    STATE_UNKNOWN,
+)
+from homeassistant.core import CoreState, HomeAssistant
+from homeassistant.helpers import device_registry as dr, entity_registry as er
+from tests.common import (
+    BELL,
+    BOOT,
+    EVERYTHING,
+    FLEET,
+    HTTP_FAIL,
+    WIFI_UP,
+    Vesper,
+    Writes,
+    logged,
+)
+
+KEY = f"{DOMAIN}.{FLEET}"
+
+#: In seconds: what can't wait is on disk within one.
+AT_ONCE = 1
+
+#: In seconds: everything else is, and a little more.
+AT_LAST = 15 * 60 + 1
+
+
+class Disk:
+    """What is on disk, as far as it is ours."""
+
+    def __init__(self, vesper: Vesper, storage: dict[str, Any]) -> None:
+        """Take what Home Assistant's stores are kept in."""
+        self._vesper = vesper
+        self._storage = storage
+
+    @property
+    def devices(self) -> dict[str, Any]:
+        """Return the devices on disk."""
+        file = self._storage.get(KEY, {"data": {"devices": {}}})
+        devices: dict[str, Any] = file["data"]["devices"]
+        return devices
+
+    @property
+    def alerts(self) -> list[tuple[str, str]]:
+        """Return the alerts on disk of the bell."""
+        return [
+            (alert["subsystem"], alert["state"])
+            for alert in self.devices[BELL]["alerts"]
+        ]
+
+    @asynccontextmanager
+    async def killed(self) -> AsyncIterator[None]:
+        """Kill Home Assistant: what is on disk by now is what it starts with."""
+        saved = deepcopy(self._storage.get(KEY))
+        entry_id = self._vesper.entry.entry_id
+        config_entries = self._vesper.hass.config_entries
+        assert await config_entries.async_unload(entry_id)
+        if saved is None:
+            self._storage.pop(KEY, None)
+        else:
+            self._storage[KEY] = saved
+        yield
+        assert await config_entries.async_setup(entry_id)
+        await self._vesper.hass.async_block_till_done()
+
+
+@pytest.fixture
+def disk(vesper: Vesper, hass_storage: dict[str, Any]) -> Disk:
+    """Return what is on disk."""
+    return Disk(vesper, hass_storage)
+
+
+# When
+
+
+async def test_a_transition_is_on_disk_at_once(vesper: Vesper, disk: Disk) -> None:
+    """A kill a second after it loses nothing, be it raised, worse or cleared."""
+    for state, alerts in (
+        ("WARNING", [("SD", "WARNING")]),
+        ("FAILED", [("SD", "FAILED")]),
+        ("CLEARED", []),
+    ):
+        await vesper.alert("SD", state, "SD mount failed")
+        await vesper.advance(AT_ONCE)
+        assert disk.alerts == alerts
+    assert disk.devices[BELL]["subsystems"] == ["SD"]
+
+
+async def test_no_transition_of_a_storm_is_put_off(vesper: Vesper, disk: Disk) -> None:
+    """However many follow one another, each is on disk within a second."""
+    for number in range(30):
+        state = ("WARNING", "CRITICAL", "FAILED")[number % 3]
+        await vesper.alert("SD", state)
+        wanted = ("SD", state)
+        await vesper.alert("other", state)
+        for _ in range(4):
+            await vesper.advance(0.25)
+            if wanted in disk.alerts:
+                break
+        else:
+            pytest.fail("not on disk within a second")
+
+
+async def test_a_new_device_is_on_disk_at_once(vesper: Vesper, disk: Disk) -> None:
+    """Also one of which only the broker tells."""
+    await vesper.heartbeat()
+    await vesper.heartbeat("other", retain=True)
+    await vesper.advance(AT_ONCE)
+    assert set(disk.devices) == {BELL, "other"}
+
+
+async def test_a_heartbeat_is_not_saved_by_itself(vesper: Vesper, disk: Disk) -> None:
+    """What it tells is on disk a quarter of an hour later at the latest."""
+    await vesper.heartbeat(**EVERYTHING)
+    await vesper.advance(AT_ONCE)
+    with patch("homeassistant.helpers.storage.Store.async_save") as save:
+        for _ in range(10):
+            await vesper.advance(30)
+            await vesper.heartbeat(**EVERYTHING | {"uptime": 4000, "heap_free": 7})
+            await vesper.info("playback_started", {"melody_uid": "ABC123"})
+        assert not save.called
+    await vesper.advance(AT_LAST)
+    saved = disk.devices[BELL]
+    assert saved["uptime"] == 4000
+    assert saved["diagnostics"]["heap_free"] == 7
+
+
+async def test_what_has_not_changed_is_not_written(vesper: Vesper) -> None:
+    """The disk rests while the devices do."""
+    await vesper.heartbeat(uptime=5, retain=True)
+    await vesper.advance(AT_LAST)
+    with patch("homeassistant.helpers.storage.Store.async_save") as save:
+        await vesper.advance(AT_LAST)
+    assert not save.called
+
+
+async def test_saved_when_home_assistant_stops(
+    hass: HomeAssistant, vesper: Vesper, disk: Disk
+) -> None:
+    """The link that ends with MQTT says nothing about the devices."""
+    await vesper.say_everything()
+    await vesper.advance(AT_ONCE)
+    await vesper.heartbeat(uptime=4000)
+    hass.set_state(CoreState.stopping)
+    await vesper.lose_link()
+    hass.set_state(CoreState.final_write)
+    hass.bus.async_fire(EVENT_HOMEASSISTANT_FINAL_WRITE)
+    await hass.async_block_till_done()
+    hass.set_state(CoreState.running)
+    assert disk.devices[BELL]["uptime"] == 4000
+    assert disk.devices[BELL]["playing"] is True
+
+
+async def test_a_fleet_is_saved_in_slices(vesper: Vesper, disk: Disk) -> None:
+    """All are on disk in the end, and one that goes meanwhile is not."""
+    for number in range(5):
+        await vesper.heartbeat(f"bell-{number}")
+    with patch("custom_components.vesper.store.SLICE", 0):
+        hub = vesper.hub
+        vesper.hass.loop.call_soon(
+            lambda: vesper.hass.loop.call_soon(hub._forget, "bell-4")  # noqa: SLF001
+        )
+        await vesper.advance(AT_ONCE)
+        await vesper.advance(AT_ONCE)
+        assert set(disk.devices) == {f"bell-{number}" for number in range(4)}
+        await vesper.reload()
+    assert set(hub.devices) == set(vesper.hub.devices)
+
+
+# A restart
+
+
+async def test_all_is_there_at_once(
+    hass: HomeAssistant, vesper: Vesper, disk: Disk, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Each entity shows its last value before anybody speaks, and nothing fires."""
+    await vesper.say_everything()
+    await vesper.advance(870)
+    await vesper.heartbeat(**EVERYTHING | {"uptime": 3600 + 870})
+    await vesper.info("playback_started", {"melody_uid": "ABC123"})
+    await vesper.advance(31)
+    before, keys = vesper.values(), vesper.keys()
+    assert STATE_UNAVAILABLE not in before.values()
+
+    async with disk.killed():
+        caplog.clear()
+        changes = async_capture_events(hass, EVENT_STATE_CHANGED)
+        told: list[Change] = []
+    hub = vesper.hub
+    hub.async_listen(hub.devices[BELL], ~Change.NOTHING, told.append)
+    assert vesper.values() == before | {"connectivity": STATE_UNKNOWN}
+    assert vesper.keys() == keys
+    assert vesper.state("alert_FileManager").attributes["confirmed"] is False
+    assert vesper.state("alert_FileManager").attributes["message"] == "SD mount failed"
+    assert vesper.value("devices_with_alerts", FLEET) == "1"
+    assert not told
+    assert not logged(caplog)
+    # From not there or not available to its value, which it keeps: nothing fires.
+    assert {
+        change.data["old_state"].state
+        for change in changes
+        if change.data["old_state"] is not None
+    } <= {STATE_UNAVAILABLE, STATE_UNKNOWN}
+
+
+async def test_connectivity_after_a_restart(vesper: Vesper, disk: Disk) -> None:
+    """It takes a live message, or a full timeout without one."""
+    await vesper.heartbeat(uptime=5)
+    await vesper.heartbeat("other", uptime=5)
+    await vesper.advance(AT_ONCE)
+    async with disk.killed():
+        pass
+    await vesper.heartbeat(uptime=5, retain=True)
+    assert vesper.value("connectivity") == STATE_UNKNOWN
+    told: list[Change] = []
+    hub = vesper.hub
+    hub.async_listen(hub.devices[BELL], ~Change.NOTHING, told.append)
+    await vesper.heartbeat(uptime=5)
+    assert vesper.value("connectivity") == STATE_ON
+    assert not any(change & Change.CAME_ONLINE for change in told)
+    await vesper.advance(DEFAULT_HEARTBEAT_TIMEOUT + 1)
+    assert vesper.value("connectivity", "other") == STATE_OFF
+
+
+async def test_playback_after_a_restart(vesper: Vesper) -> None:
+    """It shows what it was until the device is heard, and then is not known."""
+    await vesper.say_everything()
+    await vesper.reload()
+    assert (vesper.value("playing"), vesper.value("melody")) == (STATE_ON, "ABC123")
+    await vesper.heartbeat(uptime=3600, retain=True)
+    assert vesper.value("playing") == STATE_ON
+    await vesper.heartbeat(uptime=3600)
+    assert vesper.value("playing") == STATE_UNKNOWN
+    assert vesper.value("melody") == STATE_UNKNOWN
+
+
+async def test_restarted_while_we_were_away(vesper: Vesper) -> None:
+    """The first heartbeat tells, even if the device has been up for longer again."""
+    await vesper.say_everything()
+    await vesper.reload()
+    vesper.freezer.tick(86_400)
+    told: list[Change] = []
+    hub = vesper.hub
+    hub.async_listen(hub.devices[BELL], Change.RESTART, told.append)
+    await vesper.heartbeat(uptime=4000)
+    assert len(told) == 1
+    assert vesper.value("playing") == STATE_OFF
+
+
+async def test_log_after_a_restart(vesper: Vesper) -> None:
+    """What is new since then fires once; what the broker kept does not."""
+    log = [BOOT, WIFI_UP]
+    await vesper.heartbeat(uptime=5, recent_events=log)
+    await vesper.reload()
+    await vesper.heartbeat(uptime=5, retain=True, recent_events=[*log, WIFI_UP])
+    assert vesper.value("device_log") == STATE_UNKNOWN
+    await vesper.heartbeat(uptime=5, recent_events=[*log, HTTP_FAIL])
+    assert vesper.state("device_log").attributes["event_type"] == "http_fail"
+
+
+async def test_options_keep_everything(
+    hass: HomeAssistant, vesper: Vesper, writes: Writes
+) -> None:
+    """A change of the options reloads the entry, and what is known stays."""
+    await vesper.say_everything()
+    before = vesper.values()
+    hass.config_entries.async_update_entry(
+        vesper.entry, options={CONF_HEARTBEAT_TIMEOUT: MIN_HEARTBEAT_TIMEOUT}
+    )
+    await vesper.reload()
+    assert vesper.values() == before | {"connectivity": STATE_UNKNOWN}
+    writes.take()
+    await vesper.heartbeat(**EVERYTHING, recent_events=[BOOT, WIFI_UP, HTTP_FAIL])
+    assert set(writes.take()) == {
+        *(vesper.entity_id(key) for key in ("connectivity", "playing", "melody")),
+        vesper.entity_id("heap_free"),
+        vesper.entity_id("devices_online", FLEET),
+    }
+
+
+# The registries and the store
+
+
+async def test_a_device_that_only_the_store_knows(
+    hass: HomeAssistant,
+    vesper: Vesper,
+    disk: Disk,
+    device_registry: dr.DeviceRegistry,
+) -> None:
+    """Home Assistant saves its registries later, and was killed before it did."""
+    await vesper.alert("SD", "WARNING", "gone")
+    await vesper.heartbeat(fw="1.2")
+    await vesper.advance(AT_LAST)
+    before = vesper.keys()
+    async with disk.killed():
+        device = device_registry.async_get_device_by_identifier((DOMAIN, BELL), FLEET)
+        assert device is not None
+        device_registry.async_remove_device(device.id)
+        await hass.async_block_till_done()
+        assert not vesper.keys()
+    assert vesper.keys() == before
+    assert vesper.value("alert_SD") == "warning"
+    device = device_registry.async_get_device_by_identifier((DOMAIN, BELL), FLEET)
+    assert device is not None
+    assert device.sw_version == "1.2"
+
+
+async def test_a_device_that_only_the_registries_know(
+    vesper: Vesper, disk: Disk
+) -> None:
+    """Of its subsystems nobody knows until it speaks of them."""
+    async with disk.killed():
+        # All this is not on disk.
+        assert await vesper.hass.config_entries.async_setup(FLEET)
+        await vesper.alert("SD", "WARNING")
+        await vesper.heartbeat(fw="1.2")
+        assert await vesper.hass.config_entries.async_unload(FLEET)
+        disk._storage.pop(KEY)  # noqa: SLF001
+    assert vesper.value("alert_SD") == STATE_UNKNOWN
+    assert vesper.hub.devices[BELL].firmware_version == "1.2"
+    await vesper.reload()
+    assert vesper.value("alert_SD") == STATE_UNKNOWN, "nobody has heard it yet"
+    await vesper.alert("SD", "CLEARED")
+    assert vesper.value("alert_SD") == "ok"
+    await vesper.reload()
+    assert vesper.value("alert_SD") == "ok"
+
+
+async def test_the_registry_knows_the_firmware_better(
+    vesper: Vesper, disk: Disk, device_registry: dr.DeviceRegistry
+) -> None:
+    """Else a registry that was saved too early would never be put right."""
+    await vesper.heartbeat(fw="2")
+    await vesper.advance(AT_ONCE)
+    async with disk.killed():
+        device = device_registry.async_get_device_by_identifier((DOMAIN, BELL), FLEET)
+        assert device is not None
+        device_registry.async_update_device(device.id, sw_version="1")
+    await vesper.heartbeat(fw="2")
+    device = device_registry.async_get_device_by_identifier((DOMAIN, BELL), FLEET)
+    assert device is not None
+    assert device.sw_version == "2"
+
+
+async def test_removed_by_another_hand(
+    hass: HomeAssistant,
+    vesper: Vesper,
+    disk: Disk,
+    device_registry: dr.DeviceRegistry,
+) -> None:
+    """The device is forgotten, also on disk, and is new should it speak again."""
+    await vesper.alert("SD", "FAILED")
+    await vesper.heartbeat("other")
+    await vesper.advance(AT_ONCE)
+    device = device_registry.async_get_device_by_identifier((DOMAIN, BELL), FLEET)
+    assert device is not None
+    device_registry.async_remove_device(device.id)
+    await hass.async_block_till_done()
+    assert list(vesper.hub.devices) == ["other"]
+    assert vesper.value("devices_with_alerts", FLEET) == "0"
+    await vesper.advance(AT_ONCE)
+    assert list(disk.devices) == ["other"]
+
+    await vesper.heartbeat()
+    assert vesper.value("connectivity") == STATE_ON
+    assert vesper.value("health") == "ok"
+
+
+async def test_somebody_elses_device_goes(
+    hass: HomeAssistant, vesper: Vesper, device_registry: dr.DeviceRegistry
+) -> None:
+    """What is not ours, or is the fleet, or was never known, is nothing to forget."""
+    await vesper.heartbeat()
+    other = MockConfigEntry(domain="other")
+    other.add_to_hass(hass)
+    for identifier in (("other", BELL), (DOMAIN, "ghost")):
+        device = device_registry.async_get_or_create(
+            config_entry_id=FLEET, identifiers={identifier}
+        )
+        device_registry.async_update_device(device.id, name="gone soon")
+        device_registry.async_remove_device(device.id)
+    await hass.async_block_till_done()
+    assert list(vesper.hub.devices) == [BELL]
+    assert vesper.value("connectivity") == STATE_ON
+
+
+async def test_removed_and_back_at_once(
+    hass: HomeAssistant, vesper: Vesper, disk: Disk
+) -> None:
+    """What is on disk is the new device."""
+    await vesper.alert("SD", "FAILED")
+    await vesper.advance(DEFAULT_HEARTBEAT_TIMEOUT + 1)
+    await vesper.hub.async_remove_device(BELL)
+    async_fire_mqtt_message(hass, "vesper/bell/status/heartbeat", "{}")
+    await hass.async_block_till_done()
+    await vesper.advance(AT_ONCE)
+    assert disk.alerts == []
+    assert list(vesper.hub.devices) == [BELL]
+
+
+async def test_entities_keep_their_ids(
+    vesper: Vesper, disk: Disk, entity_registry: er.EntityRegistry
+) -> None:
+    """A kill before the registries are saved makes no second set of entities."""
+    await vesper.say_everything()
+    await vesper.advance(AT_ONCE)
+    entries = er.async_entries_for_config_entry(entity_registry, FLEET)
+    before = {entity.unique_id: entity.entity_id for entity in entries}
+    async with disk.killed():
+        pass
+    entries = er.async_entries_for_config_entry(entity_registry, FLEET)
+    assert {entity.unique_id: entity.entity_id for entity in entries} == before
+
+
+async def test_remove_entry(
+    hass: HomeAssistant, vesper: Vesper, hass_storage: dict[str, Any]
+) -> None:
+    """With the entry goes its file."""
+    await vesper.alert("SD", "FAILED")
+    await hass.config_entries.async_remove(FLEET)
+    await hass.async_block_till_done()
+    await vesper.advance(AT_LAST)
+    assert KEY not in hass_storage
+
+
+# Versions
+
+
+@pytest.mark.parametrize("minor_version", [0, 9])
+async def test_any_minor_version_is_taken(
+    vesper: Vesper, disk: Disk, hass_storage: dict[str, Any], minor_version: int
+) -> None:
+    """It lacks fields or has fields that we do not know, and that is all."""
+    await vesper.alert("SD", "FAILED")
+    await vesper.heartbeat(**EVERYTHING)
+    await vesper.advance(AT_LAST)
+    async with disk.killed():
+        file = hass_storage[KEY]
+        file["minor_version"] = minor_version
+        for saved in file["data"]["devices"].values():
+            saved.pop("uptime")
+            saved["unheard_of"] = [1]
+            for alert in saved["alerts"]:
+                alert.pop("acknowledged")
+    assert vesper.value("alert_SD") == "failed"
+    assert vesper.value("reset_reason") == "power_on"
+    assert hass_storage[KEY]["minor_version"] == 1
+
+
+async def test_one_bad_device_does_not_lose_the_others(
+    vesper: Vesper,
+    disk: Disk,
+    hass_storage: dict[str, Any],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """It is left out, and the log says so once for all of them."""
+    await vesper.alert("SD", "FAILED")
+    await vesper.advance(AT_ONCE)
+    async with disk.killed():
+        devices = hass_storage[KEY]["data"]["devices"]
+        devices |= {"no id\n": {}, "hall": [], "tower": None}
+        caplog.clear()
+    assert vesper.value("alert_SD") == "failed"
+    assert list(vesper.hub.devices) == [BELL]
+    (line,) = logged(caplog)
+    assert line.startswith("Of the saved devices 3 can't be read")
+    assert r"'no id\n'" in line

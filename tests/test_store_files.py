@@ -1,0 +1,214 @@
+"""Test the store with real files: damaged ones, and disks that can't be written."""
+
+# ruff: noqa: ASYNC240  # these are the files of a test, and nobody waits for it
+
+import json
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+
+from custom_components.vesper.const import DOMAIN
+from custom_components.vesper.store import ISSUE_DAMAGED, ISSUE_NOT_WRITTEN
+from homeassistant.config_entries import ConfigEntryState
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers import issue_registry as ir
+from homeassistant.util.file import WriteError, write_utf8_file_atomic
+from tests.common import BELL, FLEET, Vesper
+
+AT_LAST = 15 * 60 + 1
+
+
+@pytest.fixture
+def hass_storage() -> dict[str, Any]:
+    """Let Home Assistant's stores be files."""
+    return {}
+
+
+@pytest.fixture
+def hass_config_dir(hass_tmp_config_dir: str) -> str:
+    """Have a configuration directory for each test."""
+    return hass_tmp_config_dir
+
+
+@pytest.fixture(autouse=True)
+def no_errors_logged() -> None:
+    """Let Home Assistant log what is wrong with files."""
+
+
+@pytest.fixture
+def path(hass: HomeAssistant) -> Path:
+    """Return where the store is."""
+    return Path(hass.config.path(".storage", f"{DOMAIN}.{FLEET}"))
+
+
+@pytest.fixture
+async def stopped(hass: HomeAssistant, vesper: Vesper, path: Path) -> Vesper:
+    """Return a fleet that has saved an alert and is unloaded."""
+    await vesper.alert("SD", "FAILED")
+    assert await hass.config_entries.async_unload(FLEET)
+    assert path.is_file()
+    return vesper
+
+
+def _kept(path: Path) -> list[Path]:
+    """Return the damaged files that were moved aside."""
+    return [file for file in path.parent.iterdir() if ".corrupt." in file.name]
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        "[]",
+        "7",
+        '"text"',
+        "null",
+        '{"version": 1}',
+        '{"data": {"devices": {}}}',
+        '{"version": "1", "minor_version": 1, "data": {}}',
+        '{"version": 0, "minor_version": 1, "data": {"devices": {}}}',
+        '{"version": 1, "minor_version": 1, "data": []}',
+        '{"version": 1, "minor_version": 1, "data": 7}',
+        '{"version": 1, "minor_version": 1, "data": {}}',
+        '{"version": 1, "minor_version": 1, "data": {"devices": [{}]}}',
+    ],
+)
+async def test_json_that_is_not_ours(
+    hass: HomeAssistant,
+    stopped: Vesper,
+    path: Path,
+    issue_registry: ir.IssueRegistry,
+    damaged: str,
+) -> None:
+    """It is kept under the name that the repair issue tells, and all starts empty."""
+    path.write_text(damaged)
+    assert await hass.config_entries.async_setup(FLEET)
+    (kept,) = _kept(path)
+    assert kept.read_text() == damaged
+    issue = issue_registry.async_get_issue(DOMAIN, ISSUE_DAMAGED)
+    assert issue is not None
+    assert issue.translation_placeholders == {"path": str(path), "kept": str(kept)}
+    assert stopped.value("alert_SD") == "unknown"
+
+    await stopped.alert("SD", "WARNING")
+    await stopped.reload()
+    assert stopped.value("alert_SD") == "warning"
+    assert _kept(path) == [kept]
+
+    await hass.config_entries.async_remove(FLEET)
+    assert not issue_registry.async_get_issue(DOMAIN, ISSUE_DAMAGED)
+    assert not path.exists()
+
+
+@pytest.mark.parametrize(
+    "damaged", [b"", b'{"version": 1, "data": {"dev', b"\xff\xfe", b"\0" * 4096]
+)
+async def test_no_json(
+    hass: HomeAssistant,
+    stopped: Vesper,
+    path: Path,
+    issue_registry: ir.IssueRegistry,
+    damaged: bytes,
+) -> None:
+    """Home Assistant itself keeps such a file and tells of it."""
+    path.write_bytes(damaged)
+    assert await hass.config_entries.async_setup(FLEET)
+    (kept,) = _kept(path)
+    assert kept.read_bytes() == damaged
+    (issue,) = issue_registry.issues.values()
+    assert issue.translation_key == "storage_corruption"
+    assert issue.issue_domain == DOMAIN
+    assert stopped.value("alert_SD") == "unknown"
+
+
+async def test_a_newer_version_is_left_alone(
+    hass: HomeAssistant, stopped: Vesper, path: Path
+) -> None:
+    """The entry does not load, and says why."""
+    newer = json.dumps(json.loads(path.read_text()) | {"version": 2})
+    path.write_text(newer)
+    assert not await hass.config_entries.async_setup(FLEET)
+    assert stopped.entry.state is ConfigEntryState.SETUP_ERROR
+    assert stopped.entry.error_reason_translation_key == "store_too_new"
+    assert path.read_text() == newer
+    assert not _kept(path)
+
+
+async def test_a_file_that_cannot_be_read(
+    hass: HomeAssistant, stopped: Vesper, path: Path
+) -> None:
+    """It may be whole, so it is left alone and tried again."""
+    with patch(
+        "homeassistant.util.json.open", side_effect=PermissionError("no"), create=True
+    ):
+        assert not await hass.config_entries.async_setup(FLEET)
+    assert stopped.entry.state is ConfigEntryState.SETUP_RETRY
+    assert stopped.entry.error_reason_translation_key == "store_unreadable"
+    assert await hass.config_entries.async_reload(FLEET)
+    assert stopped.value("alert_SD") == "failed"
+    assert not _kept(path)
+
+
+async def test_a_damaged_file_that_cannot_be_kept(
+    hass: HomeAssistant, stopped: Vesper, path: Path
+) -> None:
+    """It is not written over."""
+    path.write_text("[]")
+    with patch("custom_components.vesper.store.os.rename", side_effect=OSError("no")):
+        assert not await hass.config_entries.async_setup(FLEET)
+    assert stopped.entry.state is ConfigEntryState.SETUP_RETRY
+    assert stopped.entry.error_reason_translation_key == "store_unreadable"
+    assert path.read_text() == "[]"
+    await hass.config_entries.async_unload(FLEET)
+
+
+@pytest.mark.parametrize("error", [WriteError("disk full"), OSError("read-only")])
+async def test_a_disk_that_cannot_be_written(
+    hass: HomeAssistant,
+    vesper: Vesper,
+    path: Path,
+    issue_registry: ir.IssueRegistry,
+    error: Exception,
+) -> None:
+    """A person is told, all goes on, and it is written as soon as that can be."""
+
+    def _write(name: str, *args: Any, **kwargs: Any) -> None:
+        if name == str(path):
+            raise error
+        write_utf8_file_atomic(name, *args, **kwargs)
+
+    with patch(
+        "homeassistant.helpers.storage.write_utf8_file_atomic", side_effect=_write
+    ) as write:
+        await vesper.alert("SD", "FAILED")
+        await vesper.advance(1)
+        assert write.called
+        issue = issue_registry.async_get_issue(DOMAIN, ISSUE_NOT_WRITTEN)
+        assert issue is not None
+        assert issue.translation_placeholders == {
+            "path": str(path),
+            "error": str(error),
+        }
+        assert vesper.value("alert_SD") == "failed"
+        write.reset_mock()
+        await vesper.advance(AT_LAST)
+        await hass.async_block_till_done(wait_background_tasks=True)
+        assert write.called
+    assert not path.exists()
+    # Nothing has changed since, and yet it is tried again.
+    await vesper.advance(AT_LAST)
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert json.loads(path.read_text())["data"]["devices"][BELL]["alerts"]
+    assert not issue_registry.async_get_issue(DOMAIN, ISSUE_NOT_WRITTEN)
+
+
+async def test_what_is_on_disk_is_json(vesper: Vesper, path: Path) -> None:
+    """It is as any file of Home Assistant's storage, and there is no other of ours."""
+    await vesper.say_everything()
+    await vesper.advance(1)
+    file = json.loads(path.read_text())
+    assert (file["version"], file["minor_version"]) == (1, 1)
+    assert file["key"] == f"{DOMAIN}.{FLEET}"
+    assert set(file["data"]["devices"]) == {BELL}
+    assert [f.name for f in path.parent.glob("vesper*")] == [path.name]
