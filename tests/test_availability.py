@@ -67,6 +67,7 @@ EXPECTED_OF_FLEET = {
     "fleet_health": ("warning",) * 5,
     "fleet_problem": ("on",) * 5,
     "mqtt_link": ("on", "off", "off", "off", "on"),
+    "outage": (STATE_UNKNOWN,) * 5,
 }
 #: What tells of a moment keeps it.
 KEPT = {"activity", "boot_time", "device_log", "last_seen"}
@@ -105,6 +106,7 @@ async def test_all_is_there_at_first(vesper: Vesper) -> None:
         "fleet_health": "ok",
         "fleet_problem": "off",
         "mqtt_link": "on",
+        "outage": STATE_UNKNOWN,
     }
     await vesper.say_everything()
     assert vesper.keys() == EXPECTED.keys() | KEPT

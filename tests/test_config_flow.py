@@ -11,13 +11,16 @@ from pytest_homeassistant_custom_component.common import (
 )
 
 from custom_components.vesper.const import (
+    CONF_CLOSE_AFTER,
     CONF_HEARTBEAT_TIMEOUT,
     CONF_HTTP_KEY,
     CONF_MAX_DEVICES,
     CONF_PREFIX,
+    DEFAULT_CLOSE_AFTER,
     DEFAULT_HEARTBEAT_TIMEOUT,
     DEFAULT_MAX_DEVICES,
     DOMAIN,
+    MAX_CLOSE_AFTER,
     MAX_HEARTBEAT_TIMEOUT,
     MIN_HEARTBEAT_TIMEOUT,
     MOST_MAX_DEVICES,
@@ -312,17 +315,20 @@ async def test_options(hass: HomeAssistant, loaded: MockConfigEntry) -> None:
     assert form["type"] is FlowResultType.FORM
     assert form["step_id"] == "limits"
     assert form["data_schema"]({}) == {
+        CONF_CLOSE_AFTER: DEFAULT_CLOSE_AFTER,
         CONF_HEARTBEAT_TIMEOUT: DEFAULT_HEARTBEAT_TIMEOUT,
         CONF_MAX_DEVICES: DEFAULT_MAX_DEVICES,
     }
 
     # A form in a browser sends numbers, not whole ones.
     result = await hass.config_entries.options.async_configure(
-        form["flow_id"], {CONF_HEARTBEAT_TIMEOUT: 45.0, CONF_MAX_DEVICES: 2.0}
+        form["flow_id"],
+        {CONF_CLOSE_AFTER: 5.0, CONF_HEARTBEAT_TIMEOUT: 45.0, CONF_MAX_DEVICES: 2.0},
     )
     await hass.async_block_till_done()
     assert result["type"] is FlowResultType.CREATE_ENTRY
-    assert loaded.options == {CONF_HEARTBEAT_TIMEOUT: 45, CONF_MAX_DEVICES: 2}
+    options = {CONF_CLOSE_AFTER: 5, CONF_HEARTBEAT_TIMEOUT: 45, CONF_MAX_DEVICES: 2}
+    assert loaded.options == options
     assert all(type(value) is int for value in loaded.options.values())
     assert loaded.state is ConfigEntryState.LOADED
     assert loaded.runtime_data is not hub
@@ -332,12 +338,12 @@ async def test_options(hass: HomeAssistant, loaded: MockConfigEntry) -> None:
     assert list(loaded.runtime_data.devices) == ["one", "two"]
 
     form = await _options(hass, loaded, "limits")
-    assert _suggested(form) == {CONF_HEARTBEAT_TIMEOUT: 45, CONF_MAX_DEVICES: 2}
+    assert _suggested(form) == options
 
 
 async def test_options_unchanged(hass: HomeAssistant, loaded: MockConfigEntry) -> None:
     """Options that stay as they were do not reload the entry."""
-    options = {CONF_HEARTBEAT_TIMEOUT: 45, CONF_MAX_DEVICES: 2}
+    options = {CONF_CLOSE_AFTER: 0, CONF_HEARTBEAT_TIMEOUT: 45, CONF_MAX_DEVICES: 2}
     hass.config_entries.async_update_entry(loaded, options=options)
     hub = loaded.runtime_data
     form = await _options(hass, loaded, "limits")
@@ -352,6 +358,8 @@ async def test_options_unchanged(hass: HomeAssistant, loaded: MockConfigEntry) -
         pytest.param({CONF_HEARTBEAT_TIMEOUT: MIN_HEARTBEAT_TIMEOUT - 1}, id="hasty"),
         pytest.param({CONF_HEARTBEAT_TIMEOUT: MAX_HEARTBEAT_TIMEOUT + 1}, id="patient"),
         pytest.param({CONF_HEARTBEAT_TIMEOUT: "soon"}, id="no number"),
+        pytest.param({CONF_CLOSE_AFTER: -1}, id="before"),
+        pytest.param({CONF_CLOSE_AFTER: MAX_CLOSE_AFTER + 1}, id="too late"),
         pytest.param({CONF_MAX_DEVICES: 0}, id="none"),
         pytest.param({CONF_MAX_DEVICES: MOST_MAX_DEVICES + 1}, id="too many"),
         pytest.param({"unheard_of": 1}, id="unknown"),
@@ -375,6 +383,7 @@ async def test_options_out_of_bounds(
     [
         pytest.param(
             {
+                CONF_CLOSE_AFTER: 0,
                 CONF_HEARTBEAT_TIMEOUT: MIN_HEARTBEAT_TIMEOUT,
                 CONF_MAX_DEVICES: 1,
             },
@@ -382,6 +391,7 @@ async def test_options_out_of_bounds(
         ),
         pytest.param(
             {
+                CONF_CLOSE_AFTER: MAX_CLOSE_AFTER,
                 CONF_HEARTBEAT_TIMEOUT: MAX_HEARTBEAT_TIMEOUT,
                 CONF_MAX_DEVICES: MOST_MAX_DEVICES,
             },
@@ -448,14 +458,15 @@ async def test_key_is_renewed(hass: HomeAssistant, loaded: MockConfigEntry) -> N
 
 async def test_key_stays(hass: HomeAssistant, loaded: MockConfigEntry) -> None:
     """Neither the other form nor this one, unchanged, touches the key or reloads."""
-    options = {CONF_HTTP_KEY: "digest", CONF_HEARTBEAT_TIMEOUT: 45, CONF_MAX_DEVICES: 2}
+    limits = {CONF_CLOSE_AFTER: 5, CONF_HEARTBEAT_TIMEOUT: 45, CONF_MAX_DEVICES: 2}
+    options = limits | {CONF_HTTP_KEY: "digest"}
     hass.config_entries.async_update_entry(loaded, options=options)
     hub = loaded.runtime_data
     form = await _options(hass, loaded, "http")
     result = await _configure(hass, form, enabled=True)
     assert result["type"] is FlowResultType.CREATE_ENTRY
     form = await _options(hass, loaded, "limits")
-    await _configure(hass, form, heartbeat_timeout=45, max_devices=2)
+    await _configure(hass, form, **limits)
     assert loaded.options == options
     assert loaded.runtime_data is hub
 

@@ -280,19 +280,32 @@ def test_entity_texts(platform: str, description: EntityDescription) -> None:
 
 async def test_attributes(vesper: Vesper) -> None:
     """Each attribute of ours has its text, and no text is left over."""
-    await vesper.say_everything()
     shown: set[tuple[str, str, str]] = set()
-    for tag in range(len(EVENT_KEYS)):
-        # Each kind of entry in the device's log has attributes of its own.
-        await vesper.heartbeat(recent_events=[log_entry(tag)])
+
+    async def look() -> None:
+        """Note the attributes that all entities have by now."""
         for device_id in (BELL, FLEET):
             for key in vesper.values(device_id):
                 platform = vesper.entity_id(key, device_id).partition(".")[0]
                 name = "alert" if key == "alert_FileManager" else key
-                shown |= {
+                shown.update(
                     (platform, name, attribute)
                     for attribute in vesper.state(key, device_id).attributes
-                }
+                )
+
+    await vesper.say_everything()
+    for tag in range(len(EVENT_KEYS)):
+        # Each kind of entry in the device's log has attributes of its own.
+        await vesper.heartbeat(recent_events=[log_entry(tag)])
+        await look()
+    for device_id in (BELL, "hall", "tower"):
+        await vesper.heartbeat(device_id, uptime=5000)
+    # An outage, from which they come back restarted.
+    await vesper.advance(91)
+    for uptime in (10, 700):
+        for device_id in (BELL, "hall", "tower"):
+            await vesper.heartbeat(device_id, uptime=uptime)
+    await look()
     coded = {
         (platform, key, attribute)
         for platform, keys in TEXTS["entity"].items()

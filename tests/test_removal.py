@@ -35,12 +35,13 @@ def no_errors_logged(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
 
 @pytest.fixture
 def retained(vesper: Vesper) -> list[Any]:
-    """Return what was published, as (topic, payload, QoS, retained)."""
+    """Return what was published retained, as (topic, payload, QoS, retained)."""
     vesper.mqtt.async_publish.reset_mock()
     published: list[Any] = []
 
     async def _publish(*args: Any, **_: Any) -> None:
-        published.append(args)
+        if args[3]:
+            published.append(args)
 
     vesper.mqtt.async_publish.side_effect = _publish
     return published

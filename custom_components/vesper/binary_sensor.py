@@ -16,8 +16,8 @@ from .entity import (
     Availability,
     VesperEntity,
     VesperEntityDescription,
-    VesperFleetEntity,
     VesperFleetEntityDescription,
+    VesperFleetValueEntity,
     async_add_device_entities,
 )
 from .hub import VesperConfigEntry
@@ -114,7 +114,7 @@ class VesperBinarySensor(VesperEntity, BinarySensorEntity):
         return self.entity_description.value_fn(self.device)
 
 
-class VesperFleetBinarySensor(VesperFleetEntity, BinarySensorEntity):
+class VesperFleetBinarySensor(VesperFleetValueEntity, BinarySensorEntity):
     """A binary sensor of the fleet."""
 
     entity_description: VesperFleetBinarySensorDescription

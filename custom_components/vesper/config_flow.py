@@ -24,15 +24,18 @@ from homeassistant.helpers.selector import (
 )
 
 from .const import (
+    CONF_CLOSE_AFTER,
     CONF_HEARTBEAT_TIMEOUT,
     CONF_HTTP_KEY,
     CONF_MAX_DEVICES,
     CONF_PREFIX,
+    DEFAULT_CLOSE_AFTER,
     DEFAULT_HEARTBEAT_TIMEOUT,
     DEFAULT_MAX_DEVICES,
     DOMAIN,
     HEARTBEAT_URL,
     KEY_HEADER,
+    MAX_CLOSE_AFTER,
     MAX_HEARTBEAT_TIMEOUT,
     MIN_HEARTBEAT_TIMEOUT,
     MOST_MAX_DEVICES,
@@ -54,6 +57,17 @@ OPTIONS_SCHEMA = probatio.Schema(
                     max=MAX_HEARTBEAT_TIMEOUT,
                     mode=NumberSelectorMode.BOX,
                     unit_of_measurement=UnitOfTime.SECONDS,
+                )
+            ),
+            probatio.Coerce(int),
+        ),
+        probatio.Required(CONF_CLOSE_AFTER, default=DEFAULT_CLOSE_AFTER): probatio.All(
+            NumberSelector(
+                NumberSelectorConfig(
+                    min=0,
+                    max=MAX_CLOSE_AFTER,
+                    mode=NumberSelectorMode.BOX,
+                    unit_of_measurement=UnitOfTime.MINUTES,
                 )
             ),
             probatio.Coerce(int),

@@ -6,6 +6,7 @@ from typing import Final
 DOMAIN: Final = "vesper"
 LOGGER = logging.getLogger(__package__)
 
+CONF_CLOSE_AFTER: Final = "close_after"
 CONF_HEARTBEAT_TIMEOUT: Final = "heartbeat_timeout"
 CONF_HTTP_KEY: Final = "http_key"
 CONF_MAX_DEVICES: Final = "max_devices"
@@ -16,6 +17,10 @@ DEFAULT_HEARTBEAT_TIMEOUT: Final = 90
 MIN_HEARTBEAT_TIMEOUT: Final = 30
 MAX_HEARTBEAT_TIMEOUT: Final = 3600
 
+#: In minutes; 0 is never. Devices check themselves every 5 minutes, so less might close
+#: what a device is about to raise again.
+DEFAULT_CLOSE_AFTER: Final = 10
+MAX_CLOSE_AFTER: Final = 1440
 #: Where devices post heartbeats, and a header for their key beside `Authorization`.
 HEARTBEAT_URL: Final = "/api/vesper/heartbeat"
 KEY_HEADER: Final = "X-Vesper-Key"

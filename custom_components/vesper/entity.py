@@ -96,6 +96,28 @@ class VesperEntity(Entity):
         self.async_write_ha_state()
 
 
+class VesperFleetEntity(Entity):
+    """An entity of the whole fleet."""
+
+    _attr_has_entity_name = True
+    _attr_should_poll = False
+
+    def __init__(
+        self, entry: VesperConfigEntry, description: EntityDescription
+    ) -> None:
+        """Take the hub that knows the fleet."""
+        self.hub = entry.runtime_data
+        self.entity_description = description
+        self._attr_unique_id = f"{entry.entry_id}_{description.key}"
+        self._attr_device_info = DeviceInfo(
+            identifiers={fleet_identifier(entry.entry_id)}
+        )
+
+    @callback
+    def async_entity_id_changed(self, old_entity_id: str) -> None:
+        """Go on as before: nothing here depends on the entity id."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class VesperFleetEntityDescription(EntityDescription):
     """Describe an entity of the fleet: its value, and whether that takes a link."""
@@ -104,24 +126,11 @@ class VesperFleetEntityDescription(EntityDescription):
     value_fn: Callable[[VesperHub], int | str | bool]
 
 
-class VesperFleetEntity(Entity):
-    """An entity of the whole fleet."""
+class VesperFleetValueEntity(VesperFleetEntity):
+    """An entity of the fleet that shows a value."""
 
     entity_description: VesperFleetEntityDescription
-    _attr_has_entity_name = True
-    _attr_should_poll = False
-
-    def __init__(
-        self, entry: VesperConfigEntry, description: VesperFleetEntityDescription
-    ) -> None:
-        """Take the hub that knows the fleet."""
-        self.hub = entry.runtime_data
-        self.entity_description = description
-        self._shown: tuple[bool, int | str | bool] | None = None
-        self._attr_unique_id = f"{entry.entry_id}_{description.key}"
-        self._attr_device_info = DeviceInfo(
-            identifiers={fleet_identifier(entry.entry_id)}
-        )
+    _shown: tuple[bool, int | str | bool] | None = None
 
     @property
     @override
@@ -139,10 +148,6 @@ class VesperFleetEntity(Entity):
         """Listen to the fleet."""
         self._shown = (self.available, self.value)
         self.async_on_remove(self.hub.async_listen_fleet(self._async_fleet_changed))
-
-    @callback
-    def async_entity_id_changed(self, old_entity_id: str) -> None:
-        """Go on as before: nothing here depends on the entity id."""
 
     @callback
     def _async_fleet_changed(self) -> None:

@@ -9,7 +9,12 @@ from homeassistant.const import EntityCategory
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
-from .entity import VesperEntity, VesperEntityDescription, async_add_device_entities
+from .entity import (
+    VesperEntity,
+    VesperEntityDescription,
+    VesperFleetEntity,
+    async_add_device_entities,
+)
 from .hub import VesperConfigEntry
 from .model.change import Change
 from .model.codes import EVENT_KEYS
@@ -19,7 +24,7 @@ from .model.device import Device
 PARALLEL_UPDATES = 0
 
 #: What a device can tell of by name; whatever else it tells of is the last one.
-ACTIVITY_TYPES = ["playback_started", "playback_stopped", "other"]
+DEVICE_ACTIVITIES = ["playback_started", "playback_stopped", "other"]
 
 type _Event = tuple[str, dict[str, Any]]
 
@@ -28,19 +33,25 @@ type _Event = tuple[str, dict[str, Any]]
 class VesperEventDescription(VesperEntityDescription, EventEntityDescription):
     """Describe an event entity of a device: what has happened, by type and details."""
 
-    events_fn: Callable[[Device], Iterator[_Event]]
+    events_fn: Callable[[Device, Change], Iterator[_Event]]
 
 
-def _activity(device: Device) -> Iterator[_Event]:
-    """Return what the device has just said that it does."""
-    activity = device.activity
-    if TYPE_CHECKING:
-        assert activity is not None
-    event_type = activity.type if activity.type in ACTIVITY_TYPES else "other"
-    yield event_type, {"type": activity.type, "payload": dict(activity.payload)}
+def _activity(device: Device, change: Change) -> Iterator[_Event]:
+    """Return what the device has just done, or what became of its alerts."""
+    if change & Change.ACTIVITY:
+        activity = device.activity
+        if TYPE_CHECKING:
+            assert activity is not None
+        event_type = activity.type if activity.type in DEVICE_ACTIVITIES else "other"
+        yield event_type, {"type": activity.type, "payload": dict(activity.payload)}
+    if change & Change.ALERT_CLOSED:
+        alerts = device.alerts
+        for subsystem in alerts.just_closed:
+            details = {"subsystem": subsystem, "cause": alerts.closed_by[subsystem]}
+            yield "alert_closed", details
 
 
-def _device_log(device: Device) -> Iterator[_Event]:
+def _device_log(device: Device, _change: Change) -> Iterator[_Event]:
     """Return what is new in the device's log, with the device's own time."""
     for event in device.diagnostics.new_events:
         yield event.key, event.as_json()
@@ -50,8 +61,8 @@ DESCRIPTIONS: tuple[VesperEventDescription, ...] = (
     VesperEventDescription(
         key="activity",
         translation_key="activity",
-        event_types=ACTIVITY_TYPES,
-        watched=Change.ACTIVITY,
+        event_types=["alert_closed", *DEVICE_ACTIVITIES],
+        watched=Change.ACTIVITY | Change.ALERT_CLOSED,
         events_fn=_activity,
     ),
     VesperEventDescription(
@@ -64,13 +75,24 @@ DESCRIPTIONS: tuple[VesperEventDescription, ...] = (
     ),
 )
 
+FLEET_DESCRIPTIONS: tuple[EventEntityDescription, ...] = (
+    EventEntityDescription(
+        key="outage",
+        translation_key="outage",
+        event_types=["started", "ended"],
+    ),
+)
+
 
 async def async_setup_entry(
     hass: HomeAssistant,
     entry: VesperConfigEntry,
     async_add_entities: AddConfigEntryEntitiesCallback,
 ) -> None:
-    """Set up the events of the devices."""
+    """Set up the events of the fleet and its devices."""
+    async_add_entities(
+        VesperFleetEvent(entry, description) for description in FLEET_DESCRIPTIONS
+    )
     await async_add_device_entities(
         entry, async_add_entities, VesperEvent, DESCRIPTIONS
     )
@@ -87,6 +109,22 @@ class VesperEvent(VesperEntity, EventEntity):
     @callback
     def _async_device_changed(self, change: Change) -> None:
         """Fire what has happened, one after the other."""
-        for event_type, details in self.entity_description.events_fn(self.device):
+        events = self.entity_description.events_fn(self.device, change)
+        for event_type, details in events:
             self._trigger_event(event_type, details)
             self.async_write_ha_state()
+
+
+class VesperFleetEvent(VesperFleetEntity, EventEntity):
+    """What happens to the fleet as a whole."""
+
+    @override
+    async def async_added_to_hass(self) -> None:
+        """Listen to outages."""
+        self.async_on_remove(self.hub.outages.async_listen(self._async_happened))
+
+    @callback
+    def _async_happened(self, event_type: str, details: dict[str, Any]) -> None:
+        """Fire what has happened."""
+        self._trigger_event(event_type, details)
+        self.async_write_ha_state()

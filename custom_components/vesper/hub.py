@@ -15,14 +15,17 @@ from homeassistant.exceptions import HomeAssistantError
 
 from .admission import Admission
 from .const import (
+    CONF_CLOSE_AFTER,
     CONF_HEARTBEAT_TIMEOUT,
     CONF_MAX_DEVICES,
     CONF_PREFIX,
+    DEFAULT_CLOSE_AFTER,
     DEFAULT_HEARTBEAT_TIMEOUT,
     DEFAULT_MAX_DEVICES,
     DOMAIN,
     LOGGER,
 )
+from .health_checks import HealthChecks
 from .model.change import Change
 from .model.device import Device
 from .model.fleet import Fleet
@@ -48,6 +51,7 @@ from .model.topics import (
     device_id_in,
     is_device_id,
 )
+from .outages import OutageWatch
 from .registry import DeviceRegistry
 from .slices import async_work_off
 from .store import SAVED_AT_ONCE, Saver, VesperStore
@@ -91,10 +95,14 @@ class VesperHub:
         self.dropped = 0
         """How many messages made no device."""
         self._hass = hass
+        timeout = entry.options.get(CONF_HEARTBEAT_TIMEOUT, DEFAULT_HEARTBEAT_TIMEOUT)
+        self.outages = OutageWatch(hass, timeout)
         self._watch = Watch(
-            hass,
-            entry.options.get(CONF_HEARTBEAT_TIMEOUT, DEFAULT_HEARTBEAT_TIMEOUT),
-            self._async_fell_silent,
+            hass, timeout, self._async_fell_silent, self.outages.async_judge
+        )
+        self._health_checks = HealthChecks(hass, self._async_check)
+        self._close_after: int = 60 * entry.options.get(
+            CONF_CLOSE_AFTER, DEFAULT_CLOSE_AFTER
         )
         self._closed = False
         self._unsubscribe: list[CALLBACK_TYPE] = []
@@ -110,6 +118,8 @@ class VesperHub:
         """Every known device by its id."""
         self.saver = Saver(hass, store, self.devices)
         for device in self.devices.values():
+            device.close_after = self._close_after
+            device.in_sight = self.connected
             self.fleet.update(device)
             self._watch.async_be_patient(device.device_id, device.posts.patience)
         self.traffic = Traffic(hass, self.devices, self.stray_faults)
@@ -148,6 +158,8 @@ class VesperHub:
         for unsubscribe in self._unsubscribe:
             unsubscribe()
         self._watch.async_pause()
+        self._health_checks.async_clear()
+        self.outages.async_close()
         self.admission.async_close()
 
     @callback
@@ -218,6 +230,10 @@ class VesperHub:
             retain=False,
         )
 
+    async def _async_check(self, device_id: str) -> None:
+        """Ask a device that is back to check itself."""
+        await self.async_run_health_check(self.devices[device_id])
+
     async def async_remove_device(self, device_id: str) -> None:
         """Forget a device with what the broker keeps of it.
 
@@ -250,6 +266,8 @@ class VesperHub:
         self.devices.pop(device_id, None)
         self.fleet.discard(device_id)
         self._watch.async_forget(device_id)
+        self._health_checks.async_discard(device_id)
+        self.outages.async_forget(device_id)
         self._listeners.pop(device_id, None)
         self._registry.remove(device_id)
         self.saver.async_save_soon(device_id)
@@ -306,7 +324,7 @@ class VesperHub:
                     self.dropped += 1
                     self._count_faults(source, device_id, message, self.stray_faults)
                     return message
-                device = Device(device_id=device_id)
+                device = Device(device_id=device_id, close_after=self._close_after)
             now = time()
             received = device.received
             if type(message) is Heartbeat:
@@ -365,7 +383,7 @@ class VesperHub:
         self._watch.async_touch(device.device_id)
         for listener in self._device_listeners:
             listener(device)
-        return change & (Change.SUBSYSTEMS | Change.ACTIVITY)
+        return change & (Change.SUBSYSTEMS | Change.ACTIVITY | Change.CONTACT)
 
     def _count_faults(
         self,
@@ -391,9 +409,10 @@ class VesperHub:
     def _async_device_changed(self, device: Device, change: Change) -> None:
         """Pass a change on to whom it concerns."""
         if change & Change.CAME_ONLINE:
-            LOGGER.info("Device %s is online again", device.device_id)
-        if change & Change.RESTART:
-            LOGGER.info("Device %s has restarted", device.device_id)
+            self.outages.async_came_back(device.device_id)
+        if change & Change.CONTACT and self.connected:
+            self._health_checks.async_add(device.device_id)
+        self._log(device, change)
         if change & SAVED_AT_ONCE:
             self.saver.async_save_soon(device.device_id)
         if change & Change.FIRMWARE:
@@ -406,6 +425,18 @@ class VesperHub:
         for watched, listener in tuple(self._listeners.get(device.device_id, ())):
             if change & watched:
                 listener(change)
+
+    def _log(self, device: Device, change: Change) -> None:
+        """Log what a person who looks for the cause of something wants to know."""
+        if change & Change.RESTART:
+            LOGGER.info("Device %s has restarted", device.device_id)
+        if change & Change.ALERT_CLOSED:
+            LOGGER.info(
+                "Alerts of device %s are closed, not raised again since it restarted: "
+                "%s",
+                device.device_id,
+                ", ".join(device.alerts.just_closed),
+            )
 
     @callback
     def _async_fleet_changed(self) -> None:
@@ -439,6 +470,7 @@ class VesperHub:
         else:
             LOGGER.info("The link to the MQTT broker is lost")
             self._watch.async_pause()
+            self._health_checks.async_clear()
             self._async_change_all(Device.lose_sight)
 
     @callback
@@ -451,7 +483,13 @@ class VesperHub:
     def _async_fell_silent(self, device_id: str) -> None:
         """Declare a device offline."""
         device = self.devices[device_id]
-        LOGGER.info("Device %s is offline: not heard in time", device_id)
+        # It went before the link was lost; only the watch over it began anew.
+        if device.online is False:
+            return
+        self._health_checks.async_discard(device_id)
+        self.outages.async_fell_silent(
+            device_id, self.fleet.online if device.online else None
+        )
         self._async_device_changed(device, device.go_silent())
 
     def _tell(self, changes: list[tuple[Device, Change]]) -> Iterator[None]:

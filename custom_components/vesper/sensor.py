@@ -27,12 +27,12 @@ from .entity import (
     Availability,
     VesperEntity,
     VesperEntityDescription,
-    VesperFleetEntity,
     VesperFleetEntityDescription,
+    VesperFleetValueEntity,
     async_add_device_entities,
 )
 from .hub import VesperConfigEntry, VesperHub
-from .model.alerts import ActiveAlert
+from .model.alerts import ActiveAlert, ClosedBy
 from .model.change import Change
 from .model.codes import ResetReason, WifiReason, key_of, keys_of
 from .model.device import Device
@@ -277,18 +277,23 @@ class VesperAlertSensor(VesperEntity, SensorEntity):
         self._subsystem = subsystem
         self._shown = self._look()
 
-    def _look(self) -> tuple[ActiveAlert | None, bool]:
-        """Return the subsystem's alert, and whether it is known that there is none."""
+    def _look(self) -> tuple[ActiveAlert | None, bool, ClosedBy | None]:
+        """Return the alert, whether it is known that there is none, and what closed it.
+
+        The last is None where the device itself has said so.
+        """
+        alerts = self.device.alerts
         return (
-            self.device.alerts.active.get(self._subsystem),
-            self._subsystem not in self.device.alerts.unheard,
+            alerts.active.get(self._subsystem),
+            self._subsystem not in alerts.unheard,
+            alerts.closed_by.get(self._subsystem),
         )
 
     @property
     @override
     def native_value(self) -> str | None:
         """Return the severity of the subsystem's alert, None while it is not known."""
-        alert, is_heard = self._shown
+        alert, is_heard, _ = self._shown
         if alert is not None:
             return alert.severity.key
         return Severity.OK.key if is_heard else None
@@ -296,10 +301,10 @@ class VesperAlertSensor(VesperEntity, SensorEntity):
     @property
     @override
     def extra_state_attributes(self) -> Mapping[str, Any] | None:
-        """Return what the device said of the alert, and when."""
-        alert, _ = self._shown
+        """Return what the device said of the alert, and when, or what closed it."""
+        alert, _, closed_by = self._shown
         if alert is None:
-            return None
+            return {"closed_by": closed_by} if closed_by else None
         return {
             "message": alert.message,
             "updated_at": alert.updated_at,
@@ -316,7 +321,7 @@ class VesperAlertSensor(VesperEntity, SensorEntity):
             self.async_write_ha_state()
 
 
-class VesperFleetSensor(VesperFleetEntity, SensorEntity):
+class VesperFleetSensor(VesperFleetValueEntity, SensorEntity):
     """A sensor of the fleet."""
 
     entity_description: VesperFleetSensorDescription

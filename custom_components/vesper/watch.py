@@ -23,12 +23,17 @@ class Watch:
         hass: HomeAssistant,
         timeout: float,
         async_fell_silent: Callable[[str], None],
+        async_told: CALLBACK_TYPE,
     ) -> None:
-        """Take the seconds of silence, and whom to tell the id of a silent device."""
+        """Take the seconds of silence, and whom to tell the id of a silent device.
+
+        When all who were due at once have been told of, that is told too.
+        """
         self._hass = hass
         self._timeout = timeout
         self._liveness = Liveness(timeout)
         self._async_fell_silent = async_fell_silent
+        self._async_told = async_told
         self._watching = False
         self._timer: CALLBACK_TYPE | None = None
 
@@ -87,4 +92,5 @@ class Watch:
         while self._watching and (device_id := self._liveness.pop_due(monotonic())):
             self._async_fell_silent(device_id)
             yield
+        self._async_told()
         self._async_arm()

@@ -113,11 +113,11 @@ class Silence:
 
 @dataclass(frozen=True, kw_only=True)
 class LinkLoss:
-    """A step in which the link to the broker breaks."""
+    """A step in which the link to the broker breaks, and is back."""
 
     def take(self, device: Device, now: float) -> Change:
         """Let a device take the gap in."""
-        return device.lose_sight()
+        return device.lose_sight() | device.regain_sight()
 
 
 type Step = Heard | Silence | LinkLoss

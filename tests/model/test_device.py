@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from hypothesis import given, strategies as st
 import pytest
 
-from custom_components.vesper.model.alerts import MAX_SUBSYSTEMS, ActiveAlert
+from custom_components.vesper.model.alerts import MAX_SUBSYSTEMS, ActiveAlert, ClosedBy
 from custom_components.vesper.model.change import Change
 from custom_components.vesper.model.codes import RecentEvent
 from custom_components.vesper.model.device import (
@@ -37,7 +37,8 @@ from .strategies import (
 NOW = 1_800_000_000.0
 
 #: What any live message changes of a device that was not online.
-CAME_ONLINE = Change.CONNECTIVITY | Change.LAST_SEEN
+CAME_ONLINE = Change.CONNECTIVITY | Change.LAST_SEEN | Change.CONTACT
+WENT_OFFLINE = Change.CONNECTIVITY | Change.LAST_SEEN | Change.REACHABILITY
 LOST_LINK = Change.CONNECTIVITY | Change.REACHABILITY
 
 a_sign_of_life = pytest.mark.parametrize(
@@ -135,7 +136,7 @@ def test_a_kept_heartbeat_fills_in_what_it_says(device: Device) -> None:
 
 def test_a_silent_device_is_offline(online: Device) -> None:
     """After a whole timeout without a message it is offline, last seen before."""
-    assert online.go_silent() == CAME_ONLINE | Change.REACHABILITY
+    assert online.go_silent() == WENT_OFFLINE
     assert online.online is False
     assert online.last_seen == NOW
 
@@ -335,6 +336,187 @@ def test_a_subsystem_known_from_before_is_heard_of(device: Device) -> None:
     assert Change.ALERTS in change
     assert Change.SUBSYSTEMS not in change
     assert not device.alerts.unheard
+
+
+# Alerts from before a restart
+
+
+def restarted(close_after: int = 600, *subsystems: str) -> Device:
+    """Return a device that raised alerts and was then seen to have restarted."""
+    device = Device(device_id=DEVICE_ID, close_after=close_after)
+    hear(device, heartbeat(uptime=5000))
+    for subsystem in subsystems or ("FileManager",):
+        hear(device, alert(subsystem, "WARNING"))
+    hear(device, heartbeat(uptime=10), after=60)
+    return device
+
+
+def active(device: Device) -> list[str]:
+    """Return the subsystems with an active alert."""
+    return list(device.alerts.active)
+
+
+def test_what_is_not_raised_again_is_closed() -> None:
+    """After ten minutes by the clock of the device, and not before."""
+    device = restarted(600, "FileManager", "TimeKeeper")
+    hear(device, alert("TimeKeeper", "WARNING"), after=360)
+    assert hear(device, heartbeat(uptime=609), after=660) is Change.LAST_SEEN
+    change = hear(device, heartbeat(uptime=610), after=661)
+    assert change == Change.ALERT_CLOSED | Change.ALERTS
+    assert active(device) == ["TimeKeeper"]
+    assert device.alerts.just_closed == ("FileManager",)
+    assert device.alerts.closed_by == {"FileManager": ClosedBy.RESTART}
+    assert hear(device, heartbeat(uptime=640), after=691) is Change.NOTHING
+
+
+def test_the_last_alert_closed_ends_the_problem() -> None:
+    """It is as if the device had cleared it."""
+    change = hear(restarted(), heartbeat(uptime=610), after=660)
+    assert Change.ALERT_CLOSED | Change.SEVERITY | Change.PROBLEM in change
+
+
+@pytest.mark.parametrize("jump", [-86_400, 86_400])
+def test_a_wall_clock_that_jumps_closes_nothing_early_or_late(jump: float) -> None:
+    """The time that counts is the device's own."""
+    device = restarted()
+    hear(device, heartbeat(uptime=609), after=660 + jump)
+    assert active(device)
+    hear(device, heartbeat(uptime=610), after=661 + jump)
+    assert not active(device)
+
+
+def test_never_is_never() -> None:
+    """Who wants to keep alerts keeps them."""
+    device = restarted(0)
+    hear(device, heartbeat(uptime=10_000_000), after=10_000_000)
+    assert active(device)
+
+
+def test_a_kept_heartbeat_closes_nothing() -> None:
+    """It may be of another boot."""
+    device = restarted()
+    replay(device, heartbeat(uptime=5000))
+    assert active(device)
+
+
+def test_a_heartbeat_without_uptime_closes_nothing() -> None:
+    """It tells nothing of the time."""
+    device = restarted()
+    hear(device, heartbeat(), after=5000)
+    assert active(device)
+
+
+@pytest.mark.parametrize("state", ["WARNING", "CLEARED"])
+def test_what_the_device_speaks_of_is_not_closed(state: str) -> None:
+    """Nor is it later, when it is unconfirmed for another reason."""
+    device = restarted()
+    hear(device, alert("FileManager", state), after=300)
+    hear(device, alert("FileManager", "WARNING"), after=301)
+    device.lose_sight()
+    device.regain_sight()
+    for uptime in (400, 1000, 2000):
+        hear(device, heartbeat(uptime=uptime), after=50 + uptime)
+    assert active(device)
+    assert not device.alerts.closed_by
+
+
+def test_what_was_kept_of_an_alert_is_not_closed() -> None:
+    """It may be from after the restart."""
+    device = restarted()
+    device.apply(alert("FileManager", "FAILED"), live=False, now=NOW + 61)
+    hear(device, heartbeat(uptime=5000), after=5050)
+    assert active(device)
+
+
+def test_a_gap_alone_closes_nothing(online: Device) -> None:
+    """The device has not forgotten what it had raised."""
+    online.close_after = 600
+    hear(online, alert("FileManager", "WARNING"))
+    online.lose_sight()
+    online.regain_sight()
+    hear(online, heartbeat(uptime=10_000), after=10_000)
+    assert active(online)
+
+
+def test_the_time_begins_anew_after_each_restart() -> None:
+    """A device that restarts all the time never has the time for a check."""
+    device = restarted()
+    hear(device, heartbeat(uptime=500), after=560)
+    hear(device, heartbeat(uptime=20), after=600)
+    hear(device, heartbeat(uptime=619), after=1200)
+    assert active(device)
+    hear(device, heartbeat(uptime=620), after=1201)
+    assert not active(device)
+
+
+def test_the_time_begins_anew_after_silence() -> None:
+    """What it raised in the meantime was not heard."""
+    device = restarted()
+    device.go_silent()
+    hear(device, heartbeat(uptime=700), after=760)
+    hear(device, heartbeat(uptime=1299), after=1360)
+    assert active(device)
+    hear(device, heartbeat(uptime=1300), after=1361)
+    assert not active(device)
+
+
+def test_no_time_counts_without_sight() -> None:
+    """What comes in another way than over the broker tells nothing of alerts."""
+    device = restarted()
+    device.lose_sight()
+    hear(device, heartbeat(uptime=5000), after=5050)
+    assert active(device)
+    device.regain_sight()
+    hear(device, heartbeat(uptime=6000), after=6050)
+    hear(device, heartbeat(uptime=6599), after=6649)
+    assert active(device)
+    hear(device, heartbeat(uptime=6600), after=6650)
+    assert not active(device)
+
+
+def test_a_restart_without_uptime_counts_from_the_next_one(online: Device) -> None:
+    """The log tells of it first."""
+    online.close_after = 600
+    boot = {"t": 1, "d0": 1, "d1": 0, "ts": 0, "up": 0}
+    hear(online, heartbeat(recent_events=[]))
+    hear(online, alert("FileManager", "WARNING"))
+    hear(online, heartbeat(recent_events=[boot]), after=60)
+    hear(online, heartbeat(uptime=700), after=700)
+    assert active(online)
+    hear(online, heartbeat(uptime=1300), after=1300)
+    assert not active(online)
+
+
+def test_what_closed_an_alert_is_told_until_the_next_one() -> None:
+    """A new alert is the device's own word; CLEARED is none while it has no alert."""
+    device = restarted()
+    hear(device, heartbeat(uptime=610), after=660)
+    assert hear(device, alert("FileManager", "CLEARED"), after=661) is Change.NOTHING
+    assert device.alerts.closed_by
+    hear(device, alert("FileManager", "WARNING"), after=662)
+    assert not device.alerts.closed_by
+
+
+def test_a_closed_alert_is_known_to_be_over() -> None:
+    """Also where the device has not spoken of the subsystem since we started."""
+    device = restarted()
+    device.alerts.unheard.add("FileManager")
+    hear(device, heartbeat(uptime=610), after=660)
+    assert not device.alerts.unheard
+
+
+# Contact
+
+
+@a_sign_of_life
+def test_contact_is_told_once_after_each_gap(device: Device, message: Message) -> None:
+    """First of a new device, then after silence, then after a lost link."""
+    for gap in (Device.regain_sight, Device.go_silent, Device.regain_sight):
+        assert Change.CONTACT in hear(device, message)
+        assert Change.CONTACT not in hear(device, message, after=70)
+        gap(device)
+        assert Change.CONTACT not in replay(device, message)
+    assert Change.CONTACT in hear(device, message)
 
 
 # Alerts
@@ -607,9 +789,7 @@ def test_a_kept_info_is_ignored(online: Device) -> None:
 def test_playback_is_not_known_of_a_silent_device(online: Device) -> None:
     """A lost stop must not leave a bell playing for ever."""
     hear(online, info("playback_started", melody_uid="ABC123"))
-    assert online.go_silent() == (
-        CAME_ONLINE | Change.REACHABILITY | Change.PLAYING | Change.MELODY
-    )
+    assert online.go_silent() == WENT_OFFLINE | Change.PLAYING | Change.MELODY
     assert (online.playing, online.melody) == (None, None)
 
 
@@ -639,19 +819,29 @@ class Plain:
     subsystems: list[str] = field(default_factory=list)
     uptime: int | None = None
     last_restart: float | None = None
+    is_in_contact: bool = False
+    is_contact_new: bool = False
+    awaited: set[str] = field(default_factory=set)
+    awaiting_since: int | None = None
+    closed: list[str] = field(default_factory=list)
     log: tuple[RecentEvent, ...] | None = None
     is_log_new: bool = False
 
     def take(self, step: Step, now: float) -> None:
         """Take a step of a device's life."""
         self.is_log_new = False
+        self.is_contact_new = False
+        self.closed = []
         match step:
             case Heard():
+                self.is_contact_new = step.live and not self.is_in_contact
+                self.is_in_contact |= step.live
                 self.hear(step.parse(), now, live=step.live)
             case LinkLoss():
                 self.unconfirm()
+                self.is_in_contact, self.awaiting_since = False, None
             case Silence():
-                pass
+                self.is_in_contact, self.awaiting_since = False, None
 
     def hear(self, message: Message, now: float, *, live: bool) -> None:
         """Take a message in."""
@@ -659,6 +849,7 @@ class Plain:
             case Alert(subsystem=subsystem, severity=Severity.OK):
                 if live:
                     self.active.pop(subsystem, None)
+                    self.awaited.discard(subsystem)
             case Alert(subsystem=subsystem) if (
                 not live and subsystem in self.active and self.active[subsystem][3]
             ):
@@ -668,13 +859,36 @@ class Plain:
                     self.subsystems.append(subsystem)
                 if subsystem in self.subsystems:
                     self.active[subsystem] = (severity, text, now, live)
+                    self.awaited.discard(subsystem)
             case Heartbeat(uptime=int() as uptime) if live:
-                if self.uptime is not None and self.uptime - uptime > 5:
-                    self.last_restart = now
-                    self.unconfirm(before=now - uptime - 5)
-                self.uptime = uptime
+                self.count(uptime, now)
         if isinstance(message, Heartbeat):
             self.read_log(message, live=live)
+
+    def count(self, uptime: int, now: float) -> None:
+        """Take the uptime of a heartbeat in."""
+        if self.uptime is not None and self.uptime - uptime > 5:
+            started = now - uptime - 5
+            self.last_restart, self.awaiting_since = now, None
+            self.unconfirm(before=started)
+            self.awaited |= {
+                subsystem
+                for subsystem, (_, _, updated, _) in self.active.items()
+                if updated < started
+            }
+        self.uptime = uptime
+        if self.awaited:
+            self.close(uptime)
+
+    def close(self, uptime: int) -> None:
+        """Close what was not raised again since a restart."""
+        if self.awaiting_since is None:
+            self.awaiting_since = uptime
+        if uptime - self.awaiting_since >= CLOSE_AFTER:
+            self.closed = [name for name in self.active if name in self.awaited]
+            for subsystem in self.closed:
+                del self.active[subsystem]
+            self.awaited = set()
 
     def read_log(self, message: Heartbeat, *, live: bool) -> None:
         """Take the ring buffer of a heartbeat in."""
@@ -714,7 +928,15 @@ def shown(device: Device) -> dict[Change, object]:
     }
 
 
+#: Short enough for the uptimes that are drawn.
+CLOSE_AFTER = 30
+
 lives = lives_with(st.sampled_from([1, 29, 30, 60, 3600]))
+
+
+def of_any_life() -> Device:
+    """Return a device whose alerts are closed soon after a restart."""
+    return Device(device_id=DEVICE_ID, close_after=CLOSE_AFTER)
 
 
 @given(lives)
@@ -722,7 +944,7 @@ def test_the_active_set_agrees_with_the_plain_rules(
     life: list[tuple[int, Step]],
 ) -> None:
     """Any order of messages leaves exactly what the rules say."""
-    device, plain, now = Device(device_id=DEVICE_ID), Plain(), 0
+    device, plain, now = of_any_life(), Plain(), 0
     for wait, step in life:
         now += wait
         step.take(device, now)
@@ -737,12 +959,13 @@ def test_the_active_set_agrees_with_the_plain_rules(
             for subsystem, one in device.alerts.active.items()
         } == plain.active
         assert device.alerts.subsystems == plain.subsystems
+        assert device.alerts.awaited == plain.awaited
 
 
 @given(lives)
 def test_a_device_never_contradicts_itself(life: list[tuple[int, Step]]) -> None:
     """The worst, the problem, the subsystems and playback fit together at any time."""
-    device, now = Device(device_id=DEVICE_ID), 0
+    device, now = of_any_life(), 0
     for wait, step in life:
         now += wait
         step.take(device, now)
@@ -751,6 +974,8 @@ def test_a_device_never_contradicts_itself(life: list[tuple[int, Step]]) -> None
         assert Severity.OK not in severities
         assert all(name == one.subsystem for name, one in device.alerts.active.items())
         assert set(device.alerts.active) <= set(device.alerts.subsystems)
+        assert device.alerts.awaited <= set(device.alerts.active)
+        assert device.alerts.active.keys().isdisjoint(device.alerts.closed_by)
         assert len(set(device.alerts.subsystems)) == len(device.alerts.subsystems) <= 32
         assert [one["subsystem"] for one in device.alerts.as_json()] == sorted(
             device.alerts.active,
@@ -764,7 +989,7 @@ def test_a_device_never_contradicts_itself(life: list[tuple[int, Step]]) -> None
 @given(lives)
 def test_exactly_what_changed_is_told(life: list[tuple[int, Step]]) -> None:
     """Each flag is raised where what it stands for differs, and nowhere else."""
-    device, plain, now = Device(device_id=DEVICE_ID), Plain(), 0
+    device, plain, now = of_any_life(), Plain(), 0
     for wait, step in life:
         now += wait
         before = shown(device)
@@ -782,6 +1007,11 @@ def test_exactly_what_changed_is_told(life: list[tuple[int, Step]]) -> None:
             changed.add(Change.CAME_ONLINE)
         if plain.is_log_new:
             changed.add(Change.DEVICE_LOG)
+        if plain.is_contact_new:
+            changed.add(Change.CONTACT)
+        if plain.closed:
+            changed.add(Change.ALERT_CLOSED)
+            assert list(device.alerts.just_closed) == plain.closed
         assert set(change & ~(Change.LAST_SEEN | Change.HEAP_FREE)) == changed
 
 
@@ -812,7 +1042,7 @@ def test_what_the_broker_kept_never_brings_a_device_to_life(
     life: list[tuple[int, Step]],
 ) -> None:
     """Online, last seen, playback and activity come from live messages alone."""
-    device, now = Device(device_id=DEVICE_ID), 0
+    device, now = of_any_life(), 0
     for wait, step in life:
         now += wait
         if isinstance(step, Heard) and not step.live:

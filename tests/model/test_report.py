@@ -67,6 +67,7 @@ def test_everything() -> None:
                 "message": "gone",
                 "updated_at": "2030-03-17T17:46:40+00:00",
                 "confirmed": True,
+                "acknowledged": False,
             }
         ],
     }

@@ -90,6 +90,30 @@ def test_acknowledged_alerts_stay_so(device: Device) -> None:
     assert load(DEVICE_ID, saved).alerts.active["Player"].acknowledged
 
 
+def test_an_alert_from_before_a_restart_is_closed_in_the_end(device: Device) -> None:
+    """That it waits to be raised again outlives a restart of Home Assistant."""
+    hear(device, heartbeat(uptime=10), after=100)
+    assert device.alerts.awaited == {"Player"}
+    back = restarted(device)
+    assert back.alerts.awaited == {"Player"}
+    back.close_after = 600
+    hear(back, heartbeat(uptime=60), after=150)
+    change = hear(back, heartbeat(uptime=660), after=750)
+    assert change & Change.ALERT_CLOSED
+    assert restarted(back).alerts.closed_by == back.alerts.closed_by != {}
+
+
+@pytest.mark.parametrize(
+    "closed_by",
+    [None, ["Player"], {"Player": "restart"}, {"Nobody": "restart"}]
+    + [{"FileManager": cause} for cause in (None, 7, "device", ["restart"])],
+)
+def test_a_cause_that_can_not_be_is_none(device: Device, closed_by: Json) -> None:
+    """An alert that is active was not closed, and only some causes are known."""
+    saved = dump(device) | {"closed_by": closed_by}
+    assert load(DEVICE_ID, saved).alerts.closed_by == {}
+
+
 def test_the_rhythm_of_posts_is_kept(device: Device) -> None:
     """A device that posts now and then is waited for after a restart too."""
     assert restarted(device).posts.patience == 0

@@ -1,7 +1,9 @@
 """Keep the active alerts of one device: current state, never a log."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from enum import StrEnum
 
 from .change import Change
 from .messages import RETAINED_ALERT, Alert, Fault, FaultKind
@@ -9,6 +11,13 @@ from .severity import Severity
 
 #: A device with more subsystems than this is not one of ours (protocol, section 1).
 MAX_SUBSYSTEMS = 32
+
+
+class ClosedBy(StrEnum):
+    """What closed an alert without a word of its device."""
+
+    RESTART = "restart"
+    """The device has restarted and not raised it again in time."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,6 +55,13 @@ class Alerts:
     """Every subsystem that ever raised an alert, in that order."""
     unheard: set[str] = field(default_factory=set)
     """Those known from before, of which it has not spoken since."""
+    awaited: set[str] = field(default_factory=set)
+    """Those whose active alert is from before the last restart of the device: it is to
+    be raised again, or closed in the end. To be kept when the active set is."""
+    closed_by: dict[str, ClosedBy] = field(default_factory=dict)
+    """What closed the last alert of a subsystem, where that was not the device."""
+    just_closed: tuple[str, ...] = ()
+    """The subsystems whose alerts were closed last."""
 
     @property
     def severity(self) -> Severity:
@@ -77,6 +93,7 @@ class Alerts:
             if known is None and not (live and subsystem in self.unheard):
                 return Change.NOTHING
             self.unheard.discard(subsystem)
+            self.awaited.discard(subsystem)
             self.active.pop(subsystem, None)
             return self._changed(worst)
         change = Change.NOTHING
@@ -93,6 +110,8 @@ class Alerts:
                 return Change.NOTHING
             self.subsystems.append(subsystem)
             change = Change.SUBSYSTEMS
+        self.awaited.discard(subsystem)
+        self.closed_by.pop(subsystem, None)
         self.active[subsystem] = ActiveAlert(
             subsystem=subsystem,
             severity=alert.severity,
@@ -107,13 +126,37 @@ class Alerts:
         )
         return change | self._changed(worst)
 
-    def unconfirm(self, before: float = float("inf")) -> Change:
+    def unconfirm(self) -> Change:
         """Mark the alerts as not confirmed until the device speaks of them again."""
-        confirmed = [
+        return self._unconfirm(self.active.values())
+
+    def restart(self, started: float) -> Change:
+        """Wait for what the device had raised before it started anew.
+
+        It starts out healthy, and says nothing of what is no longer wrong.
+        """
+        earlier = [
             alert
             for alert in self.active.values()
-            if alert.confirmed and alert.updated_at.timestamp() < before
+            if alert.updated_at.timestamp() < started
         ]
+        self.awaited.update(alert.subsystem for alert in earlier)
+        return self._unconfirm(earlier)
+
+    def close_awaited(self) -> Change:
+        """Close what the device has not raised again since it started anew."""
+        worst = self.severity
+        self.just_closed = tuple(name for name in self.active if name in self.awaited)
+        for subsystem in self.just_closed:
+            del self.active[subsystem]
+            self.closed_by[subsystem] = ClosedBy.RESTART
+        self.unheard -= self.awaited
+        self.awaited.clear()
+        return Change.ALERT_CLOSED | self._changed(worst)
+
+    def _unconfirm(self, alerts: Iterable[ActiveAlert]) -> Change:
+        """Mark some of the alerts as not confirmed."""
+        confirmed = [alert for alert in alerts if alert.confirmed]
         for alert in confirmed:
             self.active[alert.subsystem] = replace(alert, confirmed=False)
         return Change.ALERTS if confirmed else Change.NOTHING

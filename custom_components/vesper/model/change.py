@@ -13,6 +13,9 @@ class Change(Flag):
     """Whether it can be reached: there is a link, and it is not offline."""
     CAME_ONLINE = auto()
     """It was offline and has spoken."""
+    CONTACT = auto()
+    """It has spoken for the first time, or first since it was offline or the link lost.
+    """
     LAST_SEEN = auto()
     ALERTS = auto()
     """The active set, or what one of its alerts says."""
@@ -20,6 +23,8 @@ class Change(Flag):
     """The worst of the active set."""
     PROBLEM = auto()
     """Whether there is any active alert."""
+    ALERT_CLOSED = auto()
+    """Alerts were closed without a word of the device: those of `just_closed`."""
     SUBSYSTEMS = auto()
     """A subsystem raised an alert for the first time: the last of `subsystems`."""
     PLAYING = auto()

@@ -14,6 +14,8 @@ from .received import Received
 #: In seconds: an uptime that falls by no more than this is the same boot, told late.
 UPTIME_JITTER = 5
 
+_NEVER = float("-inf")
+
 #: In seconds: "last seen" is told anew at most this often while a device is online.
 LAST_SEEN_INTERVAL = 60
 
@@ -26,6 +28,11 @@ class Device:
     """
 
     device_id: str
+    close_after: int = 0
+    """Seconds of its uptime, 0 for never: an alert from before a restart that is not
+    raised again for so long is closed."""
+    in_sight: bool = True
+    """Whether all that it says can be heard: not while the broker link is lost."""
     online: bool | None = None
     """None until it has been heard, or silent for a whole timeout."""
     last_seen: float | None = None
@@ -45,8 +52,11 @@ class Device:
     """How often each thing was wrong with its messages, by topic, path and kind."""
     received: Received = field(default_factory=Received)
     posts: Posts = field(default_factory=Posts)
-    _last_seen_told: float = float("-inf")
-    _playback_told: float = float("-inf")
+    _last_seen_told: float = _NEVER
+    _playback_told: float = _NEVER
+    _awaiting_since: int | None = None
+    """The uptime from which it has had the time to raise its alerts again; None until
+    the next live heartbeat."""
 
     @property
     def firmware_version(self) -> str | None:
@@ -74,6 +84,7 @@ class Device:
         if self.online is False:
             return Change.NOTHING
         self.online = False
+        self._awaiting_since = None
         return (
             Change.CONNECTIVITY
             | Change.REACHABILITY
@@ -86,6 +97,7 @@ class Device:
 
         What the device says of its alerts and playback in the meantime is lost.
         """
+        self.in_sight = False
         return (
             self._link_changed()
             | self._set_playback(playing=None)
@@ -94,6 +106,9 @@ class Device:
 
     def regain_sight(self) -> Change:
         """Take in that such a gap is over; what was known before is so still."""
+        self.in_sight = True
+        self._awaiting_since = None
+        self._last_seen_told = _NEVER
         return self._link_changed()
 
     def _link_changed(self) -> Change:
@@ -106,7 +121,7 @@ class Device:
         """Take a live message for the sign of life it is."""
         self.last_seen = now
         if self.online is not True:
-            change = Change.CONNECTIVITY | Change.LAST_SEEN
+            change = Change.CONNECTIVITY | Change.CONTACT | Change.LAST_SEEN
             if self.online is False:
                 change |= Change.REACHABILITY | Change.CAME_ONLINE
             else:
@@ -118,8 +133,11 @@ class Device:
         # The lower bound lets the telling go on after the wall clock was set back.
         if 0 <= now - self._last_seen_told < LAST_SEEN_INTERVAL:
             return Change.NOTHING
+        change = Change.LAST_SEEN
+        if self._last_seen_told == _NEVER:
+            change |= Change.CONTACT
         self._last_seen_told = now
-        return Change.LAST_SEEN
+        return change
 
     def _apply_heartbeat(
         self, heartbeat: Heartbeat, change: Change, *, live: bool, now: float
@@ -144,6 +162,8 @@ class Device:
                 self.uptime = uptime
                 self.started = now - uptime
                 self.resumed = False
+                if self.alerts.awaited:
+                    change |= self._close_overdue(uptime)
         return change
 
     def _is_restart(self, uptime: int | None, now: float, told: Change) -> bool:
@@ -169,10 +189,25 @@ class Device:
 
         What it has said since then holds: it mostly speaks before its next heartbeat.
         """
-        change = Change.RESTART | self.alerts.unconfirm(before=started)
+        self._awaiting_since = None
+        change = Change.RESTART | self.alerts.restart(started)
         if self._playback_told < started:
             change |= self._set_playback(playing=False)
         return change
+
+    def _close_overdue(self, uptime: int) -> Change:
+        """Close the alerts that it had the time to raise again, and has not.
+
+        The time counts by its own clock, which no jump of ours distorts, and only while
+        it is online and can be heard: a health check may else have gone unheard.
+        """
+        if not (self.close_after and self.in_sight):
+            return Change.NOTHING
+        if self._awaiting_since is None:
+            self._awaiting_since = uptime
+        if uptime - self._awaiting_since < self.close_after:
+            return Change.NOTHING
+        return self.alerts.close_awaited()
 
     def _apply_info(self, info: Info, *, live: bool, now: float) -> Change:
         """Take in what happened on the device."""

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, TypeGuard
 
-from .alerts import MAX_SUBSYSTEMS, ActiveAlert, Alerts
+from .alerts import MAX_SUBSYSTEMS, ActiveAlert, Alerts, ClosedBy
 from .codes import MAX_TIME
 from .device import Device
 from .diagnostics import Diagnostics
@@ -84,9 +84,11 @@ def dump(device: Device) -> dict[str, Any]:
                 "updated_at": alert.updated_at.timestamp(),
                 "confirmed": alert.confirmed,
                 "acknowledged": alert.acknowledged,
+                "awaited": alert.subsystem in alerts.awaited,
             }
             for alert in alerts.active.values()
         ],
+        "closed_by": dict(alerts.closed_by),
     }
     if device.posts.gaps:
         saved["post_gaps"] = device.posts.gaps
@@ -135,7 +137,25 @@ def _load_alerts(data: Mapping[str, Any]) -> Alerts:
     read = [_load_alert(item) for item in _some(items)]
     active = {alert.subsystem: alert for alert in read if alert is not None}
     subsystems = [*filter(is_name, _some(names)), *active]
-    alerts = Alerts(active=active, subsystems=list(dict.fromkeys(subsystems)))
+    closed_by = data.get("closed_by")
+    alerts = Alerts(
+        active=active,
+        subsystems=list(dict.fromkeys(subsystems)),
+        awaited={
+            item["subsystem"]
+            for item in _some(items)
+            if isinstance(item, dict)
+            and item.get("awaited") is True
+            and item.get("subsystem") in active
+        },
+        closed_by={
+            subsystem: ClosedBy(cause)
+            for subsystem, cause in (
+                closed_by.items() if isinstance(closed_by, dict) else ()
+            )
+            if subsystem in subsystems and subsystem not in active and cause in ClosedBy
+        },
+    )
     if not isinstance(items, list) or None in read:
         alerts.unheard = set(alerts.subsystems) - active.keys()
     return alerts

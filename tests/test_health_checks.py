@@ -1,0 +1,184 @@
+"""Devices that are back are asked how they are, one after the other."""
+
+import json
+import logging
+from typing import Any
+
+import pytest
+
+from homeassistant.exceptions import HomeAssistantError
+
+from .common import BELL, Vesper
+
+
+class Asked:
+    """The devices that were asked to check themselves."""
+
+    def __init__(self, vesper: Vesper) -> None:
+        """Listen at the MQTT client."""
+        self._vesper = vesper
+        self._publish = vesper.mqtt._mqttc.publish  # noqa: SLF001
+
+    async def take(self, seconds: float = 10) -> list[str]:
+        """Let time go by in steps that are no longer than the interval of asking."""
+        self._publish.reset_mock()
+        for _ in range(round(seconds / 0.05)):
+            await self._vesper.advance(0.05)
+        return self.now()
+
+    def now(self) -> list[str]:
+        """Return who was asked since the last call of `take` began."""
+        asked = []
+        for call in self._publish.call_args_list:
+            topic, payload, qos, retain = call.args[:4]
+            assert json.loads(payload) == {"v": 2, "cmd": "system.health"}
+            assert (qos, retain) == (0, False)
+            asked.append(topic.removeprefix("vesper/").removesuffix("/control"))
+        return asked
+
+
+@pytest.fixture
+def asked(vesper: Vesper, caplog: pytest.LogCaptureFixture) -> Asked:
+    """Look at who is asked."""
+    caplog.set_level(logging.DEBUG, "custom_components")
+    return Asked(vesper)
+
+
+MESSAGES: list[tuple[str, Any]] = [
+    ("heartbeat", {"uptime": 5}),
+    ("alerts", {"subsystem": "SD", "state": "WARNING"}),
+    ("info", {"type": "volume"}),
+    ("heartbeat", "no heartbeat"),
+]
+
+
+@pytest.mark.parametrize(("topic", "message"), MESSAGES)
+async def test_a_new_device_is_asked_once(
+    vesper: Vesper, asked: Asked, topic: str, message: Any
+) -> None:
+    """By its first live message, whatever that is; not by what the broker kept."""
+    await vesper.heartbeat(retain=True)
+    assert await asked.take(1) == []
+    payload = json.dumps(message).encode()
+    for _ in range(3):
+        await vesper.publish(BELL, topic, payload)
+    assert await asked.take(1) == [BELL]
+    await vesper.publish(BELL, topic, payload)
+    assert await asked.take(1) == []
+
+
+async def test_a_device_that_is_back_is_asked(vesper: Vesper, asked: Asked) -> None:
+    """Nobody heard what it said of its alerts."""
+    await vesper.heartbeat()
+    assert await asked.take(1) == [BELL]
+    await vesper.advance(91)
+    assert await asked.take(1) == []
+    await vesper.heartbeat()
+    assert await asked.take(1) == [BELL]
+
+
+async def test_after_a_link_loss(vesper: Vesper, asked: Asked) -> None:
+    """Each is asked when it first speaks, also who was online all along."""
+    await vesper.heartbeat()
+    await vesper.heartbeat("silent")
+    assert sorted(await asked.take(1)) == [BELL, "silent"]
+    await vesper.lose_link()
+    await vesper.regain_link()
+    await vesper.heartbeat(retain=True)
+    assert await asked.take(1) == []
+    for _ in range(2):
+        await vesper.heartbeat()
+    assert await asked.take(1) == [BELL]
+
+
+async def test_after_a_reload(vesper: Vesper, asked: Asked) -> None:
+    """What was said meanwhile went unheard as well."""
+    await vesper.heartbeat()
+    assert await asked.take(1) == [BELL]
+    await vesper.reload()
+    assert await asked.take(1) == []
+    await vesper.heartbeat()
+    assert await asked.take(1) == [BELL]
+
+
+async def test_no_more_than_twenty_a_second(vesper: Vesper, asked: Asked) -> None:
+    """In the order in which they came."""
+    device_ids = [f"bell-{number}" for number in range(50)]
+    for device_id in device_ids:
+        await vesper.heartbeat(device_id)
+    assert await asked.take(1) == device_ids[:20]
+    assert await asked.take(1) == device_ids[20:40]
+    assert await asked.take(1) == device_ids[40:]
+    assert await asked.take(1) == []
+
+
+async def test_nobody_is_asked_without_link(vesper: Vesper, asked: Asked) -> None:
+    """Who waited is dropped; with the link back, whoever speaks is asked."""
+    for number in range(50):
+        await vesper.heartbeat(f"bell-{number}")
+    await vesper.lose_link()
+    assert await asked.take(1) == []
+    await vesper.regain_link()
+    assert await asked.take(1) == []
+    await vesper.heartbeat("bell-7")
+    assert await asked.take(1) == ["bell-7"]
+
+
+async def test_who_speaks_without_link_is_asked_later(
+    vesper: Vesper, asked: Asked
+) -> None:
+    """A message that still came in is no way to the device."""
+    await vesper.lose_link()
+    await vesper.heartbeat()
+    assert await asked.take(1) == []
+    await vesper.regain_link()
+    await vesper.heartbeat()
+    assert await asked.take(1) == [BELL]
+
+
+async def test_who_goes_is_not_asked(vesper: Vesper, asked: Asked) -> None:
+    """Nor are those asked who went offline, or were removed, before their turn."""
+    for device_id in ("first", "removed", "last"):
+        await vesper.heartbeat(device_id, retain=True)
+    await vesper.advance(60)
+    for device_id in ("first", "removed", "last"):
+        await vesper.heartbeat(device_id)
+    vesper.freezer.tick(0)
+    vesper.hub._async_fell_silent("first")  # noqa: SLF001
+    vesper.hub._async_fell_silent("removed")  # noqa: SLF001
+    await vesper.hub.async_remove_device("removed")
+    assert await asked.take(1) == ["last"]
+
+
+async def test_all_who_waited_are_gone(vesper: Vesper, asked: Asked) -> None:
+    """The timer finds nobody."""
+    await vesper.heartbeat()
+    vesper.hub._async_fell_silent(BELL)  # noqa: SLF001
+    assert await asked.take(1) == []
+    await vesper.heartbeat()
+    assert await asked.take(1) == [BELL]
+
+
+async def test_nobody_is_asked_after_unload(vesper: Vesper, asked: Asked) -> None:
+    """The queue goes with the entry."""
+    await vesper.heartbeat()
+    await vesper.hass.config_entries.async_unload(vesper.entry.entry_id)
+    assert await asked.take(1) == []
+
+
+async def test_failures_are_logged_once(
+    vesper: Vesper, asked: Asked, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A broker that takes nothing is told of once, until it takes something again."""
+    vesper.mqtt.async_publish.side_effect = HomeAssistantError("full")
+    for number in range(10):
+        await vesper.heartbeat(f"bell-{number}")
+    await asked.take(1)
+    assert caplog.text.count("can't be asked: full") == 1
+    vesper.mqtt.async_publish.side_effect = None
+    await vesper.heartbeat("fine")
+    await asked.take(1)
+    vesper.mqtt.async_publish.side_effect = HomeAssistantError("full")
+    await vesper.heartbeat("unlucky")
+    await asked.take(1)
+    assert caplog.text.count("can't be asked: full") == 2

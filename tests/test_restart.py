@@ -1,0 +1,121 @@
+"""What becomes of the alerts that a device does not raise again once restarted."""
+
+import pytest
+from pytest_homeassistant_custom_component.common import async_capture_events
+
+from custom_components.vesper.const import CONF_CLOSE_AFTER
+from homeassistant.const import EVENT_STATE_CHANGED
+
+from .common import BELL, Vesper, logged
+
+
+async def restart(vesper: Vesper) -> None:
+    """Let a bell with two alerts restart, and raise one of them again."""
+    await vesper.heartbeat(uptime=5000)
+    await vesper.alert("SD", "WARNING", "SD mount failed")
+    await vesper.alert("Clock", "CRITICAL", "NTP sync failed")
+    await vesper.advance(30)
+    await vesper.heartbeat(uptime=10)
+    await vesper.alert("Clock", "CRITICAL", "NTP sync failed")
+
+
+async def run(vesper: Vesper, first: int, last: int) -> None:
+    """Let the bell send its heartbeats from one uptime to another."""
+    for uptime in range(first, last + 1, 30):
+        await vesper.advance(30)
+        await vesper.heartbeat(uptime=uptime)
+
+
+async def test_closed_after_ten_minutes(
+    vesper: Vesper, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The sensor says by what, the activity event too, and so does the log."""
+    await restart(vesper)
+    await run(vesper, 40, 580)
+    shown = vesper.state("alert_SD")
+    assert shown.state == "warning"
+    assert shown.attributes["confirmed"] is False
+    assert "closed_by" not in shown.attributes
+    caplog.clear()
+    await run(vesper, 610, 610)
+    shown = vesper.state("alert_SD")
+    assert shown.state == "ok"
+    assert shown.attributes["closed_by"] == "restart"
+    assert not shown.attributes.keys() & {"message", "updated_at", "confirmed"}
+    assert vesper.value("alert_Clock") == "critical"
+    assert vesper.value("active_alerts") == "1"
+    event = vesper.state("activity").attributes
+    assert (event["event_type"], event["subsystem"], event["cause"]) == (
+        "alert_closed",
+        "SD",
+        "restart",
+    )
+    assert logged(caplog) == [
+        "Alerts of device bell are closed, not raised again since it restarted: SD"
+    ]
+
+    await vesper.alert("SD", "WARNING", "SD mount failed")
+    shown = vesper.state("alert_SD")
+    assert shown.state == "warning"
+    assert "closed_by" not in shown.attributes
+    await vesper.alert("SD", "CLEARED")
+    assert "closed_by" not in vesper.state("alert_SD").attributes
+
+
+async def test_one_event_for_each(vesper: Vesper) -> None:
+    """They are told one after the other."""
+    await vesper.heartbeat(uptime=5000)
+    await vesper.alert("SD", "WARNING")
+    await vesper.alert("Clock", "CRITICAL")
+    await vesper.advance(30)
+    await vesper.heartbeat(uptime=10)
+    changes = async_capture_events(vesper.hass, EVENT_STATE_CHANGED)
+    await vesper.heartbeat(uptime=610)
+    assert [
+        change.data["new_state"].attributes["subsystem"]
+        for change in changes
+        if change.data["entity_id"] == vesper.entity_id("activity")
+    ] == ["SD", "Clock"]
+    assert vesper.value("health") == "ok"
+
+
+@pytest.mark.parametrize(
+    ("minutes", "uptime", "state"),
+    [(1, 69, "warning"), (1, 70, "ok"), (0, 10_000_000, "warning")],
+)
+async def test_the_time_of_the_options(
+    vesper: Vesper, minutes: int, uptime: int, state: str
+) -> None:
+    """The time is the user's, who may also keep alerts for ever."""
+    vesper.hass.config_entries.async_update_entry(
+        vesper.entry, options={CONF_CLOSE_AFTER: minutes}
+    )
+    await vesper.reload()
+    await restart(vesper)
+    await vesper.heartbeat(uptime=uptime)
+    assert vesper.value("alert_SD") == state
+
+
+async def test_the_option_is_for_known_devices_too(vesper: Vesper) -> None:
+    """Those that were there when Home Assistant started."""
+    await vesper.heartbeat()
+    vesper.hass.config_entries.async_update_entry(
+        vesper.entry, options={CONF_CLOSE_AFTER: 7}
+    )
+    await vesper.reload()
+    await vesper.heartbeat("new")
+    devices = vesper.hub.devices
+    assert devices[BELL].close_after == devices["new"].close_after == 7 * 60
+
+
+async def test_a_lost_link_is_waited_out(vesper: Vesper) -> None:
+    """The firmware's own check may have gone unheard: the time begins anew."""
+    await restart(vesper)
+    await vesper.lose_link()
+    await vesper.advance(3600)
+    await vesper.regain_link()
+    await vesper.heartbeat(uptime=4000)
+    await run(vesper, 4030, 4570)
+    assert vesper.value("alert_SD") == "warning"
+    await run(vesper, 4600, 4600)
+    assert vesper.value("alert_SD") == "ok"
