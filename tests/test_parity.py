@@ -26,7 +26,7 @@ from custom_components.vesper.config_flow import (
     VesperOptionsFlow,
 )
 from custom_components.vesper.const import DOMAIN
-from custom_components.vesper.model.codes import EVENT_KEYS
+from custom_components.vesper.model.codes import EVENT_KEYS, ResetReason
 from custom_components.vesper.model.device import Device
 from custom_components.vesper.model.topics import PrefixProblem
 from custom_components.vesper.sensor import VesperAlertSensor
@@ -42,6 +42,9 @@ SOURCES = {path: ast.parse(path.read_bytes()) for path in PACKAGE.rglob("*.py")}
 TEXTS: dict[str, Any] = json.loads((PACKAGE / "translations/en.json").read_bytes())
 ICONS: dict[str, Any] = json.loads((PACKAGE / "icons.json").read_bytes())["entity"]
 MANIFEST: dict[str, Any] = json.loads((PACKAGE / "manifest.json").read_bytes())
+
+#: The issues here are told by descriptions, and each may name its device.
+DEVICE_ISSUES = PACKAGE / "issues.py"
 
 ALERT = VesperAlertSensor(Mock(), Device(device_id=BELL), "SD").entity_description
 
@@ -60,6 +63,9 @@ PROPER_NAMES = frozenset(
             "Wi-Fi",
         ),
         "eFuse",
+        # As the reasons of restarts are named beside them, and what some end with.
+        *ResetReason.__members__,
+        "WATCHDOG",
     }
 )
 
@@ -409,7 +415,17 @@ def test_issues() -> None:
             path, arguments, "translation_placeholders"
         )
         for path, arguments in _calls("async_create_issue")
+        if path != DEVICE_ISSUES
     }
+    for path, arguments in _calls("IssueDescription"):
+        (given,) = (
+            node
+            for node in ast.walk(arguments["value_fn"])
+            if isinstance(node, ast.Dict)
+        )
+        used[_value(path, arguments["key"])] = {"device"} | {
+            _value(path, key) for key in given.keys if key is not None
+        }
     assert used == {
         key: _placeholders(f"{text['title']} {text['description']}")
         for key, text in TEXTS["issues"].items()

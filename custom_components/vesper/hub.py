@@ -26,6 +26,7 @@ from .const import (
     LOGGER,
 )
 from .health_checks import HealthChecks
+from .issues import Issues
 from .model.change import Change
 from .model.device import Device
 from .model.fleet import Fleet
@@ -38,6 +39,7 @@ from .model.messages import (
     Info,
     Malformed,
     Message,
+    parse_heartbeat,
 )
 from .model.posts import POST, Post
 from .model.received import MAX_KEPT_BYTES
@@ -117,6 +119,7 @@ class VesperHub:
         }
         """Every known device by its id."""
         self.saver = Saver(hass, store, self.devices)
+        self._issues = Issues(hass, self.devices, self._registry)
         for device in self.devices.values():
             device.close_after = self._close_after
             device.in_sight = self.connected
@@ -131,6 +134,7 @@ class VesperHub:
         self._unsubscribe.append(
             self._registry.async_listen_for_removals(self._async_removed)
         )
+        self._unsubscribe.append(self._issues.async_start())
         self._unsubscribe.append(
             mqtt.async_subscribe_connection_status(self._hass, self._async_link_changed)
         )
@@ -161,6 +165,7 @@ class VesperHub:
         self._health_checks.async_clear()
         self.outages.async_close()
         self.admission.async_close()
+        self._issues.async_close()
 
     @callback
     def async_listen(
@@ -268,6 +273,7 @@ class VesperHub:
         self._watch.async_forget(device_id)
         self._health_checks.async_discard(device_id)
         self.outages.async_forget(device_id)
+        self._issues.async_forget(device_id)
         self._listeners.pop(device_id, None)
         self._registry.remove(device_id)
         self.saver.async_save_soon(device_id)
@@ -312,6 +318,7 @@ class VesperHub:
         # Looked up once: every message passes here.
         name, parse, devices = source.name, source.parse, self.devices
         touch = self._watch.async_touch
+        is_heartbeat = parse is parse_heartbeat
 
         @callback
         def _async_take_in(device_id: str, payload: bytes, live: bool) -> Message:  # noqa: FBT001
@@ -340,6 +347,8 @@ class VesperHub:
                 touch(device_id)
             if message.faults:
                 self._count_faults(source, device_id, message, device.faults)
+                if live and is_heartbeat:
+                    device.note_malformed(message.faults, now)
             if is_new:
                 change = self._async_add(device, change)
             if change is not Change.NOTHING:
@@ -408,15 +417,7 @@ class VesperHub:
     @callback
     def _async_device_changed(self, device: Device, change: Change) -> None:
         """Pass a change on to whom it concerns."""
-        if change & Change.CAME_ONLINE:
-            self.outages.async_came_back(device.device_id)
-        if change & Change.CONTACT and self.connected:
-            self._health_checks.async_add(device.device_id)
-        self._log(device, change)
-        if change & SAVED_AT_ONCE:
-            self.saver.async_save_soon(device.device_id)
-        if change & Change.FIRMWARE:
-            self._registry.register(device)
+        self._async_follow_up(device, change)
         if self.fleet.update(device):
             self._async_fleet_changed()
         if change & Change.SUBSYSTEMS:
@@ -425,6 +426,21 @@ class VesperHub:
         for watched, listener in tuple(self._listeners.get(device.device_id, ())):
             if change & watched:
                 listener(change)
+
+    @callback
+    def _async_follow_up(self, device: Device, change: Change) -> None:
+        """Do what a change makes necessary, whoever listens."""
+        if change & Change.CAME_ONLINE:
+            self.outages.async_came_back(device.device_id)
+        if change & Change.CONTACT and self.connected:
+            self._health_checks.async_add(device.device_id)
+        self._log(device, change)
+        if change & Change.RESTART:
+            self._issues.async_check(device)
+        if change & SAVED_AT_ONCE:
+            self.saver.async_save_soon(device.device_id)
+        if change & Change.FIRMWARE:
+            self._registry.register(device)
 
     def _log(self, device: Device, change: Change) -> None:
         """Log what a person who looks for the cause of something wants to know."""

@@ -107,6 +107,12 @@ class DeviceRegistry:
         if (entry := self._entry_of(device_id)) is not None:
             self._registry.async_remove_device(entry.id)
 
+    def name_of(self, device_id: str) -> str:
+        """Return what a person calls a device."""
+        entry = self._entry_of(device_id)
+        name = None if entry is None else entry.name_by_user or entry.name
+        return name or device_id
+
     def _entry_of(self, device_id: str) -> dr.AnyDeviceEntry | None:
         """Return what is registered of a device, None where it is not."""
         return self._registry.async_get_device_by_identifier(

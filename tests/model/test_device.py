@@ -11,7 +11,6 @@ from custom_components.vesper.model.change import Change
 from custom_components.vesper.model.codes import RecentEvent
 from custom_components.vesper.model.device import (
     LAST_SEEN_INTERVAL,
-    UPTIME_JITTER,
     Device,
 )
 from custom_components.vesper.model.messages import (
@@ -20,6 +19,7 @@ from custom_components.vesper.model.messages import (
     Heartbeat,
     Message,
 )
+from custom_components.vesper.model.restarts import UPTIME_JITTER
 from custom_components.vesper.model.severity import Severity
 
 from .strategies import (

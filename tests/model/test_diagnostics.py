@@ -9,7 +9,7 @@ import pytest
 from custom_components.vesper.model import messages
 from custom_components.vesper.model.change import Change
 from custom_components.vesper.model.codes import EventTag, RecentEvent
-from custom_components.vesper.model.device import UPTIME_JITTER, Device
+from custom_components.vesper.model.device import Device
 from custom_components.vesper.model.diagnostics import (
     BOOT_TIME_JITTER,
     DRIFT_INTERVAL,
@@ -23,6 +23,7 @@ from custom_components.vesper.model.messages import (
     parse_events,
     parse_heartbeat,
 )
+from custom_components.vesper.model.restarts import UPTIME_JITTER
 
 from .strategies import DEVICE_ID, Json, heartbeat, json_values
 

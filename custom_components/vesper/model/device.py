@@ -7,17 +7,19 @@ from .alerts import Alerts
 from .change import Change
 from .codes import EventTag
 from .diagnostics import BOOT_TIME_JITTER, Diagnostics
-from .messages import RETAINED_INFO, Alert, FaultKind, Heartbeat, Info, Message
+from .heap import HeapTrend
+from .malformed import MalformedRun
+from .messages import RETAINED_INFO, Alert, Fault, FaultKind, Heartbeat, Info, Message
 from .posts import Posts
 from .received import Received
-
-#: In seconds: an uptime that falls by no more than this is the same boot, told late.
-UPTIME_JITTER = 5
+from .restarts import UPTIME_JITTER, Restarts
 
 _NEVER = float("-inf")
 
 #: In seconds: "last seen" is told anew at most this often while a device is online.
 LAST_SEEN_INTERVAL = 60
+
+_HEAP = Change.HEAP_FREE | Change.HEAP_MIN_FREE
 
 
 @dataclass(eq=False, kw_only=True, slots=True)
@@ -50,8 +52,12 @@ class Device:
     """The last thing that happened on the device."""
     faults: Counter[tuple[str, str, FaultKind]] = field(default_factory=Counter)
     """How often each thing was wrong with its messages, by topic, path and kind."""
+    malformed: MalformedRun | None = None
+    """The malformed heartbeats that it sent last; None if the last was well-formed."""
     received: Received = field(default_factory=Received)
     posts: Posts = field(default_factory=Posts)
+    restarts: Restarts = field(default_factory=Restarts)
+    heap: HeapTrend = field(default_factory=HeapTrend)
     _last_seen_told: float = _NEVER
     _playback_told: float = _NEVER
     _awaiting_since: int | None = None
@@ -78,6 +84,12 @@ class Device:
             case Info():
                 return change | self._apply_info(message, live=live, now=now)
         return change
+
+    def note_malformed(self, faults: list[Fault], now: float) -> None:
+        """Take in what was wrong with a live heartbeat."""
+        if self.malformed is None:
+            self.malformed = MalformedRun(began=now, last=now)
+        self.malformed.note(faults, now)
 
     def go_silent(self) -> Change:
         """Declare the device offline: it was not heard for a whole timeout."""
@@ -148,13 +160,15 @@ class Device:
         """
         diagnostics = self.diagnostics
         told = diagnostics.apply(heartbeat, live=live, now=now)
-        if told is not Change.NOTHING:
-            change |= told
+        uptime = heartbeat.uptime
         # A kept heartbeat may be older than what is known (a broker that came back
         # from an old state of its own), so no restart is read from it.
         if live:
-            uptime = heartbeat.uptime
             if self._is_restart(uptime, now, told):
+                self.restarts.note(
+                    now, diagnostics.reset_reason, boot_before=self.started
+                )
+                self.heap.clear()
                 started = now if uptime is None else now - uptime - UPTIME_JITTER
                 change |= self._restarted(started)
                 change |= diagnostics.restart(heartbeat, told, now)
@@ -164,21 +178,39 @@ class Device:
                 self.resumed = False
                 if self.alerts.awaited:
                     change |= self._close_overdue(uptime)
+            if self.malformed is not None and not heartbeat.faults:
+                self.malformed = None
+        if told is not Change.NOTHING:
+            change |= told
+            if live and uptime is not None and told & _HEAP:
+                self.heap.sample(
+                    uptime,
+                    free=diagnostics.heap_free,
+                    least=diagnostics.heap_min_free,
+                )
         return change
 
     def _is_restart(self, uptime: int | None, now: float, told: Change) -> bool:
         """Tell whether the device has started anew since its last live heartbeat.
 
         It has where its uptime fell, or where its log has a new boot in it that the
-        uptime does not deny: a boot may be logged late, when it is known already.
+        uptime does not deny: a boot may be logged late, when it is known already. It
+        has not where an earlier boot is back: that is another device of the same id,
+        or a message that comes late.
         """
         if uptime is not None and self.uptime is not None:
-            if uptime < self.uptime - UPTIME_JITTER:
-                return True
-            if now - uptime <= self.started + UPTIME_JITTER:
+            fell = uptime < self.uptime - UPTIME_JITTER
+            boot = now - uptime
+            later = boot - self.started
+            if not fell and -UPTIME_JITTER <= later <= UPTIME_JITTER:
                 return False
+            if self.restarts.return_to(boot, now, boot_before=self.started):
+                self.heap.clear()
+                return False
+            if fell or later < 0:
+                return fell
             # While we did not listen its uptime may have grown past what it was.
-            if self.resumed and now - uptime > self.started + BOOT_TIME_JITTER:
+            if self.resumed and later > BOOT_TIME_JITTER:
                 return True
         return bool(told & Change.DEVICE_LOG) and any(
             event.tag == EventTag.BOOT for event in self.diagnostics.new_events

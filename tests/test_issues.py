@@ -1,0 +1,371 @@
+"""Test the repair issues of devices: when they are raised, and that they end."""
+
+import json
+from pathlib import Path
+from unittest.mock import patch
+
+import pytest
+from pytest_homeassistant_custom_component.common import (
+    async_capture_events,
+    async_fire_time_changed,
+)
+
+import custom_components.vesper
+from custom_components.vesper.const import DOMAIN
+from custom_components.vesper.issues import CHECK_INTERVAL, DESCRIPTIONS
+from custom_components.vesper.model.heap import MIN_WINDOW
+from custom_components.vesper.model.malformed import LASTING
+from custom_components.vesper.model.restarts import LOOP_SECONDS, MIX_SECONDS
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers import device_registry as dr, issue_registry as ir
+from tests.common import BELL, EVERYTHING, Vesper
+from tests.rig.firmware import Firmware
+
+CHECK = CHECK_INTERVAL.total_seconds()
+PACKAGE = Path(custom_components.vesper.__file__).parent
+NAME = f"Vesper {BELL}"
+
+
+def _issues(hass: HomeAssistant) -> list[ir.IssueEntry]:
+    """Return the issues that stand, each with all that it must have."""
+    issues = list(ir.async_get(hass).issues.values())
+    severities = {description.key: description.severity for description in DESCRIPTIONS}
+    for issue in issues:
+        assert issue.domain == DOMAIN
+        assert issue.active
+        assert not issue.is_fixable
+        assert not issue.is_persistent
+        assert issue.translation_key is not None
+        assert issue.severity is severities[issue.translation_key]
+    return issues
+
+
+def _told(hass: HomeAssistant) -> dict[str, dict[str, str]]:
+    """Return what the issues that stand say, by kind."""
+    issues = _issues(hass)
+    told = {str(issue.translation_key): issue for issue in issues}
+    assert len(told) == len(issues)
+    return {
+        kind: dict(issue.translation_placeholders or {}) for kind, issue in told.items()
+    }
+
+
+async def _malform(
+    vesper: Vesper, *payloads: bytes, seconds: int = LASTING + 60
+) -> None:
+    """Let the bell send malformed heartbeats, in turn, for so many seconds."""
+    for number in range(seconds // 30 + 1):
+        await vesper.publish(BELL, "heartbeat", payloads[number % len(payloads)])
+        await vesper.advance(30)
+
+
+async def _restart(vesper: Vesper, *reasons: int) -> None:
+    """Let the bell restart once for each reason, two minutes apart."""
+    for reason in reasons:
+        await vesper.heartbeat(uptime=110)
+        await vesper.advance(60)
+        await vesper.heartbeat(uptime=3, reset_reason=reason)
+        await vesper.advance(60)
+
+
+async def _leak(vesper: Vesper, *, seconds: int = 2 * MIN_WINDOW) -> None:
+    """Let the bell lose its heap, at a rate at which it is used up in ten hours."""
+    for uptime in range(0, seconds + 1, 60):
+        free = 180_000 - 5 * uptime
+        await vesper.heartbeat(uptime=uptime, heap_free=free, heap_min_free=free)
+        await vesper.advance(60)
+
+
+async def _alternate(vesper: Vesper, *, seconds: int = 300) -> None:
+    """Let two devices speak under the id of the bell."""
+    for elapsed in range(0, seconds + 1, 30):
+        await vesper.heartbeat(uptime=5000 + elapsed)
+        await vesper.heartbeat(uptime=100 + elapsed)
+        await vesper.advance(30)
+
+
+# Malformed heartbeats
+
+
+async def test_malformed_heartbeats(vesper: Vesper) -> None:
+    """Ten minutes of them are told with all fields at fault, until one is in order."""
+    payloads = (
+        b'{"uptime": "long", "heap_free": 5}',
+        b'{"recent_events": [{"t": 1}], "uptime": -1}',
+        b"no JSON [at](all)",
+    )
+    await _malform(vesper, *payloads, seconds=LASTING - 60)
+    assert not _told(vesper.hass)
+    await _malform(vesper, *payloads, seconds=120)
+    fields = [f"recent_events[].{name}" for name in ("d0", "d1", "ts", "up")]
+    assert _told(vesper.hass) == {
+        "malformed_heartbeats": {
+            "device": NAME,
+            "fields": ", ".join([*fields, "the payload", "uptime"]),
+        }
+    }
+
+    await vesper.alert("SD", "WARNING")
+    await vesper.info("volume")
+    await vesper.heartbeat(retain=True, uptime=5)
+    await vesper.advance(CHECK)
+    assert _told(vesper.hass), "none of these is a live heartbeat"
+    await vesper.heartbeat(uptime=5)
+    await vesper.advance(CHECK)
+    assert not _told(vesper.hass)
+
+
+async def test_malformed_heartbeats_that_never_parse(vesper: Vesper) -> None:
+    """The payload as a whole is at fault."""
+    await vesper.heartbeat(uptime=5)
+    await _malform(vesper, b"[1]")
+    assert _told(vesper.hass)["malformed_heartbeats"]["fields"] == "the payload"
+
+
+async def test_malformed_now_and_then(vesper: Vesper) -> None:
+    """A heartbeat in order between them ends the run."""
+    for _ in range(4):
+        await _malform(vesper, b'{"uptime": "long"}', seconds=LASTING - 60)
+        await vesper.heartbeat(uptime=5)
+    assert not _told(vesper.hass)
+
+
+async def test_other_malformed_messages(vesper: Vesper) -> None:
+    """Of alerts, infos and what the broker kept, nobody can say when it ends."""
+    await vesper.heartbeat(uptime=5)
+    for _ in range(LASTING // 30 + 4):
+        await vesper.publish(BELL, "alerts", b"{}")
+        await vesper.publish(BELL, "info", b"{}")
+        await vesper.publish(BELL, "heartbeat", b"{", retain=True)
+        await vesper.advance(30)
+    assert not _told(vesper.hass)
+
+
+# Restart loop
+
+
+async def test_restart_loop(vesper: Vesper) -> None:
+    """It is told at once with its reasons, and ends within the hour."""
+    await _restart(vesper, 4, 6, 4)
+    assert not _told(vesper.hass)
+    await vesper.heartbeat(uptime=110)
+    await vesper.heartbeat(uptime=3, reset_reason=9999)
+    assert _told(vesper.hass) == {
+        "restart_loop": {
+            "device": NAME,
+            "reasons": "PANIC x2, TASK_WATCHDOG, unknown (9999)",
+            "restarts": "4",
+        }
+    }
+    await vesper.advance(LOOP_SECONDS - 8 * 60)
+    assert _told(vesper.hass)
+    await vesper.advance(4 * 60)
+    assert not _told(vesper.hass)
+
+
+# Two devices on one id
+
+
+async def test_shared_id(vesper: Vesper, caplog: pytest.LogCaptureFixture) -> None:
+    """Two uptimes that alternate are told, and are no restarts."""
+    await _alternate(vesper)
+    assert _told(vesper.hass) == {"shared_id": {"device": NAME, "device_id": BELL}}
+    assert caplog.text.count("has restarted") == 1
+    for _ in range(3):
+        await vesper.advance(CHECK)
+        await vesper.heartbeat(uptime=10_000)
+    assert _told(vesper.hass)
+    await vesper.advance(MIX_SECONDS)
+    assert not _told(vesper.hass)
+
+
+async def test_clock_set(vesper: Vesper) -> None:
+    """A step of the wall clock is no second device, nor anything else."""
+    await vesper.heartbeat(uptime=5000)
+    await vesper.heartbeat(uptime=100)
+    for uptime, step in ((130, -4900), (160, 4900), (190, -3600), (220, 3600)):
+        await vesper.advance(30)
+        with vesper.wall_clock_set(step):
+            await vesper.heartbeat(uptime=uptime)
+            await vesper.advance(CHECK)
+            assert not _told(vesper.hass)
+
+
+# Heap
+
+
+async def test_heap_exhaustion(vesper: Vesper) -> None:
+    """A leak is told with the hours that are left, which are kept up to date."""
+    await _leak(vesper, seconds=MIN_WINDOW - 60)
+    assert not _told(vesper.hass)
+    updates = async_capture_events(vesper.hass, ir.EVENT_REPAIRS_ISSUE_REGISTRY_UPDATED)
+    for uptime in range(MIN_WINDOW, 9 * 3600, 60):
+        free = 180_000 - 5 * uptime
+        await vesper.heartbeat(uptime=uptime, heap_free=free, heap_min_free=free)
+        await vesper.advance(60)
+        hours = round((36_000 - uptime) / 3600)
+        told = _told(vesper.hass)["heap_exhaustion"]
+        assert told["device"] == NAME
+        assert abs(int(told["hours"]) - hours) <= 1
+    assert len(updates) <= 12, "it is written when the hours change, not each minute"
+
+    await vesper.heartbeat(uptime=2, heap_free=180_000, heap_min_free=180_000)
+    assert not _told(vesper.hass), "a restart gives all back"
+
+
+async def test_heap_that_rests(vesper: Vesper) -> None:
+    """A leak that ends is over after as long."""
+    await _leak(vesper)
+    assert "heap_exhaustion" in _told(vesper.hass)
+    for uptime in range(2 * MIN_WINDOW, 5 * MIN_WINDOW, 60):
+        await vesper.heartbeat(uptime=uptime, heap_free=165_000, heap_min_free=162_000)
+        await vesper.advance(60)
+    assert not _told(vesper.hass)
+
+
+# Their lives
+
+
+async def test_device_in_order(vesper: Vesper) -> None:
+    """A simulated device that runs, and restarts now and then, raises nothing."""
+    firmware = Firmware(BELL, booted=-1000.0)
+    for now in range(0, 4 * 3600, 30):
+        if now % 5400 == 5370:
+            firmware.restart()
+        for message in firmware.tick(now):
+            topic = message.topic.rpartition("/")[2]
+            await vesper.publish(BELL, topic, message.payload)
+        await vesper.advance(30)
+        assert not _told(vesper.hass)
+
+
+async def test_name_of_the_device(vesper: Vesper) -> None:
+    """The issue calls it as a person does, follows that, and goes with the device."""
+    await _malform(vesper, b"{")
+    assert not _told(vesper.hass), "it never became a device"
+    await vesper.heartbeat(uptime=5)
+    await _malform(vesper, b"{")
+    registry = dr.async_get(vesper.hass)
+    (device,) = (
+        entry
+        for entry in dr.async_entries_for_config_entry(registry, vesper.entry.entry_id)
+        if (DOMAIN, BELL) in entry.identifiers
+    )
+    registry.async_update_device(device.id, name_by_user="Chapel")
+    await vesper.advance(CHECK)
+    assert _told(vesper.hass)["malformed_heartbeats"]["device"] == "Chapel"
+    registry.async_remove_device(device.id)
+    await vesper.advance(CHECK)
+    assert not _told(vesper.hass)
+
+
+async def test_ignored_incident(vesper: Vesper) -> None:
+    """To ignore one incident mutes it while it lasts, and not the next."""
+    await vesper.heartbeat(uptime=5)
+    await _malform(vesper, b"{")
+    (first,) = _issues(vesper.hass)
+    ir.async_ignore_issue(vesper.hass, DOMAIN, first.issue_id, ignore=True)
+    await _malform(vesper, b"{", b'{"uptime": "x"}', seconds=300)
+    (same,) = _issues(vesper.hass)
+    assert same.issue_id == first.issue_id
+    assert same.dismissed_version is not None
+    assert same.translation_placeholders != first.translation_placeholders
+
+    await vesper.heartbeat(uptime=5)
+    await _malform(vesper, b"{")
+    (second,) = _issues(vesper.hass)
+    assert second.issue_id != first.issue_id
+    assert second.dismissed_version is None
+
+
+async def test_several_at_once(vesper: Vesper) -> None:
+    """Each device has its own issues, and each ends by itself."""
+    await _restart(vesper, 9, 9, 9, 9)
+    assert _told(vesper.hass)["restart_loop"]["reasons"] == "BROWN_OUT x4"
+    await vesper.heartbeat("hall", uptime=5)
+    for _ in range(LASTING // 30 + 2):
+        await vesper.publish("hall", "heartbeat", b"{")
+        await vesper.publish(BELL, "heartbeat", b"{")
+        await vesper.advance(30)
+    assert sorted(issue.issue_id.split("/")[:2] for issue in _issues(vesper.hass)) == [
+        ["malformed_heartbeats", BELL],
+        ["malformed_heartbeats", "hall"],
+        ["restart_loop", BELL],
+    ]
+    await vesper.heartbeat(uptime=3000)
+    await vesper.advance(CHECK)
+    assert sorted(issue.issue_id.split("/")[:2] for issue in _issues(vesper.hass)) == [
+        ["malformed_heartbeats", "hall"],
+        ["restart_loop", BELL],
+    ]
+
+
+async def test_removed_device(vesper: Vesper) -> None:
+    """What was told of it goes with it, at once."""
+    await _restart(vesper, 4, 4, 4, 4)
+    await vesper.heartbeat("hall", uptime=5)
+    assert _told(vesper.hass)
+    await vesper.advance(91)
+    await vesper.hub.async_remove_device(BELL)
+    assert not _told(vesper.hass)
+    await vesper.advance(CHECK)
+    assert not _told(vesper.hass)
+
+
+async def test_removed_entry(vesper: Vesper) -> None:
+    """Nobody looks after it any more, so nothing is claimed."""
+    await _alternate(vesper)
+    assert _told(vesper.hass)
+    assert await vesper.hass.config_entries.async_unload(vesper.entry.entry_id)
+    assert not _told(vesper.hass)
+
+
+async def test_unload_ends_checks_in_hand(vesper: Vesper) -> None:
+    """What was left for later turns of the loop raises nothing after unload."""
+    for device_id in ("hall", BELL):
+        await vesper.heartbeat(device_id, uptime=5)
+    await _malform(vesper, b"{", seconds=LASTING - 30)
+    await vesper.publish(BELL, "heartbeat", b"{")
+    vesper.freezer.tick(CHECK)
+    with patch("custom_components.vesper.slices.SLICE", 0):
+        async_fire_time_changed(vesper.hass)
+        assert await vesper.hass.config_entries.async_unload(vesper.entry.entry_id)
+        await vesper.hass.async_block_till_done()
+    assert not _told(vesper.hass)
+
+
+async def test_left_by_the_last_run(vesper: Vesper) -> None:
+    """What Home Assistant kept in mind of old incidents goes, of others stays."""
+    others = [(DOMAIN, "left_out"), ("other", "restart_loop/bell/1")]
+    for domain, issue_id in (*others, (DOMAIN, "restart_loop/bell/1")):
+        ir.async_create_issue(
+            vesper.hass,
+            domain,
+            issue_id,
+            is_fixable=False,
+            severity=ir.IssueSeverity.WARNING,
+            translation_key="x",
+        )
+    await vesper.reload()
+    assert list(ir.async_get(vesper.hass).issues) == others
+
+
+def test_texts_name_their_figures() -> None:
+    """The texts say the times that the code keeps."""
+    texts = json.loads((PACKAGE / "translations" / "en.json").read_bytes())["issues"]
+    minutes = f"{LASTING // 60} minutes"
+    assert minutes in texts["malformed_heartbeats"]["description"]
+    minutes = f"{MIX_SECONDS // 60} minutes"
+    assert minutes in texts["shared_id"]["description"]
+    assert LOOP_SECONDS == 3600
+    assert "within an hour" in texts["restart_loop"]["description"]
+
+
+async def test_nothing_is_written_for_devices_in_order(vesper: Vesper) -> None:
+    """The checks of many devices leave no trace."""
+    for number in range(5):
+        await vesper.heartbeat(f"bell-{number}", **EVERYTHING)
+    updates = async_capture_events(vesper.hass, ir.EVENT_REPAIRS_ISSUE_REGISTRY_UPDATED)
+    for _ in range(5):
+        await vesper.advance(CHECK)
+    assert not updates
