@@ -27,6 +27,7 @@ from .const import (
 )
 from .health_checks import HealthChecks
 from .issues import Issues
+from .link import Link
 from .model.change import Change
 from .model.device import Device
 from .model.fleet import Fleet
@@ -52,6 +53,7 @@ from .model.topics import (
     control_topic,
     device_id_in,
     is_device_id,
+    link_topic,
 )
 from .outages import OutageWatch
 from .registry import DeviceRegistry
@@ -99,8 +101,13 @@ class VesperHub:
         self._hass = hass
         timeout = entry.options.get(CONF_HEARTBEAT_TIMEOUT, DEFAULT_HEARTBEAT_TIMEOUT)
         self.outages = OutageWatch(hass, timeout)
+        self._link = Link(hass, link_topic(self._prefix), self._async_link_changed)
         self._watch = Watch(
-            hass, timeout, self._async_fell_silent, self.outages.async_judge
+            hass,
+            timeout,
+            async_link_answers=self._link.async_answers,
+            async_fell_silent=self._async_fell_silent,
+            async_told=self.outages.async_judge,
         )
         self._health_checks = HealthChecks(hass, self._async_check)
         self._close_after: int = 60 * entry.options.get(
@@ -135,9 +142,6 @@ class VesperHub:
             self._registry.async_listen_for_removals(self._async_removed)
         )
         self._unsubscribe.append(self._issues.async_start())
-        self._unsubscribe.append(
-            mqtt.async_subscribe_connection_status(self._hass, self._async_link_changed)
-        )
         for topic in STATUS_TOPICS:
             self._unsubscribe.append(
                 await mqtt.async_subscribe(
@@ -149,7 +153,7 @@ class VesperHub:
                 )
             )
         self._unsubscribe.append(self.traffic.async_start())
-        self._async_link_changed(mqtt.is_connected(self._hass))
+        self._unsubscribe.append(self._link.async_follow())
         if self.connected:
             self._watch.async_resume(self.devices)
 

@@ -1,10 +1,11 @@
 """Notice when a device falls silent."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Coroutine, Iterable, Iterator
 from datetime import datetime
 from time import monotonic
+from typing import Any
 
-from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
+from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.event import async_call_later
 
 from .model.liveness import Liveness
@@ -15,27 +16,33 @@ class Watch:
     """One timer for all devices, set to the earliest deadline.
 
     It watches from `async_resume` until `async_pause`: without a link to the broker,
-    silence says nothing about the devices.
+    silence says nothing about the devices. Nor does it without an answer from there, so
+    that is asked for once somebody is due.
     """
 
     def __init__(
         self,
         hass: HomeAssistant,
         timeout: float,
+        *,
+        async_link_answers: Callable[[], Coroutine[Any, Any, bool]],
         async_fell_silent: Callable[[str], None],
         async_told: CALLBACK_TYPE,
     ) -> None:
-        """Take the seconds of silence, and whom to tell the id of a silent device.
+        """Take the seconds of silence, whom to ask if it counts, and whom to tell.
 
-        When all who were due at once have been told of, that is told too.
+        Where it does not count, all devices are to be paused until it may again. When
+        all who were due at once have been told of, that is told too.
         """
         self._hass = hass
         self._timeout = timeout
         self._liveness = Liveness(timeout)
+        self._async_link_answers = async_link_answers
         self._async_fell_silent = async_fell_silent
         self._async_told = async_told
         self._watching = False
-        self._timer: CALLBACK_TYPE | None = None
+        self._timer: Callable[[], object] | None = None
+        """What cancels the timer, or the question that it has led to."""
 
     @callback
     def async_resume(self, device_ids: Iterable[str]) -> None:
@@ -83,9 +90,24 @@ class Watch:
 
     @callback
     def _async_deadline(self, _now: datetime) -> None:
-        """Tell of those who are due, and wait for the next."""
+        """See to those who are due, and let nobody set the timer meanwhile.
+
+        Mostly nobody is: who was to be then has been heard since.
+        """
         self._timer = None
-        async_work_off(self._hass, self._tell())
+        deadline = self._liveness.next_deadline
+        if deadline is None or deadline > monotonic():
+            self._async_arm()
+            return
+        self._timer = self._hass.async_create_task(
+            self._async_judge(), "Vesper's watch", eager_start=False
+        ).cancel
+
+    async def _async_judge(self) -> None:
+        """Tell of those who are due where their silence counts; wait for the next."""
+        if await self._async_link_answers():
+            self._timer = None
+            async_work_off(self._hass, self._tell())
 
     def _tell(self) -> Iterator[None]:
         """Tell of one silent device at each step."""

@@ -56,6 +56,14 @@ def control_topic(prefix: str, device_id: str) -> str:
     return f"{prefix}/{device_id}/control"
 
 
+def link_topic(prefix: str) -> str:
+    """Return the topic of our questions to the broker.
+
+    It is no device's, whose id can't be that, and is allowed to us where commands are.
+    """
+    return control_topic(prefix, "~")
+
+
 class PrefixProblem(StrEnum):
     """What can be wrong with a topic prefix."""
 
