@@ -21,11 +21,11 @@ PATIENCE = 10
 class Link:
     """The link to the broker: up while MQTT is connected and the broker answers.
 
-    A frozen broker, or a cable pulled out beyond the next switch, ends no connection:
+    A frozen broker, or a cable pulled beyond the next switch, ends no connection:
     MQTT takes up to two of its keepalives to notice, two minutes as a rule, and devices
     would be offline by then that live and speak. So before silence counts the broker is
-    asked for a sign of life: a message at QoS 1, which it has to acknowledge, allowed or
-    not. With the answer has come all that it had sent before.
+    asked for a sign of life: a message at QoS 1, which it has to acknowledge whether it
+    allows it or not. With the answer has come all that it had sent before.
     """
 
     def __init__(

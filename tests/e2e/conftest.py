@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from functools import partial
+from pathlib import Path
 from typing import Any, Protocol
 
 from paho.mqtt import publish as mqtt_publish
@@ -12,6 +13,52 @@ from tests.rig.broker import Broker, find_mosquitto
 from tests.rig.fleet import Fleet
 from tests.rig.home_assistant import HomeAssistant
 from tests.rig.process import free_port
+
+MATRIX = Path(__file__).parents[2] / ".cache" / "test" / "fault-matrix.md"
+"""Where the last run left the table of faults."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Have the report of a test that is a row of the fault matrix say so."""
+    for item in items:
+        if marker := item.get_closest_marker("fault"):
+            item.user_properties += [
+                ("fault", marker.args[0]),
+                ("promise", marker.args[1]),
+            ]
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print the fault matrix, and leave it as Markdown beside the logs."""
+    told: dict[str, dict[str, Any]] = {}
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            if isinstance(report, pytest.TestReport) and report.user_properties:
+                # A test has a report of its setup, its call and its teardown.
+                row = told.setdefault(report.nodeid, {"outcome": "passed"})
+                row |= dict(report.user_properties)
+                if not report.passed:
+                    row["outcome"] = report.outcome
+                    row["why"] = report.longrepr
+    rows = [_row(row) for row in told.values() if "fault" in row]
+    if rows:
+        lines = ["| fault | promise | seen |", "| --- | --- | --- |", *rows]
+        terminalreporter.section("fault matrix")
+        terminalreporter.write("\n".join(lines) + "\n")
+        MATRIX.parent.mkdir(parents=True, exist_ok=True)
+        MATRIX.write_text("\n".join(lines) + "\n")
+
+
+def _row(told: dict[str, Any]) -> str:
+    """Return a row of the fault matrix."""
+    match told:
+        case {"outcome": "skipped", "why": (_, _, str(reason))}:
+            seen = f"not tried: {reason.removeprefix('Skipped: ')}"
+        case {"outcome": "passed"}:
+            seen = told.get("seen", "kept")
+        case _:
+            seen = "**broken**"
+    return f"| {told['fault']} | {told['promise']} | {seen} |"
 
 
 class Publish(Protocol):

@@ -15,6 +15,8 @@ from .process import LOCALHOST, ChildProcess, environment, free_port, is_listeni
 # Debian installs it where only root's PATH leads.
 _SBIN: Final = ("/usr/sbin", "/usr/local/sbin", "/opt/homebrew/sbin")
 _START_SECONDS: Final = 15
+# The file, in its directory, of what a persistent mosquitto keeps.
+_KEPT: Final = "mosquitto.db"
 
 _LOGGER = logging.getLogger("vesper.broker")
 
@@ -47,6 +49,7 @@ class Broker:
         Raises RuntimeError for a persistent broker where mosquitto is not installed.
         """
         directory.mkdir(parents=True, exist_ok=True)
+        self._directory = directory
         port = free_port() if port is None else port
         mosquitto = find_mosquitto()
         if persistent and not mosquitto:
@@ -106,9 +109,22 @@ class Broker:
         """End the broker at once, without a word to its clients."""
         self._process.kill()
 
-    def restart(self) -> None:
-        """Stop the broker, and start it on the same port."""
+    def freeze(self) -> None:
+        """Let the broker answer nobody, with all its connections open, until `thaw`."""
+        self._process.freeze()
+
+    def thaw(self) -> None:
+        """Let a frozen broker go on where it was."""
+        self._process.thaw()
+
+    def restart(self, *, forgetting: bool = False) -> None:
+        """Stop the broker, and start it on the same port, with what it kept or without.
+
+        One that is not persistent forgets in any case.
+        """
         self.stop()
+        if forgetting:
+            (self._directory / _KEPT).unlink(missing_ok=True)
         self.start()
 
 
@@ -132,6 +148,7 @@ def _mosquitto_config(directory: Path, port: int, *, persistent: bool) -> str:
         lines += [
             "persistence true",
             f"persistence_location {directory.resolve()}/",
+            f"persistence_file {_KEPT}",
             # On disk at once: it is there for the tests that kill the broker.
             "autosave_on_changes true",
             "autosave_interval 1",

@@ -111,6 +111,16 @@ class ChildProcess:
         finally:
             self.kill()
 
+    def freeze(self) -> None:
+        """Let the process stand still, with all its connections open, until `thaw`."""
+        if self._process:
+            self._process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let a process that stands still go on."""
+        if self._process:
+            self._process.send_signal(signal.SIGCONT)
+
     def kill(self) -> None:
         """End the process at once, as a loss of power would."""
         if self._process:

@@ -1,0 +1,354 @@
+"""The fault matrix: whatever breaks, nobody is told what is not so.
+
+One Home Assistant goes through all of it, with a broker and a fleet of its own. One of
+the devices is dead from the beginning, and one has an alert all the time.
+"""
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+import time
+from urllib.parse import quote
+
+from paho.mqtt import publish as mqtt_publish
+import pytest
+
+from tests.rig.broker import Broker, find_mosquitto
+from tests.rig.fleet import Fleet
+from tests.rig.home_assistant import HomeAssistant
+from tests.rig.process import free_port
+
+ALERTING, SPEAKING, *_ = LIVING = ("faults-1", "faults-2", "faults-3")
+MUTE = "faults-mute"
+DEAD = "faults-dead"
+
+#: The least that the options allow, in seconds, and how fast the devices live: they
+#: send a heartbeat every three seconds.
+TIMEOUT = 30
+SPEED = 10
+
+#: In seconds: the longest that a right state may take to show after a fault.
+SETTLED = 60
+
+type Row = Callable[[str, object], None]
+
+
+@pytest.fixture(scope="module")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
+    """Return a broker that keeps a heartbeat of the dead device."""
+    directory = tmp_path_factory.mktemp("faults-broker")
+    with Broker(directory, persistent=find_mosquitto() is not None) as broker:
+        keep_heartbeat_of_the_dead(broker)
+        yield broker
+
+
+@pytest.fixture(scope="module")
+def home_assistant(
+    tmp_path_factory: pytest.TempPathFactory, broker: Broker
+) -> Iterator[HomeAssistant]:
+    """Return a Home Assistant with the shortest timeout."""
+    directory: Path = tmp_path_factory.mktemp("faults") / "config"
+    with HomeAssistant(
+        directory,
+        port=free_port(),
+        broker=broker.address,
+    ) as home_assistant:
+        home_assistant.api.set_options(
+            home_assistant.entry["entry_id"], heartbeat_timeout=TIMEOUT
+        )
+        home_assistant.wait_until_listening()
+        yield home_assistant
+    problems = home_assistant.log_problems()
+    assert not problems, "\n".join(problems)
+
+
+@pytest.fixture(scope="module")
+def fleet(broker: Broker, home_assistant: HomeAssistant) -> Iterator[Fleet]:
+    """Return devices that live, one of them with an alert."""
+    address = broker.address
+    devices = (*LIVING, MUTE)
+    with Fleet(address.host, address.port, devices=devices, speed=SPEED) as fleet:
+        raise_alert(fleet, ALERTING)
+        wait_until_right(home_assistant)
+        yield fleet
+
+
+@pytest.fixture
+def promises(
+    home_assistant: HomeAssistant, fleet: Fleet, record_property: Row
+) -> Iterator[None]:
+    """Prove in the end that nothing was ever shown that is not so."""
+    home_assistant.wait_until_listening()
+    yield
+    began = time.monotonic()
+    wait_until_right(home_assistant)
+    settled = time.monotonic() - began
+    dead = history(home_assistant, f"{DEAD}_connectivity")
+    assert "on" not in dead
+    living = {
+        state
+        for device_id in LIVING
+        for state in history(home_assistant, f"{device_id}_connectivity")
+    }
+    assert "off" not in living
+    alert = history(home_assistant, f"{ALERTING}_alert_FileManager")
+    # Home Assistant itself shows it so from its start to that of the integration.
+    assert set(alert) - {"unavailable"} == {"critical"}
+    record_property("seen", f"all of it; right again {settled:.0f} s after the row")
+
+
+def keep_heartbeat_of_the_dead(broker: Broker) -> None:
+    """Let the broker keep the last words of a device."""
+    mqtt_publish.single(
+        f"vesper/{DEAD}/status/heartbeat",
+        '{"uptime": 3600}',
+        qos=1,
+        retain=True,
+        hostname=broker.address.host,
+        port=broker.address.port,
+    )
+
+
+def raise_alert(fleet: Fleet, device_id: str, subsystem: str = "FileManager") -> None:
+    """Let a subsystem of a device fail."""
+    with fleet.device(device_id) as device:
+        device.raise_alert(subsystem, "CRITICAL", "SD mount failed")
+
+
+def clear_alert(fleet: Fleet, device_id: str, subsystem: str) -> None:
+    """Let a subsystem of a device recover."""
+    with fleet.device(device_id) as device:
+        device.clear_alert(subsystem)
+
+
+def wait_until_right(home_assistant: HomeAssistant) -> None:
+    """Wait until the living are online and the alert is there."""
+    home_assistant.wait_for_states(
+        {f"{device_id}_connectivity": "on" for device_id in (*LIVING, MUTE)}
+        | {f"{ALERTING}_alert_FileManager": "critical", f"{ALERTING}_problem": "on"},
+        timeout=SETTLED,
+    )
+
+
+def history(home_assistant: HomeAssistant, unique_id: str) -> list[str]:
+    """Return all the states that an entity went through, whatever the clock said."""
+    entity_id = home_assistant.api.entity_ids("vesper")[unique_id]
+    now = datetime.now(UTC)
+    begin, end = ((now + timedelta(days=days)).isoformat() for days in (-3, 3))
+    periods = home_assistant.api.get(
+        f"/api/history/period/{quote(begin)}?end_time={quote(end)}"
+        f"&filter_entity_id={entity_id}&minimal_response"
+    )
+    return [state["state"] for period in periods for state in period]
+
+
+def attributes(home_assistant: HomeAssistant, unique_id: str) -> dict[str, object]:
+    """Return the attributes that an entity shows."""
+    entity_id = home_assistant.api.entity_ids("vesper")[unique_id]
+    shown: dict[str, object] = home_assistant.api.states()[entity_id]["attributes"]
+    return shown
+
+
+@pytest.mark.fault(
+    "a device falls silent", "it alone is offline after the timeout, and back at once"
+)
+@pytest.mark.usefixtures("promises")
+def test_device_silent(home_assistant: HomeAssistant, fleet: Fleet) -> None:
+    """The dead one, of which only a kept heartbeat was ever heard, is offline too."""
+    with fleet.device(MUTE) as device:
+        device.go_silent()
+    home_assistant.wait_for_states(
+        {f"{MUTE}_connectivity": "off", f"{DEAD}_connectivity": "off"}, timeout=SETTLED
+    )
+    with fleet.device(MUTE) as device:
+        device.come_back()
+
+
+@pytest.mark.fault(
+    "a device restarts with an alert", "the alert stays until the device speaks of it"
+)
+@pytest.mark.usefixtures("promises")
+def test_device_restarted(home_assistant: HomeAssistant, fleet: Fleet) -> None:
+    """It says nothing of the alert before its next health check."""
+    key = f"{ALERTING}_alert_FileManager"
+    with fleet.device(ALERTING) as device:
+        device.restart()
+    home_assistant.wait_until(
+        lambda: attributes(home_assistant, key)["confirmed"] is False,
+        timeout=SETTLED,
+        what="the doubt",
+    )
+    home_assistant.wait_until(
+        lambda: attributes(home_assistant, key)["confirmed"] is True,
+        timeout=SETTLED,
+        what="the word of the device",
+    )
+
+
+@pytest.mark.fault(
+    "broker stopped and started, with what it kept",
+    "nobody alive is offline, nobody dead online, no alert is lost",
+)
+@pytest.mark.usefixtures("promises")
+def test_broker_restarted(broker: Broker, home_assistant: HomeAssistant) -> None:
+    """While it is away who is online is not known."""
+    if not broker.persistent:
+        pytest.skip("amqtt keeps nothing over a restart")
+    broker.stop()
+    home_assistant.wait_for_states({f"{ALERTING}_connectivity": "unavailable"})
+    broker.start()
+
+
+@pytest.mark.fault(
+    "broker stopped and started, with nothing kept",
+    "nobody alive is offline, nobody dead online, no alert is lost",
+)
+@pytest.mark.usefixtures("promises")
+def test_broker_forgets(broker: Broker) -> None:
+    """A device of which the broker keeps no word is not forgotten by us."""
+    broker.restart(forgetting=True)
+
+
+@pytest.mark.fault(
+    "broker frozen for longer than the timeout",
+    "the link is known to be dead before anybody alive is offline",
+)
+@pytest.mark.usefixtures("promises")
+def test_broker_frozen(broker: Broker, home_assistant: HomeAssistant) -> None:
+    """MQTT itself believes in the connection for two minutes."""
+    broker.freeze()
+    try:
+        home_assistant.wait_for_states(
+            {f"{device_id}_connectivity": "unavailable" for device_id in LIVING}
+            | {f"{ALERTING}_alert_FileManager": "critical"},
+            timeout=SETTLED,
+        )
+        # Longer than the timeout of those who were heard last.
+        time.sleep(5)
+    finally:
+        broker.thaw()
+
+
+@pytest.mark.fault(
+    "the entry of MQTT is reloaded", "nobody is offline for it, no alert is lost"
+)
+@pytest.mark.usefixtures("promises")
+def test_mqtt_reloaded(home_assistant: HomeAssistant) -> None:
+    """Its client, and with it our subscriptions, are new."""
+    home_assistant.reload("mqtt")
+
+
+@pytest.mark.fault(
+    "our entry is reloaded under load", "nobody is offline for it, no alert is lost"
+)
+@pytest.mark.usefixtures("promises")
+def test_reloaded_under_load(broker: Broker, home_assistant: HomeAssistant) -> None:
+    """A hundred messages a second come in meanwhile."""
+    address = broker.address
+    devices = [f"faults-load-{number}" for number in range(5)]
+    with Fleet(address.host, address.port, devices=devices, speed=600):
+        for _ in range(3):
+            home_assistant.reload()
+        home_assistant.wait_for_states(
+            {f"{device_id}_connectivity": "on" for device_id in devices}
+        )
+
+
+@pytest.mark.fault(
+    "the prefix is changed, and changed back",
+    "those of the other are heard, and those of before are known as they were",
+)
+@pytest.mark.usefixtures("promises")
+def test_prefix_changed(broker: Broker, home_assistant: HomeAssistant) -> None:
+    """Whoever is heard no more keeps the alerts that were shown."""
+    address = broker.address
+    entry_id = home_assistant.entry["entry_id"]
+    other = Fleet(
+        address.host, address.port, prefix="faults/bells", devices=["faults-other"]
+    )
+    home_assistant.api.run_flow("vesper", {"prefix": "faults/bells"}, entry_id=entry_id)
+    home_assistant.wait_until_listening()
+    with other:
+        home_assistant.wait_for_states(
+            {
+                "faults-other_connectivity": "on",
+                f"{ALERTING}_alert_FileManager": "critical",
+            }
+        )
+    home_assistant.api.run_flow("vesper", {"prefix": "vesper"}, entry_id=entry_id)
+    home_assistant.wait_until_listening()
+
+
+@pytest.mark.fault(
+    "what is known can't be saved",
+    "all goes on, a repair tells of it, and the next save mends it",
+)
+@pytest.mark.usefixtures("promises")
+def test_saving_fails(home_assistant: HomeAssistant, fleet: Fleet) -> None:
+    """A folder in the place of the file fails for root too, as a full disk does."""
+    saved = home_assistant.saved
+
+    def is_told() -> bool:
+        issues = home_assistant.api.command("repairs/list_issues")["issues"]
+        return any(issue["issue_id"] == "store_not_written" for issue in issues)
+
+    saved.unlink()
+    (saved / "full").mkdir(parents=True)
+    raise_alert(fleet, SPEAKING, "Disk")
+    home_assistant.wait_until(is_told, timeout=SETTLED, what="the repair")
+    home_assistant.wait_for_states({f"{SPEAKING}_alert_Disk": "critical"})
+    (saved / "full").rmdir()
+    saved.rmdir()
+    clear_alert(fleet, SPEAKING, "Disk")
+    home_assistant.wait_for_states({f"{SPEAKING}_alert_Disk": "ok"})
+    home_assistant.wait_until(
+        lambda: not is_told(), timeout=SETTLED, what="the end of the repair"
+    )
+    assert saved.is_file()
+
+
+@pytest.mark.fault(
+    "Home Assistant is killed a second after an alert was shown",
+    "the alert is there again, not confirmed",
+)
+@pytest.mark.usefixtures("promises")
+def test_home_assistant_killed(home_assistant: HomeAssistant, fleet: Fleet) -> None:
+    """What was shown for a second is on disk."""
+    key = f"{SPEAKING}_alert_Power"
+    raise_alert(fleet, SPEAKING, "Power")
+    home_assistant.wait_for_states({key: "critical"})
+    time.sleep(1)
+    home_assistant.kill()
+    home_assistant.start()
+    home_assistant.wait_for_states({key: "critical"})
+    assert attributes(home_assistant, key)["confirmed"] is False
+    home_assistant.wait_until_listening()
+    clear_alert(fleet, SPEAKING, "Power")
+    home_assistant.wait_for_states({key: "ok"})
+    assert "ok" not in history(home_assistant, key)[:-1]
+
+
+@pytest.mark.fault(
+    "Home Assistant is restarted while alerts change",
+    "what was shown is there until its device is heard to clear it",
+)
+@pytest.mark.usefixtures("promises")
+def test_home_assistant_restarted(home_assistant: HomeAssistant, fleet: Fleet) -> None:
+    """An alert that ends meanwhile stays, not confirmed: its end was not heard."""
+    key = f"{SPEAKING}_alert_Network"
+    raise_alert(fleet, SPEAKING, "Network")
+    home_assistant.wait_for_states({key: "critical"})
+    home_assistant.stop()
+    clear_alert(fleet, SPEAKING, "Network")
+    home_assistant.start()
+    home_assistant.wait_for_states({key: "critical"})
+    assert attributes(home_assistant, key)["confirmed"] is False
+    home_assistant.wait_until_listening()
+    raise_alert(fleet, SPEAKING, "Network")
+    home_assistant.wait_until(
+        lambda: attributes(home_assistant, key)["confirmed"] is True,
+        timeout=SETTLED,
+        what="the word of the device",
+    )
+    clear_alert(fleet, SPEAKING, "Network")
+    home_assistant.wait_for_states({key: "ok"})

@@ -1,0 +1,163 @@
+"""Silence counts only while the broker answers."""
+
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+import itertools
+from unittest.mock import Mock, patch
+
+import pytest
+
+from homeassistant.const import STATE_UNAVAILABLE
+
+from .common import BELL, FLEET, Vesper, logged
+
+QUESTION = ("vesper/~/control", b"", 1, False)
+
+
+class Broker:
+    """The broker, as far as it answers questions."""
+
+    def __init__(self, vesper: Vesper) -> None:
+        """Take the client that asks it."""
+        self._publish = vesper.mqtt._mqttc.publish  # noqa: SLF001
+        self._publish.reset_mock()
+        self._mids = itertools.count(10_000)
+
+    @property
+    def questions(self) -> int:
+        """Return how often it was asked."""
+        return sum(call.args[:4] == QUESTION for call in self._publish.call_args_list)
+
+    @contextmanager
+    def frozen(self, rc: int = 4) -> Iterator[None]:
+        """Have it answer nothing, and with 0 take at least what is sent."""
+        answers = self._publish.side_effect
+
+        def publish(*args: object) -> object:
+            # Only QoS 1 has an answer.
+            if args[:4] != QUESTION:
+                return answers(*args)
+            return Mock(mid=next(self._mids), rc=rc)
+
+        self._publish.side_effect = publish
+        # Nobody has to wait for what does not come.
+        with (
+            patch("custom_components.vesper.link.ANSWER_TIME", 0),
+            patch("custom_components.vesper.link.FIRST_ANSWER_TIME", 0),
+        ):
+            yield
+        self._publish.side_effect = answers
+
+
+@pytest.fixture
+def broker(vesper: Vesper) -> Generator[Broker]:
+    """Return the broker, asked once at the start."""
+    return Broker(vesper)
+
+
+async def settle(vesper: Vesper) -> None:
+    """Let answers that come at once come."""
+    for _ in range(5):
+        await vesper.hass.async_block_till_done()
+
+
+async def test_asked_when_somebody_is_due(vesper: Vesper, broker: Broker) -> None:
+    """Heartbeats that come in time ask nothing of the broker, and silence one thing."""
+    for _ in range(20):
+        await vesper.heartbeat()
+        await vesper.advance(60)
+    assert broker.questions == 0
+    await vesper.advance(31)
+    assert vesper.value("connectivity") == "off"
+    assert broker.questions == 1
+    await vesper.advance(3600)
+    assert broker.questions == 1
+
+
+async def test_a_frozen_broker(
+    vesper: Vesper, broker: Broker, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It makes no device offline, and each has a full timeout when it goes on."""
+    await vesper.heartbeat()
+    await vesper.alert("FileManager", "WARNING")
+    caplog.clear()
+    with broker.frozen():
+        await vesper.advance(91)
+        assert vesper.value("connectivity") == STATE_UNAVAILABLE
+        assert vesper.value("mqtt_link", FLEET) == "off"
+        assert vesper.value("alert_FileManager") == "warning"
+        for _ in range(3):
+            await vesper.advance(11)
+            await settle(vesper)
+        assert vesper.value("connectivity") == STATE_UNAVAILABLE
+        assert broker.questions > 2
+    await vesper.advance(11)
+    await vesper.hass.async_block_till_done(wait_background_tasks=True)
+    assert vesper.value("connectivity") == "on"
+    assert vesper.value("mqtt_link", FLEET) == "on"
+    assert vesper.hub.devices[BELL].online
+    assert logged(caplog) == [
+        "The MQTT broker does not answer",
+        "The link to the MQTT broker is lost",
+        "The link to the MQTT broker is back",
+    ]
+    await vesper.advance(89)
+    assert vesper.value("connectivity") == "on"
+    await vesper.advance(2)
+    assert vesper.value("connectivity") == "off"
+
+
+async def test_mqtt_notices_it_too(vesper: Vesper, broker: Broker) -> None:
+    """A frozen broker that is restarted is asked no more for its answer."""
+    await vesper.heartbeat()
+    with broker.frozen():
+        await vesper.advance(91)
+        await vesper.lose_link()
+    await vesper.regain_link()
+    assert vesper.value("connectivity") == "on"
+    asked = broker.questions
+    await vesper.advance(60)
+    assert broker.questions == asked
+    await vesper.advance(31)
+    assert vesper.value("connectivity") == "off"
+
+
+async def test_a_broker_that_never_answers(vesper: Vesper, broker: Broker) -> None:
+    """The word of MQTT has to do, and nobody dead stays online for it."""
+    with broker.frozen(rc=0):
+        await vesper.reload()
+        await settle(vesper)
+        assert broker.questions == 1
+        await vesper.heartbeat()
+        await vesper.advance(91)
+        assert vesper.value("connectivity") == "off"
+        assert vesper.value("mqtt_link", FLEET) == "on"
+        assert broker.questions == 1
+
+
+async def test_the_first_question_makes_it_hang_up(
+    vesper: Vesper, broker: Broker
+) -> None:
+    """It is not asked again when the connection is back."""
+    with (
+        broker.frozen(rc=0),
+        patch("custom_components.vesper.link.FIRST_ANSWER_TIME", 60),
+    ):
+        await vesper.reload()
+        assert broker.questions == 1
+        await vesper.lose_link()
+        await vesper.regain_link()
+        await settle(vesper)
+        assert broker.questions == 1
+
+
+async def test_closed_while_it_is_frozen(vesper: Vesper, broker: Broker) -> None:
+    """Nobody asks for an entry that is gone."""
+    await vesper.heartbeat()
+    with broker.frozen():
+        await vesper.advance(91)
+        assert await vesper.hass.config_entries.async_unload(vesper.entry.entry_id)
+        asked = broker.questions
+        await vesper.advance(60)
+        await settle(vesper)
+        assert broker.questions == asked
