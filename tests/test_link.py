@@ -1,6 +1,6 @@
 """Silence counts only while the broker answers."""
 
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 import itertools
 from unittest.mock import Mock, patch
@@ -50,7 +50,7 @@ class Broker:
 
 
 @pytest.fixture
-def broker(vesper: Vesper) -> Generator[Broker]:
+def broker(vesper: Vesper) -> Broker:
     """Return the broker, asked once at the start."""
     return Broker(vesper)
 

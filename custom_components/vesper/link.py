@@ -9,10 +9,10 @@ from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 
 from .const import LOGGER
 
-#: In seconds. An answer takes milliseconds; a verdict waits no longer than this for it.
+#: In seconds. An answer takes milliseconds; a verdict waits no longer for it.
 ANSWER_TIME = 2
-#: In seconds, for the first question, for which nobody waits. MQTT itself gives up after
-#: ten, and then returns as if it had an answer.
+#: In seconds, for the first question, for which nobody waits. MQTT itself gives up
+#: after ten, and then returns as if it had an answer.
 FIRST_ANSWER_TIME = 8
 #: In seconds, between two questions to a broker that does not answer.
 PATIENCE = 10
@@ -45,7 +45,7 @@ class Link:
 
     @callback
     def async_follow(self) -> CALLBACK_TYPE:
-        """Tell of the link as it is and as it changes, until what this returns is called."""
+        """Tell of the link as it is and as it changes; returns what ends that."""
         unsubscribe = mqtt.async_subscribe_connection_status(
             self._hass, self._async_status_changed
         )
@@ -59,14 +59,16 @@ class Link:
         return _async_unfollow
 
     async def async_answers(self) -> bool:
-        """Ask the broker for a sign of life; without one the link is down until it comes.
+        """Ask the broker for a sign of life; without one the link is down.
+
+        It is back once the broker gives one.
 
         Where the broker has never given one, the word of MQTT has to do.
         """
         if not self._answers or await self._async_ask(ANSWER_TIME):
             return True
         LOGGER.info("The MQTT broker does not answer")
-        self._async_changed(False)
+        self._async_changed(False)  # noqa: FBT003
         self._async_start(self._async_until_it_answers())
         return False
 
@@ -104,7 +106,7 @@ class Link:
         while not answered:
             await asyncio.sleep(PATIENCE)
             answered = await self._async_ask(ANSWER_TIME)
-        self._async_changed(True)
+        self._async_changed(True)  # noqa: FBT003
 
     async def _async_ask(self, seconds: float) -> bool:
         """Ask the broker for a sign of life, and return whether it came in time."""

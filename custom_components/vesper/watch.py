@@ -5,7 +5,7 @@ from datetime import datetime
 from time import monotonic
 from typing import Any
 
-from homeassistant.core import HomeAssistant, callback
+from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 from homeassistant.helpers.event import async_call_later
 
 from .model.liveness import Liveness
