@@ -1,0 +1,557 @@
+"""The protocol once more, said as plainly as can be: what a fleet has to look like.
+
+Nothing of the integration is imported here, so a mistake there is not repeated here.
+It is slow and remembers too much; what it leaves open it says with a set of values.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+import json
+from math import ceil, floor
+from typing import Any
+
+from homeassistant.const import (
+    STATE_OFF,
+    STATE_ON,
+    STATE_UNAVAILABLE,
+    STATE_UNKNOWN,
+)
+
+TIMEOUT = 90
+JITTER = 5
+"""In seconds: an uptime that falls by no more is the same boot."""
+INTERVAL = 60
+"""In seconds: what drifts is shown at least so often."""
+LOW_HEAP = 16 * 1024
+MOST_BYTES = {"heartbeat": 16 * 1024, "alerts": 4 * 1024, "info": 4 * 1024}
+SEVERITIES = ["ok", "warning", "critical", "failed"]
+STATES = {
+    "WARNING": "warning",
+    "CRITICAL": "critical",
+    "FAILED": "failed",
+    "CLEARED": "ok",
+    "HEALTHY": "ok",
+    "OK": "ok",
+}
+EVENT_NAMES = {
+    1: "boot",
+    2: "wifi_up",
+    3: "wifi_down",
+    4: "http_ok",
+    5: "http_fail",
+    6: "heartbeat_miss",
+    7: "ntp_sync",
+    8: "reboot",
+}
+RESET_REASONS = {1: "power_on", 4: "panic", 9: "brown_out"}
+WIFI_REASONS = {8: "assoc_leave", 200: "beacon_timeout", 255: "silent_death"}
+"""Of the tables what sessions draw; other codes they draw have no name."""
+
+type Fields = dict[str, Any]
+type LogEntry = tuple[int, int, int, int, int]
+type Fired = tuple[str, Fields]
+type Expected = str | Callable[[str], bool]
+
+
+@dataclass
+class Alert:
+    """An active alert."""
+
+    state: str
+    message: str
+    updated_at: float
+    confirmed: bool
+
+    def shown(self) -> Fields:
+        """Return the attributes of its sensor."""
+        return {
+            "message": self.message,
+            "updated_at": datetime.fromtimestamp(int(self.updated_at), UTC),
+            "confirmed": self.confirmed,
+        }
+
+
+@dataclass
+class Bell:
+    """One device, with all that it ever told."""
+
+    deadline: float
+    online: bool | None = None
+    last_seen: float | None = None
+    uptime: int | None = None
+    booted: float = 0
+    """When it started, by its last word of that."""
+    boot_time: float | None = None
+    log: list[LogEntry] | None = None
+    """None before the first sight of it."""
+    seen: set[LogEntry] = field(default_factory=set)
+    """All entries of the log that it ever showed since it started."""
+    heaps: list[tuple[float, int]] = field(default_factory=list)
+    """Every word of the free heap, with its time."""
+    told: dict[str, int | str] = field(default_factory=dict)
+    """The last good value of each field that hardly ever changes."""
+    alerts: dict[str, Alert] = field(default_factory=dict)
+    subsystems: dict[str, bool] = field(default_factory=dict)
+    """Those that ever raised an alert, and whether their state is known."""
+    playing: bool | None = None
+    melody: str | None = None
+    playback_told: float = float("-inf")
+
+    @property
+    def health(self) -> str:
+        """Return the worst state of its alerts."""
+        return max(
+            (alert.state for alert in self.alerts.values()),
+            key=SEVERITIES.index,
+            default="ok",
+        )
+
+
+@dataclass
+class Reference:
+    """A fleet: what came in, and what has to be seen for it."""
+
+    linked: bool = True
+    bells: dict[str, Bell] = field(default_factory=dict)
+    fired: dict[tuple[str, str], list[Fired]] = field(
+        default_factory=lambda: defaultdict(list)
+    )
+    """What was to be fired since it was last taken, by device and event entity."""
+
+    def hear(
+        self, device_id: str, topic: str, payload: bytes, *, live: bool, now: float
+    ) -> bool:
+        """Take a message in, and tell whether there was anything wrong with it."""
+        if not payload:
+            return False
+        message = strict_json(payload) if len(payload) <= MOST_BYTES[topic] else None
+        known = device_id in self.bells
+        bell = self.bells.get(device_id) or Bell(deadline=now + TIMEOUT)
+        if known and live:
+            self._alive(bell, now)
+        match topic:
+            case "heartbeat":
+                message = unwrapped(message, device_id)
+            case "alerts" if not (
+                message
+                and is_name(message.get("subsystem"))
+                and str(message.get("state")).upper() in STATES
+            ):
+                message = None
+            case "info" if not (live and message and is_name(message.get("type"))):
+                message = None
+        if message is None:
+            return True
+        if not known:
+            self.bells[device_id] = bell
+            if live:
+                self._alive(bell, now)
+        return {
+            "heartbeat": self._heartbeat,
+            "alerts": self._alert,
+            "info": self._info,
+        }[topic](device_id, message, live=live, now=now)
+
+    def pass_time(self, now: float) -> None:
+        """Let everybody be offline who was silent for a whole timeout."""
+        for bell in self.bells.values():
+            if self.linked and now >= bell.deadline and bell.online is not False:
+                bell.online = False
+                bell.playing = bell.melody = None
+
+    def lose_link(self) -> None:
+        """Lose sight of all: what they say from now on is missed."""
+        self.linked = False
+        for bell in self.bells.values():
+            bell.playing = bell.melody = None
+            for alert in bell.alerts.values():
+                alert.confirmed = False
+
+    def regain_link(self, now: float) -> None:
+        """Give everybody a fresh, full timeout."""
+        self.linked = True
+        for bell in self.bells.values():
+            bell.deadline = now + TIMEOUT
+
+    def restart(self, now: float) -> None:
+        """Start Home Assistant anew: what is kept of the devices is that they exist."""
+        self.bells = {
+            device_id: Bell(
+                deadline=now + TIMEOUT,
+                told={name: value for name, value in bell.told.items() if name == "fw"},
+                subsystems=dict.fromkeys(bell.subsystems, False),
+            )
+            for device_id, bell in self.bells.items()
+        }
+
+    def take_fired(self) -> dict[tuple[str, str], list[Fired]]:
+        """Return what was to be fired since the last call."""
+        fired = dict(self.fired)
+        self.fired.clear()
+        return fired
+
+    def _alive(self, bell: Bell, now: float) -> None:
+        """Take a live message for a sign of life."""
+        bell.online = True
+        bell.last_seen = now
+        bell.deadline = now + TIMEOUT
+
+    def _heartbeat(
+        self, device_id: str, message: Fields, *, live: bool, now: float
+    ) -> bool:
+        """Take a heartbeat in."""
+        bell = self.bells[device_id]
+        bad = False
+        for name, most in (
+            ("heap_min_free", 2**32 - 1),
+            ("reset_reason", 2**16 - 1),
+            ("last_disconnect_code", 2**16 - 1),
+        ):
+            value = natural(message, name, most)
+            if value is not None:
+                bell.told[name] = value
+            bad |= is_bad(message, name, value)
+        for name in ("firmware_version", "fw_version", "fw", "version"):
+            if is_name(message.get(name)):
+                bell.told["fw"] = message[name]
+                break
+            bad |= message.get(name) is not None
+        heap_free = natural(message, "heap_free", 2**32 - 1)
+        bad |= is_bad(message, "heap_free", heap_free)
+        if heap_free is not None:
+            bell.heaps.append((now, heap_free))
+        uptime = natural(message, "uptime", 2**32 - 1)
+        bad |= is_bad(message, "uptime", uptime)
+        log, bad_log = entries_of(message.get("recent_events"))
+        # A kept log is looked into at first sight only.
+        bad |= bad_log and (live or bell.log is None)
+        new_boot = bell.log is not None and any(
+            entry[0] == 1 and entry not in bell.seen for entry in log or ()
+        )
+        if live:
+            self._look_for_restart(bell, uptime, new_boot=new_boot, now=now)
+        if log is not None and (live or bell.log is None):
+            self._log(device_id, log)
+        return bad
+
+    def _look_for_restart(
+        self, bell: Bell, uptime: int | None, *, new_boot: bool, now: float
+    ) -> None:
+        """See a restart in a fallen uptime, or in a boot that is not known yet."""
+        booted = now if uptime is None else now - uptime
+        fallen = (
+            uptime is not None
+            and bell.uptime is not None
+            and uptime < bell.uptime - JITTER
+        )
+        same_boot = (
+            uptime is not None
+            and bell.uptime is not None
+            and booted <= bell.booted + JITTER
+        )
+        restarted = fallen or (new_boot and not same_boot)
+        if fallen:
+            bell.seen.clear()
+        if restarted:
+            raised_before = booted if uptime is None else booted - JITTER
+            for alert in bell.alerts.values():
+                if int(alert.updated_at) < raised_before:
+                    alert.confirmed = False
+            if bell.playback_told < raised_before:
+                bell.playing, bell.melody = False, None
+        if uptime is not None:
+            bell.uptime, bell.booted = uptime, booted
+            if (
+                restarted
+                or bell.boot_time is None
+                or abs(booted - bell.boot_time) > INTERVAL
+            ):
+                bell.boot_time = booted
+
+    def _log(self, device_id: str, log: list[LogEntry]) -> None:
+        """Fire what the log shows for the first time, but not at its first sight."""
+        bell = self.bells[device_id]
+        if bell.log is not None:
+            self.fired[device_id, "device_log"] += [
+                decoded(entry) for entry in log if entry not in bell.seen
+            ]
+        bell.log = log
+        bell.seen |= set(log)
+        signals = [d0 for tag, d0, *_ in log if tag == 2]
+        if signals:
+            bell.told["rssi"] = dbm(signals[-1])
+
+    def _alert(
+        self, device_id: str, message: Fields, *, live: bool, now: float
+    ) -> bool:
+        """Take an alert in."""
+        bell = self.bells[device_id]
+        subsystem, state = message["subsystem"], STATES[message["state"].upper()]
+        text = message.get("msg")
+        bad = not (text is None or isinstance(text, str))
+        active = bell.alerts.get(subsystem)
+        if not live and active and (state == "ok" or active.confirmed):
+            return True
+        if state == "ok":
+            bell.alerts.pop(subsystem, None)
+            if live and subsystem in bell.subsystems:
+                bell.subsystems[subsystem] = True
+            return bad
+        bell.subsystems[subsystem] = True
+        bell.alerts[subsystem] = Alert(
+            state=state,
+            message="".join(c if c.isprintable() else " " for c in text)
+            if isinstance(text, str)
+            else "",
+            updated_at=now,
+            confirmed=live,
+        )
+        return bad
+
+    def _info(self, device_id: str, message: Fields, *, live: bool, now: float) -> bool:
+        """Take in what happens on the device."""
+        bell = self.bells[device_id]
+        details = message.get("payload")
+        bad = not (details is None or isinstance(details, dict))
+        if not isinstance(details, dict):
+            details = {}
+        uid = details.get("melody_uid")
+        kind = message["type"]
+        if kind == "playback_started":
+            bell.playing, bell.melody = True, uid if is_name(uid) else None
+            bell.playback_told = now
+        elif kind == "playback_stopped":
+            bell.playing, bell.melody = False, None
+            bell.playback_told = now
+        named = kind in ("playback_started", "playback_stopped")
+        self.fired[device_id, "activity"].append(
+            (kind if named else "other", {"type": kind, "payload": details})
+        )
+        return bad or not (uid is None or is_name(uid))
+
+    def fleet(self) -> dict[str, str]:
+        """Return what the fleet's entities show, by key."""
+        bells = self.bells.values()
+        health = max(
+            (bell.health for bell in bells), key=SEVERITIES.index, default="ok"
+        )
+        online = str(sum(bell.online is True for bell in bells))
+        return {
+            "devices": str(len(bells)),
+            "devices_online": online if self.linked else STATE_UNAVAILABLE,
+            "devices_with_alerts": str(sum(bool(bell.alerts) for bell in bells)),
+            "fleet_health": health,
+            "fleet_problem": on_off(value=health != "ok"),
+            "mqtt_link": on_off(value=self.linked),
+        }
+
+    def device(self, device_id: str) -> Iterator[tuple[str, Expected, Fields]]:
+        """Yield what the entities of a device show: key, state and attributes."""
+        bell = self.bells[device_id]
+        told = bell.told.get
+        linked = self.linked
+        reachable = linked and bell.online is not False
+
+        def while_reachable(state: Expected) -> Expected:
+            return state if reachable else STATE_UNAVAILABLE
+
+        yield (
+            "connectivity",
+            on_off(value=bell.online) if linked else STATE_UNAVAILABLE,
+            {},
+        )
+        yield "problem", on_off(value=bool(bell.alerts)), {}
+        yield "playing", while_reachable(on_off(value=bell.playing)), {}
+        yield "melody", while_reachable(bell.melody or STATE_UNKNOWN), {}
+        yield "run_health_check", while_reachable(STATE_UNKNOWN), {}
+        yield "health", bell.health, {}
+        alerts = [
+            {
+                **alert.shown(),
+                "subsystem": subsystem,
+                "state": alert.state.upper(),
+                "updated_at": alert.shown()["updated_at"].isoformat(),
+            }
+            for subsystem, alert in sorted(
+                bell.alerts.items(),
+                key=lambda item: (-SEVERITIES.index(item[1].state), item[0]),
+            )
+        ]
+        yield "active_alerts", str(len(alerts)), {"alerts": alerts}
+        for subsystem, is_known in bell.subsystems.items():
+            alert = bell.alerts.get(subsystem)
+            state = alert.state if alert else "ok" if is_known else STATE_UNKNOWN
+            yield f"alert_{subsystem}", state, alert.shown() if alert else {}
+        yield "heap_free", while_reachable(self._heap_free(bell)), {}
+        heap_min_free = told("heap_min_free")
+        yield "heap_min_free", while_reachable(kibibytes(heap_min_free)), {}
+        yield "wifi_signal", while_reachable(number(told("rssi"))), {}
+        code = told("reset_reason")
+        yield "reset_reason", named(RESET_REASONS, code), {"code": code}
+        code = told("last_disconnect_code")
+        yield "last_disconnect", named(WIFI_REASONS, code or None), {"code": code}
+        yield "boot_time", moment(bell.boot_time, within=INTERVAL), {}
+        yield (
+            "last_seen",
+            moment(bell.last_seen, within=INTERVAL if bell.online else 0),
+            {},
+        )
+
+    def _heap_free(self, bell: Bell) -> Expected:
+        """Return what the free heap may be: a word of it that was not outdated.
+
+        It may be shown late by as much as the interval, but not on the wrong side of
+        what is low.
+        """
+        if not bell.heaps:
+            return STATE_UNKNOWN
+        last, newest = bell.heaps[-1]
+        fresh = [
+            kibibytes(value)
+            for time, value in bell.heaps
+            if time > last - INTERVAL and (value < LOW_HEAP) is (newest < LOW_HEAP)
+        ]
+        return lambda state: any(
+            one(state) for one in fresh if not isinstance(one, str)
+        )
+
+
+def strict_json(payload: bytes) -> Fields | None:
+    """Return the JSON object in a payload, None where there is none."""
+
+    def refuse(_constant: str) -> None:
+        raise ValueError
+
+    try:
+        data = json.loads(payload.decode(), parse_constant=refuse)
+        # What can't be written as UTF-8, such as half a pair, is no text.
+        json.dumps(data, ensure_ascii=False).encode()
+    except ValueError, RecursionError:
+        return None
+    return data if isinstance(data, dict) else None
+
+
+def unwrapped(message: Fields | None, device_id: str) -> Fields | None:
+    """Return a heartbeat without its envelope, None if it is another device's."""
+    if message is None:
+        return None
+    envelope = message.get("payload")
+    inner = envelope if isinstance(envelope, dict) else {}
+    for part in (message, inner):
+        if part.get("device_id") not in (None, device_id):
+            return None
+    return message | inner
+
+
+def is_name(value: object) -> bool:
+    """Tell whether a value can name something."""
+    return (
+        isinstance(value, str)
+        and 1 <= len(value) <= 64
+        and value.isprintable()
+        and value.strip() != ""
+    )
+
+
+def natural(message: Fields, name: str, most: int) -> int | None:
+    """Return the whole number in a field, None where there is none."""
+    value = message.get(name)
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= most:
+        return None
+    return value
+
+
+def is_bad(message: Fields, name: str, taken: int | None) -> bool:
+    """Tell whether a field is there and could not be taken."""
+    return taken is None and message.get(name) is not None
+
+
+def entries_of(log: object) -> tuple[list[LogEntry] | None, bool]:
+    """Return the good entries of a log, and whether anything in it is bad."""
+    if log is None:
+        return None, False
+    if not isinstance(log, list):
+        return None, True
+    good: list[LogEntry] = []
+    for item in log[-64:]:
+        values = [
+            item.get(name) if isinstance(item, dict) else None
+            for name in ("t", "d0", "d1", "ts", "up")
+        ]
+        if all(type(value) is int and abs(value) < 2**32 for value in values):
+            good.append(tuple(values))  # type: ignore[arg-type]
+    return good, len(good) < len(log)
+
+
+def decoded(entry: LogEntry) -> Fired:
+    """Return what is fired for an entry of the log."""
+    tag, d0, d1, ts, up = entry
+    time = datetime.fromtimestamp(ts, UTC).isoformat() if 0 < ts < 2**32 else None
+    name = EVENT_NAMES.get(tag)
+    details: Fields = {
+        "event": f"EVT_{name.upper()}" if name else f"unknown ({tag})",
+        "time": time,
+        "uptime": up,
+    }
+    match tag:
+        case 1:
+            reason = RESET_REASONS.get(d0)
+        case 3:
+            reason = WIFI_REASONS.get(d0)
+        case _:
+            reason = None
+    match tag:
+        case 1 | 3:
+            details["reason"] = reason.upper() if reason else f"unknown ({d0})"
+            details["code"] = d0
+        case 2:
+            details["rssi"] = dbm(d0)
+        case 5:
+            details |= {"path_hash": d0, "status": d1}
+        case 6:
+            details["count"] = d0
+        case _ if name is None:
+            details |= {"tag": tag, "d0": d0, "d1": d1}
+    return name or "unknown", details
+
+
+def dbm(value: int) -> int:
+    """Return a signal strength, which is 16 bits without a sign."""
+    return value - 2**16 if value >= 2**15 else value
+
+
+def on_off(*, value: bool | None) -> str:
+    """Return the state of a binary sensor."""
+    return STATE_UNKNOWN if value is None else STATE_ON if value else STATE_OFF
+
+
+def number(value: object) -> str:
+    """Return the state of a sensor for a number."""
+    return STATE_UNKNOWN if value is None else str(value)
+
+
+def named(names: dict[int, str], code: object) -> str:
+    """Return the state that stands for a code."""
+    if code is None:
+        return STATE_UNKNOWN
+    return names.get(code, "other") if isinstance(code, int) else "other"
+
+
+def kibibytes(value: object) -> Expected:
+    """Return what a sensor shows for a number of bytes, to a tenth of a KiB."""
+    if not isinstance(value, int):
+        return STATE_UNKNOWN
+    return lambda state: abs(float(state) * 1024 - value) < 103
+
+
+def moment(time: float | None, *, within: float) -> Expected:
+    """Return what a sensor shows for a time, which may lie a little way back."""
+    if time is None:
+        return STATE_UNKNOWN
+    return lambda state: (
+        floor(time) - ceil(within)
+        <= datetime.fromisoformat(state).timestamp()
+        <= ceil(time + within)
+    )

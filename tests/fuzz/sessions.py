@@ -1,0 +1,453 @@
+"""The sessions: whatever may happen to a fleet, in any order, step by step."""
+
+from collections import defaultdict
+from collections.abc import Coroutine
+from dataclasses import dataclass
+from datetime import datetime
+import itertools
+import json
+import logging
+import time
+from typing import Any, override
+
+from hypothesis import note, strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+)
+import pytest
+
+from custom_components.vesper.const import DOMAIN
+from homeassistant.const import EVENT_STATE_CHANGED, EVENT_STATE_REPORTED
+from homeassistant.core import Event, State, callback
+from homeassistant.helpers import device_registry as dr, entity_registry as er
+from tests.common import FLEET, Vesper
+
+from .firmware import (
+    BOOT_TIME,
+    Firmware,
+    Heartbeat,
+    alerts,
+    garbage,
+    heartbeats,
+    infos,
+)
+from .reference import TIMEOUT, Expected, Fields, Fired, Reference
+
+STEP = 30
+"""In seconds: so much time at most goes by at once."""
+CRUMB = 0.013
+"""In seconds: what keeps two times from being the same by chance."""
+EVENT_KEYS = ("activity", "device_log")
+
+numbers = itertools.count()
+"""Each session has devices of its own, of whom nothing is left from before."""
+which = st.sampled_from([0, 0, 0, 1, 2])
+
+
+@dataclass
+class Tally:
+    """How much was played."""
+
+    sessions: int = 0
+    steps: int = 0
+
+
+class Clock:
+    """The one clock of a session: time goes by where it is told to, timers with it."""
+
+    def __init__(self, vesper: Vesper) -> None:
+        """Stop the clocks."""
+        self._vesper = vesper
+        self._moved = 0.0
+        real = vesper.hass.loop.time
+        vesper.hass.loop.time = lambda: real() + self._moved  # type: ignore[method-assign]
+
+    def pass_time(self, seconds: float) -> None:
+        """Let time go by; what is due by then happens in the next turn of the loop."""
+        self._vesper.freezer.tick(seconds)
+        self._moved += seconds
+
+
+class Watcher:
+    """What event entities have fired, and what was logged."""
+
+    def __init__(self, vesper: Vesper) -> None:
+        """Watch from now on."""
+        self.fired: dict[tuple[str, str], list[Fired]] = defaultdict(list)
+        self._registry = er.async_get(vesper.hass)
+        for event_type in (EVENT_STATE_CHANGED, EVENT_STATE_REPORTED):
+            vesper.hass.bus.async_listen(event_type, self._async_written, _is_event)
+
+    @callback
+    def _async_written(self, event: Event[Any]) -> None:
+        """Note what an event entity fired."""
+        state: State | None = event.data["new_state"]
+        entry = self._registry.async_get(event.data["entity_id"])
+        if state is None or entry is None or entry.platform != DOMAIN:
+            return
+        if (event_type := state.attributes.get("event_type")) is None:
+            return
+        # Home Assistant shows the last one anew when an entity comes back.
+        if time.time() - datetime.fromisoformat(state.state).timestamp() > 0.001:
+            return
+        for key in EVENT_KEYS:
+            if entry.unique_id.endswith(f"_{key}"):
+                device_id = entry.unique_id.removesuffix(f"_{key}")
+                self.fired[device_id, key].append((event_type, dict(state.attributes)))
+
+
+def _types_of(
+    fired: dict[tuple[str, str], list[Fired]],
+) -> dict[tuple[str, str], list[str]]:
+    """Return the types alone of what was fired, where anything was."""
+    return {
+        who: [event_type for event_type, _ in events]
+        for who, events in fired.items()
+        if events
+    }
+
+
+@callback
+def _is_event(data: Any) -> bool:
+    """Let the writes of event entities pass."""
+    entity_id: str = data["entity_id"]
+    return entity_id.startswith("event.")
+
+
+class Sessions(RuleBasedStateMachine):
+    """A fleet of three, a broker that keeps their heartbeats, and Home Assistant."""
+
+    def __init__(
+        self,
+        vesper: Vesper,
+        clock: Clock,
+        watcher: Watcher,
+        caplog: pytest.LogCaptureFixture,
+        tally: Tally,
+    ) -> None:
+        """Begin at a full minute, with devices of which nobody has heard."""
+        super().__init__()
+        self.vesper = vesper
+        self.clock = clock
+        self.watcher = watcher
+        self.caplog = caplog
+        self.tally = tally
+        tally.sessions += 1
+        self.clock.pass_time(60 - time.time() % 60)
+        self.reference = Reference()
+        number = next(numbers)
+        self.devices = [
+            Firmware(device_id=f"bell-{number}.{name}", booted=self.now)
+            for name in ("A", "b", "C:c")
+        ]
+        self.ids = [device.device_id for device in self.devices]
+        self._faults = 0
+        self.wait(vesper.reload())
+        self.settle()
+
+    @property
+    def now(self) -> float:
+        """Return the time."""
+        return time.time()
+
+    def wait[T](self, coroutine: Coroutine[Any, Any, T]) -> T:
+        """Let the event loop run until something is done, and all that follows."""
+        loop = self.vesper.hass.loop
+        result = loop.run_until_complete(coroutine)
+        loop.run_until_complete(self.vesper.hass.async_block_till_done())
+        return result
+
+    def settle(self) -> None:
+        """Take what has happened as given."""
+        self.watcher.fired.clear()
+        self.caplog.clear()
+        self._faults = self.count_faults()
+
+    def count_faults(self) -> int:
+        """Return how often anything was wrong with a message."""
+        hub = self.vesper.hub
+        counters = [hub.stray_faults, *(one.faults for one in hub.devices.values())]
+        return sum(counter.total() for counter in counters)
+
+    def publish(
+        self, device_id: str, topic: str, payload: bytes, *, live: bool = True
+    ) -> None:
+        """Publish on a topic of a device; without a link nobody hears of it."""
+        note(f"{device_id}/{topic} {'live' if live else 'kept'}: {payload[:400]!r}")
+        if not self.reference.linked:
+            return
+        # The client takes a kept message once for each link; here any may be the first.
+        self.vesper.mqtt._retained_topics.clear()  # noqa: SLF001
+        self.wait(self.vesper.publish(device_id, topic, payload, retain=not live))
+        bad = self.reference.hear(device_id, topic, payload, live=live, now=self.now)
+        faults = self.count_faults()
+        assert (faults > self._faults) is bad, "something wrong is counted"
+        self._faults = faults
+
+    def pass_time(self, seconds: float) -> None:
+        """Let time go by."""
+        while seconds > 0:
+            step = min(STEP, seconds)
+            seconds -= step
+            self.clock.pass_time(step)
+            self.wait(self.vesper.hass.async_block_till_done())
+            self.reference.pass_time(self.now)
+
+    def beat(self, device: Firmware, heartbeat: Heartbeat) -> None:
+        """Send a heartbeat, which the broker keeps."""
+        payload = heartbeat.of(device, self.now)
+        device.sent.append(payload)
+        device.kept = payload
+        self.publish(device.device_id, "heartbeat", payload)
+
+    def replay(self) -> None:
+        """Deliver what the broker keeps, as it does to whoever subscribes."""
+        for device in self.devices:
+            if device.kept:
+                self.publish(device.device_id, "heartbeat", device.kept, live=False)
+
+    @initialize(beats=st.lists(heartbeats, max_size=2))
+    def known_from_the_start(self, beats: list[Heartbeat]) -> None:
+        """Let some devices speak first."""
+        for device, heartbeat in zip(self.devices, beats, strict=False):
+            device.boot(self.now, 1)
+            self.pass_time(STEP + CRUMB)
+            self.beat(device, heartbeat)
+
+    @rule(which=which, heartbeat=heartbeats)
+    def heartbeat(self, which: int, heartbeat: Heartbeat) -> None:
+        """Send a heartbeat."""
+        self.beat(self.devices[which], heartbeat)
+
+    @rule(which=which, seconds=st.sampled_from([1, 30]))
+    def usual_heartbeat(self, which: int, seconds: int) -> None:
+        """Send two that differ in the uptime alone: of the second nobody is told."""
+        device = self.devices[which]
+        usual = Heartbeat(fields={"heap_free": 65_536})
+        self.beat(device, usual)
+        self.pass_time(seconds + CRUMB)
+        self.caplog.clear()
+        self.beat(device, usual)
+        assert not self.logged(logging.INFO)
+
+    @rule(which=which, age=st.sampled_from([1, 1, 2, 3]))
+    def replayed_heartbeat(self, which: int, age: int) -> None:
+        """Deliver a heartbeat that the broker kept, perhaps from an older state."""
+        device = self.devices[which]
+        if len(device.sent) >= age:
+            self.publish(device.device_id, "heartbeat", device.sent[-age], live=False)
+
+    @rule(which=which, alert=alerts, live=st.sampled_from([True, True, True, False]))
+    def alert(self, which: int, alert: Fields, live: bool) -> None:  # noqa: FBT001
+        """Tell of a subsystem."""
+        payload = json.dumps(alert).encode()
+        self.publish(self.ids[which], "alerts", payload, live=live)
+
+    @rule(which=which, info=infos, live=st.sampled_from([True, True, True, False]))
+    def info(self, which: int, info: Fields, live: bool) -> None:  # noqa: FBT001
+        """Tell of what happens."""
+        payload = json.dumps(info).encode()
+        self.publish(self.ids[which], "info", payload, live=live)
+
+    @rule(
+        device_id=which | st.sampled_from(["", "ä", "x" * 65, "a b", "{{1}}", "..%s"]),
+        topic=st.sampled_from(["heartbeat", "alerts", "info"]),
+        payload=garbage,
+        live=st.booleans(),
+    )
+    def garbage(
+        self,
+        device_id: int | str,
+        topic: str,
+        payload: bytes,
+        live: bool,  # noqa: FBT001
+    ) -> None:
+        """Publish bytes of any kind, also under ids that are none."""
+        if isinstance(device_id, int):
+            self.publish(self.ids[device_id], topic, payload, live=live)
+        elif self.reference.linked and payload:
+            self.wait(self.vesper.publish(device_id, topic, payload))
+            self._faults = self.count_faults()
+
+    @rule(
+        which=which,
+        tag=st.sampled_from([2, 3, 5, 6, 99]),
+        data=st.sampled_from([65_483, 65_470, 8, 255, 8, 255, "bad"]),
+        count=st.sampled_from([1, 1, 2, 7]),
+    )
+    def log(self, which: int, tag: int, data: Any, count: int) -> None:
+        """Write into the log of a device."""
+        if tag == 2 and data in (8, 255):
+            data = 65_490
+        for _ in range(count):
+            self.devices[which].note(tag, data, self.now)
+
+    @rule(which=which)
+    def empty_log(self, which: int) -> None:
+        """Clear the log of a device."""
+        self.devices[which].log.clear()
+
+    @rule(which=which, reason=st.sampled_from([1, 4, 9]))
+    def reboot(self, which: int, reason: int) -> None:
+        """Restart a device."""
+        self.pass_time(BOOT_TIME + CRUMB)
+        self.devices[which].boot(self.now, reason)
+
+    @precondition(lambda self: self.reference.linked)
+    @rule(which=which, reason=st.sampled_from([1, 4, 9]))
+    def reboot_without_clock(self, which: int, reason: int) -> None:
+        """Restart a device that does not know the time, so that its uptime tells."""
+        device = self.devices[which]
+        for has_clock in (True, False, False):
+            self.pass_time(BOOT_TIME + CRUMB)
+            device.boot(self.now, reason, has_clock=has_clock)
+            device.sent.clear()
+            for seconds in (1, STEP):
+                self.pass_time(seconds + CRUMB)
+                self.beat(device, Heartbeat(fields={}))
+
+    @rule(seconds=st.sampled_from([1, 1, 10, 31, 59, 61, 89, 91, 200, 700]))
+    def time_passes(self, seconds: int) -> None:
+        """Let time go by."""
+        self.pass_time(seconds + CRUMB)
+
+    @precondition(lambda self: self.reference.linked)
+    @rule()
+    def lose_link(self) -> None:
+        """Cut the link to the broker."""
+        self.wait(self.vesper.lose_link())
+        self.reference.lose_link()
+
+    @precondition(lambda self: not self.reference.linked)
+    @rule(keeps=st.booleans())
+    def regain_link(self, keeps: bool) -> None:  # noqa: FBT001
+        """Bring the link back, to a broker that has kept what it had or has not."""
+        self.wait(self.vesper.regain_link())
+        self.reference.regain_link(self.now)
+        if keeps:
+            self.replay()
+
+    @rule(keeps=st.booleans())
+    def restart(self, keeps: bool) -> None:  # noqa: FBT001
+        """Reload the entry, which is what a restart of Home Assistant is to it."""
+        before = {
+            entity_id: self.vesper.hass.states.get(entity_id)
+            for entity_id in self.entity_ids(EVENT_KEYS)
+        }
+        self.wait(self.vesper.reload())
+        self.reference.restart(self.now)
+        for entity_id, state in before.items():
+            now = self.vesper.hass.states.get(entity_id)
+            assert state is not None
+            assert now is not None
+            assert now.state == state.state, f"{entity_id} has fired"
+        self.settle()
+        if keeps:
+            self.replay()
+
+    @precondition(lambda self: self.reference.linked)
+    @rule(which=which)
+    def remove(self, which: int) -> None:
+        """Remove a device by hand, once it is silent."""
+        if self.ids[which] in self.reference.bells:
+            self.pass_time(TIMEOUT + CRUMB)
+            self.forget(self.devices[which])
+
+    def forget(self, device: Firmware) -> None:
+        """Remove a device."""
+        self.wait(self.vesper.hub.async_remove_device(device.device_id))
+        del self.reference.bells[device.device_id]
+        device.kept = b""
+        self._faults = self.count_faults()
+
+    @invariant()
+    def all_is_shown(self) -> None:
+        """Compare all that a person sees with the reference."""
+        self.tally.steps += 1
+        self.compare_events()
+        for key, state in self.reference.fleet().items():
+            self.compare(FLEET, key, state, {})
+        for device_id in self.ids:
+            shown_keys = set(EVENT_KEYS) if device_id in self.reference.bells else set()
+            if device_id in self.reference.bells:
+                for key, wanted, attributes in self.reference.device(device_id):
+                    self.compare(device_id, key, wanted, attributes)
+                    shown_keys.add(key)
+            assert self.vesper.keys(device_id) == shown_keys
+        self.look_at_log()
+
+    def compare_events(self) -> None:
+        """Compare what was fired since the last step, by type and details."""
+        expected, fired = self.reference.take_fired(), dict(self.watcher.fired)
+        self.watcher.fired.clear()
+        assert _types_of(fired) == _types_of(expected)
+        for who, events in fired.items():
+            for (_, shown), (_, wanted) in zip(events, expected[who], strict=True):
+                assert wanted.items() <= shown.items(), who
+
+    def compare(
+        self, device_id: str, key: str, expected: Expected, attributes: Fields
+    ) -> None:
+        """Compare what an entity shows with what it has to show."""
+        (entity_id,) = self.entity_ids((key,), device_id)
+        state = self.vesper.hass.states.get(entity_id)
+        assert state is not None
+        told = f"{device_id} {key}: {state.state} {dict(state.attributes)}"
+        if isinstance(expected, str):
+            assert state.state == expected, told
+        else:
+            assert expected(state.state), told
+        assert attributes.items() <= state.attributes.items(), told
+        if key.startswith("alert_") and not attributes:
+            assert "message" not in state.attributes, told
+
+    def entity_ids(self, keys: tuple[str, ...], device_id: str = "") -> list[str]:
+        """Return the ids of the entities of some keys, of one device or of all."""
+        registry = er.async_get(self.vesper.hass)
+        entries = er.async_entries_for_config_entry(registry, FLEET)
+        if device_id:
+            wanted = {f"{device_id}_{key}" for key in keys}
+            return [one.entity_id for one in entries if one.unique_id in wanted]
+        return [
+            one.entity_id
+            for one in entries
+            if one.unique_id.endswith(tuple(f"_{key}" for key in keys))
+        ]
+
+    def logged(self, least: int) -> list[str]:
+        """Return what the integration has logged since the last step."""
+        return [
+            record.getMessage()
+            for record in self.caplog.records
+            if record.levelno >= least and record.name.startswith("custom_components")
+        ]
+
+    def look_at_log(self) -> None:
+        """Find no error, and no line that is two, or that a device has written."""
+        errors = [
+            record.getMessage()
+            for record in self.caplog.records
+            if record.levelno >= logging.ERROR
+        ]
+        assert not errors
+        for line in self.logged(logging.DEBUG):
+            assert line.isprintable(), "one message is one line"
+            assert len(line) < 500, "and no long one"
+        self.caplog.clear()
+
+    @override
+    def teardown(self) -> None:
+        """Remove all devices, so that the next session begins with none."""
+        if not self.reference.linked:
+            self.wait(self.vesper.regain_link())
+            self.reference.regain_link(self.now)
+        self.pass_time(TIMEOUT + CRUMB)
+        registry = dr.async_get(self.vesper.hass)
+        for device in self.devices:
+            if device.device_id in self.vesper.hub.devices:
+                self.wait(self.vesper.hub.async_remove_device(device.device_id))
+        assert len(dr.async_entries_for_config_entry(registry, FLEET)) == 1

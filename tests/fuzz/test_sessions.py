@@ -1,0 +1,66 @@
+"""Play generated sessions, in which the program and the reference never differ."""
+
+from collections.abc import Iterator
+import logging
+import os
+from types import SimpleNamespace
+
+from freezegun.api import real_monotonic, real_perf_counter
+from hypothesis import HealthCheck, settings
+from hypothesis.internal.conjecture import engine
+from hypothesis.stateful import run_state_machine_as_test
+import pytest
+
+from tests.common import Vesper
+
+from .sessions import Clock, Sessions, Tally, Watcher
+
+BEGINNING = "2030-01-01T00:00:00+00:00"
+#: With none the same sessions are played each time, and as many.
+MINUTES = float(os.environ.get("FUZZ_MINUTES", "0"))
+SESSIONS = 20
+
+
+@pytest.fixture
+def real_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let hypothesis see the time it spends, not that which goes by in a session."""
+    clocks = SimpleNamespace(monotonic=real_monotonic, perf_counter=real_perf_counter)
+    monkeypatch.setattr(engine, "time", clocks)
+    monkeypatch.setattr(engine, "MAX_SHRINKING_SECONDS", 60 if MINUTES else 20)
+
+
+def _rounds() -> Iterator[None]:
+    """Yield once, or again and again until the time is over."""
+    end = real_monotonic() + MINUTES * 60
+    yield
+    while real_monotonic() < end:
+        yield
+
+
+@pytest.mark.usefixtures("entity_registry_enabled_by_default", "real_time")
+def test_sessions(
+    vesper: Vesper,
+    caplog: pytest.LogCaptureFixture,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Whatever happens, a person sees what the protocol says."""
+    caplog.set_level(logging.INFO)
+    vesper.freezer.move_to(BEGINNING)
+    clock, watcher, tally = Clock(vesper), Watcher(vesper), Tally()
+    try:
+        for _ in _rounds():
+            run_state_machine_as_test(
+                lambda: Sessions(vesper, clock, watcher, caplog, tally),  # type: ignore[arg-type]
+                settings=settings(
+                    derandomize=not MINUTES,
+                    deadline=None,
+                    max_examples=SESSIONS,
+                    print_blob=False,
+                    stateful_step_count=30,
+                    suppress_health_check=list(HealthCheck),
+                ),
+            )
+    finally:
+        if MINUTES:
+            with capsys.disabled():
+                print(f"\n{tally.sessions} sessions of {tally.steps} steps in all")
