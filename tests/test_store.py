@@ -424,6 +424,22 @@ async def test_removed_and_back_at_once(
     assert list(vesper.hub.devices) == [BELL]
 
 
+@pytest.mark.parametrize("seconds", [0, AT_ONCE])
+async def test_removed_after_a_restart(
+    vesper: Vesper, disk: Disk, seconds: float
+) -> None:
+    """A device that has not been saved since is out of the store all the same."""
+    await vesper.heartbeat()
+    await vesper.advance(AT_ONCE)
+    await vesper.reload()
+    await vesper.advance(DEFAULT_HEARTBEAT_TIMEOUT + 1)
+    await vesper.hub.async_remove_device(BELL)
+    await vesper.advance(seconds)
+    await vesper.reload()
+    assert disk.devices == {}
+    assert not vesper.hub.devices
+
+
 async def test_entities_keep_their_ids(
     vesper: Vesper, disk: Disk, entity_registry: er.EntityRegistry
 ) -> None:

@@ -67,6 +67,9 @@ type ChangeListener = Callable[[Change], None]
 type DeviceListener = Callable[[Device], None]
 type SubsystemListener = Callable[[Device, str], None]
 
+#: In seconds: of a device that does little but restart one line says enough.
+RESTART_LOG_INTERVAL = 600
+
 HEALTH_CHECK = orjson.dumps({"v": 2, "cmd": "system.health"})
 
 
@@ -118,6 +121,8 @@ class VesperHub:
         self._listeners: dict[str, list[tuple[Change, ChangeListener]]] = {}
         self._fleet_listeners: list[CALLBACK_TYPE] = []
         self._fleet_changed = False
+        self._restarted: dict[str, float] = {}
+        """When each device was last seen to restart, of those that ever were."""
         self._device_listeners: list[DeviceListener] = []
         self._subsystem_listeners: list[SubsystemListener] = []
         self._registry = DeviceRegistry(hass, entry.entry_id, name=entry.title)
@@ -279,6 +284,7 @@ class VesperHub:
         self.outages.async_forget(device_id)
         self._issues.async_forget(device_id)
         self._listeners.pop(device_id, None)
+        self._restarted.pop(device_id, None)
         self._registry.remove(device_id)
         self.saver.async_save_soon(device_id)
         self._async_fleet_changed()
@@ -431,6 +437,14 @@ class VesperHub:
             if change & watched:
                 listener(change)
 
+    def _log_restart(self, device_id: str) -> None:
+        """Log that a device has restarted, unless it did so not long before."""
+        now = monotonic()
+        last = self._restarted.get(device_id)
+        self._restarted[device_id] = now
+        if last is None or now - last >= RESTART_LOG_INTERVAL:
+            LOGGER.info("Device %s has restarted", device_id)
+
     @callback
     def _async_follow_up(self, device: Device, change: Change) -> None:
         """Do what a change makes necessary, whoever listens."""
@@ -449,7 +463,7 @@ class VesperHub:
     def _log(self, device: Device, change: Change) -> None:
         """Log what a person who looks for the cause of something wants to know."""
         if change & Change.RESTART:
-            LOGGER.info("Device %s has restarted", device.device_id)
+            self._log_restart(device.device_id)
         if change & Change.ALERT_CLOSED:
             LOGGER.info(
                 "Alerts of device %s are closed, not raised again since it restarted: "

@@ -223,7 +223,7 @@ class Saver:
 
     async def _async_save_all(self, _: datetime | Event | None = None) -> None:
         """Save what has changed of any device."""
-        await self._async_save(self._devices.keys() | self._texts.keys())
+        await self._async_save(self._devices.keys() | self._texts.keys() | self._due)
 
     async def _async_save(self, device_ids: AbstractSet[str]) -> None:
         """Look at some devices, and write all if anything is not on disk."""
@@ -244,7 +244,9 @@ class Saver:
     def _look_at(self, device_id: str) -> None:
         """Take in what is to be saved of a device."""
         if (device := self._devices.get(device_id)) is None:
-            self._unsaved |= self._texts.pop(device_id, None) is not None
+            # Also one that was never looked at, for it may be on disk from before.
+            self._texts.pop(device_id, None)
+            self._unsaved = True
             return
         text = orjson.dumps(dump(device))
         if text != self._texts.get(device_id):

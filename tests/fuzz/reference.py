@@ -24,6 +24,11 @@ JITTER = 5
 """In seconds: an uptime that falls by no more is the same boot."""
 INTERVAL = 60
 """In seconds: what drifts is shown at least so often."""
+CLOSE_AFTER = 600
+"""In seconds: what a device does not raise again so long after a restart is over."""
+LEAST_LOST = 3
+"""Fewer devices that fall silent together are no outage."""
+FLEET = "fleet"
 LOW_HEAP = 16 * 1024
 MOST_BYTES = {"heartbeat": 16 * 1024, "alerts": 4 * 1024, "info": 4 * 1024}
 SEVERITIES = ["ok", "warning", "critical", "failed"]
@@ -63,6 +68,8 @@ class Alert:
     message: str
     updated_at: float
     confirmed: bool
+    awaited: bool = False
+    """Whether it was raised before the device restarted."""
 
     def shown(self) -> Fields:
         """Return the attributes of its sensor."""
@@ -70,6 +77,7 @@ class Alert:
             "message": self.message,
             "updated_at": datetime.fromtimestamp(int(self.updated_at), UTC),
             "confirmed": self.confirmed,
+            "acknowledged": False,
         }
 
 
@@ -93,11 +101,17 @@ class Bell:
     told: dict[str, int | str] = field(default_factory=dict)
     """The last good value of each field that hardly ever changes."""
     alerts: dict[str, Alert] = field(default_factory=dict)
-    subsystems: dict[str, bool] = field(default_factory=dict)
-    """Those that ever raised an alert, and whether their state is known."""
+    subsystems: list[str] = field(default_factory=list)
+    """Those that ever raised an alert."""
+    closed: set[str] = field(default_factory=set)
+    """Subsystems whose last alert a restart has closed."""
+    awaiting_since: int | None = None
+    """The uptime from which it had the time to raise its alerts again."""
     playing: bool | None = None
     melody: str | None = None
     playback_told: float = float("-inf")
+    gap: bool = False
+    """Whether it was not heard to tell its uptime since Home Assistant started."""
 
     @property
     def health(self) -> str:
@@ -119,6 +133,10 @@ class Reference:
         default_factory=lambda: defaultdict(list)
     )
     """What was to be fired since it was last taken, by device and event entity."""
+    silences: list[tuple[float, str, int]] = field(default_factory=list)
+    """Who fell silent when, and how many were online until then."""
+    lost: set[str] | None = None
+    """Who was lost in the outage that lasts, None while none does."""
 
     def hear(
         self, device_id: str, topic: str, payload: bytes, *, live: bool, now: float
@@ -130,7 +148,7 @@ class Reference:
         known = device_id in self.bells
         bell = self.bells.get(device_id) or Bell(deadline=now + TIMEOUT)
         if known and live:
-            self._alive(bell, now)
+            self._alive(device_id, bell, now)
         match topic:
             case "heartbeat":
                 message = unwrapped(message, device_id)
@@ -147,7 +165,7 @@ class Reference:
         if not known:
             self.bells[device_id] = bell
             if live:
-                self._alive(bell, now)
+                self._alive(device_id, bell, now)
         return {
             "heartbeat": self._heartbeat,
             "alerts": self._alert,
@@ -156,10 +174,15 @@ class Reference:
 
     def pass_time(self, now: float) -> None:
         """Let everybody be offline who was silent for a whole timeout."""
-        for bell in self.bells.values():
+        for device_id, bell in sorted(
+            self.bells.items(), key=lambda item: item[1].deadline
+        ):
             if self.linked and now >= bell.deadline and bell.online is not False:
+                if bell.online:
+                    self._fell_silent(device_id, now)
                 bell.online = False
-                bell.playing = bell.melody = None
+                bell.playing = bell.melody = bell.awaiting_since = None
+        self._look_for_outage(now)
 
     def lose_link(self) -> None:
         """Lose sight of all: what they say from now on is missed."""
@@ -174,17 +197,28 @@ class Reference:
         self.linked = True
         for bell in self.bells.values():
             bell.deadline = now + TIMEOUT
+            bell.awaiting_since = None
 
     def restart(self, now: float) -> None:
-        """Start Home Assistant anew: what is kept of the devices is that they exist."""
-        self.bells = {
-            device_id: Bell(
-                deadline=now + TIMEOUT,
-                told={name: value for name, value in bell.told.items() if name == "fw"},
-                subsystems=dict.fromkeys(bell.subsystems, False),
-            )
-            for device_id, bell in self.bells.items()
-        }
+        """Start Home Assistant anew: all is as before, but of all nobody knows."""
+        self.silences.clear()
+        self.lost = None
+        for bell in self.bells.values():
+            bell.online = None
+            bell.deadline = now + TIMEOUT
+            bell.gap = True
+            bell.awaiting_since = None
+            bell.playback_told = float("-inf")
+            bell.heaps = [(now, value) for _, value in bell.heaps[-1:]]
+            for alert in bell.alerts.values():
+                alert.confirmed = False
+
+    def forget(self, device_id: str) -> None:
+        """Forget a device that a person has removed."""
+        del self.bells[device_id]
+        if self.lost is not None:
+            self.lost.discard(device_id)
+        self._came_back(device_id)
 
     def take_fired(self) -> dict[tuple[str, str], list[Fired]]:
         """Return what was to be fired since the last call."""
@@ -192,8 +226,46 @@ class Reference:
         self.fired.clear()
         return fired
 
-    def _alive(self, bell: Bell, now: float) -> None:
+    def _fell_silent(self, device_id: str, now: float) -> None:
+        """Take in that a device that was online is not."""
+        if self.lost is not None and device_id in self.lost:
+            return
+        online = sum(bell.online is True for bell in self.bells.values())
+        self.silences.append((now, device_id, online))
+
+    def _look_for_outage(self, now: float) -> None:
+        """Find that most of those who were online fell silent within one timeout."""
+        self.silences = [one for one in self.silences if one[0] > now - TIMEOUT]
+        if self.lost is not None or len(self.silences) < LEAST_LOST:
+            return
+        online_before = self.silences[0][2]
+        if len(self.silences) > online_before / 2:
+            self.lost = {device_id for _, device_id, _ in self.silences}
+            details = {"lost": len(self.lost), "online_before": online_before}
+            self.fired[FLEET, "outage"].append(("started", details))
+            self.silences.clear()
+
+    def _came_back(self, device_id: str) -> None:
+        """Take in that a device is online again, or gone for good."""
+        self.silences = [one for one in self.silences if one[1] != device_id]
+        if self.lost is None:
+            return
+        away = [
+            one
+            for one in self.lost
+            if one != device_id and self.bells[one].online is False
+        ]
+        if len(away) <= len(self.lost) / 2:
+            self.lost = None
+            self.fired[FLEET, "outage"].append(("ended", {}))
+
+    def _alive(self, device_id: str, bell: Bell, now: float) -> None:
         """Take a live message for a sign of life."""
+        if bell.online is False:
+            self._came_back(device_id)
+        if bell.online is None:
+            # What is known of playback is from before we started.
+            bell.playing = bell.melody = None
         bell.online = True
         bell.last_seen = now
         bell.deadline = now + TIMEOUT
@@ -231,13 +303,27 @@ class Reference:
             entry[0] == 1 and entry not in bell.seen for entry in log or ()
         )
         if live:
-            self._look_for_restart(bell, uptime, new_boot=new_boot, now=now)
+            self._look_for_restart(
+                bell,
+                uptime,
+                new_boot=new_boot,
+                tells_log=log is not None and bell.log is not None,
+                now=now,
+            )
         if log is not None and (live or bell.log is None):
             self._log(device_id, log)
+        if live and uptime is not None:
+            self._close_overdue(device_id, uptime)
         return bad
 
     def _look_for_restart(
-        self, bell: Bell, uptime: int | None, *, new_boot: bool, now: float
+        self,
+        bell: Bell,
+        uptime: int | None,
+        *,
+        new_boot: bool,
+        tells_log: bool,
+        now: float,
     ) -> None:
         """See a restart in a fallen uptime, or in a boot that is not known yet."""
         booted = now if uptime is None else now - uptime
@@ -251,18 +337,27 @@ class Reference:
             and bell.uptime is not None
             and booted <= bell.booted + JITTER
         )
-        restarted = fallen or (new_boot and not same_boot)
-        if fallen:
-            bell.seen.clear()
+        grown_past = (
+            bell.gap
+            and not tells_log
+            and uptime is not None
+            and bell.uptime is not None
+            and booted > bell.booted + INTERVAL
+        )
+        restarted = fallen or grown_past or (new_boot and not same_boot)
         if restarted:
+            # It began with an empty log.
+            bell.seen.clear()
             raised_before = booted if uptime is None else booted - JITTER
             for alert in bell.alerts.values():
                 if int(alert.updated_at) < raised_before:
                     alert.confirmed = False
+                    alert.awaited = True
+            bell.awaiting_since = None
             if bell.playback_told < raised_before:
                 bell.playing, bell.melody = False, None
         if uptime is not None:
-            bell.uptime, bell.booted = uptime, booted
+            bell.uptime, bell.booted, bell.gap = uptime, booted, False
             if (
                 restarted
                 or bell.boot_time is None
@@ -270,8 +365,24 @@ class Reference:
             ):
                 bell.boot_time = booted
 
+    def _close_overdue(self, device_id: str, uptime: int) -> None:
+        """Close what was raised before a restart and not again in the time set."""
+        bell = self.bells[device_id]
+        awaited = [name for name, alert in bell.alerts.items() if alert.awaited]
+        if not awaited:
+            return
+        if bell.awaiting_since is None:
+            bell.awaiting_since = uptime
+        if uptime - bell.awaiting_since < CLOSE_AFTER:
+            return
+        for subsystem in awaited:
+            del bell.alerts[subsystem]
+            bell.closed.add(subsystem)
+            details = {"subsystem": subsystem, "cause": "restart"}
+            self.fired[device_id, "activity"].append(("alert_closed", details))
+
     def _log(self, device_id: str, log: list[LogEntry]) -> None:
-        """Fire what the log shows for the first time, but not at its first sight."""
+        """Fire what the log shows for the first time, after the first sight of it."""
         bell = self.bells[device_id]
         if bell.log is not None:
             self.fired[device_id, "device_log"] += [
@@ -296,10 +407,10 @@ class Reference:
             return True
         if state == "ok":
             bell.alerts.pop(subsystem, None)
-            if live and subsystem in bell.subsystems:
-                bell.subsystems[subsystem] = True
             return bad
-        bell.subsystems[subsystem] = True
+        if subsystem not in bell.subsystems:
+            bell.subsystems.append(subsystem)
+        bell.closed.discard(subsystem)
         bell.alerts[subsystem] = Alert(
             state=state,
             message="".join(c if c.isprintable() else " " for c in text)
@@ -380,10 +491,11 @@ class Reference:
             )
         ]
         yield "active_alerts", str(len(alerts)), {"alerts": alerts}
-        for subsystem, is_known in bell.subsystems.items():
+        for subsystem in bell.subsystems:
             alert = bell.alerts.get(subsystem)
-            state = alert.state if alert else "ok" if is_known else STATE_UNKNOWN
-            yield f"alert_{subsystem}", state, alert.shown() if alert else {}
+            closed = {"closed_by": "restart"} if subsystem in bell.closed else {}
+            state, details = (alert.state, alert.shown()) if alert else ("ok", closed)
+            yield f"alert_{subsystem}", state, details
         yield "heap_free", while_reachable(self._heap_free(bell)), {}
         heap_min_free = told("heap_min_free")
         yield "heap_min_free", while_reachable(kibibytes(heap_min_free)), {}
@@ -482,6 +594,8 @@ def entries_of(log: object) -> tuple[list[LogEntry] | None, bool]:
         ]
         if all(type(value) is int and abs(value) < 2**32 for value in values):
             good.append(tuple(values))  # type: ignore[arg-type]
+    if log and not good:
+        return None, True
     return good, len(good) < len(log)
 
 

@@ -425,6 +425,37 @@ def test_a_buffer_that_began_anew(known: Device) -> None:
     assert news(known, log(PANIC, BACK, uptime=5)) == [PANIC, BACK]
 
 
+def test_a_buffer_that_came_to_the_same_again(known: Device) -> None:
+    """A boot logs itself, so it was emptied: all of it is of the new boot."""
+    hear(known, log(PANIC, BACK, uptime=500))
+    for _ in range(3):
+        assert news(known, log(PANIC, BACK, uptime=10), after=60) == [PANIC, BACK]
+        assert news(known, log(PANIC, BACK, uptime=40), after=30) == []
+        assert news(known, log(PANIC, BACK, uptime=500), after=460) == []
+
+
+def test_a_buffer_that_came_to_the_same_again_and_went_on(known: Device) -> None:
+    """What it begins with is of the new boot too, however much it reads as before."""
+    hear(known, log(PANIC, BACK, uptime=500))
+    again = [PANIC, BACK, WIFI_DOWN]
+    assert news(known, log(*again, uptime=10), after=60) == again
+
+
+def test_a_list_of_nothing_but_bad_entries_is_no_log(known: Device) -> None:
+    """What was known before is no news when it can be read again."""
+    hear(known, heartbeat(recent_events=[{}, 5]))
+    assert known.diagnostics.events == (BOOT, WIFI_UP)
+    assert news(known, log(BOOT, WIFI_UP, WIFI_DOWN)) == [WIFI_DOWN]
+
+
+def test_a_buffer_without_the_boot_did_not_come_to_the_same_again(
+    known: Device,
+) -> None:
+    """It stands as before; a restart alone is no event of the log."""
+    hear(known, log(BACK, uptime=500))
+    assert news(known, log(BACK, uptime=10), after=60) == []
+
+
 def test_the_same_twice_is_two_events(known: Device) -> None:
     """As many are new as there are more of than before."""
     assert news(known, log(BOOT, WIFI_UP, WIFI_DOWN)) == [WIFI_DOWN]

@@ -164,7 +164,7 @@ class Device:
         # A kept heartbeat may be older than what is known (a broker that came back
         # from an old state of its own), so no restart is read from it.
         if live:
-            if self._is_restart(uptime, now, told):
+            if self._is_restart(heartbeat, now, told):
                 self.restarts.note(
                     now, diagnostics.reset_reason, boot_before=self.started
                 )
@@ -190,7 +190,7 @@ class Device:
                 )
         return change
 
-    def _is_restart(self, uptime: int | None, now: float, told: Change) -> bool:
+    def _is_restart(self, heartbeat: Heartbeat, now: float, told: Change) -> bool:
         """Tell whether the device has started anew since its last live heartbeat.
 
         It has where its uptime fell, or where its log has a new boot in it that the
@@ -198,6 +198,7 @@ class Device:
         has not where an earlier boot is back: that is another device of the same id,
         or a message that comes late.
         """
+        uptime = heartbeat.uptime
         if uptime is not None and self.uptime is not None:
             fell = uptime < self.uptime - UPTIME_JITTER
             boot = now - uptime
@@ -209,8 +210,9 @@ class Device:
                 return False
             if fell or later < 0:
                 return fell
-            # While we did not listen its uptime may have grown past what it was.
-            if self.resumed and later > BOOT_TIME_JITTER:
+            # While we did not listen its uptime may have grown past what it was. A log
+            # would tell better: our clock may have been set meanwhile.
+            if self.resumed and heartbeat.events_at < 0 and later > BOOT_TIME_JITTER:
                 return True
         return bool(told & Change.DEVICE_LOG) and any(
             event.tag == EventTag.BOOT for event in self.diagnostics.new_events

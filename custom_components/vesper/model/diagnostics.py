@@ -105,10 +105,13 @@ class Diagnostics:
         if (uptime := heartbeat.uptime) is not None:
             self.boot_time = now - uptime
             change |= Change.BOOT_TIME
-        # A boot logs itself, so a log that reads as before it was emptied by it, and
-        # has come to the same again: without a clock one boot looks like another.
-        if heartbeat.repeats_log and any(
-            event.tag == EventTag.BOOT for event in self.events
+        # A boot logs itself, so a log without a new one in it was emptied, and has
+        # come to the same again: without a clock one boot looks like another.
+        new_events = self.new_events if change & Change.DEVICE_LOG else ()
+        if (
+            heartbeat.events_at >= 0
+            and not _tells_of_boot(new_events)
+            and _tells_of_boot(self.events)
         ):
             self.new_events = self.events
             change |= Change.DEVICE_LOG
@@ -139,19 +142,30 @@ class Diagnostics:
             return Change.NOTHING
         events, faults = heartbeat.events()
         heartbeat.faults += faults
-        if events is None:
+        # A list of nothing but bad entries is no log: it would make all seem new later.
+        if events is None or (faults and not events):
             return Change.NOTHING
         self._events_as_told, self._events_faults = heartbeat.events_as_told(), faults
         self.known_events = heartbeat.events_member()
         self.has_log = True
         known, self.events = self.events, events
-        self.new_events = () if first_sight else new_in(known, events)
+        if first_sight:
+            # None of it is news, also where the device turns out to have just started.
+            heartbeat.events_at = -1
+            self.new_events = ()
+        else:
+            self.new_events = new_in(known, events)
         change = Change.DEVICE_LOG if self.new_events else Change.NOTHING
         signals = [event.d0 for event in events if event.tag == EventTag.WIFI_UP]
         if signals and (rssi := rssi_dbm(signals[-1])) != self.rssi:
             self.rssi = rssi
             change |= Change.WIFI_SIGNAL
         return change
+
+
+def _tells_of_boot(events: tuple[RecentEvent, ...]) -> bool:
+    """Tell whether there is a boot among some events."""
+    return any(event.tag == EventTag.BOOT for event in events)
 
 
 def new_in(

@@ -117,11 +117,6 @@ class Heartbeat:
     """The object in the payload, without the events where they are known."""
     faults: list[Fault]
 
-    @property
-    def repeats_log(self) -> bool:
-        """Return whether its events are those that were known."""
-        return self.text is not self.payload
-
     def settled(self) -> tuple[Settled, list[Fault]]:
         """Return the fields that hardly ever change, and what is wrong with them."""
         data, faults = self.data, list[Fault]()
