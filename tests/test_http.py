@@ -412,7 +412,7 @@ async def test_long_heartbeat(vesper: Vesper, client: Any) -> None:
 
 
 async def test_post_is_live(vesper: Vesper, device: Any) -> None:
-    """A post shows as MQTT's heartbeat does, and publishes nothing."""
+    """A post shows as MQTT's heartbeat does, and leaves nothing with the broker."""
     status, answer = await _post(
         device, device_id=BELL, **EVERYTHING, recent_events=[BOOT, WIFI_UP]
     )
@@ -430,7 +430,10 @@ async def test_post_is_live(vesper: Vesper, device: Any) -> None:
     status, answer = await _post(device, device_id=BELL, uptime=3640)
     assert answer == {"device_id": BELL, "new": False}
     assert vesper.hub.devices[BELL].uptime == 3640
-    vesper.mqtt.async_publish.assert_not_called()
+    for topic, _, _, retain in (
+        call.args[:4] for call in vesper.mqtt.async_publish.call_args_list
+    ):
+        assert (topic, retain) == (f"vesper/{BELL}/control", False)
 
 
 async def test_post_in_an_envelope(vesper: Vesper, device: Any) -> None:

@@ -1,5 +1,6 @@
 """Test the life of the entry: set-up, reload of ours and of MQTT's, unload."""
 
+import asyncio
 from collections.abc import Iterator
 from datetime import timedelta
 import gc
@@ -293,6 +294,8 @@ async def test_unload_ends_work_in_hand(
     hub = vesper.hub
     with patch("custom_components.vesper.slices.SLICE", 0):
         async_fire_time_changed(hass)
+        while all(device.online for device in hub.devices.values()):  # noqa: ASYNC110
+            await asyncio.sleep(0)  # until the broker has answered that it is there
         assert [bell.online for bell in hub.devices.values()].count(False) == 1
         assert await hass.config_entries.async_unload(vesper.entry.entry_id)
         await hass.async_block_till_done()

@@ -106,6 +106,9 @@ _EXPECTED_RECORDS: Final[Mapping[str, str]] = {
     r"\[homeassistant\.helpers\.storage\] Error writing config for vesper\.": (
         "tests keep it from saving"
     ),
+    r"\[homeassistant\.util\.file\] Saving file failed: \S+/vesper\.": (
+        "tests keep it from saving"
+    ),
     r"\[homeassistant\.helpers\.entity\] Updating state for \S+ \(.*\)"
     r" took [0-9.]+ seconds\. Please ": (
         "the machine was busy with something else for 0.4 s"
