@@ -14,10 +14,19 @@ from syrupy.assertion import SnapshotAssertion
 # Imported before the test package puts a `custom_components` of its own on the path.
 from custom_components.vesper import PLATFORMS
 from custom_components.vesper.const import CONF_PREFIX, DOMAIN
+from homeassistant.components.frontend import DATA_EXTRA_MODULE_URL, UrlManager
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.const import Platform
 from homeassistant.core import HomeAssistant
 from tests.common import FLEET, Vesper, Writes
+
+
+@pytest.fixture
+def hass(hass: HomeAssistant) -> HomeAssistant:
+    """Return a Home Assistant that does without the large package of its pages."""
+    hass.config.components.add("frontend")
+    hass.data[DATA_EXTRA_MODULE_URL] = UrlManager(Mock(), [])
+    return hass
 
 
 @pytest.fixture(autouse=True)

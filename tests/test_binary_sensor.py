@@ -4,9 +4,11 @@ import pytest
 from pytest_homeassistant_custom_component.common import snapshot_platform
 from syrupy.assertion import SnapshotAssertion
 
+from custom_components.vesper.const import DEFAULT_HEARTBEAT_TIMEOUT
 from homeassistant.const import STATE_UNKNOWN, Platform
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import entity_registry as er
+from homeassistant.util import dt as dt_util
 
 from .common import Vesper
 
@@ -21,6 +23,19 @@ async def test_all(
     """Registry and states are as they were when somebody last looked at them."""
     await vesper.say_everything()
     await snapshot_platform(hass, entity_registry, snapshot, vesper.entry.entry_id)
+
+
+async def test_connectivity_tells_when_it_was_lost(vesper: Vesper) -> None:
+    """While a device is offline it is told when it was heard last, else never."""
+    await vesper.heartbeat(retain=True)
+    await vesper.advance(DEFAULT_HEARTBEAT_TIMEOUT + 1)
+    assert vesper.value("connectivity") == "off"
+    assert "last_seen" not in vesper.state("connectivity").attributes, "it never was"
+    await vesper.heartbeat()
+    last_seen = dt_util.utcnow().replace(microsecond=0)
+    assert "last_seen" not in vesper.state("connectivity").attributes
+    await vesper.advance(DEFAULT_HEARTBEAT_TIMEOUT + 1)
+    assert vesper.state("connectivity").attributes["last_seen"] == last_seen
 
 
 async def test_problem(vesper: Vesper) -> None:

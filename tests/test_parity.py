@@ -308,6 +308,7 @@ async def test_attributes(vesper: Vesper) -> None:
         await vesper.heartbeat(device_id, uptime=5000)
     # An outage, from which they come back restarted.
     await vesper.advance(91)
+    await look()
     for uptime in (10, 700):
         for device_id in (BELL, "hall", "tower"):
             await vesper.heartbeat(device_id, uptime=uptime)

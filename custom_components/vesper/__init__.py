@@ -8,6 +8,7 @@ from homeassistant.exceptions import ConfigEntryNotReady, HomeAssistantError
 from homeassistant.helpers import config_validation as cv, device_registry as dr
 from homeassistant.helpers.typing import ConfigType
 
+from . import frontend
 from .const import DOMAIN
 from .http import async_register_views
 from .hub import VesperConfigEntry, VesperHub
@@ -32,6 +33,8 @@ async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
 
 async def async_setup_entry(hass: HomeAssistant, entry: VesperConfigEntry) -> bool:
     """Set up the fleet; no device has to be there for it."""
+    # First: a dashboard that is opened meanwhile shows its cards, and not errors.
+    await frontend.async_load(hass)
     if not await mqtt.async_wait_for_mqtt_client(hass):
         raise ConfigEntryNotReady(
             translation_domain=DOMAIN, translation_key="mqtt_unavailable"
@@ -61,7 +64,8 @@ async def async_unload_entry(hass: HomeAssistant, entry: VesperConfigEntry) -> b
 
 
 async def async_remove_entry(hass: HomeAssistant, entry: VesperConfigEntry) -> None:
-    """Leave nothing of an entry on disk."""
+    """Leave nothing of an entry, neither on disk nor on the pages."""
+    frontend.async_remove(hass)
     await VesperStore(hass, entry.entry_id).async_remove()
 
 

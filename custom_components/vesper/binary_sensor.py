@@ -1,7 +1,8 @@
 """Binary sensors of Vesper devices and their fleet."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import override
 
 from homeassistant.components.binary_sensor import (
@@ -11,6 +12,7 @@ from homeassistant.components.binary_sensor import (
 )
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
+from homeassistant.util import dt as dt_util
 
 from .entity import (
     Availability,
@@ -36,6 +38,7 @@ class VesperBinarySensorDescription(
     """Describe a binary sensor of a device."""
 
     value_fn: Callable[[Device], bool | None]
+    attributes_fn: Callable[[Device], Mapping[str, datetime] | None] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +46,13 @@ class VesperFleetBinarySensorDescription(
     VesperFleetEntityDescription, BinarySensorEntityDescription
 ):
     """Describe a binary sensor of the fleet."""
+
+
+def _last_seen(device: Device) -> Mapping[str, datetime] | None:
+    """Return when an offline device was last heard; of others each message tells."""
+    if device.online is not False or device.last_seen is None:
+        return None
+    return {"last_seen": dt_util.utc_from_timestamp(int(device.last_seen))}
 
 
 DESCRIPTIONS: tuple[VesperBinarySensorDescription, ...] = (
@@ -53,6 +63,7 @@ DESCRIPTIONS: tuple[VesperBinarySensorDescription, ...] = (
         watched=Change.CONNECTIVITY,
         availability=Availability.LINKED,
         value_fn=lambda device: device.online,
+        attributes_fn=_last_seen,
     ),
     VesperBinarySensorDescription(
         key="playing",
@@ -112,6 +123,14 @@ class VesperBinarySensor(VesperEntity, BinarySensorEntity):
     def is_on(self) -> bool | None:
         """Return whether it is on, None while that is not known."""
         return self.entity_description.value_fn(self.device)
+
+    @property
+    @override
+    def extra_state_attributes(self) -> Mapping[str, datetime] | None:
+        """Return what belongs to the state."""
+        if (attributes_fn := self.entity_description.attributes_fn) is None:
+            return None
+        return attributes_fn(self.device)
 
 
 class VesperFleetBinarySensor(VesperFleetValueEntity, BinarySensorEntity):
