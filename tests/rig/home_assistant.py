@@ -22,6 +22,9 @@ NAME: Final = "Rig"
 USERNAME: Final = "vesper"
 PASSWORD: Final = "vesper"  # noqa: S105  # it listens to this machine alone
 
+# Where the dashboard of the fleet is.
+DASHBOARD: Final = "vesper-fleet"
+
 # What Home Assistant ends with when a person restarts it in the browser.
 RESTART: Final = 100
 
@@ -50,6 +53,13 @@ homeassistant:
   internal_url: "{url}"
   external_url: "{url}"
 frontend:
+lovelace:
+  dashboards:
+    {dashboard}:
+      mode: yaml
+      filename: vesper.yaml
+      title: Vesper
+      icon: mdi:bell
 config:
 history:
 logbook:
@@ -61,6 +71,12 @@ logger:
   default: warning
   logs:
     custom_components.vesper: info
+"""
+
+# All there is to say of it in YAML mode.
+_DASHBOARD: Final = """\
+strategy:
+  type: custom:vesper
 """
 
 # What Home Assistant says of this machine, of being run this way and of a broker that
@@ -341,8 +357,9 @@ class HomeAssistant:
         for name in ("automations.yaml", "scripts.yaml", "scenes.yaml"):
             (self._directory / name).touch()
         (self._directory / "configuration.yaml").write_text(
-            _CONFIGURATION.format(url=self.url)
+            _CONFIGURATION.format(url=self.url, dashboard=DASHBOARD)
         )
+        (self._directory / "vesper.yaml").write_text(_DASHBOARD)
         # Not in the configuration: that is deprecated, and gives the port up after five
         # minutes if nobody confirms it.
         _store(storage / "http", version=3, data=_http_settings(self._port))
