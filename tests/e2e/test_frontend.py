@@ -1,6 +1,7 @@
 """The cards and the dashboard in a real browser, on a real Home Assistant's pages."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 import json
 import logging
 from pathlib import Path
@@ -20,6 +21,7 @@ LOGGER: Final = logging.getLogger("vesper.frontend")
 
 RIG: Final = Path(rig_browser.__file__).parent
 ROOT: Final = RIG.parents[1]
+MODULE: Final = ROOT / "custom_components/vesper/frontend/vesper.js"
 
 #: In milliseconds, how long a page of Home Assistant may take to be there.
 LOADED: Final = 30_000
@@ -293,12 +295,19 @@ def test_texts_without_english(browser: Browser, bell: Bell) -> None:
         expect(card.get_by_text("jetzt")).to_be_visible()
 
 
+@contextmanager
+def many_devices(browser: Browser, count: int) -> Iterator[Page]:
+    """Open a page that has `bells` (see there), all well, and nothing else."""
+    with browser.page("many") as page:
+        page.clock.install()
+        page.evaluate((RIG / "many_devices.js").read_text(), count)
+        page.add_script_tag(content=MODULE.read_text(), type="module")
+        yield page
+
+
 def test_only_rows_in_view_are_made(browser: Browser) -> None:
     """A fleet of a thousand takes no more of the page than one of a few dozen."""
-    with browser.page("thousand") as page:
-        page.evaluate((RIG / "many_devices.js").read_text(), 1000)
-        module = ROOT / "custom_components/vesper/frontend/vesper.js"
-        page.add_script_tag(content=module.read_text(), type="module")
+    with many_devices(browser, 1000) as page:
         shown = page.evaluate("bells.show()")
         page.wait_for_function("bells.made() > 0")
         card = page.locator("vesper-fleet-card")
@@ -315,6 +324,84 @@ def test_only_rows_in_view_are_made(browser: Browser) -> None:
             "1,000 devices: shown after %.0f ms, a change takes %.1f ms, none %.2f ms",
             *(shown, changed, nothing),
         )
+
+
+def test_what_is_marked(browser: Browser) -> None:
+    """The worst is first; nothing that is not known reads as if all were well."""
+    alert = {"subsystem": "Player", "state": "WARNING", "message": "silence"}
+    doubts = {"confirmed": False, "acknowledged": True}
+    with many_devices(browser, 6) as page:
+        page.evaluate("bells.show()")
+        rows = page.locator("vesper-fleet-card").locator(".devices > li")
+        expect(rows.first).to_contain_text("Bell 0 ok", use_inner_text=True)
+
+        def change(*args: Any) -> None:
+            page.evaluate("args => bells.change(...args)", args)
+
+        change(1, "connectivity", "unavailable")
+        change(2, "maintenance", "on")
+        change(3, "health", "warning")
+        change(3, "active_alerts", "1", {"alerts": [alert | doubts]})
+        change(4, "connectivity", "off", {"last_seen": "2026-11-22T12:00:00+00:00"})
+        change(5, "health", "unavailable")
+        order = [row.split()[1] for row in rows.all_inner_texts()]
+        assert order == ["4", "3", "1", "5", "0", "2"]
+        expect(rows.nth(1)).to_contain_text("acknowledged")
+        expect(rows.nth(1)).to_contain_text("unconfirmed")
+        for row in (2, 3):
+            expect(rows.nth(row)).to_contain_text("unknown")
+        expect(rows.nth(5)).to_contain_text("maintenance")
+
+
+def test_time_is_told(browser: Browser) -> None:
+    """How long ago something was is right without anything that happens."""
+    with many_devices(browser, 1) as page:
+        page.evaluate("bells.show()")
+        page.evaluate(
+            """() => bells.change(0, "connectivity", "off",
+                { last_seen: new Date().toISOString() })"""
+        )
+        card = page.locator("vesper-fleet-card")
+        expect(card.get_by_text("last_seen now")).to_be_visible()
+        page.clock.fast_forward("05:00")
+        expect(card.get_by_text("last_seen 5 minutes ago")).to_be_visible()
+
+
+def test_not_for_administrators_alone(browser: Browser) -> None:
+    """Who may not open the page of a device gets the dialog of its health."""
+    with many_devices(browser, 1) as page:
+        page.evaluate("""() => {
+            document.querySelector("home-assistant").hass.user.is_admin = false;
+            document.addEventListener("hass-more-info",
+                ({ detail }) => (window.opened = detail.entityId));
+        }""")
+        page.evaluate("bells.show()")
+        page.get_by_role("button", name="Bell 0 ok").click()
+        assert page.evaluate("opened") == "sensor.device-0_health"
+
+
+def test_views(browser: Browser) -> None:
+    """Each device has its view, and each area where there are too many devices."""
+    generate = """async () => {
+        const hass = document.querySelector("home-assistant").hass;
+        const strategy = "ll-strategy-dashboard-vesper";
+        await customElements.whenDefined(strategy);
+        const { views } = await customElements.get(strategy).generate({}, hass);
+        return views.map(({ title, sections: [{ cards: [card] }] }) =>
+            [title, card.device ?? card.devices?.length]);
+    }"""
+    with many_devices(browser, 2) as page:
+        assert page.evaluate(generate) == [
+            ["overview", None],
+            ["Bell 0", "device-0"],
+            ["Bell 1", "device-1"],
+        ]
+    with many_devices(browser, 21) as page:
+        assert page.evaluate(generate) == [
+            ["overview", None],
+            ["Tower", 10],
+            ["no_area", 11],
+        ]
 
 
 def test_offline_is_grey(browser: Browser, bell: Bell) -> None:

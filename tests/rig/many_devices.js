@@ -4,12 +4,13 @@
  * There is no Home Assistant behind it: what is watched is what the card itself does.
  */
 (count) => {
+  const KEYS = ["connectivity", "health", "active_alerts", "playing", "melody", "maintenance", "heap_free"];
   const home = customElements.get("home-assistant")
     ? document.querySelector("home-assistant")
     : (customElements.define("home-assistant", class extends HTMLElement {}),
       document.body.appendChild(document.createElement("home-assistant")));
   const hass = {
-    areas: {},
+    areas: { tower: { area_id: "tower", name: "Tower" } },
     devices: {},
     entities: {},
     states: {},
@@ -21,8 +22,8 @@
   };
   for (let number = 0; number < count; number += 1) {
     const id = `device-${number}`;
-    hass.devices[id] = { id, name: `Bell ${number}` };
-    for (const key of ["connectivity", "health", "active_alerts", "playing", "melody", "heap_free"]) {
+    hass.devices[id] = { id, name: `Bell ${number}`, area_id: number < 10 ? "tower" : null };
+    for (const key of KEYS) {
       const entity_id = `sensor.${id}_${key}`;
       hass.entities[entity_id] = { entity_id, device_id: id, platform: "vesper", translation_key: key };
       hass.states[entity_id] = { entity_id, state: "unknown", attributes: {} };

@@ -775,7 +775,7 @@ class VesperDashboard extends HTMLElement {
 
   static overview(hass) {
     const { entities } = fleetOf(hass);
-    const tiles = Object.values(entities).map((entity) => ({ type: "tile", entity, ...NAME }));
+    const rows = Object.values(entities).map((entity) => ({ entity, ...NAME }));
     return {
       title: text(hass, "overview"),
       path: "overview",
@@ -783,7 +783,7 @@ class VesperDashboard extends HTMLElement {
       max_columns: 3,
       sections: [
         section({ type: `custom:${FLEET_CARD}` }),
-        section({ type: "heading", heading: text(hass, "fleet") }, ...tiles),
+        section({ type: "entities", title: text(hass, "fleet"), entities: rows }),
       ],
     };
   }
