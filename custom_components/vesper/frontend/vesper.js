@@ -141,8 +141,7 @@ const SHOWN = [
 function look(hass, device) {
   const state = (key) => hass.states[device.entities[key]];
   const connectivity = state("connectivity")?.state;
-  const health = state("health")?.state;
-  const severity = health in STATUSES ? health : "unknown";
+  const severity = statusOf(state("health")?.state);
   let status = severity;
   if (connectivity === "off") status = "offline";
   // Nothing is known to be wrong, which is not to know that all is well.
@@ -160,6 +159,9 @@ function look(hass, device) {
     maintenance: state("maintenance")?.state === "on" ? state("maintenance") : undefined,
   };
 }
+
+/** Return what a state stands for; one that we don't know of is not known. */
+const statusOf = (state) => (Object.hasOwn(STATUSES, state) ? state : "unknown");
 
 const isKnown = (state) => state && !["unknown", "unavailable"].includes(state.state);
 
@@ -241,8 +243,7 @@ function head(hass, device, view, ...extra) {
 function alertList(getHass, device, view) {
   const hass = getHass();
   const item = (alert) => {
-    const status = String(alert.state).toLowerCase();
-    const severity = status in STATUSES ? status : "unknown";
+    const severity = statusOf(String(alert.state).toLowerCase());
     const button = make(
       "button",
       { className: "alert", type: "button" },
@@ -531,11 +532,13 @@ class VesperFleetCard extends VesperCard {
     const worst = views.reduce((one, other) => (other.rank > one.rank ? other : one));
     const [status] = Object.entries(STATUSES).find(([, { rank }]) => rank === worst.rank);
     const online = views.filter((view) => view.online).length;
-    return [
-      make("span", {}, text(hass, "summary_online", { online, devices: rows.length })),
-      make("span", {}, text(hass, "summary_worst", { status: statusText(hass, status) })),
-      this.link === "off" && make("span", {}, text(hass, "link_down")),
-    ].filter(Boolean);
+    // Without the link nobody knows who is online.
+    const reach =
+      this.link === "off"
+        ? text(hass, "link_down")
+        : text(hass, "summary_online", { online, devices: rows.length });
+    const trouble = text(hass, "summary_worst", { status: statusText(hass, status) });
+    return [make("span", {}, reach), make("span", {}, trouble)];
   }
 
   /** Make what has come near the screen, and let go of what has left it. */
@@ -564,26 +567,22 @@ class VesperFleetCard extends VesperCard {
       return;
     }
     const { compact } = this.config;
-    const marks = [
-      compact &&
-        view.alerts.length > 0 &&
-        note(text(hass, "alert_count", { count: view.alerts.length })),
-    ];
+    const count = view.alerts.length;
     const notes = [
-      !compact && view.status === "offline" && this.lastSeen(hass, view),
+      compact && count > 0 && note(text(hass, "alert_count", { count })),
+      view.lastSeen && note(since(hass, view.lastSeen, "last_seen")),
       view.playing && note(playingText(hass, view)),
       view.maintenance && mark(maintenanceText(hass, view)),
     ].filter(Boolean);
+    const parts = compact
+      ? [head(hass, device, view, ...notes)]
+      : [
+          head(hass, device, view),
+          notes.length > 0 && make("div", { className: "notes" }, ...notes),
+          count > 0 && alertList(this.getHass, device, view),
+        ];
     element.className = "";
-    element.replaceChildren(
-      head(hass, device, view, ...marks),
-      ...(notes.length ? [make("div", { className: "notes" }, ...notes)] : []),
-      ...(view.alerts.length && !compact ? [alertList(this.getHass, device, view)] : []),
-    );
-  }
-
-  lastSeen(hass, { lastSeen }) {
-    return lastSeen && note(since(hass, lastSeen, "last_seen"));
+    element.replaceChildren(...parts.filter(Boolean));
   }
 }
 
@@ -632,7 +631,7 @@ class VesperDeviceCard extends VesperCard {
   }
 
   draw(hass, device) {
-    this.drawGraph(hass, device?.entities.heap_free);
+    this.drawGraph(device?.entities.heap_free);
     this.actions.hidden = !device?.entities.run_health_check;
     if (!device) {
       const key = this.config.device ? "device_gone" : "device_missing";
@@ -701,7 +700,7 @@ class VesperDeviceCard extends VesperCard {
   }
 
   /** Show the free heap by core's own card, which keeps itself up to date. */
-  async drawGraph(hass, entity) {
+  async drawGraph(entity) {
     if (entity === this.charted) return;
     this.charted = entity;
     this.chart = undefined;
