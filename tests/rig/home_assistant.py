@@ -97,6 +97,7 @@ _EXPECTED_RECORDS: Final[Mapping[str, str]] = {
     r"(Error returned from MQTT server|Failed to connect to MQTT server)": (
         "tests stop the broker"
     ),
+    r"\[custom_components\.vesper\] Outage: ": "tests leave devices behind, silent",
     r"\[paho\.mqtt\.client\] failed to receive on socket: .*reset by peer": (
         "tests kill the broker"
     ),
