@@ -7,7 +7,7 @@ import logging
 import sys
 import time
 from typing import Any
-from unittest.mock import patch
+from unittest.mock import Mock, PropertyMock, patch
 
 from freezegun.api import FrozenDateTimeFactory
 import pytest
@@ -19,9 +19,11 @@ from pytest_homeassistant_custom_component.common import (
 )
 
 from custom_components.vesper.hub import VesperHub
+from homeassistant.components import mqtt
 from homeassistant.const import EVENT_STATE_CHANGED, EVENT_STATE_REPORTED
 from homeassistant.core import Event, HomeAssistant, State, callback
 from homeassistant.helpers import entity_registry as er
+from homeassistant.helpers.dispatcher import async_dispatcher_send
 
 BELL = "bell"
 """The device of tests that need one."""
@@ -231,6 +233,23 @@ def logged(caplog: pytest.LogCaptureFixture, least: int = logging.INFO) -> list[
         for record in caplog.records
         if record.name.startswith("custom_components") and record.levelno >= least
     ]
+
+
+async def reload_mqtt(hass: HomeAssistant) -> None:
+    """Reload the MQTT entry, and connect its new client."""
+    old = hass.data["mqtt"].client
+    # The mock must hand on what the client in it holds: the next one restores it.
+    type(old).subscriptions = PropertyMock(
+        side_effect=lambda: old.return_value.subscriptions
+    )
+    sock = Mock()
+    sock.fileno.return_value = -1
+    old.return_value._async_on_socket_close(None, None, sock)  # noqa: SLF001
+    (mqtt_entry,) = hass.config_entries.async_entries("mqtt")
+    assert await hass.config_entries.async_reload(mqtt_entry.entry_id)
+    hass.data["mqtt"].client.connected = True
+    async_dispatcher_send(hass, mqtt.MQTT_CONNECTION_STATE, True)  # noqa: FBT003
+    await hass.async_block_till_done()
 
 
 @callback

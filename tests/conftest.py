@@ -63,6 +63,15 @@ async def mqtt_mock(mqtt_mock: Any) -> AsyncGenerator[Any]:
 
 
 @pytest.fixture
+def no_broker() -> Generator[None]:
+    """Keep MQTT clients from subscribing at the broker: messages come without it."""
+    with patch(
+        "homeassistant.components.mqtt.client.EnsureJobAfterCooldown.async_schedule"
+    ):
+        yield
+
+
+@pytest.fixture
 def entry(hass: HomeAssistant) -> MockConfigEntry:
     """Add a Vesper entry with the usual prefix, not set up yet."""
     entry = MockConfigEntry(

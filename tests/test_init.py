@@ -1,11 +1,10 @@
 """Test the life of the entry: set-up, reload of ours and of MQTT's, unload."""
 
 import asyncio
-from collections.abc import Iterator
 from datetime import timedelta
 import gc
 from typing import Any
-from unittest.mock import Mock, PropertyMock, patch
+from unittest.mock import patch
 import weakref
 
 import pytest
@@ -43,33 +42,7 @@ from homeassistant.helpers import (
 )
 from homeassistant.helpers.dispatcher import DATA_DISPATCHER, async_dispatcher_send
 from homeassistant.util import dt as dt_util
-from tests.common import BELL, FLEET, Vesper, Writes
-
-
-@pytest.fixture
-def no_broker() -> Iterator[None]:
-    """Keep MQTT clients from subscribing at the broker: messages come without it."""
-    with patch(
-        "homeassistant.components.mqtt.client.EnsureJobAfterCooldown.async_schedule"
-    ):
-        yield
-
-
-async def _reload_mqtt(hass: HomeAssistant) -> None:
-    """Reload the MQTT entry, and connect its new client."""
-    old = hass.data["mqtt"].client
-    # The mock must hand on what the client in it holds: the next one restores it.
-    type(old).subscriptions = PropertyMock(
-        side_effect=lambda: old.return_value.subscriptions
-    )
-    sock = Mock()
-    sock.fileno.return_value = -1
-    old.return_value._async_on_socket_close(None, None, sock)  # noqa: SLF001
-    (mqtt_entry,) = hass.config_entries.async_entries("mqtt")
-    assert await hass.config_entries.async_reload(mqtt_entry.entry_id)
-    hass.data["mqtt"].client.connected = True
-    async_dispatcher_send(hass, mqtt.MQTT_CONNECTION_STATE, True)  # noqa: FBT003
-    await hass.async_block_till_done()
+from tests.common import BELL, FLEET, Vesper, Writes, reload_mqtt
 
 
 def _listeners(hass: HomeAssistant) -> dict[str, int]:
@@ -377,7 +350,7 @@ async def test_mqtt_reloads_then_ours(
     """Each message counts once, although the old subscriptions are still served."""
     await vesper.heartbeat(uptime=5)
     old = vesper.hub
-    await _reload_mqtt(hass)
+    await reload_mqtt(hass)
     writes.take()
     await vesper.info("playback_started")
     activity = vesper.entity_id("activity")
@@ -409,7 +382,7 @@ async def test_rounds_of_both_reloads(
 ) -> None:
     """However many dead subscriptions there are, a fault is counted and logged once."""
     for _ in range(3):
-        await _reload_mqtt(hass)
+        await reload_mqtt(hass)
         await vesper.reload()
     caplog.clear()
     await vesper.publish("stranger", "heartbeat", b"no JSON")

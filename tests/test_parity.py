@@ -17,6 +17,7 @@ import pytest
 
 import custom_components.vesper
 from custom_components.vesper import PLATFORMS
+from custom_components.vesper.condition import CONDITIONS
 from custom_components.vesper.config_flow import (
     HTTP_SCHEMA,
     KEY_SCHEMA,
@@ -30,7 +31,10 @@ from custom_components.vesper.model.codes import EVENT_KEYS, ResetReason
 from custom_components.vesper.model.device import Device
 from custom_components.vesper.model.topics import PrefixProblem
 from custom_components.vesper.sensor import VesperAlertSensor
-from homeassistant.const import STATE_OFF, STATE_ON, Platform
+from custom_components.vesper.trigger import TRIGGERS
+from homeassistant.const import CONF_OPTIONS, STATE_OFF, STATE_ON, Platform
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers import condition, trigger
 from homeassistant.helpers.entity import EntityDescription
 from homeassistant.util.yaml import parse_yaml
 from tests.common import BELL, FLEET, Vesper, log_entry
@@ -40,7 +44,8 @@ ROOT = PACKAGE.parent.parent
 SOURCES = {path: ast.parse(path.read_bytes()) for path in PACKAGE.rglob("*.py")}
 
 TEXTS: dict[str, Any] = json.loads((PACKAGE / "translations/en.json").read_bytes())
-ICONS: dict[str, Any] = json.loads((PACKAGE / "icons.json").read_bytes())["entity"]
+EVERY_ICON: dict[str, Any] = json.loads((PACKAGE / "icons.json").read_bytes())
+ICONS: dict[str, Any] = EVERY_ICON["entity"]
 MANIFEST: dict[str, Any] = json.loads((PACKAGE / "manifest.json").read_bytes())
 
 #: The issues here are told by descriptions, and each may name its device.
@@ -54,6 +59,7 @@ PROPER_NAMES = frozenset(
         *(
             "Assistant",
             "Devices",
+            "FileManager",
             "HTTP",
             "Home",
             "MQTT",
@@ -445,6 +451,99 @@ def test_devices() -> None:
     assert used == {
         key: _placeholders(text["name"]) for key, text in TEXTS["device"].items()
     }
+
+
+# Triggers and conditions
+
+AUTOMATION: dict[str, dict[str, Any]] = {
+    "triggers": TRIGGERS,
+    "conditions": CONDITIONS,
+}
+"""What the automation editor offers, by the part of the files that tells of it."""
+
+EVERY_RULE = [
+    pytest.param(part, key, id=f"{part}-{key}")
+    for part, keys in AUTOMATION.items()
+    for key in keys
+]
+
+
+def _described(part: str) -> dict[str, Any]:
+    """Return what the file of a part says, without what others of it refer to."""
+    described: Any = parse_yaml((PACKAGE / f"{part}.yaml").read_text())
+    return {key: value for key, value in described.items() if not key.startswith(".")}
+
+
+@pytest.mark.parametrize("part", AUTOMATION)
+def test_automation_is_told_of(part: str) -> None:
+    """Each trigger and condition is described, named, pictured and documented."""
+    coded = sorted(AUTOMATION[part])
+    icons = EVERY_ICON[part]
+    singular = part.removesuffix("s")
+    assert list(_described(part)) == list(TEXTS[part]) == list(icons) == coded
+    for key in coded:
+        assert set(icons[key]) == {singular}
+        assert re.fullmatch(r"mdi:[a-z0-9]+(-[a-z0-9]+)*", icons[key][singular])
+    readme = (ROOT / "README.md").read_text()
+    for key in coded:
+        assert f"`vesper.{key}`" in readme, key
+
+
+@pytest.mark.parametrize(("part", "key"), EVERY_RULE)
+def test_options_of_automation(part: str, key: str) -> None:
+    """Each option is described as the code takes it, with texts."""
+    described = _described(part)[key]
+    texts = TEXTS[part][key]
+    options = AUTOMATION[part][key]._schema.schema[CONF_OPTIONS]  # noqa: SLF001
+    fields = described.get("fields", {})
+    assert set(fields) == set(options) == set(texts.get("fields", ()))
+    assert set(texts) <= {"name", "description", "fields"}
+    assert texts["description"].endswith(".")
+    assert not texts["name"].endswith(".")
+    for option in options:
+        field = fields[option]
+        assert set(texts["fields"][option]) == {"name", "description"}
+        assert texts["fields"][option]["description"].endswith(".")
+        choice = field["selector"].get("select")
+        if choice:
+            offered = TEXTS["selector"][choice["translation_key"]]["options"]
+            assert list(offered) == choice["options"]
+            many = choice.get("multiple", False)
+            for value in choice["options"]:
+                options[option]([value] if many else value)
+        if "default" in field and option != "for":
+            assert field["default"] == option.default()
+
+
+def test_selectors() -> None:
+    """Each text of a choice is of one that is offered."""
+    offered = {
+        choice["translation_key"]
+        for part in AUTOMATION
+        for described in _described(part).values()
+        for field in described.get("fields", {}).values()
+        if (choice := field["selector"].get("select"))
+    }
+    assert offered == set(TEXTS["selector"])
+    states = TEXTS["entity"]["sensor"]["reset_reason"]["state"]
+    assert TEXTS["selector"]["reset_reason"]["options"] == states
+
+
+async def test_automation_is_offered(hass: HomeAssistant, vesper: Vesper) -> None:
+    """Home Assistant takes what is described, for its editor to show."""
+    await vesper.heartbeat()
+    offered = {
+        "triggers": await trigger.async_get_all_descriptions(hass),
+        "conditions": await condition.async_get_all_descriptions(hass),
+    }
+    for part, keys in AUTOMATION.items():
+        for key in keys:
+            description = offered[part][f"{DOMAIN}.{key}"]
+            assert description is not None
+            assert (
+                description["fields"].keys()
+                == _described(part)[key].get("fields", {}).keys()
+            )
 
 
 # Icons

@@ -30,6 +30,7 @@ from homeassistant.const import (
 )
 from homeassistant.core import CoreState, HomeAssistant
 from homeassistant.helpers import device_registry as dr, entity_registry as er
+from tests.automation import automate, devices
 from tests.common import (
     BELL,
     BOOT,
@@ -135,6 +136,43 @@ async def test_a_new_device_is_on_disk_at_once(vesper: Vesper, disk: Disk) -> No
     assert set(disk.devices) == {BELL, "other"}
 
 
+async def test_a_kill_makes_nothing_happen_again(
+    hass: HomeAssistant, vesper: Vesper, disk: Disk
+) -> None:
+    """What automations were told a second before it is not told by the next start."""
+    await vesper.heartbeat(uptime=3600)
+    automations = {
+        kind: await automate(hass, kind, devices(hass))
+        for kind in ("restarted", "went_offline", "came_online")
+    }
+
+    def told() -> list[str]:
+        return [kind for kind, automation in automations.items() if automation.take()]
+
+    await vesper.advance(AT_ONCE)
+    await vesper.heartbeat(uptime=5)
+    assert told() == ["restarted"]
+    await vesper.advance(AT_ONCE)
+    async with disk.killed():
+        pass
+    await vesper.heartbeat(uptime=10)
+    assert told() == []
+    await vesper.advance(91)
+    assert told() == ["went_offline"]
+    await vesper.advance(AT_ONCE)
+    async with disk.killed():
+        pass
+    await vesper.advance(91)
+    assert told() == []
+    await vesper.heartbeat(uptime=200)
+    assert told() == ["came_online"]
+    await vesper.advance(AT_ONCE)
+    async with disk.killed():
+        pass
+    await vesper.heartbeat(uptime=210)
+    assert told() == []
+
+
 async def test_a_heartbeat_is_not_saved_by_itself(vesper: Vesper, disk: Disk) -> None:
     """What it tells is on disk a quarter of an hour later at the latest."""
     await vesper.heartbeat(**EVERYTHING)
@@ -154,6 +192,7 @@ async def test_a_heartbeat_is_not_saved_by_itself(vesper: Vesper, disk: Disk) ->
 async def test_what_has_not_changed_is_not_written(vesper: Vesper) -> None:
     """The disk rests while the devices do."""
     await vesper.heartbeat(uptime=5, retain=True)
+    await vesper.advance(91)
     await vesper.advance(AT_LAST)
     with patch("homeassistant.helpers.storage.Store.async_save") as save:
         await vesper.advance(AT_LAST)

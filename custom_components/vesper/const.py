@@ -3,6 +3,10 @@
 import logging
 from typing import Final
 
+from homeassistant.util.signal_type import SignalType
+
+from .model.occurrence import Occurrence
+
 DOMAIN: Final = "vesper"
 LOGGER = logging.getLogger(__package__)
 
@@ -27,3 +31,9 @@ KEY_HEADER: Final = "X-Vesper-Key"
 
 DEFAULT_MAX_DEVICES: Final = 500
 MOST_MAX_DEVICES: Final = 1000
+
+#: What has happened: the id of the device in the registry, what it was, and whether it
+#: is muted, so that nobody is to act on it. It outlives the entries.
+SIGNAL_OCCURRENCE: SignalType[str, Occurrence, bool] = SignalType(
+    f"{DOMAIN}_occurrence"
+)

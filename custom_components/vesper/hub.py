@@ -42,6 +42,7 @@ from .model.messages import (
     Message,
     parse_heartbeat,
 )
+from .model.occurrence import outage_occurrence
 from .model.posts import POST, Post
 from .model.received import MAX_KEPT_BYTES
 from .model.topics import (
@@ -55,10 +56,11 @@ from .model.topics import (
     is_device_id,
     link_topic,
 )
+from .occurrences import Occurrences
 from .outages import OutageWatch
 from .registry import DeviceRegistry
 from .slices import async_work_off
-from .store import SAVED_AT_ONCE, Saver, VesperStore
+from .store import SAVED_AT_ONCE, SAVED_KINDS, Saver, VesperStore
 from .traffic import Traffic
 from .watch import Watch
 
@@ -125,6 +127,8 @@ class VesperHub:
         """When each device was last seen to restart, of those that ever were."""
         self._device_listeners: list[DeviceListener] = []
         self._subsystem_listeners: list[SubsystemListener] = []
+        self._occurrences = Occurrences(hass)
+        self._unsubscribe.append(self.outages.async_listen(self._async_outage))
         self._registry = DeviceRegistry(hass, entry.entry_id, name=entry.title)
         self.devices = {
             device.device_id: device for device in self._registry.known(saved)
@@ -436,6 +440,29 @@ class VesperHub:
         for watched, listener in tuple(self._listeners.get(device.device_id, ())):
             if change & watched:
                 listener(change)
+        self._async_tell_occurrences(device)
+
+    @callback
+    def _async_tell_occurrences(self, device: Device) -> None:
+        """Tell what has happened, once its entities show it."""
+        if not device.occurrences:
+            return
+        occurrences, device.occurrences = device.occurrences, []
+        registered_id = self._registry.id_of(device.device_id)
+        muted = device.muted(time())
+        for occurrence in occurrences:
+            if occurrence.kind in SAVED_KINDS:
+                self.saver.async_save_soon(device.device_id)
+            self._occurrences.async_tell(registered_id, occurrence, muted=muted)
+
+    @callback
+    def _async_outage(self, event_type: str, details: dict[str, int]) -> None:
+        """Tell that an outage has started."""
+        if event_type == "started":
+            occurrence = outage_occurrence(**details)
+            self._occurrences.async_tell(
+                self._registry.fleet_id, occurrence, muted=False
+            )
 
     def _log_restart(self, device_id: str) -> None:
         """Log that a device has restarted, unless it did so not long before."""

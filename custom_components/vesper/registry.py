@@ -1,6 +1,7 @@
 """Keep Home Assistant's device registry as the devices are."""
 
 from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING
 
 from homeassistant.core import CALLBACK_TYPE, Event, HomeAssistant, callback
 from homeassistant.helpers import device_registry as dr, entity_registry as er
@@ -106,6 +107,18 @@ class DeviceRegistry:
         """Remove a device, if it is registered."""
         if (entry := self._entry_of(device_id)) is not None:
             self._registry.async_remove_device(entry.id)
+
+    @property
+    def fleet_id(self) -> str:
+        """Return the id that the fleet itself has in the registry."""
+        return self._fleet.id
+
+    def id_of(self, device_id: str) -> str:
+        """Return the id in the registry of a device that was registered."""
+        entry = self._entry_of(device_id)
+        if TYPE_CHECKING:
+            assert entry is not None
+        return entry.id
 
     def name_of(self, device_id: str) -> str:
         """Return what a person calls a device."""

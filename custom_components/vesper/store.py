@@ -26,6 +26,7 @@ from .const import DOMAIN, LOGGER
 from .model.change import Change
 from .model.device import Device
 from .model.messages import MAX_NAME_LENGTH
+from .model.occurrence import OccurrenceKind
 from .model.saved import dump, load
 from .model.topics import is_device_id
 from .slices import async_in_slices
@@ -39,6 +40,14 @@ ISSUE_NOT_WRITTEN = "store_not_written"
 
 #: What is on disk within a second; the rest has time until the next of the saves.
 SAVED_AT_ONCE = Change.ALERTS | Change.SUBSYSTEMS
+#: What has happened would happen again after a restart of ours, were it not on disk.
+SAVED_KINDS = frozenset(
+    {
+        OccurrenceKind.CAME_ONLINE,
+        OccurrenceKind.RESTARTED,
+        OccurrenceKind.WENT_OFFLINE,
+    }
+)
 SAVE_INTERVAL = timedelta(minutes=15)
 
 #: In seconds: what changes meanwhile goes to disk with it.

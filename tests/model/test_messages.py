@@ -788,8 +788,13 @@ def depth(value: object) -> int:
 
 
 def is_name(text: object) -> bool:
-    """Tell whether a text is 1 to 64 printable characters."""
-    return isinstance(text, str) and 1 <= len(text) <= 64 and text.isprintable()
+    """Tell whether a text is 1 to 64 printable characters, and not blank."""
+    return (
+        isinstance(text, str)
+        and 1 <= len(text) <= 64
+        and text.isprintable()
+        and bool(text.strip())
+    )
 
 
 def assert_safe(message: Message) -> None:

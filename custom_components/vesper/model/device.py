@@ -1,15 +1,24 @@
 """Keep what is known of one device and tell what a message changed of it."""
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from .alerts import Alerts
+from .alerts import ActiveAlert, Alerts
 from .change import Change
 from .codes import EventTag
 from .diagnostics import BOOT_TIME_JITTER, Diagnostics
 from .heap import HeapTrend
 from .malformed import MalformedRun
 from .messages import RETAINED_INFO, Alert, Fault, FaultKind, Heartbeat, Info, Message
+from .occurrence import (
+    Occurrence,
+    StopReason,
+    alert_occurrence,
+    connectivity_occurrence,
+    playback_occurrence,
+    restart_occurrence,
+)
 from .posts import Posts
 from .received import Received
 from .restarts import UPTIME_JITTER, Restarts
@@ -37,6 +46,8 @@ class Device:
     """Whether all that it says can be heard: not while the broker link is lost."""
     online: bool | None = None
     """None until it has been heard, or silent for a whole timeout."""
+    was_online: bool | None = None
+    """The last that was known of `online`, also from before we started."""
     last_seen: float | None = None
     uptime: int | None = None
     """Seconds since boot at the last live heartbeat."""
@@ -55,6 +66,8 @@ class Device:
     malformed: MalformedRun | None = None
     """The malformed heartbeats that it sent last; None if the last was well-formed."""
     received: Received = field(default_factory=Received)
+    occurrences: list[Occurrence] = field(default_factory=list)
+    """What has happened to it and was told nobody yet."""
     posts: Posts = field(default_factory=Posts)
     restarts: Restarts = field(default_factory=Restarts)
     heap: HeapTrend = field(default_factory=HeapTrend)
@@ -80,7 +93,7 @@ class Device:
             case Heartbeat():
                 return self._apply_heartbeat(message, change, live=live, now=now)
             case Alert():
-                return change | self.alerts.apply(message, live=live, now=now)
+                return change | self._apply_alert(message, live=live, now=now)
             case Info():
                 return change | self._apply_info(message, live=live, now=now)
         return change
@@ -91,11 +104,15 @@ class Device:
             self.malformed = MalformedRun(began=now, last=now)
         self.malformed.note(faults, now)
 
+    def muted(self, _now: float) -> bool:
+        """Tell whether nobody is to act on what happens to it."""
+        return False
+
     def go_silent(self) -> Change:
         """Declare the device offline: it was not heard for a whole timeout."""
         if self.online is False:
             return Change.NOTHING
-        self.online = False
+        self._set_online(online=False)
         self._awaiting_since = None
         return (
             Change.CONNECTIVITY
@@ -139,7 +156,7 @@ class Device:
             else:
                 # What is known of playback is from before we started.
                 change |= self._set_playback(playing=None)
-            self.online = True
+            self._set_online(online=True)
             self._last_seen_told = now
             return change
         # The lower bound lets the telling go on after the wall clock was set back.
@@ -150,6 +167,15 @@ class Device:
             change |= Change.CONTACT
         self._last_seen_told = now
         return change
+
+    def _set_online(self, *, online: bool) -> None:
+        """Take in that it is online, or is not."""
+        self._note(
+            connectivity_occurrence(
+                self.device_id, before=self.was_online, after=online
+            )
+        )
+        self.online = self.was_online = online
 
     def _apply_heartbeat(
         self, heartbeat: Heartbeat, change: Change, *, live: bool, now: float
@@ -172,6 +198,9 @@ class Device:
                 started = now if uptime is None else now - uptime - UPTIME_JITTER
                 change |= self._restarted(started)
                 change |= diagnostics.restart(heartbeat, told, now)
+                # The stored reason may be that of an earlier boot.
+                reason = heartbeat.settled()[0].reset_reason
+                self._note(restart_occurrence(self.device_id, reason))
             if uptime is not None:
                 self.uptime = uptime
                 self.started = now - uptime
@@ -226,7 +255,20 @@ class Device:
         self._awaiting_since = None
         change = Change.RESTART | self.alerts.restart(started)
         if self._playback_told < started:
-            change |= self._set_playback(playing=False)
+            change |= self._set_playback(playing=False, reason=StopReason.RESTART)
+        return change
+
+    def _apply_alert(self, alert: Alert, *, live: bool, now: float) -> Change:
+        """Take in the state of a subsystem.
+
+        One that the broker kept is no transition (protocol, section 1).
+        """
+        active = self.alerts.active
+        before = active.get(alert.subsystem)
+        change = self.alerts.apply(alert, live=live, now=now)
+        if live:
+            after = active.get(alert.subsystem)
+            self._note(alert_occurrence(self.device_id, before, after))
         return change
 
     def _close_overdue(self, uptime: int) -> Change:
@@ -241,7 +283,10 @@ class Device:
             self._awaiting_since = uptime
         if uptime - self._awaiting_since < self.close_after:
             return Change.NOTHING
-        return self.alerts.close_awaited()
+        before = dict(self.alerts.active)
+        change = self.alerts.close_awaited()
+        self._note_closed(before)
+        return change
 
     def _apply_info(self, info: Info, *, live: bool, now: float) -> Change:
         """Take in what happened on the device."""
@@ -262,12 +307,27 @@ class Device:
                 return Change.ACTIVITY
 
     def _set_playback(
-        self, *, playing: bool | None, melody: str | None = None
+        self,
+        *,
+        playing: bool | None,
+        melody: str | None = None,
+        reason: StopReason = StopReason.STOPPED,
     ) -> Change:
         """Set what plays; playing None stands for not known.
 
         It is forgotten wherever a stop may go unheard: no bell plays for ever.
         """
+        if playing is self.playing and melody == self.melody:
+            return Change.NOTHING
+        self._note(
+            playback_occurrence(
+                self.device_id,
+                before=self.playing,
+                after=playing,
+                melody=melody if playing else self.melody,
+                reason=reason,
+            )
+        )
         change = Change.NOTHING
         if playing is not self.playing:
             self.playing = playing
@@ -276,3 +336,21 @@ class Device:
             self.melody = melody
             change |= Change.MELODY
         return change
+
+    def _note_closed(self, before: Mapping[str, ActiveAlert]) -> None:
+        """Keep that alerts were closed without a word of the device."""
+        alerts = self.alerts
+        for subsystem in alerts.just_closed:
+            self._note(
+                alert_occurrence(
+                    self.device_id,
+                    before[subsystem],
+                    None,
+                    alerts.closed_by[subsystem],
+                )
+            )
+
+    def _note(self, occurrence: Occurrence | None) -> None:
+        """Keep what has happened until it is told."""
+        if occurrence is not None:
+            self.occurrences.append(occurrence)

@@ -52,6 +52,7 @@ DEVICE_FIELDS: Mapping[str, _Check] = {
     "playing": _is_flag,
     "started": _is_time,
     "uptime": _whole(0, MAX_UPTIME),
+    "was_online": _is_flag,
 }
 
 #: The same of its diagnostics.

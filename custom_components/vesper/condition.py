@@ -1,0 +1,144 @@
+"""Provides conditions for Vesper devices."""
+
+from abc import abstractmethod
+from collections.abc import Callable
+from typing import Any, ClassVar, Unpack, cast, override
+
+import probatio
+
+from homeassistant.const import CONF_OPTIONS, CONF_TARGET
+from homeassistant.core import CALLBACK_TYPE, HomeAssistant
+from homeassistant.helpers import config_validation as cv, device_registry as dr
+from homeassistant.helpers.condition import (
+    ATTR_BEHAVIOR,
+    BEHAVIOR_ALL,
+    BEHAVIOR_ANY,
+    Condition,
+    ConditionCheckParams,
+    ConditionConfig,
+)
+from homeassistant.helpers.typing import ConfigType
+
+from .alert_options import ALERT_OPTIONS, wants_alert
+from .hub import VesperHub
+from .model.device import Device
+from .registry import device_id_of
+from .targets import Target, find
+
+
+def _target_schema(options: dict[probatio.Marker, Any]) -> probatio.Schema:
+    """Return the schema of a condition that takes a target and these options."""
+    return probatio.Schema(
+        {
+            probatio.Required(CONF_TARGET): cv.TARGET_FIELDS,
+            probatio.Required(CONF_OPTIONS, default={}): {
+                probatio.Required(ATTR_BEHAVIOR, default=BEHAVIOR_ANY): probatio.In(
+                    [BEHAVIOR_ANY, BEHAVIOR_ALL]
+                ),
+                **options,
+            },
+        }
+    )
+
+
+class VesperCondition(Condition):
+    """Test how the chosen devices stand, any of them or all.
+
+    Of a device of which that is not known, as while its entry is not loaded, it does
+    not hold; nor where no device was chosen at all.
+    """
+
+    _schema: ClassVar[probatio.Schema] = _target_schema({})
+
+    @classmethod
+    @override
+    async def async_validate_config(
+        cls, hass: HomeAssistant, config: ConfigType
+    ) -> ConfigType:
+        """Validate config."""
+        return cast("ConfigType", cls._schema(config))
+
+    def __init__(self, hass: HomeAssistant, config: ConditionConfig) -> None:
+        """Take what a person has chosen."""
+        super().__init__(hass, config)
+        self._options = config.options or {}
+        self._target = Target(hass, config.target or {})
+        self._on_unload: list[CALLBACK_TYPE] = []
+
+    @override
+    async def _async_setup(self) -> None:
+        """Keep track of the chosen devices."""
+        self._on_unload.append(self._target.async_track())
+
+    @override
+    def _async_unload(self) -> None:
+        """Keep track no longer, if it was ever begun."""
+        for unload in self._on_unload:
+            unload()
+
+    @override
+    def _async_check(self, **kwargs: Unpack[ConditionCheckParams]) -> bool:
+        """Test the chosen devices."""
+        registry = dr.async_get(self._hass)
+        results = [
+            (found := find(self._hass, registered)) is not None and self._holds(*found)
+            for device_id in self._target.device_ids
+            if (registered := registry.async_get(device_id)) is not None
+            and device_id_of(registered) is not None
+        ]
+        if self._options[ATTR_BEHAVIOR] == BEHAVIOR_ALL:
+            return bool(results) and all(results)
+        return any(results)
+
+    @abstractmethod
+    def _holds(self, hub: VesperHub, device: Device) -> bool:
+        """Tell whether the condition holds of a device."""
+
+
+def _make_condition(holds: Callable[[VesperHub, Device], bool]) -> type[Condition]:
+    """Return the condition that something holds of a device."""
+
+    class CustomCondition(VesperCondition):
+        """Condition without options of its own."""
+
+        @override
+        def _holds(self, hub: VesperHub, device: Device) -> bool:
+            """Tell whether it holds of a device."""
+            return holds(hub, device)
+
+    return CustomCondition
+
+
+class HasAlertCondition(VesperCondition):
+    """Test whether there is an active alert, of some subsystems or as bad as chosen."""
+
+    _schema = _target_schema(ALERT_OPTIONS)
+
+    @override
+    def _holds(self, hub: VesperHub, device: Device) -> bool:
+        """Tell whether a device has such an alert."""
+        return any(
+            wants_alert(self._options, alert.subsystem, alert.severity.key)
+            for alert in device.alerts.active.values()
+        )
+
+
+CONDITIONS: dict[str, type[Condition]] = {
+    "has_alert": HasAlertCondition,
+    "is_healthy": _make_condition(lambda _, device: not device.alerts.active),
+    # Without a link nothing is known of the rest.
+    "is_offline": _make_condition(
+        lambda hub, device: hub.connected and device.online is False
+    ),
+    "is_online": _make_condition(
+        lambda hub, device: hub.connected and device.online is True
+    ),
+    "is_playing": _make_condition(
+        lambda hub, device: hub.connected and device.playing is True
+    ),
+}
+
+
+async def async_get_conditions(hass: HomeAssistant) -> dict[str, type[Condition]]:
+    """Return the conditions for Vesper devices."""
+    return CONDITIONS

@@ -1,0 +1,348 @@
+"""Provides triggers for Vesper devices."""
+
+from datetime import datetime, timedelta
+from functools import partial
+from time import time
+from typing import Any, ClassVar, Final, cast, override
+
+import probatio
+
+from homeassistant.const import CONF_FOR, CONF_OPTIONS, CONF_TARGET
+from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
+from homeassistant.helpers import (
+    area_registry as ar,
+    config_validation as cv,
+    device_registry as dr,
+)
+from homeassistant.helpers.dispatcher import async_dispatcher_connect
+from homeassistant.helpers.event import async_call_later
+from homeassistant.helpers.trigger import (
+    NotTriggeredInfo,
+    Trigger,
+    TriggerActionRunner,
+    TriggerConfig,
+    TriggerNotTriggeredReporter,
+)
+from homeassistant.helpers.typing import ConfigType
+
+from .alert_options import (
+    ALERT_OPTIONS,
+    SUBSYSTEM_OPTIONS,
+    wants_alert,
+    wants_subsystem,
+)
+from .const import SIGNAL_OCCURRENCE
+from .model.codes import ResetReason, keys_of
+from .model.occurrence import Occurrence, OccurrenceKind
+from .targets import Target, find
+
+CONF_REASONS: Final = "reasons"
+
+
+def _target_schema(options: dict[probatio.Marker, Any]) -> probatio.Schema:
+    """Return the schema of a trigger that takes a target and these options."""
+    return probatio.Schema(
+        {
+            probatio.Required(CONF_TARGET): cv.TARGET_FIELDS,
+            probatio.Required(CONF_OPTIONS, default={}): options,
+        }
+    )
+
+
+class VesperTrigger(Trigger):
+    """Trigger on something that happens to a chosen device.
+
+    It goes by what the devices say, not by the states of entities, which also change
+    when an entry is reloaded or the link to the broker is lost. So it neither needs an
+    entry that is loaded nor ends with it.
+    """
+
+    kind: ClassVar[OccurrenceKind]
+    _schema: ClassVar[probatio.Schema] = _target_schema({})
+    _variables: ClassVar[tuple[str, ...]] = ("from_state", "to_state")
+    """What is handed on of the occurrence."""
+
+    @classmethod
+    @override
+    async def async_validate_config(
+        cls, hass: HomeAssistant, config: ConfigType
+    ) -> ConfigType:
+        """Validate config."""
+        return cast("ConfigType", cls._schema(config))
+
+    def __init__(self, hass: HomeAssistant, config: TriggerConfig) -> None:
+        """Take what a person has chosen."""
+        super().__init__(hass, config)
+        self._options = config.options or {}
+        self._target = Target(hass, config.target or {})
+
+    @override
+    async def async_attach_runner(
+        self,
+        run_action: TriggerActionRunner,
+        did_not_trigger: TriggerNotTriggeredReporter | None = None,
+    ) -> CALLBACK_TYPE:
+        """Run the action whenever it happens, until what is returned is called."""
+        stop_tracking = self._target.async_track()
+        disconnect = async_dispatcher_connect(
+            self._hass,
+            SIGNAL_OCCURRENCE,
+            partial(self._async_occurred, run_action, did_not_trigger),
+        )
+
+        @callback
+        def async_detach() -> None:
+            """Run the action no longer."""
+            disconnect()
+            stop_tracking()
+
+        return async_detach
+
+    @callback
+    def _async_occurred(
+        self,
+        run_action: TriggerActionRunner,
+        did_not_trigger: TriggerNotTriggeredReporter | None,
+        device_id: str,
+        occurrence: Occurrence,
+        muted: bool,  # noqa: FBT001
+    ) -> None:
+        """Run the action if this is what it waits for."""
+        if (
+            occurrence.kind is not self.kind
+            or not self._wants(occurrence)
+            or not self._is_chosen(device_id)
+        ):
+            return
+        if not muted:
+            self._async_run(run_action, device_id, occurrence)
+        elif did_not_trigger is not None:
+            did_not_trigger(NotTriggeredInfo("muted", {"device_id": device_id}))
+
+    def _is_chosen(self, device_id: str) -> bool:
+        """Tell whether a device of the registry is in the target."""
+        return device_id in self._target.device_ids
+
+    def _wants(self, _occurrence: Occurrence) -> bool:
+        """Tell whether the options let an occurrence of this kind through."""
+        return True
+
+    @callback
+    def _async_run(
+        self, run_action: TriggerActionRunner, device_id: str, occurrence: Occurrence
+    ) -> None:
+        """Run the action for a device, unless it was removed meanwhile."""
+        if (device := dr.async_get(self._hass).async_get(device_id)) is None:
+            return
+        name = device.name_by_user or device.name
+        area_id = device.area_id
+        area = ar.async_get(self._hass).async_get_area(area_id) if area_id else None
+        run_action(
+            {
+                "device_id": device_id,
+                "vesper_id": occurrence.device_id,
+                "name": name,
+                "area": area.name if area else None,
+                **{
+                    variable: getattr(occurrence, variable)
+                    for variable in self._variables
+                },
+            },
+            f"{self.kind.replace('_', ' ')}: {name}",
+        )
+
+
+class AlertClearedTrigger(VesperTrigger):
+    """Trigger when an active alert ends."""
+
+    kind = OccurrenceKind.ALERT_CLEARED
+    _schema = _target_schema(SUBSYSTEM_OPTIONS)
+    _variables = ("subsystem", "from_state", "to_state", "message", "reason")
+
+    @override
+    def _wants(self, occurrence: Occurrence) -> bool:
+        """Tell whether the subsystem was chosen."""
+        return wants_subsystem(self._options, occurrence.subsystem)
+
+
+class AlertRaisedTrigger(VesperTrigger):
+    """Trigger when an alert is raised, or gets worse."""
+
+    kind = OccurrenceKind.ALERT_RAISED
+    _schema = _target_schema(ALERT_OPTIONS)
+    _variables = ("subsystem", "from_state", "to_state", "message")
+
+    @override
+    def _wants(self, occurrence: Occurrence) -> bool:
+        """Tell whether the subsystem was chosen, and it is bad enough."""
+        return wants_alert(self._options, occurrence.subsystem, occurrence.to_state)
+
+
+class ConnectivityTrigger(VesperTrigger):
+    """Trigger when a device goes offline or comes online, and stays so for a while."""
+
+    _opposite: ClassVar[OccurrenceKind]
+    _schema = _target_schema({probatio.Optional(CONF_FOR): cv.positive_time_period})
+
+    def __init__(self, hass: HomeAssistant, config: TriggerConfig) -> None:
+        """Take how long it has to last."""
+        super().__init__(hass, config)
+        self._duration: timedelta | None = self._options.get(CONF_FOR)
+        self._pending: dict[str, CALLBACK_TYPE] = {}
+
+    @override
+    async def async_attach_runner(
+        self,
+        run_action: TriggerActionRunner,
+        did_not_trigger: TriggerNotTriggeredReporter | None = None,
+    ) -> CALLBACK_TYPE:
+        """Run the action whenever it has lasted, until what is returned is called."""
+        detach = await super().async_attach_runner(run_action, did_not_trigger)
+
+        @callback
+        def async_detach() -> None:
+            """Wait for nothing any longer."""
+            detach()
+            for device_id in tuple(self._pending):
+                self._async_give_up(device_id)
+
+        return async_detach
+
+    @callback
+    @override
+    def _async_occurred(
+        self,
+        run_action: TriggerActionRunner,
+        did_not_trigger: TriggerNotTriggeredReporter | None,
+        device_id: str,
+        occurrence: Occurrence,
+        muted: bool,
+    ) -> None:
+        """Begin to wait, or wait no longer, also where a muted device is back."""
+        if occurrence.kind in (self.kind, self._opposite):
+            self._async_give_up(device_id)
+        super()._async_occurred(
+            run_action, did_not_trigger, device_id, occurrence, muted
+        )
+
+    @callback
+    @override
+    def _async_run(
+        self, run_action: TriggerActionRunner, device_id: str, occurrence: Occurrence
+    ) -> None:
+        """Run the action, if it has to last then when it has."""
+        run = partial(super()._async_run, run_action, device_id, occurrence)
+        if not self._duration:
+            run()
+            return
+
+        @callback
+        def async_lasted(_now: datetime) -> None:
+            """Run the action, unless the device went another way without a word."""
+            del self._pending[device_id]
+            if self._lasts(device_id):
+                run()
+
+        self._pending[device_id] = async_call_later(
+            self._hass, self._duration, async_lasted
+        )
+
+    @callback
+    def _async_give_up(self, device_id: str) -> None:
+        """Wait no longer for a device, if for it at all."""
+        if (cancel := self._pending.pop(device_id, None)) is not None:
+            cancel()
+
+    def _lasts(self, device_id: str) -> bool:
+        """Tell whether a device stands as it stood, and is not muted by now.
+
+        One that was removed and is back stands anew. While its entry is not loaded it
+        is taken to stand as it did.
+        """
+        registered = dr.async_get(self._hass).async_get(device_id)
+        if registered is None or (found := find(self._hass, registered)) is None:
+            return True
+        _, device = found
+        online = self.kind is OccurrenceKind.CAME_ONLINE
+        return device.was_online is online and not device.muted(time())
+
+
+class CameOnlineTrigger(ConnectivityTrigger):
+    """Trigger when a device that was offline is heard again."""
+
+    kind = OccurrenceKind.CAME_ONLINE
+    _opposite = OccurrenceKind.WENT_OFFLINE
+
+
+class FleetOutageTrigger(VesperTrigger):
+    """Trigger when most of a fleet's devices fall silent together."""
+
+    kind = OccurrenceKind.FLEET_OUTAGE
+    _schema = probatio.Schema({probatio.Required(CONF_OPTIONS, default={}): {}})
+    _variables = ("lost", "online_before")
+
+    @override
+    def _is_chosen(self, device_id: str) -> bool:
+        """Take every fleet: there is one."""
+        return True
+
+
+class RestartedTrigger(VesperTrigger):
+    """Trigger when a device has restarted, for some reasons or for any."""
+
+    kind = OccurrenceKind.RESTARTED
+    _schema = _target_schema(
+        {
+            probatio.Optional(CONF_REASONS, default=[]): probatio.All(
+                probatio.EnsureList(), [probatio.In(keys_of(ResetReason))]
+            )
+        }
+    )
+    _variables = ("reason",)
+
+    @override
+    def _wants(self, occurrence: Occurrence) -> bool:
+        """Tell whether the reason was chosen; one not told is none of them."""
+        reasons = self._options[CONF_REASONS]
+        return not reasons or occurrence.reason in reasons
+
+
+class StartedPlayingTrigger(VesperTrigger):
+    """Trigger when a device starts to play, or plays another melody."""
+
+    kind = OccurrenceKind.STARTED_PLAYING
+    _variables = ("melody", "from_state", "to_state")
+
+
+class StoppedPlayingTrigger(VesperTrigger):
+    """Trigger when what a device played is over."""
+
+    kind = OccurrenceKind.STOPPED_PLAYING
+    _variables = ("melody", "from_state", "to_state", "reason")
+
+
+class WentOfflineTrigger(ConnectivityTrigger):
+    """Trigger when a device that was online has been silent for a whole timeout."""
+
+    kind = OccurrenceKind.WENT_OFFLINE
+    _opposite = OccurrenceKind.CAME_ONLINE
+
+
+TRIGGERS: dict[str, type[Trigger]] = {
+    trigger.kind.value: trigger
+    for trigger in (
+        AlertClearedTrigger,
+        AlertRaisedTrigger,
+        CameOnlineTrigger,
+        FleetOutageTrigger,
+        RestartedTrigger,
+        StartedPlayingTrigger,
+        StoppedPlayingTrigger,
+        WentOfflineTrigger,
+    )
+}
+
+
+async def async_get_triggers(hass: HomeAssistant) -> dict[str, type[Trigger]]:
+    """Return the triggers for Vesper devices."""
+    return TRIGGERS

@@ -1,0 +1,116 @@
+"""Triggers and conditions as automations use them."""
+
+from collections.abc import Iterable
+import logging
+from typing import Any
+
+from homeassistant.core import CALLBACK_TYPE, Context, HomeAssistant, callback
+from homeassistant.helpers import device_registry as dr
+from homeassistant.helpers.condition import (
+    ConditionChecker,
+    async_from_config,
+    async_validate_condition_config,
+)
+from homeassistant.helpers.trigger import (
+    NotTriggeredInfo,
+    async_initialize_triggers,
+    async_validate_trigger_config,
+)
+from homeassistant.helpers.typing import TemplateVarsType
+
+from .common import BELL, FLEET
+
+
+class Automation:
+    """An automation of one trigger: what each of its runs was handed on."""
+
+    def __init__(self) -> None:
+        """Start with no run."""
+        self.runs: list[dict[str, Any]] = []
+        self.not_triggered: list[tuple[str, NotTriggeredInfo]] = []
+        self.detach: CALLBACK_TYPE | None = None
+
+    def take(self) -> list[dict[str, Any]]:
+        """Return what the runs since the last call were handed on."""
+        runs, self.runs = self.runs, []
+        return runs
+
+    @callback
+    def _async_run(
+        self, run_variables: TemplateVarsType, _context: Context | None = None
+    ) -> None:
+        """Note a run."""
+        assert run_variables is not None
+        self.runs.append(dict(run_variables["trigger"]))
+
+    @callback
+    def _async_not_triggered(
+        self,
+        run_variables: dict[str, Any],
+        info: NotTriggeredInfo,
+        context: Context | None = None,
+    ) -> None:
+        """Note why there was no run."""
+        self.not_triggered.append((run_variables["trigger"]["platform"], info))
+
+    async def attach(
+        self,
+        hass: HomeAssistant,
+        trigger: str,
+        target: dict[str, Any] | None,
+        options: dict[str, Any],
+        *,
+        traced: bool,
+    ) -> None:
+        """Begin to listen."""
+        config: dict[str, Any] = {"platform": f"vesper.{trigger}", "options": options}
+        if target is not None:
+            config["target"] = target
+        self.detach = await async_initialize_triggers(
+            hass,
+            await async_validate_trigger_config(hass, [config]),
+            self._async_run,
+            domain="automation",
+            name="test",
+            log_cb=logging.getLogger(__name__).log,
+            did_not_trigger=self._async_not_triggered if traced else None,
+        )
+
+
+async def automate(
+    hass: HomeAssistant,
+    trigger: str,
+    target: dict[str, Any] | None = None,
+    options: dict[str, Any] | None = None,
+    *,
+    traced: bool = True,
+) -> Automation:
+    """Make an automation of a trigger of Vesper."""
+    automation = Automation()
+    await automation.attach(hass, trigger, target, options or {}, traced=traced)
+    return automation
+
+
+async def condition(
+    hass: HomeAssistant, name: str, target: dict[str, Any], **options: Any
+) -> ConditionChecker:
+    """Make a condition of Vesper."""
+    config = {"condition": f"vesper.{name}", "target": target, "options": options}
+    return await async_from_config(
+        hass, await async_validate_condition_config(hass, config)
+    )
+
+
+def registered_id(hass: HomeAssistant, device_id: str = BELL) -> str:
+    """Return the id of a device, or the fleet, in the registry."""
+    identifier = f"{FLEET}/fleet" if device_id == FLEET else device_id
+    device = dr.async_get(hass).async_get_device_by_identifier(
+        ("vesper", identifier), FLEET
+    )
+    assert device is not None
+    return device.id
+
+
+def devices(hass: HomeAssistant, device_ids: Iterable[str] = (BELL,)) -> dict[str, Any]:
+    """Return the target of these devices."""
+    return {"device_id": [registered_id(hass, device_id) for device_id in device_ids]}

@@ -1,0 +1,137 @@
+"""An automation that a person makes runs when a device says that something is wrong."""
+
+import pytest
+
+from tests.rig.home_assistant import HomeAssistant
+
+from .conftest import Publish
+
+DEVICE = "automated"
+AUTOMATION = "bell_in_trouble"
+
+
+def is_on(home_assistant: HomeAssistant) -> bool:
+    """Return whether the automation waits for something to happen."""
+    return any(
+        state["state"] == "on" and state["attributes"].get("id") == AUTOMATION
+        for state in home_assistant.api.states().values()
+    )
+
+
+def runs(home_assistant: HomeAssistant) -> int:
+    """Return how often the automation has run, also before a restart."""
+    traces = home_assistant.api.command(
+        "trace/list", domain="automation", item_id=AUTOMATION
+    )
+    return len(traces)
+
+
+def messages(home_assistant: HomeAssistant) -> list[str]:
+    """Return what the automation has written since Home Assistant was started."""
+    notifications = home_assistant.api.command("persistent_notification/get")
+    return [
+        notification["message"]
+        for notification in notifications
+        if notification["title"] == AUTOMATION
+    ]
+
+
+@pytest.mark.parametrize(
+    ("part", "key"),
+    [("trigger", "vesper.alert_raised"), ("condition", "vesper.is_online")],
+)
+def test_the_editor_offers_it(
+    home_assistant: HomeAssistant, publish: Publish, part: str, key: str
+) -> None:
+    """Triggers and conditions are there with their fields, names and icons."""
+    publish(f"vesper/{DEVICE}/status/heartbeat", '{"uptime": 3600}')
+    api = home_assistant.api
+    offered = api.first_event(f"{part}_platforms/subscribe")
+    assert offered[key]["target"]["entity"][0]["integration"] == "vesper"
+    assert offered[key]["fields"]
+    texts = api.command(
+        "frontend/get_translations",
+        language="en",
+        category=f"{part}s",
+        integration=["vesper"],
+    )["resources"]
+    name = key.removeprefix("vesper.")
+    assert texts[f"component.vesper.{part}s.{name}.name"]
+    icons = api.command(
+        "frontend/get_icons", category=f"{part}s", integration=["vesper"]
+    )["resources"]
+    assert icons["vesper"][name][part].startswith("mdi:")
+
+
+def test_an_automation_runs_once(
+    home_assistant: HomeAssistant, publish: Publish
+) -> None:
+    """Home Assistant's editor saves it; the alert runs it, and a restart does not."""
+    api = home_assistant.api
+    heartbeat = f"vesper/{DEVICE}/status/heartbeat"
+    alerts = f"vesper/{DEVICE}/status/alerts"
+    publish(heartbeat, '{"uptime": 3600}')
+    home_assistant.wait_for_states({f"{DEVICE}_connectivity": "on"})
+    entity_id = api.entity_ids("vesper")[f"{DEVICE}_connectivity"]
+    target = {"entity_id": [entity_id]}
+    api.post(
+        f"/api/config/automation/config/{AUTOMATION}",
+        {
+            "alias": "A bell is in trouble",
+            "triggers": [
+                {
+                    "trigger": "vesper.alert_raised",
+                    "target": target,
+                    "options": {"severity": "critical"},
+                }
+            ],
+            "conditions": [
+                {
+                    "condition": "vesper.is_online",
+                    "target": target,
+                    "options": {"behavior": "any"},
+                }
+            ],
+            "actions": [
+                {
+                    "action": "persistent_notification.create",
+                    "data": {
+                        "title": AUTOMATION,
+                        "message": "{{ trigger.vesper_id }} {{ trigger.subsystem }}"
+                        " {{ trigger.from_state }} {{ trigger.to_state }}",
+                    },
+                }
+            ],
+            "mode": "parallel",
+        },
+    )
+
+    home_assistant.wait_until(
+        lambda: is_on(home_assistant), timeout=10, what="the automation"
+    )
+
+    publish(alerts, '{"subsystem": "FileManager", "state": "WARNING"}')
+    publish(alerts, '{"subsystem": "FileManager", "state": "CRITICAL"}')
+    publish(alerts, '{"subsystem": "FileManager", "state": "CRITICAL"}')
+    home_assistant.wait_until(
+        lambda: runs(home_assistant) > 0, timeout=10, what="a run of the automation"
+    )
+    home_assistant.wait_for_states({f"{DEVICE}_alert_FileManager": "critical"})
+    told = f"{DEVICE} FileManager warning critical"
+    assert messages(home_assistant) == [told]
+
+    home_assistant.restart()
+    home_assistant.wait_until_listening()
+    publish(heartbeat, '{"uptime": 3700}')
+    home_assistant.wait_for_states(
+        {f"{DEVICE}_connectivity": "on", f"{DEVICE}_alert_FileManager": "critical"}
+    )
+    publish(alerts, '{"subsystem": "FileManager", "state": "CRITICAL"}')
+    publish(alerts, '{"subsystem": "FileManager", "state": "FAILED"}')
+    home_assistant.wait_until(
+        lambda: runs(home_assistant) > 1, timeout=10, what="a second run"
+    )
+    assert messages(home_assistant) == [f"{DEVICE} FileManager critical failed"]
+    assert runs(home_assistant) == 2
+
+    api.request("DELETE", f"/api/config/automation/config/{AUTOMATION}")

@@ -1,0 +1,159 @@
+"""What is a transition, and what is none."""
+
+from datetime import UTC, datetime
+
+from hypothesis import given, strategies as st
+import pytest
+
+from custom_components.vesper.model.alerts import ActiveAlert
+from custom_components.vesper.model.device import Device
+from custom_components.vesper.model.occurrence import (
+    OccurrenceKind,
+    StopReason,
+    alert_occurrence,
+    connectivity_occurrence,
+    playback_occurrence,
+    restart_occurrence,
+)
+from custom_components.vesper.model.severity import Severity
+
+from .strategies import DEVICE_ID, alert, heartbeat
+
+severities = st.sampled_from(Severity)
+
+
+def _active(severity: Severity) -> ActiveAlert | None:
+    """Return an alert of this severity, None where that is none."""
+    if severity is Severity.OK:
+        return None
+    return ActiveAlert(
+        subsystem="FileManager",
+        severity=severity,
+        message="SD mount failed",
+        updated_at=datetime.fromtimestamp(0, UTC),
+        confirmed=True,
+    )
+
+
+@given(before=severities, after=severities)
+def test_alert(before: Severity, after: Severity) -> None:
+    """To get worse is to be raised, to end is to be cleared, and there is no more."""
+    told = alert_occurrence(DEVICE_ID, _active(before), _active(after))
+    if after > before:
+        assert told is not None
+        assert told.kind is OccurrenceKind.ALERT_RAISED
+        assert told.reason is None
+    elif before and not after:
+        assert told is not None
+        assert told.kind is OccurrenceKind.ALERT_CLEARED
+        assert told.reason == "cleared"
+    else:
+        assert told is None
+        return
+    assert (told.from_state, told.to_state) == (before.key, after.key)
+    assert (told.subsystem, told.message) == ("FileManager", "SD mount failed")
+
+
+@given(st.lists(severities, min_size=1))
+def test_alerts_are_told_in_turn(states: list[Severity]) -> None:
+    """Who hears only what is told knows whether there is an alert, and the worst of it.
+
+    Each transition begins where the one before it ended, but for a fall that was none.
+    """
+    device = Device(device_id=DEVICE_ID)
+    for now, severity in enumerate(states):
+        name = severity.name if severity else "CLEARED"
+        device.apply(alert("FileManager", name), live=True, now=now)
+    heard = Severity.OK
+    for occurrence in device.occurrences:
+        assert occurrence.from_state is not None
+        assert occurrence.to_state is not None
+        assert Severity[occurrence.from_state.upper()] <= heard
+        heard = Severity[occurrence.to_state.upper()]
+    assert bool(heard) is bool(states[-1])
+    assert heard >= states[-1]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "kind"),
+    [
+        (None, True, None),
+        (None, False, None),
+        (True, True, None),
+        (False, False, None),
+        (True, False, OccurrenceKind.WENT_OFFLINE),
+        (False, True, OccurrenceKind.CAME_ONLINE),
+    ],
+)
+def test_connectivity(
+    *, before: bool | None, after: bool, kind: OccurrenceKind | None
+) -> None:
+    """Only what was known before can have changed."""
+    told = connectivity_occurrence(DEVICE_ID, before=before, after=after)
+    assert (told and told.kind) == kind
+
+
+@pytest.mark.parametrize("was_online", [None, False, True])
+@pytest.mark.parametrize("heard", [False, True])
+def test_what_was_known_before_we_started(
+    *, was_online: bool | None, heard: bool
+) -> None:
+    """A device that is not known to be online is compared with what it was last."""
+    device = Device(device_id=DEVICE_ID, was_online=was_online)
+    for _ in range(2):
+        if heard:
+            device.apply(heartbeat(), live=True, now=0)
+        else:
+            device.go_silent()
+    told = [occurrence.kind for occurrence in device.occurrences]
+    if was_online is None or was_online is heard:
+        assert told == []
+    elif heard:
+        assert told == [OccurrenceKind.CAME_ONLINE]
+    else:
+        assert told == [OccurrenceKind.WENT_OFFLINE]
+    assert device.was_online is heard
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "kind", "states"),
+    [
+        (None, True, OccurrenceKind.STARTED_PLAYING, (None, "playing")),
+        (False, True, OccurrenceKind.STARTED_PLAYING, ("stopped", "playing")),
+        (True, True, OccurrenceKind.STARTED_PLAYING, ("playing", "playing")),
+        (True, False, OccurrenceKind.STOPPED_PLAYING, ("playing", "stopped")),
+        (None, False, None, None),
+        (True, None, None, None),
+        (False, None, None, None),
+    ],
+)
+def test_playback(
+    *,
+    before: bool | None,
+    after: bool | None,
+    kind: OccurrenceKind | None,
+    states: tuple[str | None, str | None] | None,
+) -> None:
+    """Not to know what plays is neither a beginning nor an end."""
+    told = playback_occurrence(
+        DEVICE_ID, before=before, after=after, melody="A", reason=StopReason.STOPPED
+    )
+    assert (told and told.kind) == kind
+    assert (told and (told.from_state, told.to_state)) == states
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"), [(None, None), (4, "panic"), (4711, "other")]
+)
+def test_restart(code: int | None, reason: str | None) -> None:
+    """A restart is told with its reason by name, if the device gave one."""
+    assert restart_occurrence(DEVICE_ID, code).reason == reason
+
+
+def test_what_the_broker_kept_is_no_transition() -> None:
+    """Kept messages fill in what is known, and nothing has happened."""
+    device = Device(device_id=DEVICE_ID)
+    device.apply(heartbeat(uptime=3600), live=True, now=0)
+    device.apply(heartbeat(uptime=5), live=False, now=1)
+    device.apply(alert("FileManager", "FAILED"), live=False, now=2)
+    assert device.occurrences == []

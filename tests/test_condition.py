@@ -1,0 +1,185 @@
+"""Conditions: how devices stand, as far as that is known."""
+
+from typing import Any
+
+import probatio
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+from pytest_homeassistant_custom_component.components.common import (
+    TargetSupport,
+    assert_conditions_target_support,
+)
+
+from custom_components.vesper.condition import CONDITIONS
+from homeassistant.const import Platform
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers import area_registry as ar, device_registry as dr
+from homeassistant.helpers.condition import async_validate_condition_config
+
+from .automation import condition, devices, registered_id
+from .common import BELL, FLEET, Vesper
+
+OTHER = "tower"
+
+#: Conditions without options of their own, with "has_alert" by its defaults.
+PLAIN = ("has_alert", "is_healthy", "is_offline", "is_online", "is_playing")
+
+
+@pytest.fixture
+def platforms() -> list[Platform]:
+    """Set up few platforms: conditions do not go by entities."""
+    return [Platform.BINARY_SENSOR]
+
+
+async def _true(hass: HomeAssistant, *device_ids: str) -> set[str]:
+    """Return which conditions are true of some devices."""
+    true = set()
+    for name in PLAIN:
+        checker = await condition(hass, name, devices(hass, device_ids or (BELL,)))
+        if checker.async_check():
+            true.add(name)
+        checker.async_unload()
+    return true
+
+
+async def test_life_of_a_device(hass: HomeAssistant, vesper: Vesper) -> None:
+    """Each condition follows its device."""
+    await vesper.heartbeat(retain=True)
+    assert await _true(hass) == {"is_healthy"}
+    await vesper.heartbeat()
+    assert await _true(hass) == {"is_healthy", "is_online"}
+    await vesper.info("playback_started")
+    assert await _true(hass) == {"is_healthy", "is_online", "is_playing"}
+    await vesper.alert("FileManager", "WARNING")
+    assert await _true(hass) == {"has_alert", "is_online", "is_playing"}
+    await vesper.lose_link()
+    assert await _true(hass) == {"has_alert"}
+    await vesper.regain_link()
+    assert await _true(hass) == {"has_alert", "is_online"}
+    await vesper.advance(91)
+    assert await _true(hass) == {"has_alert", "is_offline"}
+    await vesper.lose_link()
+    assert await _true(hass) == {"has_alert"}
+    await vesper.regain_link()
+    await vesper.alert("FileManager", "CLEARED")
+    assert await _true(hass) == {"is_healthy", "is_online"}
+
+
+async def test_while_not_loaded(
+    hass: HomeAssistant, entry: MockConfigEntry, vesper: Vesper
+) -> None:
+    """Nothing is true of a device that nobody watches, and nothing fails."""
+    await vesper.heartbeat()
+    checker = await condition(hass, "is_online", devices(hass))
+    assert await hass.config_entries.async_unload(entry.entry_id)
+    assert checker.async_check() is False
+    assert await _true(hass) == set()
+    assert await hass.config_entries.async_setup(entry.entry_id)
+    await hass.async_block_till_done()
+    await vesper.heartbeat()
+    assert checker.async_check() is True
+    checker.async_unload()
+
+
+@pytest.mark.parametrize(
+    ("options", "is_true"),
+    [
+        ({}, True),
+        ({"severity": "warning"}, True),
+        ({"severity": "critical"}, True),
+        ({"severity": "failed"}, False),
+        ({"subsystems": ["FileManager"]}, True),
+        ({"subsystems": "Network"}, True),
+        ({"subsystems": ["filemanager"]}, False),
+        ({"severity": "critical", "subsystems": ["FileManager"]}, False),
+        ({"severity": "critical", "subsystems": ["FileManager", "Network"]}, True),
+    ],
+)
+async def test_has_alert(
+    hass: HomeAssistant, vesper: Vesper, options: dict[str, Any], *, is_true: bool
+) -> None:
+    """One alert has to be both of a chosen subsystem and as bad as was chosen."""
+    await vesper.alert("FileManager", "WARNING")
+    await vesper.alert("Network", "CRITICAL")
+    checker = await condition(hass, "has_alert", devices(hass), **options)
+    assert checker.async_check() is is_true
+    checker.async_unload()
+
+
+@pytest.mark.parametrize(
+    ("behavior", "online", "is_true"),
+    [
+        ("any", [], False),
+        ("any", [BELL], True),
+        ("any", [BELL, OTHER], True),
+        ("all", [], False),
+        ("all", [BELL], False),
+        ("all", [BELL, OTHER], True),
+    ],
+)
+async def test_behavior(
+    hass: HomeAssistant,
+    vesper: Vesper,
+    behavior: str,
+    online: list[str],
+    *,
+    is_true: bool,
+) -> None:
+    """It is enough that any device is so, or all have to be."""
+    for device_id in (BELL, OTHER):
+        await vesper.heartbeat(device_id)
+    await vesper.advance(91)
+    for device_id in online:
+        await vesper.heartbeat(device_id)
+    target = devices(hass, [FLEET])
+    checker = await condition(hass, "is_online", target, behavior=behavior)
+    assert checker.async_check() is is_true
+    checker.async_unload()
+
+
+@pytest.mark.parametrize("behavior", ["any", "all"])
+async def test_nothing_chosen(
+    hass: HomeAssistant, vesper: Vesper, behavior: str
+) -> None:
+    """Nothing is true where there is none of our devices, until there is one."""
+    await vesper.heartbeat()
+    area_id = ar.async_get(hass).async_create("Chapel").id
+    checker = await condition(
+        hass, "is_online", {"area_id": area_id}, behavior=behavior
+    )
+    assert checker.async_check() is False
+    device_id = registered_id(hass)
+    dr.async_get(hass).async_update_device(device_id, area_id=area_id)
+    assert checker.async_check() is True
+    dr.async_get(hass).async_update_device(device_id, area_id=None)
+    assert checker.async_check() is False
+    checker.async_unload()
+
+
+def test_target_support() -> None:
+    """Every condition takes a target as Home Assistant's own do."""
+    assert_conditions_target_support(
+        CONDITIONS, dict.fromkeys(CONDITIONS, TargetSupport.CUSTOM)
+    )
+    assert tuple(CONDITIONS) == PLAIN
+
+
+@pytest.mark.parametrize(
+    ("name", "config"),
+    [
+        ("is_online", {}),
+        ("is_online", {"target": {}, "options": {"behavior": "each"}}),
+        ("is_online", {"target": {}, "options": {"severity": "warning"}}),
+        ("has_alert", {"target": {}, "options": {"severity": "ok"}}),
+        ("has_alert", {"target": {}, "options": {"subsystems": [{}]}}),
+        ("is_bored", {"target": {}}),
+    ],
+)
+async def test_bad_config(
+    hass: HomeAssistant, vesper: Vesper, name: str, config: dict[str, Any]
+) -> None:
+    """What can't be meant is refused."""
+    with pytest.raises(probatio.Invalid):
+        await async_validate_condition_config(
+            hass, {"condition": f"vesper.{name}", **config}
+        )

@@ -1,0 +1,900 @@
+"""Triggers: once for each real transition, and for nothing else."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+from unittest.mock import patch
+
+import probatio
+import pytest
+from pytest_homeassistant_custom_component.common import (
+    MockConfigEntry,
+)
+from pytest_homeassistant_custom_component.components.common import (
+    TargetSupport,
+    assert_triggers_target_support,
+)
+
+from custom_components.vesper.model.device import Device
+from custom_components.vesper.trigger import TRIGGERS
+from homeassistant.config_entries import ConfigEntryDisabler
+from homeassistant.const import EVENT_HOMEASSISTANT_STARTED, Platform
+from homeassistant.core import CoreState, HomeAssistant
+from homeassistant.helpers import (
+    area_registry as ar,
+    device_registry as dr,
+    entity_registry as er,
+    floor_registry as fr,
+    label_registry as lr,
+)
+from homeassistant.helpers.trigger import async_validate_trigger_config
+
+from .automation import Automation, automate, devices, registered_id
+from .common import BELL, FLEET, Vesper, reload_mqtt
+
+type Act = Callable[[Vesper], Awaitable[None]]
+type Steps = list[tuple[Act, int]]
+"""What happens, and how often it makes the automation run."""
+
+OTHER = "tower"
+
+
+@pytest.fixture
+def platforms() -> list[Platform]:
+    """Set up few platforms: triggers do not go by entities."""
+    return [Platform.BINARY_SENSOR]
+
+
+# What devices do
+
+
+def alert(state: str, subsystem: str = "FileManager", **choices: Any) -> Act:
+    """Return that the bell tells the state of a subsystem."""
+    return lambda vesper: vesper.alert(subsystem, state, "SD mount failed", **choices)
+
+
+def heartbeat(**fields: Any) -> Act:
+    """Return that the bell sends a heartbeat."""
+    return lambda vesper: vesper.heartbeat(**fields)
+
+
+def playback(state: str, melody: str | None = None) -> Act:
+    """Return that the bell tells what it plays."""
+    return lambda vesper: vesper.info(f"playback_{state}", {"melody_uid": melody})
+
+
+def wait(seconds: float) -> Act:
+    """Return that time goes by."""
+    return lambda vesper: vesper.advance(seconds)
+
+
+async def reload(vesper: Vesper) -> None:
+    """Reload the entry."""
+    await vesper.reload()
+
+
+async def mqtt_reloads(vesper: Vesper) -> None:
+    """Reload the entry of MQTT."""
+    await reload_mqtt(vesper.hass)
+
+
+async def rename(vesper: Vesper) -> None:
+    """Rename an entity and the device."""
+    er.async_get(vesper.hass).async_update_entity(
+        vesper.entity_id("connectivity"), new_entity_id="binary_sensor.renamed"
+    )
+    dr.async_get(vesper.hass).async_update_device(
+        registered_id(vesper.hass), name_by_user="Chapel"
+    )
+    await vesper.hass.async_block_till_done()
+
+
+async def lose_link(vesper: Vesper) -> None:
+    """Cut the link to the broker."""
+    await vesper.lose_link()
+
+
+async def regain_link(vesper: Vesper) -> None:
+    """Bring the link to the broker back."""
+    await vesper.regain_link()
+
+
+def boots(runs: int, **fields: Any) -> Steps:
+    """Return that the bell restarts a minute later, and goes on for another."""
+    return [
+        (wait(60), 0),
+        (heartbeat(uptime=5, **fields), runs),
+        (wait(60), 0),
+        (heartbeat(uptime=65), 0),
+    ]
+
+
+HEARD = heartbeat()
+SILENCE = wait(91)
+
+#: Nothing that happens to Home Assistant has happened to a device.
+NOISE: Steps = [
+    (lose_link, 0),
+    (regain_link, 0),
+    (HEARD, 0),
+    (rename, 0),
+    (mqtt_reloads, 0),
+    (HEARD, 0),
+    (reload, 0),
+    (heartbeat(retain=True), 0),
+    (HEARD, 0),
+]
+
+
+@pytest.mark.usefixtures("no_broker")
+@pytest.mark.parametrize(
+    ("trigger", "options", "steps"),
+    [
+        pytest.param(
+            "alert_raised",
+            {},
+            [
+                (alert("WARNING"), 1),
+                (alert("WARNING"), 0),
+                *NOISE,
+                (alert("WARNING"), 0),
+                (alert("CRITICAL"), 1),
+                (alert("WARNING"), 0),
+                (alert("CRITICAL"), 1),
+                (alert("FAILED"), 1),
+                (alert("WARNING", "Network"), 1),
+                (alert("CLEARED"), 0),
+                (alert("FAILED"), 1),
+            ],
+            id="raised",
+        ),
+        pytest.param(
+            "alert_raised",
+            {"severity": "critical"},
+            [
+                (alert("WARNING"), 0),
+                (alert("CRITICAL"), 1),
+                (alert("FAILED"), 1),
+                (alert("CLEARED"), 0),
+                (alert("FAILED"), 1),
+            ],
+            id="raised, critical at least",
+        ),
+        pytest.param(
+            "alert_raised",
+            {"severity": "failed", "subsystems": ["FileManager", "Network"]},
+            [
+                (alert("CRITICAL"), 0),
+                (alert("FAILED", "Network"), 1),
+                (alert("FAILED", "network"), 0),
+                (alert("FAILED"), 1),
+            ],
+            id="raised, of some subsystems",
+        ),
+        pytest.param(
+            "alert_raised",
+            {},
+            [
+                (alert("WARNING", retain=True), 0),
+                (alert("WARNING"), 0),
+                (alert("CRITICAL"), 1),
+            ],
+            id="raised, what the broker kept",
+        ),
+        pytest.param(
+            "alert_raised",
+            {},
+            [
+                (heartbeat(uptime=3600), 0),
+                (alert("WARNING"), 1),
+                (heartbeat(uptime=5), 0),
+                (alert("WARNING"), 0),
+            ],
+            id="raised again after a restart",
+        ),
+        pytest.param(
+            "alert_cleared",
+            {},
+            [
+                (alert("CLEARED"), 0),
+                (alert("CRITICAL"), 0),
+                (alert("WARNING"), 0),
+                (alert("CLEARED"), 1),
+                (alert("CLEARED"), 0),
+                *NOISE,
+                (alert("FAILED"), 0),
+                (alert("OK", retain=True), 0),
+                (alert("OK"), 1),
+            ],
+            id="cleared",
+        ),
+        pytest.param(
+            "alert_cleared",
+            {"subsystems": "Network"},
+            [
+                (alert("WARNING"), 0),
+                (alert("WARNING", "Network"), 0),
+                (alert("CLEARED"), 0),
+                (alert("CLEARED", "Network"), 1),
+            ],
+            id="cleared, of one subsystem",
+        ),
+        pytest.param(
+            "went_offline",
+            {},
+            [
+                (wait(89), 0),
+                (wait(2), 1),
+                (SILENCE, 0),
+                (heartbeat(retain=True), 0),
+                (lose_link, 0),
+                (regain_link, 0),
+                (SILENCE, 0),
+                (HEARD, 0),
+                *NOISE,
+                (SILENCE, 1),
+                (reload, 0),
+                (SILENCE, 0),
+                (HEARD, 0),
+                (reload, 0),
+                (wait(89), 0),
+                (wait(2), 1),
+            ],
+            id="offline",
+        ),
+        pytest.param(
+            "went_offline",
+            {},
+            [
+                (lose_link, 0),
+                (SILENCE, 0),
+                (regain_link, 0),
+                (wait(89), 0),
+                (wait(2), 1),
+            ],
+            id="offline while the link was lost",
+        ),
+        pytest.param(
+            "came_online",
+            {},
+            [
+                (HEARD, 0),
+                (SILENCE, 0),
+                (HEARD, 1),
+                (HEARD, 0),
+                *NOISE,
+                (SILENCE, 0),
+                (heartbeat(retain=True), 0),
+                (lose_link, 0),
+                (regain_link, 0),
+                (alert("WARNING"), 1),
+                (SILENCE, 0),
+                (reload, 0),
+                (SILENCE, 0),
+                (HEARD, 1),
+                (SILENCE, 0),
+                (reload, 0),
+                (HEARD, 1),
+            ],
+            id="online",
+        ),
+        pytest.param(
+            "restarted",
+            {},
+            [
+                (heartbeat(uptime=3600), 0),
+                (heartbeat(uptime=3630), 0),
+                (heartbeat(uptime=5), 1),
+                (heartbeat(uptime=5), 0),
+                (heartbeat(uptime=5000), 0),
+                *NOISE,
+                (heartbeat(uptime=3, retain=True), 0),
+                (heartbeat(uptime=5030), 0),
+                (heartbeat(uptime=9), 1),
+            ],
+            id="restarted",
+        ),
+        pytest.param(
+            "restarted",
+            {},
+            [
+                (heartbeat(uptime=3600), 0),
+                (reload, 0),
+                (heartbeat(uptime=3600), 0),
+                (reload, 0),
+                (heartbeat(uptime=7), 1),
+                (reload, 0),
+                (heartbeat(uptime=7), 0),
+            ],
+            id="restarted while nobody watched",
+        ),
+        pytest.param(
+            "alert_cleared",
+            {},
+            [
+                (heartbeat(uptime=3600), 0),
+                (alert("WARNING"), 0),
+                (alert("FAILED", "Network"), 0),
+                (wait(60), 0),
+                (heartbeat(uptime=5), 0),
+                (alert("FAILED", "Network"), 0),
+                (heartbeat(uptime=604), 0),
+                (heartbeat(uptime=605), 1),
+                (heartbeat(uptime=700), 0),
+            ],
+            id="cleared by a restart",
+        ),
+        pytest.param(
+            "restarted",
+            {"reasons": ["panic", "task_watchdog"]},
+            [
+                (heartbeat(uptime=3600, reset_reason=4), 0),
+                *boots(0, reset_reason=1),
+                *boots(1, reset_reason=4),
+                *boots(0),
+                *boots(1, reset_reason=6),
+                *boots(0, reset_reason=99),
+            ],
+            id="restarted, for some reasons",
+        ),
+        pytest.param(
+            "started_playing",
+            {},
+            [
+                (playback("started", "A"), 1),
+                (playback("started", "A"), 0),
+                (playback("started", "B"), 1),
+                (playback("stopped"), 0),
+                (playback("started", "B"), 1),
+                *NOISE,
+                (playback("started", "B"), 1),
+                (playback("stopped"), 0),
+                (playback("started"), 1),
+            ],
+            id="started playing",
+        ),
+        pytest.param(
+            "stopped_playing",
+            {},
+            [
+                (playback("stopped"), 0),
+                (playback("started", "A"), 0),
+                (playback("started", "B"), 0),
+                (playback("stopped"), 1),
+                (playback("stopped"), 0),
+                (playback("started", "A"), 0),
+                *NOISE,
+                (playback("stopped"), 0),
+                (playback("started", "A"), 0),
+                (SILENCE, 0),
+                (HEARD, 0),
+                (playback("stopped"), 0),
+                (heartbeat(uptime=3600), 0),
+                (playback("started", "A"), 0),
+                (wait(60), 0),
+                (heartbeat(uptime=5), 1),
+            ],
+            id="stopped playing",
+        ),
+    ],
+)
+async def test_steps(
+    hass: HomeAssistant,
+    vesper: Vesper,
+    trigger: str,
+    options: dict[str, Any],
+    steps: Steps,
+) -> None:
+    """Each step makes the automation run as often as is told."""
+    await vesper.heartbeat()
+    automation = await automate(hass, trigger, devices(hass), options)
+    told = []
+    for act, _ in steps:
+        await act(vesper)
+        told.append(len(automation.take()))
+    assert told == [runs for _, runs in steps]
+
+
+FIVE_MINUTES = {"for": {"minutes": 5}}
+
+
+@pytest.mark.usefixtures("no_broker")
+@pytest.mark.parametrize(
+    ("trigger", "steps"),
+    [
+        pytest.param(
+            "went_offline",
+            [(SILENCE, 0), (wait(298), 0), (wait(3), 1), (wait(600), 0)],
+            id="offline for so long",
+        ),
+        pytest.param(
+            "went_offline",
+            [
+                *((SILENCE, 0), (wait(200), 0), (HEARD, 0), (wait(80), 0), (HEARD, 0)),
+                *((SILENCE, 0), (wait(298), 0), (wait(3), 1)),
+            ],
+            id="offline, but not for so long",
+        ),
+        pytest.param(
+            "went_offline",
+            [
+                *((SILENCE, 0), (wait(100), 0), (reload, 0), (mqtt_reloads, 0)),
+                *((lose_link, 0), (wait(100), 0), (regain_link, 0)),
+                *((wait(95), 0), (wait(10), 1), (wait(600), 0)),
+            ],
+            id="offline over reloads",
+        ),
+        pytest.param(
+            "came_online",
+            [
+                *((SILENCE, 0), (HEARD, 0)),
+                *[(wait(60), 0), (HEARD, 0)] * 4,
+                *((wait(61), 1), (HEARD, 0), (wait(61), 0)),
+            ],
+            id="online for so long",
+        ),
+        pytest.param(
+            "came_online",
+            [(SILENCE, 0), (HEARD, 0), (SILENCE, 0), (wait(600), 0)],
+            id="online, but not for so long",
+        ),
+    ],
+)
+async def test_lasting(
+    hass: HomeAssistant, vesper: Vesper, trigger: str, steps: Steps
+) -> None:
+    """With `for` it has to last, and runs once when it has."""
+    await vesper.heartbeat()
+    automation = await automate(hass, trigger, devices(hass), FIVE_MINUTES)
+    told = []
+    for act, _ in steps:
+        await act(vesper)
+        told.append(len(automation.take()))
+    assert told == [runs for _, runs in steps]
+    assert automation.detach is not None
+    automation.detach()
+
+
+async def test_lasting_of_a_removed_device(hass: HomeAssistant, vesper: Vesper) -> None:
+    """A device that is removed is not offline, nor is one that came back since."""
+    await vesper.heartbeat()
+    await vesper.heartbeat(OTHER)
+    automation = await automate(
+        hass, "went_offline", devices(hass, [BELL, OTHER]), FIVE_MINUTES
+    )
+    await vesper.advance(91)
+    await vesper.hub.async_remove_device(BELL)
+    await vesper.hub.async_remove_device(OTHER)
+    await vesper.heartbeat()
+    for _ in range(6):
+        await vesper.advance(60)
+        await vesper.heartbeat()
+    assert automation.take() == []
+
+
+async def test_lasting_while_not_loaded(
+    hass: HomeAssistant, entry: MockConfigEntry, vesper: Vesper
+) -> None:
+    """What nobody can hear any more goes on as it was."""
+    await vesper.heartbeat()
+    automation = await automate(hass, "went_offline", devices(hass), FIVE_MINUTES)
+    await vesper.advance(91)
+    await hass.config_entries.async_set_disabled_by(
+        entry.entry_id, ConfigEntryDisabler.USER
+    )
+    await vesper.advance(301)
+    # A device of a disabled entry is there still.
+    assert len(automation.take()) == 1
+
+
+async def test_detached(hass: HomeAssistant, vesper: Vesper) -> None:
+    """An automation that is turned off waits for nothing, and hears nothing."""
+    await vesper.heartbeat()
+    automation = await automate(hass, "went_offline", devices(hass), FIVE_MINUTES)
+    await vesper.advance(91)
+    assert automation.detach is not None
+    automation.detach()
+    await vesper.advance(301)
+    await vesper.heartbeat()
+    await vesper.advance(600)
+    assert automation.take() == []
+
+
+# What is handed on
+
+
+@pytest.mark.parametrize(
+    ("trigger", "acts", "told"),
+    [
+        pytest.param(
+            "alert_raised",
+            [alert("WARNING"), alert("CRITICAL")],
+            {
+                "subsystem": "FileManager",
+                "from_state": "warning",
+                "to_state": "critical",
+                "message": "SD mount failed",
+                "description": "alert raised: Chapel bell",
+            },
+            id="raised",
+        ),
+        pytest.param(
+            "alert_cleared",
+            [alert("FAILED"), lambda vesper: vesper.alert("FileManager", "CLEARED")],
+            {
+                "subsystem": "FileManager",
+                "from_state": "failed",
+                "to_state": "ok",
+                "message": "SD mount failed",
+                "reason": "cleared",
+                "description": "alert cleared: Chapel bell",
+            },
+            id="cleared",
+        ),
+        pytest.param(
+            "went_offline",
+            [SILENCE],
+            {
+                "from_state": "online",
+                "to_state": "offline",
+                "description": "went offline: Chapel bell",
+            },
+            id="offline",
+        ),
+        pytest.param(
+            "came_online",
+            [SILENCE, HEARD],
+            {
+                "from_state": "offline",
+                "to_state": "online",
+                "description": "came online: Chapel bell",
+            },
+            id="online",
+        ),
+        pytest.param(
+            "restarted",
+            [heartbeat(uptime=60), heartbeat(uptime=5, reset_reason=9)],
+            {"reason": "brown_out", "description": "restarted: Chapel bell"},
+            id="restarted",
+        ),
+        pytest.param(
+            "restarted",
+            [heartbeat(uptime=60, reset_reason=9), heartbeat(uptime=5)],
+            {"reason": None, "description": "restarted: Chapel bell"},
+            id="restarted for a reason not told",
+        ),
+        pytest.param(
+            "started_playing",
+            [playback("started", "ABC123")],
+            {
+                "melody": "ABC123",
+                "from_state": None,
+                "to_state": "playing",
+                "description": "started playing: Chapel bell",
+            },
+            id="started",
+        ),
+        pytest.param(
+            "stopped_playing",
+            [playback("started", "ABC123"), playback("stopped")],
+            {
+                "melody": "ABC123",
+                "from_state": "playing",
+                "to_state": "stopped",
+                "reason": "stopped",
+                "description": "stopped playing: Chapel bell",
+            },
+            id="stopped",
+        ),
+        pytest.param(
+            "stopped_playing",
+            [
+                heartbeat(uptime=60),
+                playback("started", "ABC123"),
+                wait(60),
+                heartbeat(uptime=5),
+            ],
+            {
+                "melody": "ABC123",
+                "from_state": "playing",
+                "to_state": "stopped",
+                "reason": "restart",
+                "description": "stopped playing: Chapel bell",
+            },
+            id="stopped by a restart",
+        ),
+    ],
+)
+async def test_variables(
+    hass: HomeAssistant,
+    vesper: Vesper,
+    trigger: str,
+    acts: list[Act],
+    told: dict[str, Any],
+) -> None:
+    """The action knows which device it was, and what has happened."""
+    await vesper.heartbeat()
+    device_id = registered_id(hass)
+    area = ar.async_get(hass).async_create("Chapel")
+    dr.async_get(hass).async_update_device(
+        device_id, area_id=area.id, name_by_user="Chapel bell"
+    )
+    automation = await automate(hass, trigger, devices(hass))
+    for act in acts:
+        await act(vesper)
+    assert automation.take()[-1] == told | {
+        "platform": f"vesper.{trigger}",
+        "id": "0",
+        "idx": "0",
+        "alias": None,
+        "device_id": device_id,
+        "vesper_id": BELL,
+        "name": "Chapel bell",
+        "area": "Chapel",
+    }
+
+
+async def test_without_an_area(hass: HomeAssistant, vesper: Vesper) -> None:
+    """A device that nobody has named or placed is told by its own name."""
+    await vesper.heartbeat()
+    automation = await automate(hass, "alert_raised", devices(hass))
+    await vesper.alert("FileManager", "WARNING")
+    (run,) = automation.take()
+    assert (run["name"], run["area"]) == ("Vesper bell", None)
+
+
+async def test_fleet_outage(hass: HomeAssistant, vesper: Vesper) -> None:
+    """An outage is told once, beside the devices that went offline by it."""
+    outage = await automate(hass, "fleet_outage")
+    offline = await automate(hass, "went_offline", devices(hass, [FLEET]))
+    for _ in range(2):
+        for number in range(5):
+            await vesper.heartbeat(f"bell-{number}")
+        await vesper.advance(60)
+        await vesper.heartbeat("bell-0")
+        await vesper.advance(31)
+        assert len(offline.take()) == 4
+        (run,) = outage.take()
+        assert run == {
+            "platform": "vesper.fleet_outage",
+            "id": "0",
+            "idx": "0",
+            "alias": None,
+            "description": "fleet outage: Vesper",
+            "device_id": registered_id(hass, FLEET),
+            "vesper_id": None,
+            "name": "Vesper",
+            "area": None,
+            "lost": 4,
+            "online_before": 5,
+        }
+    for number in range(5):
+        await vesper.heartbeat(f"bell-{number}")
+    assert outage.take() == []
+
+
+# Which devices
+
+
+async def _raises(vesper: Vesper, automation: Automation, device_id: str) -> int:
+    """Return how often an automation runs when a device raises an alert."""
+    await vesper.alert("FileManager", "CLEARED", device_id=device_id)
+    await vesper.alert("FileManager", "FAILED", device_id=device_id)
+    return len(automation.take())
+
+
+@pytest.fixture
+async def places(hass: HomeAssistant, vesper: Vesper) -> dict[str, str]:
+    """Place one of two devices, and label it; return the ids by which to choose it."""
+    for device_id in (BELL, OTHER):
+        await vesper.heartbeat(device_id)
+    labels = lr.async_get(hass)
+    of_device, of_entity, of_area = (
+        labels.async_create(name).label_id for name in ("device", "entity", "area")
+    )
+    floor_id = fr.async_get(hass).async_create("Upstairs").floor_id
+    area_id = ar.async_get(hass).async_create("Chapel", floor_id=floor_id).id
+    ar.async_get(hass).async_update(area_id, labels={of_area})
+    entity_id = vesper.entity_id("connectivity")
+    dr.async_get(hass).async_update_device(
+        registered_id(hass), area_id=area_id, labels={of_device}
+    )
+    other_area_id = ar.async_get(hass).async_create("Cupboard").id
+    er.async_get(hass).async_update_entity(
+        entity_id, labels={of_entity}, area_id=other_area_id
+    )
+    return {
+        "device": registered_id(hass),
+        "area": area_id,
+        "floor": floor_id,
+        "label of device": of_device,
+        "label of entity": of_entity,
+        "label of area": of_area,
+        "entity": entity_id,
+        "area of entity": other_area_id,
+    }
+
+
+@pytest.mark.parametrize(
+    ("key", "place"),
+    [
+        ("device_id", "device"),
+        ("area_id", "area"),
+        ("floor_id", "floor"),
+        ("label_id", "label of device"),
+        ("label_id", "label of entity"),
+        ("label_id", "label of area"),
+        ("entity_id", "entity"),
+        ("area_id", "area of entity"),
+    ],
+)
+async def test_targets(
+    hass: HomeAssistant, vesper: Vesper, places: dict[str, str], key: str, place: str
+) -> None:
+    """A device is chosen by itself, its entities, and wherever one of them belongs."""
+    automation = await automate(hass, "alert_raised", {key: places[place]})
+    assert await _raises(vesper, automation, BELL) == 1
+    assert await _raises(vesper, automation, OTHER) == 0
+
+
+async def test_the_fleet_stands_for_its_devices(
+    hass: HomeAssistant, vesper: Vesper
+) -> None:
+    """Who chooses the fleet chooses all devices, also those to come."""
+    automation = await automate(hass, "alert_raised", devices(hass, [FLEET]))
+    assert await _raises(vesper, automation, BELL) == 1
+    assert await _raises(vesper, automation, OTHER) == 1
+
+
+async def test_what_moves(
+    hass: HomeAssistant, vesper: Vesper, places: dict[str, str]
+) -> None:
+    """What is moved into a chosen area counts from then on, and no longer once out."""
+    automation = await automate(hass, "alert_raised", {"area_id": places["area"]})
+    assert await _raises(vesper, automation, OTHER) == 0
+    registry = dr.async_get(hass)
+    registry.async_update_device(registered_id(hass, OTHER), area_id=places["area"])
+    registry.async_update_device(registered_id(hass), area_id=None)
+    assert await _raises(vesper, automation, OTHER) == 1
+    assert await _raises(vesper, automation, BELL) == 0
+
+
+async def test_what_is_new(
+    hass: HomeAssistant, vesper: Vesper, places: dict[str, str]
+) -> None:
+    """A device is chosen as soon as it is there, for what its first message tells."""
+    dr.async_get(hass).async_update_device(
+        registered_id(hass, OTHER), area_id=places["area"]
+    )
+    automation = await automate(hass, "alert_raised", {"area_id": places["area"]})
+    await vesper.advance(91)
+    await vesper.hub.async_remove_device(OTHER)
+    await vesper.alert("FileManager", "WARNING", device_id=OTHER)
+    assert [run["vesper_id"] for run in automation.take()] == [OTHER]
+
+
+@pytest.mark.parametrize(
+    "target", [{"device_id": "gone"}, {"entity_id": "sun.sun"}, {"area_id": []}, {}]
+)
+async def test_nothing_chosen(
+    hass: HomeAssistant, vesper: Vesper, target: dict[str, Any]
+) -> None:
+    """A target without any of our devices lets nothing through."""
+    automation = await automate(hass, "alert_raised", target)
+    assert await _raises(vesper, automation, BELL) == 0
+
+
+# When
+
+
+async def test_before_the_entry(
+    hass: HomeAssistant, entry: MockConfigEntry, vesper: Vesper
+) -> None:
+    """An automation that was there before the entry is loaded hears it nevertheless."""
+    await vesper.heartbeat()
+    assert await hass.config_entries.async_unload(entry.entry_id)
+    automation = await automate(hass, "alert_raised", devices(hass))
+    assert await hass.config_entries.async_setup(entry.entry_id)
+    await hass.async_block_till_done()
+    assert await _raises(vesper, automation, BELL) == 1
+
+
+async def test_while_home_assistant_starts(hass: HomeAssistant, vesper: Vesper) -> None:
+    """What is found out before automations listen waits for them."""
+    await vesper.heartbeat()
+    hass.set_state(CoreState.starting)
+    await vesper.reload()
+    automation = await automate(hass, "alert_raised", devices(hass))
+    await vesper.alert("FileManager", "WARNING")
+    await vesper.alert("FileManager", "CRITICAL")
+    assert automation.take() == []
+    hass.set_state(CoreState.running)
+    hass.bus.async_fire(EVENT_HOMEASSISTANT_STARTED)
+    await hass.async_block_till_done()
+    assert [run["to_state"] for run in automation.take()] == ["warning", "critical"]
+    await vesper.alert("FileManager", "FAILED")
+    assert [run["to_state"] for run in automation.take()] == ["failed"]
+
+
+# Muted devices
+
+
+async def test_muted(hass: HomeAssistant, vesper: Vesper) -> None:
+    """A muted device makes nothing run, and the trace says why."""
+    await vesper.heartbeat()
+    automation = await automate(hass, "alert_raised", devices(hass))
+    with patch.object(Device, "muted", return_value=True):
+        await vesper.alert("FileManager", "WARNING")
+    assert automation.take() == []
+    ((trigger, info),) = automation.not_triggered
+    assert trigger == "vesper.alert_raised"
+    assert info.as_dict() == {
+        "reason": "muted",
+        "data": {"device_id": registered_id(hass)},
+    }
+    await vesper.alert("FileManager", "CRITICAL")
+    assert len(automation.take()) == 1
+
+
+async def test_muted_without_a_trace(hass: HomeAssistant, vesper: Vesper) -> None:
+    """Whoever keeps no trace is not told."""
+    await vesper.heartbeat()
+    automation = await automate(hass, "alert_raised", devices(hass), traced=False)
+    with patch.object(Device, "muted", return_value=True):
+        await vesper.alert("FileManager", "WARNING")
+    assert automation.take() == []
+
+
+@pytest.mark.parametrize("back", [True, False])
+async def test_muted_meanwhile(
+    hass: HomeAssistant, vesper: Vesper, *, back: bool
+) -> None:
+    """A device that is muted when its time is up, or came back muted, is let alone."""
+    await vesper.heartbeat()
+    automation = await automate(hass, "went_offline", devices(hass), FIVE_MINUTES)
+    await vesper.advance(91)
+    with patch.object(Device, "muted", return_value=True):
+        if back:
+            await vesper.heartbeat()
+            await vesper.advance(60)
+        else:
+            await vesper.advance(301)
+    await vesper.heartbeat()
+    for _ in range(5):
+        await vesper.advance(60)
+        await vesper.heartbeat()
+    assert automation.take() == []
+
+
+# How they are configured
+
+
+def test_target_support() -> None:
+    """Every trigger of devices takes a target as Home Assistant's own do."""
+    assert_triggers_target_support(
+        TRIGGERS,
+        dict.fromkeys(TRIGGERS, TargetSupport.CUSTOM)
+        | {"fleet_outage": TargetSupport.NONE},
+    )
+
+
+@pytest.mark.parametrize(
+    ("trigger", "config"),
+    [
+        ("alert_raised", {}),
+        ("alert_raised", {"target": {}, "options": {"severity": "ok"}}),
+        ("alert_raised", {"target": {}, "options": {"subsystems": [{}]}}),
+        ("alert_cleared", {"target": {}, "options": {"severity": "warning"}}),
+        ("restarted", {"target": {}, "options": {"reasons": ["boredom"]}}),
+        ("went_offline", {"target": {}, "options": {"for": "soon"}}),
+        ("started_playing", {"target": {}, "options": {"melody": "A"}}),
+        ("fell_over", {"target": {}}),
+    ],
+)
+async def test_bad_config(
+    hass: HomeAssistant, vesper: Vesper, trigger: str, config: dict[str, Any]
+) -> None:
+    """What can't be meant is refused."""
+    with pytest.raises(probatio.Invalid):
+        await async_validate_trigger_config(
+            hass, [{"platform": f"vesper.{trigger}", **config}]
+        )
