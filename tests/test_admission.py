@@ -114,7 +114,7 @@ async def test_flood_of_devices(
     assert told["prefix"] == "vesper"
     assert told["max_devices"] == str(DEFAULT_MAX_DEVICES)
     assert told["devices"] == f"≥ {MAX_LEFT_OUT}", "no more of them are kept in mind"
-    assert not vesper.hub.stray_faults
+    assert not vesper.hub.intake.stray_faults
 
     await vesper.alert("SD", "CLEARED")
     await vesper.info("playback_started", {"melody_uid": "A"})
@@ -130,7 +130,9 @@ async def test_flood_of_names_that_are_none(
     for number in range(100):
         await vesper.publish(f"böse {number}", "heartbeat", b"{}")
     assert not vesper.hub.devices
-    assert vesper.hub.stray_faults == {("heartbeat", "topic", FaultKind.INVALID): 100}
+    assert vesper.hub.intake.stray_faults == {
+        ("heartbeat", "topic", FaultKind.INVALID): 100
+    }
     assert caplog.text.count("Malformed") == 1
     assert _told(vesper.hass) is None
 

@@ -100,7 +100,7 @@ async def test_ten_thousand_ids_in_a_minute(
     assert len(hub._watch._liveness) == most  # noqa: SLF001
     assert len(hub._listeners) == most  # noqa: SLF001
     assert len(hub.admission._left_out) == MAX_LEFT_OUT  # noqa: SLF001
-    assert not hub.stray_faults
+    assert not hub.intake.stray_faults
     assert len(ir.async_get(vesper.hass).issues) == 1
     assert len(_lines(caplog)) == 1
     assert _known(vesper) == before

@@ -196,7 +196,7 @@ async def test_wrong_key(
         await _answer(response)
     wrong_login.assert_not_called()
     assert not vesper.hub.devices
-    assert not vesper.hub.stray_faults
+    assert not vesper.hub.intake.stray_faults
 
 
 async def test_login_is_no_key(vesper: Vesper, client: Any) -> None:
@@ -503,7 +503,7 @@ async def test_bad_post(
     assert _paths(answer) == paths
     assert all(error["message"].startswith("must be") for error in answer["errors"])
     assert not vesper.hub.devices
-    assert {source for source, _, _ in vesper.hub.stray_faults} == {"post"}
+    assert {source for source, _, _ in vesper.hub.intake.stray_faults} == {"post"}
 
 
 async def test_bad_post_of_a_known_device(

@@ -386,7 +386,7 @@ async def test_rounds_of_both_reloads(
         await vesper.reload()
     caplog.clear()
     await vesper.publish("stranger", "heartbeat", b"no JSON")
-    assert list(vesper.hub.stray_faults.values()) == [1]
+    assert list(vesper.hub.intake.stray_faults.values()) == [1]
     assert caplog.text.count("Malformed heartbeat from 'stranger'") == 1
 
 

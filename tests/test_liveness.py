@@ -88,7 +88,7 @@ async def test_an_empty_payload_is_no_message(
     await vesper.advance(80)
     await vesper.publish(BELL, topic, b"", retain=retain)
     assert not vesper.hub.devices[BELL].faults
-    assert not vesper.hub.stray_faults
+    assert not vesper.hub.intake.stray_faults
     assert logged(caplog) == []
     await vesper.advance(11)
     assert vesper.value("connectivity") == "off"

@@ -141,7 +141,7 @@ async def test_malformed(
     assert writes.take() == []
     assert vesper.hub.devices[BELL].faults == Counter({bad.key: 3})
     assert not vesper.hub.devices["other"].faults
-    assert not vesper.hub.stray_faults
+    assert not vesper.hub.intake.stray_faults
 
     (line,) = logged(caplog, logging.WARNING)
     what = bad.path or "the payload"
@@ -192,7 +192,7 @@ async def test_malformed_of_a_stranger(
         await vesper.publish(BELL, bad.topic, bad.payload)
     assert not vesper.hub.devices
     assert vesper.value("devices", FLEET) == "0"
-    assert vesper.hub.stray_faults == Counter({bad.key: 3})
+    assert vesper.hub.intake.stray_faults == Counter({bad.key: 3})
     assert len(logged(caplog, logging.WARNING)) == 1
 
 
@@ -255,7 +255,9 @@ async def test_ids_that_are_none(
         await vesper.publish(device_id, topic, payload)
     assert not vesper.hub.devices
     assert vesper.value("devices", FLEET) == "0"
-    assert vesper.hub.stray_faults == Counter({(topic, "topic", FaultKind.INVALID): 3})
+    assert vesper.hub.intake.stray_faults == Counter(
+        {(topic, "topic", FaultKind.INVALID): 3}
+    )
     (line,) = logged(caplog, logging.WARNING)
     assert line.isascii()
     assert line.isprintable()
@@ -333,7 +335,9 @@ async def test_retained_info_of_a_stranger(vesper: Vesper) -> None:
     """It is ignored and counted too."""
     await vesper.publish(BELL, "info", b'{"type": "chime"}', retain=True)
     assert not vesper.hub.devices
-    assert vesper.hub.stray_faults == Counter({("info", "", FaultKind.RETAINED): 1})
+    assert vesper.hub.intake.stray_faults == Counter(
+        {("info", "", FaultKind.RETAINED): 1}
+    )
 
 
 async def test_retained_alert(vesper: Vesper) -> None:
@@ -400,7 +404,7 @@ async def test_other_topics_are_not_ours(vesper: Vesper) -> None:
         await vesper.publish(BELL, topic, b"{}")
     await vesper.publish("a/b", "heartbeat", b"{}")
     assert not vesper.hub.devices
-    assert not vesper.hub.stray_faults
+    assert not vesper.hub.intake.stray_faults
 
 
 async def test_an_error_of_our_own(

@@ -96,11 +96,11 @@ def _fleet(hub: VesperHub) -> dict[str, Any]:
             "malformed": hub.traffic.malformed,
             "dropped": {
                 "left_out": admission.dropped,
-                "no_device": hub.dropped - admission.dropped,
+                "no_device": hub.intake.dropped - admission.dropped,
                 "retained": sum(ignored(device.faults) for device in devices),
             },
         },
-        "stray_faults": _listed(hub.stray_faults),
+        "stray_faults": _listed(hub.intake.stray_faults),
     }
 
 

@@ -153,7 +153,7 @@ class VesperHeartbeatView(HomeAssistantView):
                 f"{post.device_id} posts too often",
                 headers={hdrs.RETRY_AFTER: str(ceil(wait))},
             )
-        if not hub.async_take_post(post):
+        if not hub.intake.async_take_post(post):
             if post.faults:
                 raise _RefusedError(
                     HTTPStatus.BAD_REQUEST,

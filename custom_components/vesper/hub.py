@@ -1,6 +1,5 @@
 """Connect the devices of a fleet with Home Assistant."""
 
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from time import monotonic, time
@@ -26,34 +25,19 @@ from .const import (
     LOGGER,
 )
 from .health_checks import HealthChecks
+from .intake import Intake
 from .issues import Issues
 from .link import Link
 from .model.change import Change
 from .model.device import Device
 from .model.fleet import Fleet
-from .model.messages import (
-    MAX_NAME_LENGTH,
-    RETAINED_INFO,
-    Fault,
-    FaultKind,
-    Heartbeat,
-    Info,
-    Malformed,
-    Message,
-    parse_heartbeat,
-)
 from .model.occurrence import outage_occurrence
-from .model.posts import POST, Post
-from .model.received import MAX_KEPT_BYTES
 from .model.topics import (
-    DEVICE_ID_WANTED,
     HEARTBEAT,
     STATUS_TOPICS,
-    Source,
     StatusTopic,
     control_topic,
     device_id_in,
-    is_device_id,
     link_topic,
 )
 from .occurrences import Occurrences
@@ -99,10 +83,6 @@ class VesperHub:
             prefix=self._prefix,
             max_devices=entry.options.get(CONF_MAX_DEVICES, DEFAULT_MAX_DEVICES),
         )
-        self.stray_faults: Counter[tuple[str, str, FaultKind]] = Counter()
-        """What was wrong with messages of senders that are no device."""
-        self.dropped = 0
-        """How many messages made no device."""
         self._hass = hass
         timeout = entry.options.get(CONF_HEARTBEAT_TIMEOUT, DEFAULT_HEARTBEAT_TIMEOUT)
         self.outages = OutageWatch(hass, timeout)
@@ -137,12 +117,17 @@ class VesperHub:
         self.saver = Saver(hass, store, self.devices)
         self._issues = Issues(hass, self.devices, self._registry)
         for device in self.devices.values():
-            device.close_after = self._close_after
-            device.in_sight = self.connected
+            self._prepare(device)
             self.fleet.update(device)
             self._watch.async_be_patient(device.device_id, device.posts.patience)
-        self.traffic = Traffic(hass, self.devices, self.stray_faults)
-        self._take_in_post = self._intake(POST)
+        self.intake = Intake(
+            self.devices,
+            self.admission,
+            self._watch,
+            async_add=self._async_add,
+            async_changed=self._async_device_changed,
+        )
+        self.traffic = Traffic(hass, self.devices, self.intake.stray_faults)
 
     async def async_start(self) -> None:
         """Subscribe, once everybody who wants to know is listening."""
@@ -207,31 +192,6 @@ class VesperHub:
         """Call a listener with each subsystem that appears on a device from now on."""
         self._subsystem_listeners.append(listener)
         return partial(self._subsystem_listeners.remove, listener)
-
-    @callback
-    def async_take_post(self, post: Post) -> bool:
-        """Let a posted heartbeat take effect, and tell whether it did.
-
-        One with a fault is counted and no more; there may be no room for a new device.
-        """
-        now = monotonic()
-        device_id, device = post.device_id, self.devices.get(post.device_id)
-        if post.faults:
-            if device is None:
-                self.dropped += 1
-                self._count_faults(POST, device_id, post, self.stray_faults)
-            else:
-                device.posts.note(now)
-                self._count_faults(POST, device_id, post, device.faults)
-            return False
-        self._take_in_post(device_id, post.payload, True)  # noqa: FBT003
-        if (device := self.devices.get(device_id)) is None:
-            return False
-        device.received.posts += 1
-        device.posts.note(now)
-        device.posts.accept(now)
-        self._watch.async_be_patient(device_id, device.posts.patience)
-        return True
 
     async def async_run_health_check(self, device: Device) -> None:
         """Ask a device to check itself and say what is wrong.
@@ -306,13 +266,18 @@ class VesperHub:
                 translation_domain=DOMAIN, translation_key="link_down"
             )
 
+    def _prepare(self, device: Device) -> None:
+        """Tell a device how long to wait, and whether it can be heard."""
+        device.close_after = self._close_after
+        device.in_sight = self.connected
+
     def _receiver(self, topic: StatusTopic) -> Callable[[mqtt.ReceiveMessage], None]:
         """Return what takes in the messages of a topic.
 
         No partial: the MQTT client, which logs what a callback raises, takes the
         first argument of one for a function and fails at that itself.
         """
-        take_in = self._intake(topic)
+        take_in = self.intake.of(topic)
 
         @callback
         def _async_received(msg: mqtt.ReceiveMessage) -> None:
@@ -327,76 +292,13 @@ class VesperHub:
 
         return _async_received
 
-    def _intake(self, source: Source) -> Callable[[str, bytes, bool], Message]:
-        """Return what takes in a payload of a device, live or not, as a message."""
-        # Looked up once: every message passes here.
-        name, parse, devices = source.name, source.parse, self.devices
-        touch = self._watch.async_touch
-        is_heartbeat = parse is parse_heartbeat
-
-        @callback
-        def _async_take_in(device_id: str, payload: bytes, live: bool) -> Message:  # noqa: FBT001
-            """Let a payload take effect on its device, which it may make."""
-            device = devices.get(device_id)
-            known_events = device.diagnostics.known_events if device else b""
-            message = parse(payload, device_id, known_events)
-            if is_new := device is None:
-                if not self._async_admits(device_id, message, live=live):
-                    self.dropped += 1
-                    self._count_faults(source, device_id, message, self.stray_faults)
-                    return message
-                device = Device(device_id=device_id, close_after=self._close_after)
-            now = time()
-            received = device.received
-            if type(message) is Heartbeat:
-                text = message.text
-                events = b"" if text is payload else known_events
-                text = text[:MAX_KEPT_BYTES]
-                noted = received.heartbeat = (now, name, live, text, events)
-            else:
-                noted = (now, name, live, payload[:MAX_KEPT_BYTES], b"")
-            received.note(noted)
-            change = device.apply(message, live=live, now=now)
-            if live:
-                touch(device_id)
-            if message.faults:
-                self._count_faults(source, device_id, message, device.faults)
-                if live and is_heartbeat:
-                    device.note_malformed(message.faults, now)
-            if is_new:
-                change = self._async_add(device, change)
-            if change is not Change.NOTHING:
-                self._async_device_changed(device, change)
-            return message
-
-        return _async_take_in
-
-    @callback
-    def _async_admits(self, device_id: str, message: Message, *, live: bool) -> bool:
-        """Tell whether a sender is a device and there is room for it."""
-        if not is_device_id(device_id):
-            message.faults.append(
-                Fault(
-                    path="topic",
-                    kind=FaultKind.INVALID,
-                    reason=f"must name the device by {DEVICE_ID_WANTED}",
-                )
-            )
-            return False
-        match message:
-            case Malformed():
-                return False
-            case Info() if not live:
-                message.faults.append(RETAINED_INFO)
-                return False
-        return self.admission.async_admits_device(device_id, len(self.devices))
-
     @callback
     def _async_add(self, device: Device, change: Change) -> Change:
         """Add a device that its first message made, and return what is left to tell.
 
         Its entities show by themselves what they find, but not what has happened.
         """
+        self._prepare(device)
         self._registry.register(device)
         self.devices[device.device_id] = device
         self.fleet.update(device)
@@ -407,26 +309,6 @@ class VesperHub:
         for listener in self._device_listeners:
             listener(device)
         return change & (Change.SUBSYSTEMS | Change.ACTIVITY | Change.CONTACT)
-
-    def _count_faults(
-        self,
-        source: Source,
-        device_id: str,
-        message: Message | Post,
-        faults: Counter[tuple[str, str, FaultKind]],
-    ) -> None:
-        """Count what was wrong with a message, and log the first of each kind."""
-        for fault in message.faults:
-            key = (source.name, fault.field, fault.kind)
-            faults[key] += 1
-            if faults[key] == 1:
-                LOGGER.warning(
-                    "Malformed %s from %s: %s %s; counted from now on, not logged",
-                    source.name,
-                    ascii(device_id[:MAX_NAME_LENGTH]),
-                    fault.path or "the payload",
-                    fault.reason,
-                )
 
     @callback
     def _async_device_changed(self, device: Device, change: Change) -> None:

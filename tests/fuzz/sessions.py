@@ -171,7 +171,10 @@ class Sessions(RuleBasedStateMachine):
     def count_faults(self) -> int:
         """Return how often anything was wrong with a message."""
         hub = self.vesper.hub
-        counters = [hub.stray_faults, *(one.faults for one in hub.devices.values())]
+        counters = [
+            hub.intake.stray_faults,
+            *(one.faults for one in hub.devices.values()),
+        ]
         return sum(counter.total() for counter in counters)
 
     def publish(

@@ -1,0 +1,166 @@
+"""Take in what devices say, by whichever way it comes: the one way in."""
+
+from collections import Counter
+from collections.abc import Callable
+from time import monotonic, time
+
+from homeassistant.core import callback
+
+from .admission import Admission
+from .const import LOGGER
+from .model.change import Change
+from .model.device import Device
+from .model.messages import (
+    MAX_NAME_LENGTH,
+    RETAINED_INFO,
+    Fault,
+    FaultKind,
+    Heartbeat,
+    Info,
+    Malformed,
+    Message,
+    parse_heartbeat,
+)
+from .model.posts import POST, Post
+from .model.received import MAX_KEPT_BYTES
+from .model.topics import DEVICE_ID_WANTED, Source, is_device_id
+from .watch import Watch
+
+type TakeIn = Callable[[str, bytes, bool], Message]
+
+
+class Intake:
+    """Let payloads take effect on their devices, and count what was wrong with them."""
+
+    def __init__(
+        self,
+        devices: dict[str, Device],
+        admission: Admission,
+        watch: Watch,
+        *,
+        async_add: Callable[[Device, Change], Change],
+        async_changed: Callable[[Device, Change], None],
+    ) -> None:
+        """Take the devices, and whom to tell of a new one and of what changed.
+
+        What adds a new device returns what is left to tell of the change that made it.
+        """
+        self.stray_faults: Counter[tuple[str, str, FaultKind]] = Counter()
+        """What was wrong with messages of senders that are no device."""
+        self.dropped = 0
+        """How many messages made no device."""
+        self._devices = devices
+        self._admission = admission
+        self._watch = watch
+        self._async_add = async_add
+        self._async_changed = async_changed
+        self._take_in_post = self.of(POST)
+
+    def of(self, source: Source) -> TakeIn:
+        """Return what takes in a payload of a source: whose, what, and if live."""
+        # Looked up once: every message passes here.
+        name, parse, devices = source.name, source.parse, self._devices
+        touch = self._watch.async_touch
+        is_heartbeat = parse is parse_heartbeat
+
+        @callback
+        def _async_take_in(device_id: str, payload: bytes, live: bool) -> Message:  # noqa: FBT001
+            """Let a payload take effect on its device, which it may make."""
+            device = devices.get(device_id)
+            known_events = device.diagnostics.known_events if device else b""
+            message = parse(payload, device_id, known_events)
+            if is_new := device is None:
+                if not self._async_admits(device_id, message, live=live):
+                    self.dropped += 1
+                    self._count_faults(source, device_id, message, self.stray_faults)
+                    return message
+                device = Device(device_id=device_id)
+            now = time()
+            received = device.received
+            if type(message) is Heartbeat:
+                text = message.text
+                events = b"" if text is payload else known_events
+                text = text[:MAX_KEPT_BYTES]
+                noted = received.heartbeat = (now, name, live, text, events)
+            else:
+                noted = (now, name, live, payload[:MAX_KEPT_BYTES], b"")
+            received.note(noted)
+            change = device.apply(message, live=live, now=now)
+            if live:
+                touch(device_id)
+            if message.faults:
+                self._count_faults(source, device_id, message, device.faults)
+                if live and is_heartbeat:
+                    device.note_malformed(message.faults, now)
+            if is_new:
+                change = self._async_add(device, change)
+            if change is not Change.NOTHING:
+                self._async_changed(device, change)
+            return message
+
+        return _async_take_in
+
+    @callback
+    def async_take_post(self, post: Post) -> bool:
+        """Let a posted heartbeat take effect, and tell whether it did.
+
+        One with a fault is counted and no more; there may be no room for a new device.
+        """
+        now = monotonic()
+        device_id, device = post.device_id, self._devices.get(post.device_id)
+        if post.faults:
+            if device is None:
+                self.dropped += 1
+                self._count_faults(POST, device_id, post, self.stray_faults)
+            else:
+                device.posts.note(now)
+                self._count_faults(POST, device_id, post, device.faults)
+            return False
+        self._take_in_post(device_id, post.payload, True)  # noqa: FBT003
+        if (device := self._devices.get(device_id)) is None:
+            return False
+        device.received.posts += 1
+        device.posts.note(now)
+        device.posts.accept(now)
+        self._watch.async_be_patient(device_id, device.posts.patience)
+        return True
+
+    @callback
+    def _async_admits(self, device_id: str, message: Message, *, live: bool) -> bool:
+        """Tell whether a sender is a device and there is room for it."""
+        if not is_device_id(device_id):
+            message.faults.append(
+                Fault(
+                    path="topic",
+                    kind=FaultKind.INVALID,
+                    reason=f"must name the device by {DEVICE_ID_WANTED}",
+                )
+            )
+            return False
+        match message:
+            case Malformed():
+                return False
+            case Info() if not live:
+                message.faults.append(RETAINED_INFO)
+                return False
+        return self._admission.async_admits_device(device_id, len(self._devices))
+
+    def _count_faults(
+        self,
+        source: Source,
+        device_id: str,
+        message: Message | Post,
+        faults: Counter[tuple[str, str, FaultKind]],
+    ) -> None:
+        """Count what was wrong with a message, and log the first of each kind."""
+        for fault in message.faults:
+            key = (source.name, fault.field, fault.kind)
+            faults[key] += 1
+            if faults[key] == 1:
+                LOGGER.warning(
+                    "Malformed %s from %s: %s %s; counted from now on, not logged",
+                    source.name,
+                    ascii(device_id[:MAX_NAME_LENGTH]),
+                    fault.path or "the payload",
+                    fault.reason,
+                )
