@@ -300,12 +300,13 @@ class VesperAlertSensor(VesperEntity, SensorEntity):
 
     @property
     @override
-    def extra_state_attributes(self) -> Mapping[str, Any] | None:
+    def extra_state_attributes(self) -> Mapping[str, Any]:
         """Return what the device said of the alert, and when, or what closed it."""
         alert, _, closed_by = self._shown
+        told = {"subsystem": self._subsystem}
         if alert is None:
-            return {"closed_by": closed_by} if closed_by else None
-        return {
+            return told | ({"closed_by": closed_by} if closed_by else {})
+        return told | {
             "message": alert.message,
             "updated_at": alert.updated_at,
             "confirmed": alert.confirmed,

@@ -215,9 +215,9 @@ function openMoreInfo(element, entityId) {
 
 /** Return the entity whose dialog tells more of an alert. */
 function entityOfAlert(hass, device, alert) {
-  // A sensor may have been renamed; of the alerts of a device no two are of one time.
+  // The sensor's name may be a person's.
   const isOfAlert = (entityId) =>
-    hass.states[entityId]?.attributes.updated_at === alert.updated_at;
+    hass.states[entityId]?.attributes.subsystem === alert.subsystem;
   return device.alertSensors.find(isOfAlert) ?? device.entities.active_alerts;
 }
 
