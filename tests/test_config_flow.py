@@ -433,7 +433,7 @@ async def test_first_key(hass: HomeAssistant, loaded: MockConfigEntry) -> None:
     assert is_key(key, loaded.options[CONF_HTTP_KEY])
     assert not is_key("another", loaded.options[CONF_HTTP_KEY])
     assert key not in str(loaded.as_dict())
-    assert loaded.runtime_data is not hub
+    assert loaded.runtime_data is hub, "a key is no reason to load all anew"
 
     form = await _options(hass, loaded, "http")
     assert _suggested(form) == {"enabled": True}

@@ -718,16 +718,42 @@ async def test_fast_rhythm_has_the_timeout(vesper: Vesper, device: Any) -> None:
 
 
 async def test_rhythm_and_mqtt(vesper: Vesper, device: Any) -> None:
-    """What comes over MQTT lengthens no patience, and shortens none."""
+    """A heartbeat over MQTT ends the patience with posts; an alert says nothing."""
     await _post(device, **V1_0_0)
     await vesper.advance(600)
     await _post(device, **V1_0_0)
     await vesper.advance(1000)
+    await vesper.alert("FileManager", "WARNING")
+    await vesper.advance(700)
+    assert vesper.value("connectivity") == "on"
     await vesper.heartbeat(uptime=5000)
-    await vesper.advance(799)
+    await vesper.advance(89)
     assert vesper.value("connectivity") == "on"
     await vesper.advance(2)
     assert vesper.value("connectivity") == "off"
+
+
+async def test_rhythm_and_mqtt_over_a_reload(vesper: Vesper, device: Any) -> None:
+    """A device that came over to MQTT is not waited for by its posts again."""
+    await _post(device, **V1_0_0)
+    await vesper.advance(600)
+    await _post(device, **V1_0_0)
+    await vesper.heartbeat(uptime=5000)
+    await vesper.reload()
+    await vesper.advance(91)
+    assert vesper.value("connectivity") == "off"
+
+
+async def test_a_post_closes_no_alert(vesper: Vesper, device: Any) -> None:
+    """Alerts come by MQTT alone, so who posts may have no way to raise them again."""
+    await vesper.heartbeat(uptime=5000)
+    await vesper.alert("FileManager", "FAILED")
+    await vesper.advance(60)
+    await vesper.heartbeat(uptime=1)
+    await vesper.advance(60)
+    for uptime in (61, 1000, 2000):
+        await _post(device, device_id=BELL, uptime=uptime)
+        assert vesper.value("alert_FileManager") == "failed"
 
 
 async def test_rhythm_of_one_is_no_rhythm_of_all(vesper: Vesper, device: Any) -> None:

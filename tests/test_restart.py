@@ -96,6 +96,31 @@ async def test_the_time_of_the_options(
     assert vesper.value("alert_SD") == state
 
 
+async def test_a_twin_closes_no_alert(vesper: Vesper) -> None:
+    """Two devices on one id look like a restart once: nothing is waited for then."""
+    await vesper.heartbeat(uptime=100_000)
+    await vesper.alert("FileManager", "FAILED")
+    await vesper.advance(30)
+    for number in range(60):
+        await vesper.heartbeat(uptime=2 + 30 * number)
+        await vesper.heartbeat(uptime=100_030 + 30 * number)
+        await vesper.advance(30)
+    assert vesper.value("alert_FileManager") == "failed"
+
+
+async def test_an_alert_right_before_a_crash_is_not_confirmed(vesper: Vesper) -> None:
+    """It may be of either boot, so it is neither taken for sure nor closed."""
+    await vesper.heartbeat(uptime=5000)
+    await vesper.advance(30)
+    await vesper.alert("FileManager", "FAILED")
+    await vesper.advance(4)
+    for uptime in (3, 700, 1400):
+        await vesper.heartbeat(uptime=uptime)
+        await vesper.advance(697)
+    state = vesper.state("alert_FileManager")
+    assert (state.state, state.attributes["confirmed"]) == ("failed", False)
+
+
 async def test_the_option_is_for_known_devices_too(vesper: Vesper) -> None:
     """Those that were there when Home Assistant started."""
     await vesper.heartbeat()

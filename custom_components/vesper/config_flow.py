@@ -231,9 +231,13 @@ class VesperOptionsFlow(OptionsFlowWithReload):
     def _async_save(self, changed: Mapping[str, Any]) -> ConfigFlowResult:
         """Store what has changed, None for what is not there any more."""
         options = {**self.config_entry.options, **changed}
-        return self.async_create_entry(
-            data={name: value for name, value in options.items() if value is not None}
-        )
+        options = {name: value for name, value in options.items() if value is not None}
+        if changed.keys() == {CONF_HTTP_KEY}:
+            # Each post looks for it anew: nothing has to be loaded again for a key.
+            self.hass.config_entries.async_update_entry(
+                self.config_entry, options=options
+            )
+        return self.async_create_entry(data=options)
 
 
 def _normalized(user_input: Mapping[str, Any]) -> str:

@@ -31,6 +31,7 @@ from .link import Link
 from .model.change import Change
 from .model.device import Device
 from .model.fleet import Fleet
+from .model.liveness import Liveness
 from .model.occurrence import outage_occurrence
 from .model.topics import (
     HEARTBEAT,
@@ -89,7 +90,7 @@ class VesperHub:
         self._link = Link(hass, link_topic(self._prefix), self._async_link_changed)
         self._watch = Watch(
             hass,
-            timeout,
+            Liveness(timeout, lambda device_id: self.devices[device_id].patience > 0),
             async_link_answers=self._link.async_answers,
             async_fell_silent=self._async_fell_silent,
             async_told=self.outages.async_judge,
@@ -119,7 +120,7 @@ class VesperHub:
         for device in self.devices.values():
             self._prepare(device)
             self.fleet.update(device)
-            self._watch.async_be_patient(device.device_id, device.posts.patience)
+            self._watch.async_be_patient(device.device_id, device.patience)
         self.intake = Intake(
             self.devices,
             self.admission,
@@ -430,9 +431,11 @@ class VesperHub:
         if device.online is False:
             return
         self._health_checks.async_discard(device_id)
-        self.outages.async_fell_silent(
-            device_id, self.fleet.online if device.online else None
-        )
+        # One that was offline before we started was told of then.
+        if device.was_online is not False:
+            self.outages.async_fell_silent(
+                device_id, self.fleet.online if device.online else None
+            )
         self._async_device_changed(device, device.go_silent())
 
     def _tell(self, changes: list[tuple[Device, Change]]) -> Iterator[None]:

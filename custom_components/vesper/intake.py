@@ -116,13 +116,16 @@ class Intake:
                 device.posts.note(now)
                 self._count_faults(POST, device_id, post, device.faults)
             return False
+        if device is not None:
+            # Alerts come by MQTT alone: who posts may have no way to raise them.
+            device.wait_anew()
         self._take_in_post(device_id, post.payload, True)  # noqa: FBT003
         if (device := self._devices.get(device_id)) is None:
             return False
         device.received.posts += 1
         device.posts.note(now)
         device.posts.accept(now)
-        self._watch.async_be_patient(device_id, device.posts.patience)
+        self._watch.async_be_patient(device_id, device.patience)
         return True
 
     @callback

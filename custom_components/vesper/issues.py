@@ -160,7 +160,8 @@ class Issues:
             severity=description.severity,
             translation_key=description.key,
             translation_placeholders={
-                "device": self._registry.name_of(device_id),
+                # In the description it stands between backticks.
+                "device": self._registry.name_of(device_id).replace("`", "'"),
                 **told,
             },
         )

@@ -23,20 +23,19 @@ class Watch:
     def __init__(
         self,
         hass: HomeAssistant,
-        timeout: float,
+        liveness: Liveness,
         *,
         async_link_answers: Callable[[], Coroutine[Any, Any, bool]],
         async_fell_silent: Callable[[str], None],
         async_told: CALLBACK_TYPE,
     ) -> None:
-        """Take the seconds of silence, whom to ask if it counts, and whom to tell.
+        """Take who was heard when, whom to ask if silence counts, and whom to tell.
 
         Where it does not count, all devices are to be paused until it may again. When
         all who were due at once have been told of, that is told too.
         """
         self._hass = hass
-        self._timeout = timeout
-        self._liveness = Liveness(timeout)
+        self._liveness = liveness
         self._async_link_answers = async_link_answers
         self._async_fell_silent = async_fell_silent
         self._async_told = async_told
@@ -83,7 +82,7 @@ class Watch:
         if self._watching and self._timer is None and deadline is not None:
             # Whoever speaks while it is set may be due a timeout later, so it waits no
             # longer than that, however patient with others.
-            wait = min(deadline - monotonic(), self._timeout)
+            wait = min(deadline - monotonic(), self._liveness.timeout)
             self._timer = async_call_later(
                 self._hass, max(0, wait), self._async_deadline
             )

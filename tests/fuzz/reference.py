@@ -344,17 +344,30 @@ class Reference:
             and bell.uptime is not None
             and booted > bell.booted + INTERVAL
         )
-        restarted = fallen or grown_past or (new_boot and not same_boot)
+        stalled = (
+            uptime is not None
+            and bell.uptime is not None
+            and uptime <= bell.uptime
+            and booted - bell.booted > uptime + JITTER
+        )
+        went_on = uptime is None or bell.uptime is None or uptime > bell.uptime
+        restarted = (
+            fallen
+            or stalled
+            or grown_past
+            or (new_boot and not (same_boot and went_on))
+        )
         if restarted:
             # It began with an empty log.
             bell.seen.clear()
-            raised_before = booted if uptime is None else booted - JITTER
+            surely_before = booted - JITTER
             for alert in bell.alerts.values():
-                if int(alert.updated_at) < raised_before:
+                if int(alert.updated_at) < booted:
                     alert.confirmed = False
+                if int(alert.updated_at) < surely_before:
                     alert.awaited = True
             bell.awaiting_since = None
-            if bell.playback_told < raised_before:
+            if bell.playback_told < surely_before:
                 bell.playing, bell.melody = False, None
         if uptime is not None:
             bell.uptime, bell.booted, bell.gap = uptime, booted, False

@@ -249,6 +249,29 @@ def test_an_uptime_that_does_not_fall_is_no_restart(
     assert not change & ~Change.BOOT_TIME
 
 
+def test_an_uptime_that_stands_still_is_a_restart(device: Device) -> None:
+    """It has run for less time than has passed since it was heard to run."""
+    for number in range(3):
+        change = hear(device, heartbeat(uptime=3), after=20 * number)
+        assert (Change.RESTART in change) is (number > 0)
+
+
+def test_a_heartbeat_that_comes_twice_is_no_restart(online: Device) -> None:
+    """The broker may hand it on once more, much later."""
+    hear(online, heartbeat(uptime=1000), after=900)
+    assert Change.RESTART not in hear(online, heartbeat(uptime=1000), after=960)
+    assert Change.RESTART not in hear(online, heartbeat(uptime=1060), after=961)
+
+
+def test_a_boot_that_is_logged_while_the_uptime_stands_still(device: Device) -> None:
+    """However little time has passed."""
+    boot = {"t": 1, "d0": 4, "d1": 0, "ts": 0, "up": 0}
+    hear(device, heartbeat(uptime=0, recent_events=[boot]))
+    for number in range(2, 5):
+        beat = heartbeat(uptime=0, recent_events=[boot] * number)
+        assert Change.RESTART in hear(device, beat, after=number)
+
+
 def test_the_first_uptime_is_no_restart(device: Device) -> None:
     """There is nothing that it could have fallen from."""
     assert hear(device, heartbeat(uptime=0)) == CAME_ONLINE | Change.BOOT_TIME
@@ -818,6 +841,7 @@ class Plain:
     active: dict[str, tuple[Severity, str, float, bool]] = field(default_factory=dict)
     subsystems: list[str] = field(default_factory=list)
     uptime: int | None = None
+    started: float = 0.0
     last_restart: float | None = None
     is_in_contact: bool = False
     is_contact_new: bool = False
@@ -867,16 +891,19 @@ class Plain:
 
     def count(self, uptime: int, now: float) -> None:
         """Take the uptime of a heartbeat in."""
-        if self.uptime is not None and self.uptime - uptime > 5:
-            started = now - uptime - 5
+        started = now - uptime
+        if self.uptime is not None and (
+            self.uptime - uptime > 5
+            or (uptime <= self.uptime and started - self.started > uptime + 5)
+        ):
             self.last_restart, self.awaiting_since = now, None
             self.unconfirm(before=started)
             self.awaited |= {
                 subsystem
                 for subsystem, (_, _, updated, _) in self.active.items()
-                if updated < started
+                if updated < started - 5
             }
-        self.uptime = uptime
+        self.uptime, self.started = uptime, started
         if self.awaited:
             self.close(uptime)
 

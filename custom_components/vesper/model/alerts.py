@@ -130,17 +130,22 @@ class Alerts:
         """Mark the alerts as not confirmed until the device speaks of them again."""
         return self._unconfirm(self.active.values())
 
-    def restart(self, started: float) -> Change:
+    def restart(self, started: float, surely_before: float) -> Change:
         """Wait for what the device had raised before it started anew.
 
-        It starts out healthy, and says nothing of what is no longer wrong.
+        It starts out healthy, and says nothing of what is no longer wrong. What came
+        between the two times may be of either boot: it is not confirmed, and stays.
         """
         earlier = [
             alert
             for alert in self.active.values()
             if alert.updated_at.timestamp() < started
         ]
-        self.awaited.update(alert.subsystem for alert in earlier)
+        self.awaited.update(
+            alert.subsystem
+            for alert in earlier
+            if alert.updated_at.timestamp() < surely_before
+        )
         return self._unconfirm(earlier)
 
     def close_awaited(self) -> Change:

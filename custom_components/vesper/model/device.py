@@ -19,7 +19,7 @@ from .occurrence import (
     playback_occurrence,
     restart_occurrence,
 )
-from .posts import Posts
+from .posts import POST, Posts
 from .received import Received
 from .restarts import UPTIME_JITTER, Restarts
 
@@ -98,6 +98,21 @@ class Device:
                 return change | self._apply_info(message, live=live, now=now)
         return change
 
+    @property
+    def patience(self) -> float:
+        """Return the seconds of silence that its rhythm of posts allows, 0 without one.
+
+        It has none any more once its heartbeats come by MQTT.
+        """
+        last = self.received.heartbeat
+        if last is not None and last[1] != POST.name and last[2]:
+            return 0
+        return self.posts.patience
+
+    def wait_anew(self) -> None:
+        """Give it the whole time again to raise what it had raised before a restart."""
+        self._awaiting_since = None
+
     def note_malformed(self, faults: list[Fault], now: float) -> None:
         """Take in what was wrong with a live heartbeat."""
         if self.malformed is None:
@@ -113,7 +128,7 @@ class Device:
         if self.online is False:
             return Change.NOTHING
         self._set_online(online=False)
-        self._awaiting_since = None
+        self.wait_anew()
         return (
             Change.CONNECTIVITY
             | Change.REACHABILITY
@@ -136,7 +151,7 @@ class Device:
     def regain_sight(self) -> Change:
         """Take in that such a gap is over; what was known before is so still."""
         self.in_sight = True
-        self._awaiting_since = None
+        self.wait_anew()
         self._last_seen_told = _NEVER
         return self._link_changed()
 
@@ -195,8 +210,7 @@ class Device:
                     now, diagnostics.reset_reason, boot_before=self.started
                 )
                 self.heap.clear()
-                started = now if uptime is None else now - uptime - UPTIME_JITTER
-                change |= self._restarted(started)
+                change |= self._restarted(now if uptime is None else now - uptime)
                 change |= diagnostics.restart(heartbeat, told, now)
                 # The stored reason may be that of an earlier boot.
                 reason = heartbeat.settled()[0].reset_reason
@@ -206,7 +220,7 @@ class Device:
                 self.started = now - uptime
                 self.resumed = False
                 if self.alerts.awaited:
-                    change |= self._close_overdue(uptime)
+                    change |= self._close_overdue(uptime, now)
             if self.malformed is not None and not heartbeat.faults:
                 self.malformed = None
         if told is not Change.NOTHING:
@@ -232,13 +246,25 @@ class Device:
             fell = uptime < self.uptime - UPTIME_JITTER
             boot = now - uptime
             later = boot - self.started
-            if not fell and -UPTIME_JITTER <= later <= UPTIME_JITTER:
+            if (
+                not fell
+                and -UPTIME_JITTER <= later <= UPTIME_JITTER
+                and (uptime > self.uptime or told is Change.NOTHING)
+            ):
                 return False
-            if self.restarts.return_to(boot, now, boot_before=self.started):
+            if abs(later) > UPTIME_JITTER and self.restarts.return_to(
+                boot, now, boot_before=self.started
+            ):
                 self.heap.clear()
+                # The restart that it was taken for was none of this device.
+                self.alerts.awaited.clear()
+                self.wait_anew()
                 return False
             if fell or later < 0:
                 return fell
+            # It has run for less time than has passed since it was heard last.
+            if uptime <= self.uptime and uptime + UPTIME_JITTER < later:
+                return True
             # While we did not listen its uptime may have grown past what it was. A log
             # would tell better: our clock may have been set meanwhile.
             if self.resumed and heartbeat.events_at < 0 and later > BOOT_TIME_JITTER:
@@ -252,9 +278,11 @@ class Device:
 
         What it has said since then holds: it mostly speaks before its next heartbeat.
         """
-        self._awaiting_since = None
-        change = Change.RESTART | self.alerts.restart(started)
-        if self._playback_told < started:
+        self.wait_anew()
+        # What came within the jitter may be of either boot.
+        surely_before = started - UPTIME_JITTER
+        change = Change.RESTART | self.alerts.restart(started, surely_before)
+        if self._playback_told < surely_before:
             change |= self._set_playback(playing=False, reason=StopReason.RESTART)
         return change
 
@@ -271,13 +299,13 @@ class Device:
             self._note(alert_occurrence(self.device_id, before, after))
         return change
 
-    def _close_overdue(self, uptime: int) -> Change:
+    def _close_overdue(self, uptime: int, now: float) -> Change:
         """Close the alerts that it had the time to raise again, and has not.
 
         The time counts by its own clock, which no jump of ours distorts, and only while
         it is online and can be heard: a health check may else have gone unheard.
         """
-        if not (self.close_after and self.in_sight):
+        if not (self.close_after and self.in_sight) or self.restarts.are_mixed(now):
             return Change.NOTHING
         if self._awaiting_since is None:
             self._awaiting_since = uptime

@@ -1,7 +1,7 @@
 """Know which device is due to be declared offline, and when to look next."""
 
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from heapq import heappop, heappush
 
 
@@ -16,9 +16,17 @@ class Liveness:
     and hides none. A device that is heard costs the same among ten and ten thousand.
     """
 
-    def __init__(self, timeout: float) -> None:
-        """Take the seconds of silence after which a device is due."""
-        self._timeout = timeout
+    def __init__(
+        self,
+        timeout: float,
+        is_patient_with: Callable[[str], bool] = lambda _: True,
+    ) -> None:
+        """Take the seconds of silence after which a device is due.
+
+        Whether one of a slower rhythm has it still is asked when its timeout is over.
+        """
+        self.timeout = timeout
+        self._is_patient_with = is_patient_with
         self._heard: OrderedDict[str, float] = OrderedDict()
         self._patience: dict[str, float] = {}
         """The seconds that those of a slower rhythm are given instead."""
@@ -48,7 +56,7 @@ class Liveness:
         It keeps them beside the timeout that each sign of life gives: it is due when
         both are over.
         """
-        if patience > self._timeout:
+        if patience > self.timeout:
             self._patience[device_id] = patience
             self._until[device_id] = now + patience
         else:
@@ -75,11 +83,11 @@ class Liveness:
         """Stop watching a device that is due, and return it; None where nobody is."""
         while self._heard:
             device_id, heard = next(iter(self._heard.items()))
-            if heard + self._timeout > now:
+            if heard + self.timeout > now:
                 break
             del self._heard[device_id]
             until = self._until.get(device_id, now)
-            if until <= now:
+            if until <= now or not self._is_patient_with(device_id):
                 self._until.pop(device_id, None)
                 return device_id
             heappush(self._waiting, (until, device_id))
@@ -98,5 +106,5 @@ class Liveness:
         """
         deadlines = [until for until, _ in self._waiting[:1]]
         if self._heard:
-            deadlines.append(next(iter(self._heard.values())) + self._timeout)
+            deadlines.append(next(iter(self._heard.values())) + self.timeout)
         return min(deadlines, default=None)

@@ -31,7 +31,7 @@ KEPT_GAPS = 3
 GAPS_OF_PATIENCE = 3
 
 #: In seconds: what is longer is an outage, and no rhythm that anybody could wait for.
-MAX_GAP = 24 * 3600
+MAX_GAP = 3600
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

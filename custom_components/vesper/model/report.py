@@ -28,7 +28,8 @@ def report(device: Device) -> dict[str, Any]:
         "boot_time": iso_time(diagnostics.boot_time),
         "firmware_version": diagnostics.firmware_version,
         "reset_reason": _named(ResetReason, diagnostics.reset_reason),
-        "last_disconnect": _named(WifiReason, diagnostics.last_disconnect_code),
+        # No reason is 0: what starts out as that has not lost the Wi-Fi yet.
+        "last_disconnect": _named(WifiReason, diagnostics.last_disconnect_code or None),
         "heap_free": diagnostics.heap_free,
         "heap_min_free": diagnostics.heap_min_free,
         "wifi_signal": diagnostics.rssi,

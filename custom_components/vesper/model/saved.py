@@ -91,7 +91,7 @@ def dump(device: Device) -> dict[str, Any]:
         ],
         "closed_by": dict(alerts.closed_by),
     }
-    if device.posts.gaps:
+    if device.patience:
         saved["post_gaps"] = device.posts.gaps
     if diagnostics.has_log:
         saved["events"] = [

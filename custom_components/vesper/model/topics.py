@@ -11,7 +11,8 @@ DEFAULT_PREFIX = "vesper"
 #: In characters; MQTT would take more, but no broker's administrator would.
 MAX_PREFIX_LENGTH = 255
 
-_DEVICE_ID = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
+#: A dot or two alone would be another place in the path of a URL.
+_DEVICE_ID = re.compile(r"(?!\.{1,2}\Z)[A-Za-z0-9_.:-]{1,64}")
 DEVICE_ID_WANTED = "1 to 64 of A-Z a-z 0-9 _ . : -"
 
 
