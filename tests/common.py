@@ -21,7 +21,13 @@ from pytest_homeassistant_custom_component.common import (
 from custom_components.vesper.hub import VesperHub
 from homeassistant.components import mqtt
 from homeassistant.const import EVENT_STATE_CHANGED, EVENT_STATE_REPORTED
-from homeassistant.core import Event, HomeAssistant, State, callback
+from homeassistant.core import (
+    Event,
+    HomeAssistant,
+    State,
+    SupportsResponse,
+    callback,
+)
 from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.dispatcher import async_dispatcher_send
 
@@ -114,6 +120,18 @@ class Vesper:
         """Publish what happens on a device."""
         info = {"type": kind, "payload": payload}
         await self.publish(device_id, "info", json.dumps(info).encode())
+
+    async def call(self, action: str, **data: Any) -> Any:
+        """Run an action of Home Assistant, and return what it answers if anything."""
+        domain, _, name = action.partition(".")
+        answers = self.hass.services.supports_response(domain, name)
+        return await self.hass.services.async_call(
+            domain,
+            name,
+            data,
+            blocking=True,
+            return_response=answers is not SupportsResponse.NONE,
+        )
 
     async def say_everything(self) -> None:
         """Have the bell say one thing of each kind, so that all entities are there."""

@@ -29,7 +29,7 @@ from tests.common import BELL, FLEET, Vesper
 REVIEW = REVIEW_INTERVAL.total_seconds()
 
 FLEET_ENTITIES = 7
-DEVICE_ENTITIES = 14
+DEVICE_ENTITIES = 15
 DISABLED_ENTITIES = 2
 """Those of a device that are enabled by default, and those that are not."""
 

@@ -57,6 +57,7 @@ EXPECTED = {
     "alert_FileManager": ("warning",) * 5,
     "health": ("warning",) * 5,
     "last_disconnect": ("silent_death",) * 5,
+    "maintenance": ("off",) * 5,
     "problem": ("on",) * 5,
     "reset_reason": ("power_on",) * 5,
 }

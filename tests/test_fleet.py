@@ -207,6 +207,7 @@ async def test_rename(vesper: Vesper, entity_registry: er.EntityRegistry) -> Non
         "heap_free": "166.015625",
         "heap_min_free": "147.0",
         "last_disconnect": "silent_death",
+        "maintenance": "off",
         "melody": "ABC123",
         "playing": "on",
         "problem": "on",

@@ -17,6 +17,7 @@ import pytest
 
 import custom_components.vesper
 from custom_components.vesper import PLATFORMS
+from custom_components.vesper.actions import FIELDS
 from custom_components.vesper.condition import CONDITIONS
 from custom_components.vesper.config_flow import (
     HTTP_SCHEMA,
@@ -34,7 +35,7 @@ from custom_components.vesper.sensor import VesperAlertSensor
 from custom_components.vesper.trigger import TRIGGERS
 from homeassistant.const import CONF_OPTIONS, STATE_OFF, STATE_ON, Platform
 from homeassistant.core import HomeAssistant
-from homeassistant.helpers import condition, trigger
+from homeassistant.helpers import condition, service, trigger
 from homeassistant.helpers.entity import EntityDescription
 from homeassistant.util.yaml import parse_yaml
 from tests.common import BELL, FLEET, Vesper, log_entry
@@ -140,7 +141,7 @@ DESCRIPTIONS = [
 
 def _states(platform: str, description: EntityDescription) -> set[str]:
     """Return the states, or kinds of event, that an entity takes by name."""
-    if platform == Platform.BINARY_SENSOR:
+    if platform in (Platform.BINARY_SENSOR, Platform.SWITCH):
         return {STATE_ON, STATE_OFF}
     for names in ("options", "event_types"):
         if values := getattr(description, names, None):
@@ -282,8 +283,8 @@ def test_entity_texts(platform: str, description: EntityDescription) -> None:
     states = _states(platform, description)
     if platform == Platform.EVENT:
         assert set(texts["state_attributes"]["event_type"]["state"]) == states
-    elif platform == Platform.BINARY_SENSOR:
-        assert "state" not in texts, "its device class has them"
+    elif platform in (Platform.BINARY_SENSOR, Platform.SWITCH):
+        assert "state" not in texts, "Home Assistant has them"
     else:
         assert set(texts.get("state", ())) == states
     if "unit_of_measurement" in texts:
@@ -318,6 +319,7 @@ async def test_attributes(vesper: Vesper) -> None:
     for uptime in (10, 700):
         for device_id in (BELL, "hall", "tower"):
             await vesper.heartbeat(device_id, uptime=uptime)
+    await vesper.call("switch.turn_on", entity_id=vesper.entity_id("maintenance"))
     await look()
     coded = {
         (platform, key, attribute)
@@ -453,11 +455,12 @@ def test_devices() -> None:
     }
 
 
-# Triggers and conditions
+# Triggers, conditions and actions
 
 AUTOMATION: dict[str, dict[str, Any]] = {
     "triggers": TRIGGERS,
     "conditions": CONDITIONS,
+    "services": FIELDS,
 }
 """What the automation editor offers, by the part of the files that tells of it."""
 
@@ -474,9 +477,17 @@ def _described(part: str) -> dict[str, Any]:
     return {key: value for key, value in described.items() if not key.startswith(".")}
 
 
+def _options(part: str, key: str) -> dict[Any, Any]:
+    """Return what one of them takes besides its target."""
+    coded = AUTOMATION[part][key]
+    if part == "services":
+        return dict(coded)
+    return dict(coded._schema.schema[CONF_OPTIONS])  # noqa: SLF001
+
+
 @pytest.mark.parametrize("part", AUTOMATION)
 def test_automation_is_told_of(part: str) -> None:
-    """Each trigger and condition is described, named, pictured and documented."""
+    """Each of them is described, named, pictured and documented."""
     coded = sorted(AUTOMATION[part])
     icons = EVERY_ICON[part]
     singular = part.removesuffix("s")
@@ -494,7 +505,7 @@ def test_options_of_automation(part: str, key: str) -> None:
     """Each option is described as the code takes it, with texts."""
     described = _described(part)[key]
     texts = TEXTS[part][key]
-    options = AUTOMATION[part][key]._schema.schema[CONF_OPTIONS]  # noqa: SLF001
+    options = _options(part, key)
     fields = described.get("fields", {})
     assert set(fields) == set(options) == set(texts.get("fields", ()))
     assert set(texts) <= {"name", "description", "fields"}
@@ -511,7 +522,7 @@ def test_options_of_automation(part: str, key: str) -> None:
             many = choice.get("multiple", False)
             for value in choice["options"]:
                 options[option]([value] if many else value)
-        if "default" in field and option != "for":
+        if "default" in field and option not in ("duration", "for"):
             assert field["default"] == option.default()
 
 
@@ -535,6 +546,12 @@ async def test_automation_is_offered(hass: HomeAssistant, vesper: Vesper) -> Non
     offered = {
         "triggers": await trigger.async_get_all_descriptions(hass),
         "conditions": await condition.async_get_all_descriptions(hass),
+        "services": {
+            f"{DOMAIN}.{key}": description
+            for key, description in (await service.async_get_all_descriptions(hass))[
+                DOMAIN
+            ].items()
+        },
     }
     for part, keys in AUTOMATION.items():
         for key in keys:
@@ -614,7 +631,7 @@ def test_dependencies() -> None:
     }
     declared = {*MANIFEST["dependencies"], *MANIFEST.get("after_dependencies", ())}
     # Home Assistant loads their platforms only where they are.
-    optional = {"diagnostics", "system_health"}
+    optional = {"diagnostics", "logbook", "system_health"}
     assert imported - set(PLATFORMS) - optional == declared
 
 

@@ -51,7 +51,7 @@ async def test_closed_after_ten_minutes(
         "restart",
     )
     assert logged(caplog) == [
-        "Alerts of device bell are closed, not raised again since it restarted: SD"
+        "Alerts of device bell are closed by restart, not by the device: SD"
     ]
 
     await vesper.alert("SD", "WARNING", "SD mount failed")

@@ -9,6 +9,7 @@ from homeassistant.helpers import config_validation as cv, device_registry as dr
 from homeassistant.helpers.typing import ConfigType
 
 from . import frontend
+from .actions import async_register_actions
 from .const import DOMAIN
 from .http import async_register_views
 from .hub import VesperConfigEntry, VesperHub
@@ -20,13 +21,15 @@ PLATFORMS = [
     Platform.BUTTON,
     Platform.EVENT,
     Platform.SENSOR,
+    Platform.SWITCH,
 ]
 
 CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
 
 
 async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
-    """Set up the HTTP API, which can't be taken away again and outlives the entry."""
+    """Set up the actions and the HTTP API, which outlive the entry."""
+    async_register_actions(hass)
     async_register_views(hass)
     return True
 

@@ -10,6 +10,8 @@ from .model.occurrence import Occurrence
 DOMAIN: Final = "vesper"
 LOGGER = logging.getLogger(__package__)
 
+ATTR_VESPER_ID: Final = "vesper_id"
+
 CONF_CLOSE_AFTER: Final = "close_after"
 CONF_HEARTBEAT_TIMEOUT: Final = "heartbeat_timeout"
 CONF_HTTP_KEY: Final = "http_key"
@@ -31,6 +33,10 @@ KEY_HEADER: Final = "X-Vesper-Key"
 
 DEFAULT_MAX_DEVICES: Final = 500
 MOST_MAX_DEVICES: Final = 1000
+
+#: What has happened, for the logbook: the fields of an `Occurrence` that are not None,
+#: with the id of the device in the registry as `device_id`, its own as `vesper_id`.
+EVENT_OCCURRENCE: Final = f"{DOMAIN}_occurrence"
 
 #: What has happened: the id of the device in the registry, what it was, and whether it
 #: is muted, so that nobody is to act on it. It outlives the entries.

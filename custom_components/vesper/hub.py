@@ -1,6 +1,6 @@
 """Connect the devices of a fleet with Home Assistant."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from time import monotonic, time
 from typing import TYPE_CHECKING
@@ -28,6 +28,7 @@ from .health_checks import HealthChecks
 from .intake import Intake
 from .issues import Issues
 from .link import Link
+from .maintenance import Maintenance
 from .model.change import Change
 from .model.device import Device
 from .model.fleet import Fleet
@@ -116,6 +117,7 @@ class VesperHub:
         }
         """Every known device by its id."""
         self.saver = Saver(hass, store, self.devices)
+        self.maintenance = Maintenance(hass, self.devices, self.async_change)
         self._issues = Issues(hass, self.devices, self._registry)
         for device in self.devices.values():
             self._prepare(device)
@@ -148,6 +150,7 @@ class VesperHub:
                 )
             )
         self._unsubscribe.append(self.traffic.async_start())
+        self.maintenance.async_start()
         self._unsubscribe.append(self._link.async_follow())
         if self.connected:
             self._watch.async_resume(self.devices)
@@ -162,6 +165,7 @@ class VesperHub:
             unsubscribe()
         self._watch.async_pause()
         self._health_checks.async_clear()
+        self.maintenance.async_close()
         self.outages.async_close()
         self.admission.async_close()
         self._issues.async_close()
@@ -200,7 +204,7 @@ class VesperHub:
         Raises HomeAssistantError while there is no link: what is left in a queue
         would reach the device at a time when nobody asks any more.
         """
-        self._raise_without_link()
+        self.raise_without_link()
         await mqtt.async_publish(
             self._hass,
             control_topic(self._prefix, device.device_id),
@@ -220,7 +224,7 @@ class VesperHub:
         link: the heartbeat that the broker keeps could not be cleared, and would bring
         the device back.
         """
-        self._raise_without_link()
+        self.raise_without_link()
         self._raise_if_online(device_id)
         await mqtt.async_publish(
             self._hass, HEARTBEAT.of(self._prefix, device_id), b"", qos=1, retain=True
@@ -260,7 +264,7 @@ class VesperHub:
         if device_id in self.devices:
             self._forget(device_id)
 
-    def _raise_without_link(self) -> None:
+    def raise_without_link(self) -> None:
         """Refuse what needs the broker while it can't be reached."""
         if not self.connected:
             raise HomeAssistantError(
@@ -365,6 +369,8 @@ class VesperHub:
         self._log(device, change)
         if change & Change.RESTART:
             self._issues.async_check(device)
+        if change & Change.MAINTENANCE and device.in_maintenance:
+            self.outages.async_forget(device.device_id)
         if change & SAVED_AT_ONCE:
             self.saver.async_save_soon(device.device_id)
         if change & Change.FIRMWARE:
@@ -375,11 +381,12 @@ class VesperHub:
         if change & Change.RESTART:
             self._log_restart(device.device_id)
         if change & Change.ALERT_CLOSED:
+            alerts = device.alerts
             LOGGER.info(
-                "Alerts of device %s are closed, not raised again since it restarted: "
-                "%s",
+                "Alerts of device %s are closed by %s, not by the device: %s",
                 device.device_id,
-                ", ".join(device.alerts.just_closed),
+                alerts.closed_by[alerts.just_closed[0]],
+                ", ".join(alerts.just_closed),
             )
 
     @callback
@@ -410,17 +417,19 @@ class VesperHub:
         if connected:
             LOGGER.info("The link to the MQTT broker is back")
             self._watch.async_resume(self.devices)
-            self._async_change_all(Device.regain_sight)
+            self.async_change(self.devices.values(), Device.regain_sight)
         else:
             LOGGER.info("The link to the MQTT broker is lost")
             self._watch.async_pause()
             self._health_checks.async_clear()
-            self._async_change_all(Device.lose_sight)
+            self.async_change(self.devices.values(), Device.lose_sight)
 
     @callback
-    def _async_change_all(self, step: Callable[[Device], Change]) -> None:
-        """Change every device at once, and tell of it in slices."""
-        changes = [(device, step(device)) for device in self.devices.values()]
+    def async_change(
+        self, devices: Iterable[Device], step: Callable[[Device], Change]
+    ) -> None:
+        """Change devices at once, and tell of it in slices."""
+        changes = [(device, step(device)) for device in devices]
         async_work_off(self._hass, self._tell(changes))
 
     @callback
@@ -434,7 +443,10 @@ class VesperHub:
         # One that was offline before we started was told of then.
         if device.was_online is not False:
             self.outages.async_fell_silent(
-                device_id, self.fleet.online if device.online else None
+                device_id,
+                self.fleet.online_for_use
+                if device.online and not device.in_maintenance
+                else None,
             )
         self._async_device_changed(device, device.go_silent())
 

@@ -69,6 +69,8 @@ DESCRIPTIONS: tuple[VesperSensorDescription, ...] = (
     VesperSensorDescription(
         key="active_alerts",
         translation_key="active_alerts",
+        # This keeps it out of the logbook, which tells of each alert in a sentence.
+        state_class=SensorStateClass.MEASUREMENT,
         watched=Change.ALERTS,
         value_fn=lambda device: len(device.alerts.active),
         attributes_fn=lambda device: {"alerts": device.alerts.as_json()},
@@ -311,6 +313,7 @@ class VesperAlertSensor(VesperEntity, SensorEntity):
             "updated_at": alert.updated_at,
             "confirmed": alert.confirmed,
             "acknowledged": alert.acknowledged,
+            "note": alert.note,
         }
 
     @override

@@ -39,7 +39,7 @@ ISSUE_DAMAGED = "store_damaged"
 ISSUE_NOT_WRITTEN = "store_not_written"
 
 #: What is on disk within a second; the rest has time until the next of the saves.
-SAVED_AT_ONCE = Change.ALERTS | Change.SUBSYSTEMS
+SAVED_AT_ONCE = Change.ALERTS | Change.SUBSYSTEMS | Change.MAINTENANCE
 #: What has happened would happen again after a restart of ours, were it not on disk.
 SAVED_KINDS = frozenset(
     {

@@ -78,6 +78,7 @@ class Alert:
             "updated_at": datetime.fromtimestamp(int(self.updated_at), UTC),
             "confirmed": self.confirmed,
             "acknowledged": False,
+            "note": "",
         }
 
 
@@ -490,6 +491,7 @@ class Reference:
         yield "playing", while_reachable(on_off(value=bell.playing)), {}
         yield "melody", while_reachable(bell.melody or STATE_UNKNOWN), {}
         yield "run_health_check", while_reachable(STATE_UNKNOWN), {}
+        yield "maintenance", STATE_OFF, {}
         yield "health", bell.health, {}
         alerts = [
             {

@@ -17,6 +17,7 @@ from custom_components.vesper.model.messages import (
     Alert,
     FaultKind,
     Heartbeat,
+    Malformed,
     Message,
 )
 from custom_components.vesper.model.restarts import UPTIME_JITTER
@@ -720,6 +721,7 @@ def test_the_api_shows_the_worst_alerts_first(online: Device) -> None:
             "updated_at": updated_at,
             "confirmed": True,
             "acknowledged": False,
+            "note": "",
         }
         for subsystem, state, message in [
             ("Player", "FAILED", ""),
@@ -742,6 +744,73 @@ def test_who_knows_of_an_alert_does_not_know_of_a_worse_one(
     active["Player"] = replace(active["Player"], acknowledged=True)
     hear(online, alert("Player", state), after=300)
     assert active["Player"].acknowledged is acknowledged
+
+
+def test_a_note_is_worth_as_much_as_its_alert(online: Device) -> None:
+    """It stays as long as somebody knows of the alert."""
+    hear(online, alert("Player", "CRITICAL"))
+    assert online.alerts.acknowledge("Player", "on it") == Change.ALERTS
+    hear(online, alert("Player", "WARNING"), after=300)
+    assert online.alerts.as_json()[0]["note"] == "on it"
+    hear(online, alert("Player", "CRITICAL"), after=600)
+    assert online.alerts.as_json()[0]["note"] == ""
+
+
+def test_there_is_nothing_to_say_of_an_alert_that_is_over(online: Device) -> None:
+    """A person may speak of it a moment too late."""
+    assert online.clear_alert("Player") is Change.NOTHING
+    assert online.alerts.acknowledge("Player", "on it") is Change.NOTHING
+    assert not online.occurrences
+
+
+def test_a_person_clears_an_alert(online: Device) -> None:
+    """It is as over as if the device had said so, whoever was awaited to say so."""
+    hear(online, heartbeat(uptime=5000))
+    hear(online, alert("Player", "WARNING"), after=1)
+    hear(online, heartbeat(uptime=10), after=60)
+    assert online.alerts.awaited == {"Player"}
+    change = online.clear_alert("Player")
+    assert Change.ALERT_CLOSED | Change.PROBLEM in change
+    assert online.alerts.just_closed == ("Player",)
+    assert online.alerts.closed_by == {"Player": ClosedBy.ACTION}
+    assert not online.alerts.awaited
+    assert hear(online, alert("Player", "CLEARED"), after=61) is Change.NOTHING
+
+
+def test_maintenance(online: Device) -> None:
+    """It lasts until then, whether or not anybody has noticed that it is over."""
+    assert not online.muted(NOW)
+    assert online.set_maintenance(until=NOW + 60) == Change.MAINTENANCE
+    assert online.set_maintenance(until=NOW + 60) is Change.NOTHING
+    assert online.in_maintenance
+    assert online.muted(NOW + 59)
+    assert not online.muted(NOW + 60)
+    assert online.set_maintenance(until=None) == Change.MAINTENANCE
+    assert online.maintenance_until is None
+    assert [(told.kind, told.until) for told in online.occurrences] == [
+        ("maintenance_started", NOW + 60),
+        ("maintenance_ended", None),
+    ]
+
+
+def test_its_next_word_is_awaited(online: Device) -> None:
+    """It is told of once, whatever it says; kept messages are no word of it."""
+    online.await_word()
+    online.apply(heartbeat(), live=False, now=NOW + 1)
+    assert Change.ANSWER in hear(online, Malformed(faults=[]), after=2)
+    assert hear(online, heartbeat(), after=3) is Change.NOTHING
+
+
+def test_the_first_word_is_a_contact(device: Device) -> None:
+    """Whoever was not heard since a gap does not answer, but is back."""
+    device.await_word()
+    change = hear(device, heartbeat())
+    assert Change.CONTACT in change
+    assert Change.ANSWER not in change
+    device.lose_sight()
+    device.regain_sight()
+    device.await_word()
+    assert Change.CONTACT in hear(device, heartbeat(), after=1)
 
 
 def test_the_api_shows_a_device_without_alerts_as_healthy(online: Device) -> None:

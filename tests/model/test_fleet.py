@@ -51,6 +51,20 @@ def test_a_device_counts_as_offline_once_silent(device: Device) -> None:
     assert (fleet.devices, fleet.online) == (1, 0)
 
 
+def test_a_device_in_maintenance_counts_as_well(device: Device) -> None:
+    """It is online as it is, but not among those whom an outage can take away."""
+    fleet = Fleet()
+    device.apply(alert("FileManager", "FAILED"), live=True, now=0.0)
+    device.set_maintenance(until=60.0)
+    fleet.update(device)
+    assert (fleet.devices, fleet.online, fleet.with_alerts) == (1, 1, 0)
+    assert fleet.online_for_use == 0
+    assert fleet.severity is Severity.OK
+    device.set_maintenance(until=None)
+    assert fleet.update(device)
+    assert (fleet.online_for_use, fleet.with_alerts) == (1, 1)
+
+
 def test_two_alerts_of_a_device_count_once(device: Device) -> None:
     """Devices with alerts are counted, not alerts; the worst is the fleet's."""
     fleet = Fleet()

@@ -68,8 +68,10 @@ def test_everything() -> None:
                 "updated_at": "2030-03-17T17:46:40+00:00",
                 "confirmed": True,
                 "acknowledged": False,
+                "note": "",
             }
         ],
+        "maintenance_until": None,
     }
 
 

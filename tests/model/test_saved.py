@@ -65,6 +65,7 @@ def device() -> Device:
     hear(device, alert("FileManager", "WARNING"))
     hear(device, alert("FileManager", "CLEARED"))
     hear(device, info("playback_started", melody_uid="ABC123"))
+    device.set_maintenance(until=NOW + 3600)
     return device
 
 
@@ -87,7 +88,18 @@ def test_acknowledged_alerts_stay_so(device: Device) -> None:
     """Who knows of an alert is not told of it anew by a restart."""
     saved = dump(device)
     saved["alerts"][0]["acknowledged"] = True
-    assert load(DEVICE_ID, saved).alerts.active["Player"].acknowledged
+    saved["alerts"][0]["note"] = "Anna is on it"
+    player = load(DEVICE_ID, saved).alerts.active["Player"]
+    assert player.acknowledged
+    assert player.note == "Anna is on it"
+
+
+@pytest.mark.parametrize("note", [None, 5, "two\nlines", 256 * "x"])
+def test_what_is_no_note_is_none(device: Device, note: Json) -> None:
+    """The alert is there all the same."""
+    saved = dump(device)
+    saved["alerts"][0]["note"] = note
+    assert load(DEVICE_ID, saved).alerts.active["Player"].note == ""
 
 
 def test_an_alert_from_before_a_restart_is_closed_in_the_end(device: Device) -> None:

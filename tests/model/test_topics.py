@@ -126,6 +126,8 @@ def test_device_ids_that_are_taken(device_id: str) -> None:
         pytest.param("$SYS", id="dollar"),
         pytest.param("a/b", id="slash"),
         pytest.param("a\\b", id="backslash"),
+        pytest.param(".", id="here-in-a-path"),
+        pytest.param("..", id="up-in-a-path"),
     ],
 )
 def test_device_ids_that_are_refused(device_id: str) -> None:
@@ -137,7 +139,9 @@ def test_device_ids_that_are_refused(device_id: str) -> None:
 def test_a_device_id_is_told_by_its_characters_and_length(text: str) -> None:
     """The check agrees with the rule spelled out, for any text."""
     assert is_device_id(text) is (
-        1 <= len(text) <= 64 and all(character in ID_CHARACTERS for character in text)
+        1 <= len(text) <= 64
+        and all(character in ID_CHARACTERS for character in text)
+        and text not in {".", ".."}
     )
 
 

@@ -255,6 +255,7 @@ function alertList(getHass, device, view) {
         note(statusText(hass, severity)),
         alert.updated_at && note(since(hass, alert.updated_at)),
         alert.acknowledged && mark(text(hass, "acknowledged")),
+        alert.note && note(alert.note),
         alert.confirmed === false && mark(text(hass, "unconfirmed")),
         alert.message && make("span", { className: "message" }, alert.message),
       ),

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
+from typing import TypeGuard
 
 from .change import Change
 from .messages import RETAINED_ALERT, Alert, Fault, FaultKind
@@ -12,10 +13,22 @@ from .severity import Severity
 #: A device with more subsystems than this is not one of ours (protocol, section 1).
 MAX_SUBSYSTEMS = 32
 
+#: What a person notes on an alert is a line, not a report.
+MAX_NOTE_LENGTH = 255
+
+
+def is_note(value: object) -> TypeGuard[str]:
+    """Tell whether a value is one line of text, which may be empty."""
+    return (
+        isinstance(value, str) and len(value) <= MAX_NOTE_LENGTH and value.isprintable()
+    )
+
 
 class ClosedBy(StrEnum):
     """What closed an alert without a word of its device."""
 
+    ACTION = "action"
+    """A person has said that it is over."""
     RESTART = "restart"
     """The device has restarted and not raised it again in time."""
 
@@ -32,6 +45,8 @@ class ActiveAlert:
     """Whether the device itself has said so since the last gap in what we heard."""
     acknowledged: bool = False
     """Whether a person knows of it, and of nothing worse."""
+    note: str = ""
+    """What that person had to say about it."""
 
     def as_json(self) -> dict[str, str | bool]:
         """Return the alert as the API shows it (protocol, section 5)."""
@@ -42,6 +57,7 @@ class ActiveAlert:
             "updated_at": self.updated_at.isoformat(),
             "confirmed": self.confirmed,
             "acknowledged": self.acknowledged,
+            "note": self.note,
         }
 
 
@@ -112,17 +128,16 @@ class Alerts:
             change = Change.SUBSYSTEMS
         self.awaited.discard(subsystem)
         self.closed_by.pop(subsystem, None)
+        # What a person knows of holds until it gets worse.
+        acknowledged = known if known and alert.severity <= known.severity else None
         self.active[subsystem] = ActiveAlert(
             subsystem=subsystem,
             severity=alert.severity,
             message=alert.message,
             updated_at=datetime.fromtimestamp(int(now), UTC),
             confirmed=live,
-            acknowledged=(
-                known is not None
-                and known.acknowledged
-                and alert.severity <= known.severity
-            ),
+            acknowledged=acknowledged is not None and acknowledged.acknowledged,
+            note=acknowledged.note if acknowledged else "",
         )
         return change | self._changed(worst)
 
@@ -150,13 +165,35 @@ class Alerts:
 
     def close_awaited(self) -> Change:
         """Close what the device has not raised again since it started anew."""
-        worst = self.severity
-        self.just_closed = tuple(name for name in self.active if name in self.awaited)
-        for subsystem in self.just_closed:
-            del self.active[subsystem]
-            self.closed_by[subsystem] = ClosedBy.RESTART
+        change = self._close(
+            tuple(name for name in self.active if name in self.awaited),
+            ClosedBy.RESTART,
+        )
         self.unheard -= self.awaited
         self.awaited.clear()
+        return change
+
+    def close(self, subsystem: str) -> Change:
+        """Take a person's word that an alert is over, where there is one."""
+        if subsystem not in self.active:
+            return Change.NOTHING
+        self.awaited.discard(subsystem)
+        return self._close((subsystem,), ClosedBy.ACTION)
+
+    def acknowledge(self, subsystem: str, note: str) -> Change:
+        """Take in that a person knows of an alert, where there is one."""
+        if (alert := self.active.get(subsystem)) is None:
+            return Change.NOTHING
+        self.active[subsystem] = replace(alert, acknowledged=True, note=note)
+        return Change.ALERTS
+
+    def _close(self, subsystems: tuple[str, ...], closed_by: ClosedBy) -> Change:
+        """Close alerts without a word of the device."""
+        worst = self.severity
+        for subsystem in subsystems:
+            del self.active[subsystem]
+            self.closed_by[subsystem] = closed_by
+        self.just_closed = subsystems
         return Change.ALERT_CLOSED | self._changed(worst)
 
     def _unconfirm(self, alerts: Iterable[ActiveAlert]) -> Change:

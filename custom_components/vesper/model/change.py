@@ -16,6 +16,8 @@ class Change(Flag):
     CONTACT = auto()
     """It has spoken for the first time, or first since it was offline or the link lost.
     """
+    ANSWER = auto()
+    """It has spoken, which was awaited, and was online before."""
     LAST_SEEN = auto()
     ALERTS = auto()
     """The active set, or what one of its alerts says."""
@@ -39,3 +41,5 @@ class Change(Flag):
     HEAP_MIN_FREE = auto()
     WIFI_SIGNAL = auto()
     DEVICE_LOG = auto()
+    MAINTENANCE = auto()
+    """Whether somebody works on it, or until when."""

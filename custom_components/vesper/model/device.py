@@ -16,6 +16,7 @@ from .occurrence import (
     StopReason,
     alert_occurrence,
     connectivity_occurrence,
+    maintenance_occurrence,
     playback_occurrence,
     restart_occurrence,
 )
@@ -24,6 +25,9 @@ from .received import Received
 from .restarts import UPTIME_JITTER, Restarts
 
 _NEVER = float("-inf")
+
+#: In place of when "last seen" was told last: it is to be told with the next word.
+_AWAITED = float("inf")
 
 #: In seconds: "last seen" is told anew at most this often while a device is online.
 LAST_SEEN_INTERVAL = 60
@@ -69,6 +73,8 @@ class Device:
     occurrences: list[Occurrence] = field(default_factory=list)
     """What has happened to it and was told nobody yet."""
     posts: Posts = field(default_factory=Posts)
+    maintenance_until: float | None = None
+    """Until when somebody works on it; None while nobody does."""
     restarts: Restarts = field(default_factory=Restarts)
     heap: HeapTrend = field(default_factory=HeapTrend)
     _last_seen_told: float = _NEVER
@@ -119,9 +125,39 @@ class Device:
             self.malformed = MalformedRun(began=now, last=now)
         self.malformed.note(faults, now)
 
-    def muted(self, _now: float) -> bool:
+    @property
+    def in_maintenance(self) -> bool:
+        """Tell whether somebody works on it: it then does not count for the fleet."""
+        return self.maintenance_until is not None
+
+    def muted(self, now: float) -> bool:
         """Tell whether nobody is to act on what happens to it."""
-        return False
+        until = self.maintenance_until
+        return until is not None and now < until
+
+    def set_maintenance(self, until: float | None) -> Change:
+        """Take in until when somebody works on it, None where nobody does."""
+        if until == self.maintenance_until:
+            return Change.NOTHING
+        self.maintenance_until = until
+        self._note(maintenance_occurrence(self.device_id, until))
+        return Change.MAINTENANCE
+
+    def clear_alert(self, subsystem: str) -> Change:
+        """Take a person's word that an alert is over."""
+        before = dict(self.alerts.active)
+        change = self.alerts.close(subsystem)
+        if change is not Change.NOTHING:
+            self._note_closed(before)
+        return change
+
+    def await_word(self) -> None:
+        """Have the next live message, whatever it says, be told of.
+
+        It is with `Change.ANSWER`, or with `Change.CONTACT` where it is also the first.
+        """
+        if self._last_seen_told != _NEVER:
+            self._last_seen_told = _AWAITED
 
     def go_silent(self) -> Change:
         """Declare the device offline: it was not heard for a whole timeout."""
@@ -180,6 +216,8 @@ class Device:
         change = Change.LAST_SEEN
         if self._last_seen_told == _NEVER:
             change |= Change.CONTACT
+        elif self._last_seen_told == _AWAITED:
+            change |= Change.ANSWER
         self._last_seen_told = now
         return change
 

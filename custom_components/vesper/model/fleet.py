@@ -5,11 +5,14 @@ from collections import Counter
 from .device import Device
 from .severity import Severity
 
-type _Standing = tuple[bool | None, Severity]
+type _Standing = tuple[bool | None, Severity, bool]
 
 
 class Fleet:
-    """How many devices stand how: kept up by each change, read at no cost."""
+    """How many devices stand how: kept up by each change, read at no cost.
+
+    The alerts of a device that somebody works on do not count.
+    """
 
     def __init__(self) -> None:
         """Start with no device."""
@@ -18,7 +21,9 @@ class Fleet:
 
     def update(self, device: Device) -> bool:
         """Count a device as it stands now, and tell whether it stood otherwise."""
-        standing = (device.online, device.alerts.severity)
+        in_maintenance = device.in_maintenance
+        severity = Severity.OK if in_maintenance else device.alerts.severity
+        standing = (device.online, severity, in_maintenance)
         if self._standing.get(device.device_id) == standing:
             return False
         self.discard(device.device_id)
@@ -41,14 +46,23 @@ class Fleet:
     @property
     def online(self) -> int:
         """Return how many devices are online."""
-        return sum(count for (online, _), count in self._tally.items() if online)
+        return sum(count for (online, *_), count in self._tally.items() if online)
+
+    @property
+    def online_for_use(self) -> int:
+        """Return how many devices are online that nobody works on."""
+        return sum(
+            count
+            for (online, _, in_maintenance), count in self._tally.items()
+            if online and not in_maintenance
+        )
 
     @property
     def with_alerts(self) -> int:
         """Return how many devices have an active alert."""
-        return sum(count for (_, severity), count in self._tally.items() if severity)
+        return sum(count for (_, severity, _), count in self._tally.items() if severity)
 
     @property
     def severity(self) -> Severity:
         """Return the severity of the worst active alert of all."""
-        return max((severity for _, severity in self._tally), default=Severity.OK)
+        return max((severity for _, severity, _ in self._tally), default=Severity.OK)

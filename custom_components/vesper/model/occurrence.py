@@ -19,12 +19,14 @@ _PLAYBACK = {None: None, False: "stopped", True: "playing"}
 
 
 class OccurrenceKind(StrEnum):
-    """What can happen, by the names of the triggers."""
+    """What can happen; all but maintenance by the names of the triggers."""
 
     ALERT_CLEARED = "alert_cleared"
     ALERT_RAISED = "alert_raised"
     CAME_ONLINE = "came_online"
     FLEET_OUTAGE = "fleet_outage"
+    MAINTENANCE_ENDED = "maintenance_ended"
+    MAINTENANCE_STARTED = "maintenance_started"
     RESTARTED = "restarted"
     STARTED_PLAYING = "started_playing"
     STOPPED_PLAYING = "stopped_playing"
@@ -58,6 +60,8 @@ class Occurrence:
     `ClosedBy` of an alert, a `StopReason` of a melody."""
     melody: str | None = None
     """What began to play or ended, where that is known."""
+    until: float | None = None
+    """Until when somebody works on the device, in seconds since 1970."""
     lost: int | None = None
     """How many devices fell silent in an outage."""
     online_before: int | None = None
@@ -147,6 +151,19 @@ def restart_occurrence(device_id: str, code: int | None) -> Occurrence:
         kind=OccurrenceKind.RESTARTED,
         device_id=device_id,
         reason=None if code is None else key_of(ResetReason, code),
+    )
+
+
+def maintenance_occurrence(device_id: str, until: float | None) -> Occurrence:
+    """Return that somebody works on a device until then, or nobody any more."""
+    return Occurrence(
+        kind=(
+            OccurrenceKind.MAINTENANCE_ENDED
+            if until is None
+            else OccurrenceKind.MAINTENANCE_STARTED
+        ),
+        device_id=device_id,
+        until=until,
     )
 
 

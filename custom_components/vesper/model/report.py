@@ -35,6 +35,7 @@ def report(device: Device) -> dict[str, Any]:
         "wifi_signal": diagnostics.rssi,
         "recent_events": [event.as_json() for event in diagnostics.events],
         "alerts": device.alerts.as_json(),
+        "maintenance_until": iso_time(device.maintenance_until),
     }
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, TypeGuard
 
-from .alerts import MAX_SUBSYSTEMS, ActiveAlert, Alerts, ClosedBy
+from .alerts import MAX_SUBSYSTEMS, ActiveAlert, Alerts, ClosedBy, is_note
 from .codes import MAX_TIME
 from .device import Device
 from .diagnostics import Diagnostics
@@ -48,6 +48,7 @@ def _is_time(value: object) -> TypeGuard[float]:
 #: What is kept of a device as it stands, each field with what a good value is.
 DEVICE_FIELDS: Mapping[str, _Check] = {
     "last_seen": _is_time,
+    "maintenance_until": _is_time,
     "melody": is_name,
     "playing": _is_flag,
     "started": _is_time,
@@ -85,6 +86,7 @@ def dump(device: Device) -> dict[str, Any]:
                 "updated_at": alert.updated_at.timestamp(),
                 "confirmed": alert.confirmed,
                 "acknowledged": alert.acknowledged,
+                "note": alert.note,
                 "awaited": alert.subsystem in alerts.awaited,
             }
             for alert in alerts.active.values()
@@ -169,7 +171,7 @@ def _load_alert(item: object) -> ActiveAlert | None:
     alert = read_alert(item, [])
     if isinstance(alert, Malformed) or alert.severity is Severity.OK:
         return None
-    updated_at = item.get("updated_at")
+    updated_at, note = item.get("updated_at"), item.get("note")
     return ActiveAlert(
         subsystem=alert.subsystem,
         severity=alert.severity,
@@ -180,6 +182,7 @@ def _load_alert(item: object) -> ActiveAlert | None:
         # It may have ended since, and nobody listened.
         confirmed=False,
         acknowledged=item.get("acknowledged") is True,
+        note=note if is_note(note) else "",
     )
 
 

@@ -1,0 +1,199 @@
+"""Act on devices, and ask what is known of them, from scripts and automations."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Final
+
+import probatio
+
+from homeassistant.core import (
+    HomeAssistant,
+    ServiceCall,
+    ServiceResponse,
+    SupportsResponse,
+    callback,
+)
+from homeassistant.exceptions import ServiceValidationError
+from homeassistant.helpers import config_validation as cv, device_registry as dr
+from homeassistant.helpers.typing import VolDictType
+from homeassistant.util.json import JsonValueType
+
+from .answers import async_ask
+from .const import DOMAIN
+from .hub import VesperConfigEntry, VesperHub
+from .model.alerts import MAX_NOTE_LENGTH, is_note
+from .model.change import Change
+from .model.device import Device
+from .model.messages import is_name
+from .targets import Target, find
+
+SERVICE_ACKNOWLEDGE_ALERT: Final = "acknowledge_alert"
+SERVICE_CLEAR_ALERT: Final = "clear_alert"
+SERVICE_GET_ALERTS: Final = "get_alerts"
+SERVICE_RUN_HEALTH_CHECK: Final = "run_health_check"
+SERVICE_SET_MAINTENANCE: Final = "set_maintenance"
+
+ATTR_DURATION: Final = "duration"
+ATTR_NOTE: Final = "note"
+ATTR_SUBSYSTEM: Final = "subsystem"
+ATTR_TIMEOUT: Final = "timeout"
+
+#: In seconds. A device answers at once, or with its next heartbeat 30 seconds later.
+DEFAULT_TIMEOUT: Final = 10
+MAX_TIMEOUT: Final = 60
+
+#: Who needs longer has put the device out of use, and can say so again.
+MIN_MAINTENANCE: Final = timedelta(minutes=1)
+MAX_MAINTENANCE: Final = timedelta(days=30)
+
+
+def _note(value: object) -> str:
+    """Return a note as it is; raise Invalid where it is none."""
+    if not is_note(value):
+        message = f"must be one line of at most {MAX_NOTE_LENGTH} characters"
+        raise probatio.Invalid(message)
+    return value
+
+
+def _subsystem(value: object) -> str:
+    """Return the name of a subsystem as it is; raise Invalid where it is none."""
+    if not is_name(value):
+        message = "must be the exact name of a subsystem, such as FileManager"
+        raise probatio.Invalid(message)
+    return value
+
+
+def _duration(value: object) -> timedelta:
+    """Return how long a device is worked on; raise Invalid where that can't be."""
+    duration: timedelta = cv.time_period(value)
+    if duration and not MIN_MAINTENANCE <= duration <= MAX_MAINTENANCE:
+        message = "must be from 1 minute to 30 days, or 0 to end the maintenance"
+        raise probatio.Invalid(message)
+    return duration
+
+
+_ALERT_FIELDS: VolDictType = {probatio.Required(ATTR_SUBSYSTEM): _subsystem}
+
+#: What each action takes besides its target.
+FIELDS: Final[dict[str, VolDictType]] = {
+    SERVICE_ACKNOWLEDGE_ALERT: {
+        **_ALERT_FIELDS,
+        probatio.Optional(ATTR_NOTE, default=""): _note,
+    },
+    SERVICE_CLEAR_ALERT: _ALERT_FIELDS,
+    SERVICE_GET_ALERTS: {},
+    SERVICE_RUN_HEALTH_CHECK: {
+        probatio.Optional(ATTR_TIMEOUT, default=DEFAULT_TIMEOUT): probatio.All(
+            probatio.Coerce(float), probatio.Range(min=1, max=MAX_TIMEOUT)
+        )
+    },
+    SERVICE_SET_MAINTENANCE: {probatio.Required(ATTR_DURATION): _duration},
+}
+
+
+@callback
+def async_register_actions(hass: HomeAssistant) -> None:
+    """Offer the actions, once for as long as Home Assistant runs."""
+    for service, handler, supports_response in (
+        (SERVICE_ACKNOWLEDGE_ALERT, _async_acknowledge, SupportsResponse.NONE),
+        (SERVICE_CLEAR_ALERT, _async_clear, SupportsResponse.NONE),
+        (SERVICE_GET_ALERTS, _async_get_alerts, SupportsResponse.ONLY),
+        (SERVICE_RUN_HEALTH_CHECK, _async_run_check, SupportsResponse.OPTIONAL),
+        (SERVICE_SET_MAINTENANCE, _async_set_maintenance, SupportsResponse.NONE),
+    ):
+        hass.services.async_register(
+            DOMAIN,
+            service,
+            handler,
+            schema=probatio.Schema({**cv.TARGET_FIELDS, **FIELDS[service]}),
+            supports_response=supports_response,
+        )
+
+
+async def _async_acknowledge(call: ServiceCall) -> None:
+    """Take in that a person knows of an alert."""
+    subsystem: str = call.data[ATTR_SUBSYSTEM]
+    note: str = call.data[ATTR_NOTE]
+    _change_alert(call, lambda device: device.alerts.acknowledge(subsystem, note))
+
+
+async def _async_clear(call: ServiceCall) -> None:
+    """Take a person's word that an alert is over."""
+    subsystem: str = call.data[ATTR_SUBSYSTEM]
+    _change_alert(call, lambda device: device.clear_alert(subsystem))
+
+
+async def _async_get_alerts(call: ServiceCall) -> ServiceResponse:
+    """Return the active alerts of each device."""
+    _, devices = _find(call)
+    return {device.device_id: _alerts(device) for device in devices}
+
+
+async def _async_run_check(call: ServiceCall) -> ServiceResponse:
+    """Ask devices to check themselves, and return how each has answered."""
+    hub, devices = _find(call)
+    answers = await async_ask(hub, devices, call.data[ATTR_TIMEOUT])
+    return {
+        device.device_id: {
+            "answered": (seconds := answers.get(device.device_id)) is not None,
+            "round_trip_ms": None if seconds is None else round(1000 * seconds),
+            "alerts": _alerts(device),
+        }
+        for device in devices
+    }
+
+
+async def _async_set_maintenance(call: ServiceCall) -> None:
+    """Begin, prolong or end the maintenance of devices."""
+    hub, devices = _find(call)
+    duration: timedelta = call.data[ATTR_DURATION]
+    hub.maintenance.async_set(devices, duration)
+
+
+def _change_alert(call: ServiceCall, step: Callable[[Device], Change]) -> None:
+    """Change an alert wherever it is active.
+
+    Raises ServiceValidationError where it is nowhere.
+    """
+    hub, devices = _find(call)
+    subsystem: str = call.data[ATTR_SUBSYSTEM]
+    concerned = [device for device in devices if subsystem in device.alerts.active]
+    if not concerned:
+        raise ServiceValidationError(
+            translation_domain=DOMAIN,
+            translation_key="no_alert",
+            translation_placeholders={"subsystem": subsystem},
+        )
+    hub.async_change(concerned, step)
+
+
+def _find(call: ServiceCall) -> tuple[VesperHub, list[Device]]:
+    """Return the hub and the chosen devices that it knows.
+
+    Raises ServiceValidationError where there is none.
+    """
+    hass = call.hass
+    entries: list[VesperConfigEntry] = hass.config_entries.async_loaded_entries(DOMAIN)
+    if not entries:
+        raise ServiceValidationError(
+            translation_domain=DOMAIN, translation_key="not_running"
+        )
+    registry = dr.async_get(hass)
+    devices = [
+        found[1]
+        for device_id in Target(hass, dict(call.data)).device_ids
+        if (registered := registry.async_get(device_id))
+        and (found := find(hass, registered))
+    ]
+    if not devices:
+        raise ServiceValidationError(
+            translation_domain=DOMAIN, translation_key="no_device"
+        )
+    devices.sort(key=lambda device: device.device_id)
+    # There is one entry at most.
+    return entries[0].runtime_data, devices
+
+
+def _alerts(device: Device) -> JsonValueType:
+    """Return the active alerts of a device, the worst first."""
+    return [{**alert} for alert in device.alerts.as_json()]

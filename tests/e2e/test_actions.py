@@ -1,0 +1,89 @@
+"""What a person does to devices, and what Home Assistant's own logbook says of it."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from tests.rig.fleet import Fleet
+from tests.rig.home_assistant import HomeAssistant
+
+DEVICE = "worked-on"
+
+
+def act(home_assistant: HomeAssistant, action: str, **data: Any) -> Any:
+    """Run an action for the device, and return what it answers if anything."""
+    answers = action in ("get_alerts", "run_health_check")
+    api = home_assistant.api
+    return api.command(
+        "call_service",
+        domain="vesper",
+        service=action,
+        service_data=data,
+        target={"entity_id": api.entity_ids("vesper")[f"{DEVICE}_connectivity"]},
+        return_response=answers,
+    )["response" if answers else "context"]
+
+
+def logbook(home_assistant: HomeAssistant, since: datetime) -> list[str]:
+    """Return the lines of the logbook that Vesper has written for the device."""
+    api = home_assistant.api
+    (device_id,) = (
+        device["id"]
+        for device in api.command("config/device_registry/list")
+        if ["vesper", DEVICE] in device["identifiers"]
+    )
+    lines = api.command(
+        "logbook/get_events", start_time=since.isoformat(), device_ids=[device_id]
+    )
+    return [
+        f"{line['name']}: {line['message']}"
+        for line in lines
+        if line.get("domain") == "vesper"
+    ]
+
+
+def test_actions(
+    home_assistant: HomeAssistant, start_fleet: Callable[..., Fleet]
+) -> None:
+    """A device answers, its alert is acknowledged and cleared, and it is worked on."""
+    since = datetime.now(UTC)
+    fleet = start_fleet(devices=[DEVICE], scenario="calm")
+    fleet.start_stories()
+    home_assistant.wait_for_states({f"{DEVICE}_connectivity": "on"})
+    with fleet.device(DEVICE) as device:
+        device.raise_alert("FileManager", "CRITICAL", "SD mount failed")
+    home_assistant.wait_for_states({f"{DEVICE}_alert_FileManager": "critical"})
+
+    checked = act(home_assistant, "run_health_check", timeout=20)[DEVICE]
+    assert checked["answered"] is True
+    assert 0 <= checked["round_trip_ms"] < 20_000
+
+    act(
+        home_assistant,
+        "acknowledge_alert",
+        subsystem="FileManager",
+        note="Anna is here",
+    )
+    (alert,) = act(home_assistant, "get_alerts")[DEVICE]
+    shown = home_assistant.api.get(f"/api/vesper/devices/{DEVICE}/alerts")
+    assert [alert] == shown
+    assert (alert["acknowledged"], alert["note"]) == (True, "Anna is here")
+
+    act(home_assistant, "set_maintenance", duration={"hours": 1})
+    home_assistant.wait_for_states({f"{DEVICE}_maintenance": "on"})
+    act(home_assistant, "clear_alert", subsystem="FileManager")
+    home_assistant.wait_for_states({f"{DEVICE}_alert_FileManager": "ok"})
+    act(home_assistant, "set_maintenance", duration=0)
+    home_assistant.wait_for_states({f"{DEVICE}_maintenance": "off"})
+
+    home_assistant.wait_until(
+        lambda: len(logbook(home_assistant, since)) == 4,
+        timeout=10,
+        what="the logbook to tell of it",
+    )
+    raised, began, cleared, ended = logbook(home_assistant, since)
+    name = f"Vesper {DEVICE}"
+    assert raised == f"{name}: FileManager raised a critical alert: SD mount failed"
+    assert began.startswith(f"{name}: is in maintenance until 20")
+    assert cleared == f"{name}: FileManager had its alert cleared by hand"
+    assert ended == f"{name}: is no longer in maintenance"

@@ -1,0 +1,352 @@
+"""Actions: what they do, what they answer, and when they refuse."""
+
+import asyncio
+from collections.abc import Awaitable
+import logging
+from typing import Any
+
+import probatio
+import pytest
+
+from homeassistant.const import Platform
+from homeassistant.core import HomeAssistant
+from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
+from homeassistant.helpers import (
+    area_registry as ar,
+    device_registry as dr,
+    floor_registry as fr,
+    label_registry as lr,
+)
+
+from .automation import automate, devices, registered_id
+from .common import BELL, FLEET, Vesper, Writes, logged
+
+OTHER = "tower"
+
+ALERT = {
+    "subsystem": "FileManager",
+    "state": "WARNING",
+    "message": "SD mount failed",
+    "updated_at": "2030-01-01T12:00:00+00:00",
+    "confirmed": True,
+    "acknowledged": False,
+    "note": "",
+}
+
+
+@pytest.fixture
+def platforms() -> list[Platform]:
+    """Set up what shows what the actions did."""
+    return [Platform.BINARY_SENSOR, Platform.EVENT, Platform.SENSOR]
+
+
+@pytest.fixture(autouse=True)
+async def bells(vesper: Vesper) -> None:
+    """Have two devices, one of them with an alert."""
+    vesper.freezer.move_to("2030-01-01T12:00:00Z")
+    await vesper.heartbeat()
+    await vesper.heartbeat(OTHER)
+    await vesper.alert("FileManager", "WARNING", "SD mount failed")
+
+
+def in_the_background[T](hass: HomeAssistant, call: Awaitable[T]) -> asyncio.Task[T]:
+    """Let an action wait, and the test go on."""
+
+    async def run() -> T:
+        return await call
+
+    return hass.async_create_background_task(run(), "action under test")
+
+
+async def begin(hass: HomeAssistant) -> None:
+    """Let what was just started come to where it waits."""
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+
+# Targets
+
+
+async def test_targets(hass: HomeAssistant, vesper: Vesper) -> None:
+    """Devices are chosen by all that Home Assistant offers; the fleet is all."""
+    registry = dr.async_get(hass)
+    floor = fr.async_get(hass).async_create("Upstairs")
+    area = ar.async_get(hass).async_create("Chapel", floor_id=floor.floor_id)
+    label = lr.async_get(hass).async_create("Bells")
+    registry.async_update_device(
+        registered_id(hass), area_id=area.id, labels={label.label_id}
+    )
+    everybody: dict[str, Any] = {BELL: [ALERT], OTHER: []}
+    for target, expected in (
+        ({"device_id": registered_id(hass)}, {BELL: [ALERT]}),
+        ({"device_id": registered_id(hass, OTHER)}, {OTHER: []}),
+        ({"device_id": registered_id(hass, FLEET)}, everybody),
+        ({"area_id": area.id}, {BELL: [ALERT]}),
+        ({"floor_id": floor.floor_id}, {BELL: [ALERT]}),
+        ({"label_id": label.label_id}, {BELL: [ALERT]}),
+        ({"entity_id": vesper.entity_id("connectivity", OTHER)}, {OTHER: []}),
+        (devices(hass, (BELL, OTHER)), everybody),
+    ):
+        assert await vesper.call("vesper.get_alerts", **target) == expected
+
+
+@pytest.mark.parametrize(
+    "target", [{}, {"device_id": "nothing"}, {"area_id": ["nowhere"]}]
+)
+async def test_no_device(vesper: Vesper, target: dict[str, Any]) -> None:
+    """Without a device of ours there is nothing to do, and the caller is told."""
+    with pytest.raises(ServiceValidationError) as error:
+        await vesper.call("vesper.get_alerts", **target)
+    assert error.value.translation_key == "no_device"
+
+
+async def test_not_loaded(hass: HomeAssistant, vesper: Vesper) -> None:
+    """The actions outlive the entry, and say that it is not there."""
+    target = devices(hass)
+    assert await hass.config_entries.async_unload(vesper.entry.entry_id)
+    with pytest.raises(ServiceValidationError) as error:
+        await vesper.call("vesper.get_alerts", **target)
+    assert error.value.translation_key == "not_running"
+
+
+# Alerts
+
+
+async def test_get_alerts_is_what_http_answers(
+    hass: HomeAssistant,
+    vesper: Vesper,
+    hass_client: Any,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Both ways to the alerts lead to the same."""
+    # It would log the call with a clock that was set in between.
+    caplog.set_level(logging.WARNING, "aiohttp.access")
+    await vesper.alert("Network", "FAILED")
+    answer = await vesper.call("vesper.get_alerts", **devices(hass))
+    client = await hass_client()
+    response = await client.get(f"/api/vesper/devices/{BELL}/alerts")
+    assert answer == {BELL: await response.json()}
+    assert [alert["state"] for alert in answer[BELL]] == ["FAILED", "WARNING"]
+
+
+async def test_acknowledge(hass: HomeAssistant, vesper: Vesper) -> None:
+    """The note shows until the alert gets worse or ends."""
+
+    def shown() -> tuple[bool, str]:
+        attributes = vesper.state("alert_FileManager").attributes
+        return attributes["acknowledged"], attributes["note"]
+
+    assert shown() == (False, "")
+    await vesper.call(
+        "vesper.acknowledge_alert",
+        **devices(hass),
+        subsystem="FileManager",
+        note="Anna brings a card",
+    )
+    assert shown() == (True, "Anna brings a card")
+    (alert,) = vesper.state("active_alerts").attributes["alerts"]
+    assert alert == ALERT | {"acknowledged": True, "note": "Anna brings a card"}
+    await vesper.alert("FileManager", "WARNING", "again")
+    assert shown() == (True, "Anna brings a card")
+    await vesper.reload()
+    assert shown() == (True, "Anna brings a card")
+    await vesper.alert("FileManager", "CRITICAL")
+    assert shown() == (False, "")
+
+    await vesper.call(
+        "vesper.acknowledge_alert", **devices(hass), subsystem="FileManager"
+    )
+    assert shown() == (True, "")
+    await vesper.alert("FileManager", "CLEARED")
+    await vesper.alert("FileManager", "WARNING")
+    assert shown() == (False, "")
+
+
+async def test_clear(
+    hass: HomeAssistant, vesper: Vesper, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The alert ends as if the device had said so, but it is told that it did not."""
+    cleared = await automate(hass, "alert_cleared", devices(hass))
+    await vesper.call("vesper.clear_alert", **devices(hass), subsystem="FileManager")
+    shown = vesper.state("alert_FileManager")
+    assert shown.state == "ok"
+    assert shown.attributes["closed_by"] == "action"
+    assert vesper.value("problem") == "off"
+    event = vesper.state("activity").attributes
+    assert (event["event_type"], event["subsystem"], event["cause"]) == (
+        "alert_closed",
+        "FileManager",
+        "action",
+    )
+    assert [run["reason"] for run in cleared.take()] == ["action"]
+    assert logged(caplog) == [
+        "Alerts of device bell are closed by action, not by the device: FileManager"
+    ]
+
+    await vesper.alert("FileManager", "CLEARED")
+    assert cleared.take() == []
+    await vesper.reload()
+    assert vesper.value("alert_FileManager") == "ok"
+    await vesper.alert("FileManager", "WARNING")
+    assert "closed_by" not in vesper.state("alert_FileManager").attributes
+    assert cleared.detach is not None
+    cleared.detach()
+
+
+async def test_clear_what_a_restart_left(hass: HomeAssistant, vesper: Vesper) -> None:
+    """What was cleared by hand is not closed once more ten minutes later."""
+    await vesper.heartbeat(uptime=5000)
+    await vesper.advance(30)
+    await vesper.heartbeat(uptime=10)
+    await vesper.call("vesper.clear_alert", **devices(hass), subsystem="FileManager")
+    for uptime in range(40, 700, 30):
+        await vesper.advance(30)
+        await vesper.heartbeat(uptime=uptime)
+    attributes = vesper.state("alert_FileManager").attributes
+    assert attributes["closed_by"] == "action"
+
+
+@pytest.mark.parametrize("action", ["acknowledge_alert", "clear_alert"])
+async def test_among_many(hass: HomeAssistant, vesper: Vesper, action: str) -> None:
+    """Those without the alert stay as they are, and with none there is an error."""
+    everybody = devices(hass, [FLEET])
+    await vesper.call(f"vesper.{action}", **everybody, subsystem="FileManager")
+    assert vesper.keys(OTHER) == vesper.keys() - {"alert_FileManager"}
+    with pytest.raises(ServiceValidationError, match="alert of filemanager") as error:
+        await vesper.call(f"vesper.{action}", **everybody, subsystem="filemanager")
+    assert error.value.translation_key == "no_alert"
+
+
+@pytest.mark.parametrize(
+    ("action", "data"),
+    [
+        ("acknowledge_alert", {}),
+        ("acknowledge_alert", {"subsystem": ""}),
+        ("acknowledge_alert", {"subsystem": "FileManager", "note": 5}),
+        ("acknowledge_alert", {"subsystem": "FileManager", "note": "a\nb"}),
+        ("acknowledge_alert", {"subsystem": "FileManager", "note": 256 * "x"}),
+        ("clear_alert", {}),
+        ("clear_alert", {"subsystem": 65 * "x"}),
+        ("get_alerts", {"subsystem": "FileManager"}),
+        ("run_health_check", {"timeout": 0}),
+        ("run_health_check", {"timeout": 61}),
+        ("run_health_check", {"timeout": "soon"}),
+        ("set_maintenance", {}),
+        ("set_maintenance", {"duration": "soon"}),
+        ("set_maintenance", {"duration": {"seconds": 59}}),
+        ("set_maintenance", {"duration": {"days": 30, "seconds": 1}}),
+        ("set_maintenance", {"duration": {"hours": -1}}),
+    ],
+)
+async def test_bad_data(
+    hass: HomeAssistant, vesper: Vesper, action: str, data: dict[str, Any]
+) -> None:
+    """What is not as described changes nothing, and the caller is told."""
+    with pytest.raises(probatio.Invalid):
+        await vesper.call(f"vesper.{action}", **devices(hass), **data)
+    assert vesper.hub.devices[BELL].alerts.as_json() == [ALERT]
+    assert vesper.hub.devices[BELL].maintenance_until is None
+
+
+# Health checks
+
+
+async def test_health_check(hass: HomeAssistant, vesper: Vesper) -> None:
+    """Whoever speaks in time has answered, whatever it says; the rest has not."""
+    publish = vesper.mqtt._mqttc.publish  # noqa: SLF001
+    publish.reset_mock()
+    check = in_the_background(
+        hass,
+        vesper.call(
+            "vesper.run_health_check", **devices(hass, (BELL, OTHER)), timeout=1
+        ),
+    )
+    await begin(hass)
+    asked = [call.args[0] for call in publish.call_args_list]
+    assert asked == [f"vesper/{BELL}/control", f"vesper/{OTHER}/control"]
+    vesper.freezer.tick(0.25)
+    await vesper.heartbeat(OTHER, retain=True)
+    await vesper.alert("Network", "FAILED")
+    await vesper.heartbeat()
+    assert not check.done()
+    await vesper.advance(1)
+    answer = await check
+    assert answer[OTHER] == {"answered": False, "round_trip_ms": None, "alerts": []}
+    assert answer[BELL]["answered"] is True
+    assert answer[BELL]["round_trip_ms"] == 250
+    assert [alert["subsystem"] for alert in answer[BELL]["alerts"]] == [
+        "Network",
+        "FileManager",
+    ]
+
+
+async def test_health_check_ends_with_the_last_answer(
+    hass: HomeAssistant, vesper: Vesper
+) -> None:
+    """Nobody waits for the timeout once all have spoken, also who was offline."""
+    await vesper.advance(91)
+    assert vesper.value("connectivity") == "off"
+    check = in_the_background(
+        hass, vesper.call("vesper.run_health_check", **devices(hass), timeout=60)
+    )
+    await begin(hass)
+    assert not check.done()
+    await vesper.publish(BELL, "heartbeat", b"no JSON")
+    assert (await check)[BELL]["answered"] is True
+    assert vesper.value("connectivity") == "on"
+
+
+async def test_health_check_of_a_device_that_goes_offline(
+    hass: HomeAssistant, vesper: Vesper
+) -> None:
+    """That it is declared offline meanwhile is no answer, and no end of the wait."""
+    check = in_the_background(
+        hass, vesper.call("vesper.run_health_check", **devices(hass), timeout=60)
+    )
+    await begin(hass)
+    vesper.hub.async_change([vesper.hub.devices[BELL]], lambda bell: bell.go_silent())
+    await begin(hass)
+    assert not check.done()
+    await vesper.heartbeat()
+    assert (await check)[BELL]["answered"] is True
+
+
+async def test_health_check_without_link(hass: HomeAssistant, vesper: Vesper) -> None:
+    """Nothing is sent into a dead link."""
+    await vesper.lose_link()
+    publish = vesper.mqtt._mqttc.publish  # noqa: SLF001
+    publish.reset_mock()
+    with pytest.raises(HomeAssistantError) as error:
+        await vesper.call("vesper.run_health_check", **devices(hass))
+    assert error.value.translation_key == "link_down"
+    publish.assert_not_called()
+
+
+async def test_health_check_that_loses_the_link(
+    hass: HomeAssistant, vesper: Vesper
+) -> None:
+    """Without a link nobody can answer any more."""
+    check = in_the_background(
+        hass, vesper.call("vesper.run_health_check", **devices(hass), timeout=60)
+    )
+    await begin(hass)
+    await vesper.lose_link()
+    with pytest.raises(HomeAssistantError) as error:
+        await check
+    assert error.value.translation_key == "link_down"
+
+
+async def test_health_check_leaves_nothing(
+    hass: HomeAssistant, vesper: Vesper, writes: Writes
+) -> None:
+    """Once answered, heartbeats are as silent as before."""
+    for _ in range(2):
+        check = in_the_background(
+            hass, vesper.call("vesper.run_health_check", **devices(hass))
+        )
+        await begin(hass)
+        await vesper.heartbeat()
+        await check
+    writes.take()
+    await vesper.heartbeat()
+    assert writes.take() == []

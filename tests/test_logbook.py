@@ -1,0 +1,160 @@
+"""The logbook: what has happened to devices, in sentences."""
+
+from typing import Any
+
+import pytest
+from pytest_homeassistant_custom_component.common import async_capture_events
+
+from custom_components.vesper.const import EVENT_OCCURRENCE
+from custom_components.vesper.logbook import async_describe_events
+from homeassistant.const import Platform
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers import device_registry as dr
+
+from .automation import devices, registered_id
+from .common import BELL, FLEET, Vesper
+
+
+class Logbook:
+    """The lines of the logbook that are ours, as they came."""
+
+    def __init__(self, hass: HomeAssistant) -> None:
+        """Read from now on."""
+        self._events = async_capture_events(hass, EVENT_OCCURRENCE)
+        described: dict[str, Any] = {}
+        async_describe_events(
+            hass,
+            lambda _domain, event_type, describe: described.update(
+                {event_type: describe}
+            ),
+        )
+        assert described.keys() == {EVENT_OCCURRENCE}
+        self._describe = described[EVENT_OCCURRENCE]
+
+    def take(self) -> list[str]:
+        """Return the lines since the last call."""
+        lines = [
+            f"{line['name']}: {line['message']}"
+            for line in map(self._describe, self._events)
+        ]
+        self._events.clear()
+        return lines
+
+
+@pytest.fixture
+def platforms() -> list[Platform]:
+    """Set up few platforms: the lines do not go by entities."""
+    return [Platform.SWITCH]
+
+
+@pytest.fixture
+async def logbook(hass: HomeAssistant, vesper: Vesper) -> Logbook:
+    """Open the logbook, with a device that a person has named."""
+    await hass.config.async_set_time_zone("Europe/Athens")
+    vesper.freezer.move_to("2030-01-01T12:00:00Z")
+    await vesper.heartbeat(uptime=5000)
+    dr.async_get(hass).async_update_device(
+        registered_id(hass), name_by_user="Chapel bell"
+    )
+    return Logbook(hass)
+
+
+async def test_alerts(hass: HomeAssistant, vesper: Vesper, logbook: Logbook) -> None:
+    """Each transition is a sentence, and what is none is not."""
+    await vesper.alert("FileManager", "WARNING", "SD mount failed")
+    await vesper.alert("FileManager", "WARNING", "SD mount failed again")
+    await vesper.alert("FileManager", "CRITICAL", "SD card is gone")
+    await vesper.alert("FileManager", "WARNING")
+    await vesper.alert("FileManager", "FAILED")
+    await vesper.alert("FileManager", "CLEARED")
+    await vesper.alert("FileManager", "CLEARED")
+    await vesper.alert("Network", "WARNING")
+    await vesper.call("vesper.clear_alert", **devices(hass), subsystem="Network")
+    assert logbook.take() == [
+        "Chapel bell: FileManager raised a warning: SD mount failed",
+        "Chapel bell: FileManager raised a critical alert: SD card is gone",
+        "Chapel bell: FileManager has failed",
+        "Chapel bell: FileManager is well again",
+        "Chapel bell: Network raised a warning",
+        "Chapel bell: Network had its alert cleared by hand",
+    ]
+
+
+async def test_restart(vesper: Vesper, logbook: Logbook) -> None:
+    """The reason is named where it is told, and so is what is closed in the end."""
+    await vesper.alert("SD", "WARNING")
+    logbook.take()
+    await vesper.advance(30)
+    await vesper.heartbeat(uptime=10, reset_reason=9)
+    assert logbook.take() == ["Chapel bell: restarted: brown out"]
+    for uptime in range(40, 700, 30):
+        await vesper.advance(30)
+        await vesper.heartbeat(uptime=uptime)
+    assert logbook.take() == [
+        "Chapel bell: SD had its alert closed: not raised again after a restart"
+    ]
+    await vesper.heartbeat(uptime=10)
+    assert logbook.take() == ["Chapel bell: restarted"]
+
+
+async def test_connectivity(vesper: Vesper, logbook: Logbook) -> None:
+    """Devices come and go, alone and together; a lost link is not their doing."""
+    await vesper.lose_link()
+    await vesper.regain_link()
+    await vesper.heartbeat(uptime=5001)
+    assert logbook.take() == []
+    await vesper.heartbeat("hall")
+    await vesper.heartbeat("tower")
+    await vesper.advance(91)
+    assert logbook.take() == [
+        "Chapel bell: went offline",
+        "Vesper hall: went offline",
+        "Vesper tower: went offline",
+        "Vesper: lost 3 of 3 online devices at once",
+    ]
+    await vesper.heartbeat(uptime=5100)
+    assert logbook.take() == ["Chapel bell: came online"]
+
+
+async def test_maintenance(
+    hass: HomeAssistant, vesper: Vesper, logbook: Logbook
+) -> None:
+    """Its beginning and its end are told, and what happens meanwhile."""
+    target = devices(hass)
+    await vesper.call("vesper.set_maintenance", **target, duration={"hours": 1})
+    await vesper.alert("SD", "WARNING")
+    await vesper.call("vesper.set_maintenance", **target, duration={"hours": 0})
+    await vesper.call("vesper.set_maintenance", **target, duration={"hours": 0})
+    assert logbook.take() == [
+        "Chapel bell: is in maintenance until 2030-01-01 15:00",
+        "Chapel bell: SD raised a warning",
+        "Chapel bell: is no longer in maintenance",
+    ]
+
+
+async def test_heartbeats_and_playback(vesper: Vesper, logbook: Logbook) -> None:
+    """What is told all the time, or by an entity as well, is not told here."""
+    for uptime in range(5000, 5600, 30):
+        await vesper.advance(30)
+        await vesper.heartbeat(uptime=uptime, heap_free=uptime)
+    await vesper.info("playback_started", {"melody_uid": "ABC123"})
+    await vesper.info("playback_stopped")
+    assert logbook.take() == []
+
+
+async def test_a_device_that_is_gone(vesper: Vesper, logbook: Logbook) -> None:
+    """Its lines go by the id that it had."""
+    await vesper.advance(91)
+    await vesper.hub.async_remove_device(BELL)
+    assert logbook.take() == ["bell: went offline"]
+
+
+async def test_a_fleet_that_is_gone(
+    hass: HomeAssistant, vesper: Vesper, logbook: Logbook
+) -> None:
+    """What happened to it is still told."""
+    for device_id in ("hall", "tower"):
+        await vesper.heartbeat(device_id)
+    await vesper.advance(91)
+    dr.async_get(hass).async_remove_device(registered_id(hass, FLEET))
+    assert logbook.take()[-1] == "Vesper: lost 3 of 3 online devices at once"

@@ -1,0 +1,234 @@
+"""Maintenance: a device shows on, but starts nothing and counts for nothing."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from pytest_homeassistant_custom_component.common import snapshot_platform
+from syrupy.assertion import SnapshotAssertion
+
+from homeassistant.const import Platform
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers import entity_registry as er
+from homeassistant.util import dt as dt_util
+
+from .automation import automate, devices
+from .common import BELL, FLEET, Vesper, logged
+
+OTHERS = ("hall", "tower", "gate")
+
+
+async def set_maintenance(vesper: Vesper, *device_ids: str, **duration: int) -> None:
+    """Say that somebody works on devices for so long."""
+    target = devices(vesper.hass, device_ids or (BELL,))
+    await vesper.call("vesper.set_maintenance", **target, duration=duration)
+    await vesper.hass.async_block_till_done()
+
+
+def until(vesper: Vesper) -> datetime | None:
+    """Return what the switch shows, None while it is off."""
+    shown = vesper.state("maintenance")
+    end: datetime | None = shown.attributes.get("until")
+    assert (shown.state == "on") is (end is not None)
+    return end
+
+
+@pytest.mark.parametrize("platforms", [[Platform.SWITCH]])
+async def test_all(
+    hass: HomeAssistant,
+    vesper: Vesper,
+    entity_registry: er.EntityRegistry,
+    snapshot: SnapshotAssertion,
+) -> None:
+    """Registry and states are as they were when somebody last looked at them."""
+    vesper.freezer.move_to("2030-01-01T12:00:00Z")
+    await vesper.say_everything()
+    await set_maintenance(vesper, hours=2)
+    await snapshot_platform(hass, entity_registry, snapshot, vesper.entry.entry_id)
+
+
+async def test_switch(vesper: Vesper) -> None:
+    """It starts an hour by hand, ends by hand, and leaves a longer time alone."""
+    await vesper.heartbeat()
+    switch = {"entity_id": vesper.entity_id("maintenance")}
+    assert until(vesper) is None
+    began = dt_util.utcnow()
+    await vesper.call("switch.turn_on", **switch)
+    end = until(vesper)
+    assert end is not None
+    assert timedelta(hours=1) <= end - began < timedelta(hours=1, seconds=1)
+    await vesper.call("switch.turn_off", **switch)
+    assert until(vesper) is None
+
+    await set_maintenance(vesper, days=2)
+    end = until(vesper)
+    await vesper.call("switch.turn_on", **switch)
+    assert until(vesper) == end
+    await set_maintenance(vesper, minutes=5)
+    assert until(vesper) != end
+    await set_maintenance(vesper, seconds=0)
+    assert until(vesper) is None
+
+
+async def test_it_ends_by_itself(vesper: Vesper) -> None:
+    """Each device has its own end, by one timer."""
+    for device_id in (BELL, "hall", "tower"):
+        await vesper.heartbeat(device_id)
+    await set_maintenance(vesper, "hall", minutes=20)
+    await set_maintenance(vesper, BELL, minutes=10)
+    await set_maintenance(vesper, "tower", minutes=10)
+
+    def shown() -> list[str]:
+        return [
+            device_id
+            for device_id in (BELL, "hall", "tower")
+            if vesper.value("maintenance", device_id) == "on"
+        ]
+
+    await vesper.advance(599)
+    assert shown() == [BELL, "hall", "tower"]
+    await vesper.advance(2)
+    assert shown() == ["hall"]
+    await vesper.advance(600)
+    assert shown() == []
+
+
+async def test_it_survives_a_restart(vesper: Vesper) -> None:
+    """It goes on after a reload, and what ended meanwhile ends then."""
+    await vesper.heartbeat()
+    await set_maintenance(vesper, hours=1)
+    end = until(vesper)
+    await vesper.reload()
+    assert until(vesper) == end
+    assert await vesper.hass.config_entries.async_unload(vesper.entry.entry_id)
+    vesper.freezer.tick(3601)
+    assert await vesper.hass.config_entries.async_setup(vesper.entry.entry_id)
+    await vesper.hass.async_block_till_done()
+    await vesper.advance(1)
+    assert until(vesper) is None
+
+
+async def test_it_starts_no_automation(hass: HomeAssistant, vesper: Vesper) -> None:
+    """What happens is shown, but nothing is triggered until it is over."""
+    await vesper.heartbeat(uptime=5000)
+    automations = [
+        await automate(hass, trigger, devices(hass))
+        for trigger in ("alert_raised", "alert_cleared", "came_online", "went_offline")
+    ]
+    await set_maintenance(vesper, hours=1)
+    await vesper.alert("FileManager", "WARNING")
+    assert vesper.value("alert_FileManager") == "warning"
+    assert vesper.value("problem") == "on"
+    await vesper.alert("FileManager", "CLEARED")
+    await vesper.advance(91)
+    assert vesper.value("connectivity") == "off"
+    await vesper.heartbeat(uptime=5200)
+    assert [automation.take() for automation in automations] == [[], [], [], []]
+
+    await vesper.advance(91)
+    await vesper.advance(3600)
+    assert until(vesper) is None
+    await vesper.heartbeat(uptime=8900)
+    await vesper.alert("FileManager", "WARNING")
+    assert [len(automation.take()) for automation in automations] == [1, 0, 1, 0]
+    for automation in automations:
+        assert automation.detach is not None
+        automation.detach()
+
+
+async def test_its_alerts_do_not_count(vesper: Vesper) -> None:
+    """The fleet is as well as its other devices are."""
+
+    def shown() -> tuple[str, ...]:
+        return tuple(
+            vesper.value(key, FLEET)
+            for key in (
+                "devices",
+                "devices_online",
+                "devices_with_alerts",
+                "fleet_health",
+                "fleet_problem",
+            )
+        )
+
+    await vesper.heartbeat("hall")
+    await vesper.alert("SD", "FAILED")
+    assert shown() == ("2", "2", "1", "failed", "on")
+    await set_maintenance(vesper, hours=1)
+    assert shown() == ("2", "2", "0", "ok", "off")
+    await vesper.alert("Network", "CRITICAL")
+    await vesper.alert("Network", "WARNING", device_id="hall")
+    assert shown() == ("2", "2", "1", "warning", "on")
+    await set_maintenance(vesper, hours=0)
+    assert shown() == ("2", "2", "2", "failed", "on")
+
+
+async def test_its_silence_is_no_outage(
+    vesper: Vesper, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Three that somebody works on are no outage, and are logged one by one."""
+    for device_id in (BELL, *OTHERS):
+        await vesper.heartbeat(device_id)
+    await set_maintenance(vesper, *OTHERS, hours=1)
+    await vesper.advance(91)
+    assert vesper.value("outage", FLEET) == "unknown"
+    assert vesper.value("connectivity", "hall") == "off"
+    assert sorted(logged(caplog)) == [
+        f"Device {device_id} is offline: not heard in time"
+        for device_id in sorted(OTHERS)
+    ]
+
+
+async def test_the_others_make_an_outage_alone(vesper: Vesper) -> None:
+    """Who is worked on is not among those of whom half are lost."""
+    for device_id in (BELL, *OTHERS):
+        await vesper.heartbeat(device_id)
+    for number in range(5):
+        await vesper.heartbeat(f"spare-{number}")
+    spares = [f"spare-{number}" for number in range(5)]
+    await set_maintenance(vesper, *spares, hours=1)
+    await vesper.advance(60)
+    for device_id in (BELL, *spares):
+        await vesper.heartbeat(device_id)
+    await vesper.advance(31)
+    outage = vesper.state("outage", FLEET).attributes
+    assert (outage["event_type"], outage["lost"], outage["online_before"]) == (
+        "started",
+        3,
+        4,
+    )
+
+
+async def test_it_ends_an_outage(vesper: Vesper) -> None:
+    """Those that somebody sees to are not lost any more."""
+    for device_id in OTHERS:
+        await vesper.heartbeat(device_id)
+    await vesper.advance(91)
+    assert vesper.state("outage", FLEET).attributes["event_type"] == "started"
+    await set_maintenance(vesper, *OTHERS, hours=1)
+    assert vesper.state("outage", FLEET).attributes["event_type"] == "ended"
+
+
+async def test_it_is_on_disk_at_once(
+    vesper: Vesper, hass_storage: dict[str, Any]
+) -> None:
+    """Home Assistant may be killed a second later."""
+    await vesper.heartbeat()
+    await vesper.advance(1)
+    await set_maintenance(vesper, hours=1)
+    await vesper.advance(1)
+    saved = hass_storage[f"vesper.{FLEET}"]["data"]["devices"]
+    assert BELL in str(saved)
+    assert "maintenance_until" in str(saved)
+
+
+async def test_a_device_that_goes_meanwhile(
+    hass: HomeAssistant, vesper: Vesper
+) -> None:
+    """One that is removed takes its maintenance along."""
+    await vesper.heartbeat()
+    await set_maintenance(vesper, hours=1)
+    await vesper.advance(91)
+    await vesper.hub.async_remove_device(BELL)
+    await vesper.advance(3600)
+    assert not vesper.hub.devices
