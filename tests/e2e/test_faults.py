@@ -52,6 +52,7 @@ def home_assistant(
         directory,
         port=free_port(),
         broker=broker.address,
+        movable_clock=True,
     ) as home_assistant:
         home_assistant.api.set_options(
             home_assistant.entry["entry_id"], heartbeat_timeout=TIMEOUT
@@ -183,6 +184,42 @@ def test_device_restarted(home_assistant: HomeAssistant, fleet: Fleet) -> None:
         timeout=SETTLED,
         what="the word of the device",
     )
+
+
+@pytest.mark.fault(
+    "the wall clock is moved",
+    "nobody alive is offline, nobody dead online, no alert is lost",
+)
+@pytest.mark.timeout(300)  # it waits for two timeouts
+@pytest.mark.usefixtures("promises")
+def test_wall_clock_moved(home_assistant: HomeAssistant, fleet: Fleet) -> None:
+    """An hour forward, then two hours back; whoever falls silent is offline in time."""
+    key = f"{SPEAKING}_alert_Clock"
+    try:
+        for moved in (3600, -3600):
+            with fleet.device(MUTE) as device:
+                device.go_silent()
+            home_assistant.set_clock(moved)
+            raise_alert(fleet, SPEAKING, "Clock")
+            home_assistant.wait_for_states({key: "critical"})
+            told = datetime.fromisoformat(
+                str(attributes(home_assistant, key)["updated_at"])
+            )
+            jump = (told - datetime.now(UTC)).total_seconds()
+            assert jump == pytest.approx(moved, abs=SETTLED)
+            home_assistant.wait_for_states(
+                {f"{MUTE}_connectivity": "off", f"{DEAD}_connectivity": "off"},
+                timeout=SETTLED,
+            )
+            # Longer than the timeout of those who spoke last before the jump, too.
+            time.sleep(5)
+            clear_alert(fleet, SPEAKING, "Clock")
+            with fleet.device(MUTE) as device:
+                device.come_back()
+            home_assistant.wait_for_states({key: "ok", f"{MUTE}_connectivity": "on"})
+            wait_until_right(home_assistant)
+    finally:
+        home_assistant.set_clock(0)
 
 
 @pytest.mark.fault(

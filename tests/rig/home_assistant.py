@@ -8,6 +8,7 @@ import logging
 from pathlib import Path
 import re
 import shutil
+import struct
 import sys
 import time
 from typing import Any, Final, Self
@@ -36,6 +37,9 @@ _CONNECT_SECONDS: Final = 30
 _REPOSITORY: Final = Path(__file__).parents[2]
 _INTEGRATION: Final = Path("custom_components/vesper")
 _STUBS: Final = Path(__file__).with_name("stubs")
+
+# How far the wall clock is moved, as `stubs/sitecustomize.py` reads it.
+_SECONDS: Final = struct.Struct("d")
 
 _LOGGER = logging.getLogger("vesper.home_assistant")
 
@@ -150,8 +154,12 @@ class HomeAssistant:
         port: int,
         broker: BrokerAddress,
         prefix: str = "vesper",
+        movable_clock: bool = False,
     ) -> None:
-        """Describe a Home Assistant on a port of 127.0.0.1; nothing is started yet."""
+        """Describe a Home Assistant on a port of 127.0.0.1; nothing is started yet.
+
+        Only one that has a movable clock can be told another time by `set_clock`.
+        """
         self.url: Final = f"http://{LOCALHOST}:{port}"
         self.api: Final = Api(self.url)
         self._directory = directory
@@ -160,6 +168,11 @@ class HomeAssistant:
         self._broker = broker
         self._prefix = prefix
         directory.mkdir(parents=True, exist_ok=True)
+        self._clock = directory.parent / f"{directory.name}.clock"
+        clock: dict[str, str] = {}
+        if movable_clock:
+            self._clock.write_bytes(_SECONDS.pack(0))
+            clock["VESPER_RIG_CLOCK"] = str(self._clock)
         self._process = ChildProcess(
             "Home Assistant",
             [
@@ -173,6 +186,7 @@ class HomeAssistant:
                 PYTHONPATH=str(_STUBS),
                 PYTHONUNBUFFERED="1",
                 HA_DISABLE_LOG_FILE="1",
+                **clock,
             ),
         )
 
@@ -224,6 +238,12 @@ class HomeAssistant:
         """Stop Home Assistant, and start it; raises as `start` does."""
         self.stop()
         self.start()
+
+    def set_clock(self, seconds: float) -> None:
+        """Move its wall clock to so many seconds from the true time, at once."""
+        # Written over: what is mapped must not be cut.
+        with self._clock.open("r+b") as file:
+            file.write(_SECONDS.pack(seconds))
 
     def wait(self) -> None:
         """Return when Home Assistant has ended; one that a person restarts goes on.

@@ -1,0 +1,43 @@
+"""Moves the wall clock of the process, where it is asked to.
+
+Python imports this at its start, before anybody has taken `time.time` for their own.
+The file that the environment names holds how far, in seconds, as a float of C.
+"""
+
+from datetime import UTC, datetime, tzinfo
+from mmap import ACCESS_READ, mmap
+import os
+from pathlib import Path
+import time
+
+
+def _move(clock: Path) -> None:
+    """Have `time.time` and Home Assistant's own `dt_util` tell a time that is moved.
+
+    Its timers compare one with the other, and would fire without end where only one of
+    them jumps. The monotonic clock is left alone, and so is `datetime` itself: by that
+    the rig's login is checked, which would not be valid before it was made.
+    """
+    from homeassistant.util import dt as dt_util  # noqa: PLC0415
+
+    # Mapped, as the event loop asks for the time, and that must not read files.
+    with clock.open("rb") as file:
+        seconds = memoryview(mmap(file.fileno(), 0, access=ACCESS_READ)).cast("d")
+    unmoved = time.time
+
+    def moved() -> float:
+        return unmoved() + seconds[0]
+
+    def utcnow() -> datetime:
+        return datetime.fromtimestamp(moved(), UTC)
+
+    def now(time_zone: tzinfo | None = None) -> datetime:
+        return utcnow().astimezone(time_zone or dt_util.get_default_time_zone())
+
+    time.time = moved
+    dt_util.utcnow = utcnow  # type: ignore[assignment]
+    dt_util.now = now
+
+
+if clock := os.environ.get("VESPER_RIG_CLOCK"):
+    _move(Path(clock))
