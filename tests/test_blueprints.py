@@ -1,0 +1,563 @@
+"""Blueprints: the files that people import, run as automations."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from pathlib import Path
+from shutil import copytree
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+from pytest_homeassistant_custom_component.common import async_mock_service
+from pytest_homeassistant_custom_component.test_util.aiohttp import AiohttpClientMocker
+
+from homeassistant.components import automation, persistent_notification
+from homeassistant.components.blueprint.importer import fetch_blueprint_from_url
+from homeassistant.components.blueprint.schemas import BLUEPRINT_SCHEMA
+from homeassistant.const import ATTR_ENTITY_ID, ENTITY_MATCH_ALL, SERVICE_TURN_OFF
+from homeassistant.core import HomeAssistant, ServiceCall
+from homeassistant.helpers import entity_registry as er
+from homeassistant.helpers.selector import selector
+from homeassistant.setup import async_setup_component
+from homeassistant.util.json import json_loads_object
+from homeassistant.util.yaml import load_yaml_dict
+
+from .automation import devices, registered_id
+from .common import BELL, FLEET, Vesper
+
+ROOT = Path(__file__).parents[1]
+FOLDER = ROOT / "blueprints/automation/vesper"
+PATHS = sorted(FOLDER.iterdir())
+REPOSITORY = "bellsystems/vesper-home-assistant"
+
+OTHER = "tower"
+IN_TROUBLE = ("Vesper bell is in trouble", "SD is warning: no card")
+RECOVERED = ("Vesper bell has recovered", "SD is well again")
+
+
+@pytest.fixture
+def hass_config_dir(hass_tmp_config_dir: str) -> str:
+    """Have a configuration directory that holds the blueprints."""
+    copytree(FOLDER, Path(hass_tmp_config_dir, "blueprints/automation/vesper"))
+    return hass_tmp_config_dir
+
+
+@pytest.fixture(autouse=True)
+async def waiting_runs(hass: HomeAssistant) -> AsyncGenerator[None]:
+    """Let tests go on while a run waits for something that they are to do."""
+    with patch.object(hass, "async_block_till_done", take_turns):
+        yield
+        if hass.services.has_service(automation.DOMAIN, SERVICE_TURN_OFF):
+            everything = {ATTR_ENTITY_ID: ENTITY_MATCH_ALL}
+            await hass.services.async_call(
+                automation.DOMAIN, SERVICE_TURN_OFF, everything, blocking=True
+            )
+
+
+async def take_turns() -> None:
+    """Let everything go as far as it can without waiting."""
+    for _ in range(100):
+        await asyncio.sleep(0)
+
+
+class Told:
+    """What an automation has told."""
+
+    def __init__(self, calls: list[ServiceCall]) -> None:
+        """Take the list that calls are added to."""
+        self._calls = calls
+
+    def take(self) -> list[tuple[str, str]]:
+        """Return the titles and messages told since the last call."""
+        told = [(call.data["title"], call.data["message"]) for call in self._calls]
+        self._calls.clear()
+        return told
+
+
+async def use(hass: HomeAssistant, name: str, **inputs: Any) -> Told:
+    """Make an automation of a blueprint as a person does, and note what it tells."""
+    calls = async_mock_service(hass, "test", "tell")
+    tell = {
+        "action": "test.tell",
+        "data": {"title": "{{ title }}", "message": "{{ message }}"},
+    }
+    await set_up(hass, name, actions=[tell], **inputs)
+    return Told(calls)
+
+
+async def set_up(hass: HomeAssistant, name: str, **inputs: Any) -> None:
+    """Make an automation of a blueprint with these inputs."""
+    blueprint = {"path": f"vesper/{name}.yaml", "input": inputs}
+    assert await async_setup_component(
+        hass, automation.DOMAIN, {automation.DOMAIN: {"use_blueprint": blueprint}}
+    )
+    await hass.async_block_till_done()
+    assert len(hass.states.async_entity_ids(automation.DOMAIN)) == 1
+    (entity_id,) = hass.states.async_entity_ids(automation.DOMAIN)
+    state = hass.states.get(entity_id)
+    assert state is not None
+    assert state.state == "on"
+
+
+def running(hass: HomeAssistant) -> int:
+    """Return how many runs of the automation go on."""
+    (state,) = hass.states.async_all(automation.DOMAIN)
+    count: int = state.attributes["current"]
+    return count
+
+
+# The files
+
+
+@pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
+async def test_import(
+    hass: HomeAssistant, aioclient_mock: AiohttpClientMocker, path: Path
+) -> None:
+    """It can be imported by the address that the README links and it names itself."""
+    source = f"https://github.com/{REPOSITORY}/blob/main/{path.relative_to(ROOT)}"
+    raw = f"https://raw.githubusercontent.com/{REPOSITORY}/main"
+    text = await hass.async_add_executor_job(path.read_text)
+    aioclient_mock.get(f"{raw}/{path.relative_to(ROOT)}", text=text)
+    assert load_yaml_dict(path)["blueprint"]["source_url"] == source
+    imported = await fetch_blueprint_from_url(hass, source)
+    assert imported.blueprint.metadata["source_url"] == source
+    assert imported.blueprint.validate() is None
+    hacs = json_loads_object((ROOT / "hacs.json").read_bytes())
+    needed = imported.blueprint.metadata["homeassistant"]["min_version"]
+    assert needed == hacs["homeassistant"]
+
+
+@pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
+def test_inputs(path: Path) -> None:
+    """Every input is explained, has its selector, and a default that this takes."""
+    inputs = BLUEPRINT_SCHEMA(load_yaml_dict(path))["blueprint"]["input"]
+    for name, described in inputs.items():
+        assert described.keys() >= {"name", "description", "selector"}, name
+        assert ("default" in described) == (name != "devices"), name
+        if "default" in described:
+            take: Any = selector(described["selector"])
+            take(described["default"])
+
+
+async def test_default_action(hass: HomeAssistant, vesper: Vesper) -> None:
+    """Whoever chooses no action finds a notification."""
+    assert await async_setup_component(hass, persistent_notification.DOMAIN, {})
+    await vesper.heartbeat()
+    await set_up(hass, "device_in_trouble", devices=devices(hass))
+    await vesper.alert("SD", "WARNING", "no card")
+    await vesper.advance(1)
+    (notification,) = hass.data[persistent_notification.DOMAIN].values()
+    assert (notification["title"], notification["message"]) == IN_TROUBLE
+
+
+# A device in trouble
+
+
+async def test_trouble(hass: HomeAssistant, vesper: Vesper) -> None:
+    """Trouble and recovery are told once each, and nothing of another device."""
+    for device_id in (BELL, OTHER):
+        await vesper.heartbeat(device_id)
+    told = await use(hass, "device_in_trouble", devices=devices(hass))
+    await vesper.alert("SD", "WARNING", "no card", device_id=OTHER)
+    await vesper.alert("SD", "WARNING", "no card")
+    await vesper.advance(1)
+    assert told.take() == [IN_TROUBLE]
+    await vesper.alert("SD", "WARNING", "still no card")
+    await vesper.alert("SD", "CLEARED", device_id=OTHER)
+    assert told.take() == []
+    await vesper.alert("SD", "CLEARED")
+    assert told.take() == [RECOVERED]
+    await vesper.alert("SD", "CLEARED")
+    await vesper.advance(3600)
+    assert told.take() == []
+    await vesper.alert("SD", "WARNING", "no card")
+    await vesper.advance(1)
+    assert told.take() == [IN_TROUBLE]
+
+
+async def test_trouble_gets_worse_and_better(
+    hass: HomeAssistant, vesper: Vesper
+) -> None:
+    """What gets worse is told, what gets better is not, and recovery is told once."""
+    await vesper.heartbeat()
+    told = await use(hass, "device_in_trouble", devices=devices(hass))
+    for state in ("WARNING", "FAILED", "CRITICAL", "WARNING", "CRITICAL"):
+        await vesper.alert("SD", state)
+        await vesper.advance(1)
+    assert [message for _, message in told.take()] == [
+        "SD is warning",
+        "SD is failed",
+        "SD is critical",
+    ]
+    assert running(hass) == 1
+    await vesper.alert("SD", "CLEARED")
+    assert told.take() == [RECOVERED]
+    assert running(hass) == 0
+
+
+async def test_trouble_of_some_subsystems(hass: HomeAssistant, vesper: Vesper) -> None:
+    """Alerts that come and go together are told apart; those not chosen are not."""
+    await vesper.heartbeat()
+    told = await use(
+        hass, "device_in_trouble", devices=devices(hass), subsystems=["SD", "Net"]
+    )
+    for subsystem in ("SD", "Net", "Clock"):
+        await vesper.alert(subsystem, "WARNING")
+    await vesper.advance(1)
+    assert {message for _, message in told.take()} == {
+        "SD is warning",
+        "Net is warning",
+    }
+    for subsystem in ("SD", "Net", "Clock"):
+        await vesper.alert(subsystem, "CLEARED")
+    assert {message for _, message in told.take()} == {
+        "SD is well again",
+        "Net is well again",
+    }
+
+
+async def test_trouble_of_a_severity(hass: HomeAssistant, vesper: Vesper) -> None:
+    """Trouble is what is as severe as chosen, and over when it is no longer."""
+    await vesper.heartbeat()
+    told = await use(
+        hass, "device_in_trouble", devices=devices(hass), severity="critical"
+    )
+    await vesper.alert("SD", "WARNING")
+    await vesper.advance(1)
+    assert told.take() == []
+    await vesper.alert("SD", "CRITICAL")
+    await vesper.advance(1)
+    await vesper.alert("SD", "WARNING")
+    await vesper.alert("SD", "CLEARED")
+    await vesper.advance(1)
+    assert [message for _, message in told.take()] == [
+        "SD is critical",
+        "SD is no worse than warning",
+    ]
+
+
+async def test_trouble_without_recovery(hass: HomeAssistant, vesper: Vesper) -> None:
+    """Recovery is not told to whom does not want it."""
+    await vesper.heartbeat()
+    told = await use(hass, "device_in_trouble", devices=devices(hass), recovery=False)
+    await vesper.alert("SD", "WARNING", "no card")
+    await vesper.advance(1)
+    await vesper.alert("SD", "CLEARED")
+    assert told.take() == [IN_TROUBLE]
+
+
+@pytest.mark.parametrize("gap", ["reload", "link"])
+async def test_trouble_over_a_gap(
+    hass: HomeAssistant, vesper: Vesper, gap: str
+) -> None:
+    """No gap in what is heard is taken for a recovery."""
+    await vesper.heartbeat()
+    told = await use(hass, "device_in_trouble", devices=devices(hass))
+    await vesper.alert("SD", "WARNING", "no card")
+    await vesper.advance(1)
+    assert told.take() == [IN_TROUBLE]
+    if gap == "reload":
+        await vesper.reload()
+    else:
+        await vesper.lose_link()
+        await vesper.regain_link()
+    await vesper.advance(60)
+    assert told.take() == []
+    await vesper.alert("SD", "CLEARED")
+    assert told.take() == [RECOVERED]
+
+
+async def test_trouble_of_a_new_device(hass: HomeAssistant, vesper: Vesper) -> None:
+    """An alert may be the first word of a device."""
+    told = await use(
+        hass, "device_in_trouble", devices={"device_id": [registered_id(hass, FLEET)]}
+    )
+    await vesper.alert("SD", "WARNING", "no card")
+    await vesper.advance(1)
+    await vesper.alert("SD", "CLEARED")
+    assert told.take() == [IN_TROUBLE, RECOVERED]
+
+
+async def test_trouble_without_its_sensor(hass: HomeAssistant, vesper: Vesper) -> None:
+    """Trouble is told, and then no more, where the sensor was disabled."""
+    await vesper.alert("SD", "WARNING")
+    await vesper.alert("SD", "CLEARED")
+    er.async_get(hass).async_update_entity(
+        vesper.entity_id("alert_SD"), disabled_by=er.RegistryEntryDisabler.USER
+    )
+    await hass.async_block_till_done()
+    told = await use(hass, "device_in_trouble", devices=devices(hass))
+    await vesper.alert("SD", "WARNING", "no card")
+    await vesper.advance(1)
+    await vesper.alert("SD", "CLEARED")
+    await vesper.advance(60)
+    assert told.take() == [IN_TROUBLE]
+    assert running(hass) == 0
+
+
+# Quiet hours
+
+
+@pytest.fixture
+async def at_night(hass: HomeAssistant, vesper: Vesper) -> Told:
+    """Have an automation with quiet hours, and the time be late in the evening."""
+    await hass.config.async_set_time_zone("UTC")
+    vesper.freezer.move_to("2026-11-22 21:00:00+00:00")
+    await vesper.heartbeat()
+    return await use(
+        hass,
+        "device_in_trouble",
+        devices=devices(hass),
+        quiet_from="22:00:00",
+        quiet_until="07:00:00",
+    )
+
+
+async def until(vesper: Vesper, hour: str) -> None:
+    """Let it become this time, the device being heard all the while."""
+    vesper.freezer.move_to(f"2026-11-{hour}+00:00")
+    await vesper.heartbeat()
+    await vesper.advance(1)
+
+
+async def test_quiet_hours_hold_trouble_back(vesper: Vesper, at_night: Told) -> None:
+    """What was raised in the night and is still wrong is told in the morning."""
+    await until(vesper, "22 23:00:00")
+    await vesper.alert("SD", "WARNING")
+    await until(vesper, "23 02:00:00")
+    await vesper.alert("SD", "CRITICAL")
+    await vesper.alert("Net", "WARNING")
+    await until(vesper, "23 06:59:00")
+    await vesper.alert("Net", "CLEARED")
+    assert at_night.take() == []
+    await until(vesper, "23 07:00:00")
+    assert at_night.take() == [("Vesper bell is in trouble", "SD is critical")]
+    await vesper.alert("SD", "CLEARED")
+    assert at_night.take() == [RECOVERED]
+
+
+async def test_quiet_hours_hold_recovery_back(vesper: Vesper, at_night: Told) -> None:
+    """A recovery in the night is told in the morning, if the trouble was told."""
+    await vesper.alert("SD", "WARNING", "no card")
+    await vesper.advance(1)
+    assert at_night.take() == [IN_TROUBLE]
+    await until(vesper, "23 02:00:00")
+    await vesper.alert("SD", "CLEARED")
+    await vesper.alert("Net", "WARNING")
+    await vesper.advance(60)
+    await vesper.alert("Net", "CLEARED")
+    assert at_night.take() == []
+    await until(vesper, "23 07:00:00")
+    assert at_night.take() == [RECOVERED]
+
+
+# A device offline
+
+
+async def test_offline(hass: HomeAssistant, vesper: Vesper) -> None:
+    """Silence is told when it has lasted, and its end is told once."""
+    await vesper.heartbeat()
+    told = await use(
+        hass, "device_offline", devices=devices(hass), duration={"minutes": 10}
+    )
+    await vesper.advance(91)
+    await vesper.advance(599)
+    await vesper.heartbeat()
+    assert told.take() == []
+    await vesper.advance(91)
+    await vesper.advance(600)
+    assert told.take() == [
+        ("Vesper bell is offline", "It was last heard 12 minutes ago.")
+    ]
+    await vesper.advance(3600)
+    assert told.take() == []
+    await vesper.heartbeat()
+    assert told.take() == [("Vesper bell is online again", "It is heard again.")]
+    await vesper.heartbeat()
+    assert told.take() == []
+    assert running(hass) == 0
+
+
+async def test_offline_over_a_gap(hass: HomeAssistant, vesper: Vesper) -> None:
+    """A link that is lost and back is no return of a device."""
+    await vesper.heartbeat()
+    told = await use(hass, "device_offline", devices=devices(hass))
+    await vesper.advance(91)
+    await vesper.advance(300)
+    assert len(told.take()) == 1
+    await vesper.lose_link()
+    await vesper.regain_link()
+    await vesper.reload()
+    await vesper.advance(91)
+    assert told.take() == []
+    await vesper.heartbeat()
+    assert len(told.take()) == 1
+
+
+async def test_offline_without_return(hass: HomeAssistant, vesper: Vesper) -> None:
+    """A return is not told to whom does not want it."""
+    await vesper.heartbeat()
+    told = await use(
+        hass, "device_offline", devices=devices(hass), recovery=False, duration=0
+    )
+    await vesper.advance(91)
+    assert len(told.take()) == 1
+    await vesper.heartbeat()
+    assert told.take() == []
+
+
+# The digest
+
+
+@pytest.fixture
+async def morning(hass: HomeAssistant, vesper: Vesper) -> None:
+    """Have three devices, of which nothing is wrong, shortly before the digest."""
+    await hass.config.async_set_time_zone("UTC")
+    vesper.freezer.move_to("2026-11-22 07:58:00+00:00")
+    for device_id in (BELL, "chapel", OTHER):
+        await vesper.heartbeat(device_id)
+
+
+async def test_digest(hass: HomeAssistant, vesper: Vesper, morning: None) -> None:
+    """What is wrong is listed, and nothing else."""
+    told = await use(hass, "health_digest")
+    await vesper.alert("SD", "CRITICAL", "no card")
+    await vesper.alert("Net", "WARNING", device_id=OTHER)
+    await vesper.alert("Clock", "WARNING")
+    await vesper.alert("Clock", "CLEARED")
+    await vesper.heartbeat("attic", retain=True)
+    await act(vesper, "acknowledge_alert", device_id=OTHER, subsystem="Net")
+    await vesper.advance(60)
+    for device_id in (BELL, OTHER):
+        await vesper.heartbeat(device_id)
+    await vesper.advance(40)
+    assert told.take() == []
+    await vesper.advance(20)
+    ((title, message),) = told.take()
+    assert title == "Vesper: 4 to see to"
+    assert message.splitlines() == [
+        "- Vesper attic is offline, and was never heard",
+        "- Vesper bell: SD is critical, no card",
+        "- Vesper chapel is offline, last heard 2 minutes ago",
+        "- Vesper tower: Net is warning (acknowledged)",
+    ]
+    await vesper.advance(3600)
+    assert told.take() == []
+
+
+@pytest.mark.parametrize("all_well", [True, False])
+async def test_digest_of_a_good_day(
+    hass: HomeAssistant, vesper: Vesper, morning: None, *, all_well: bool
+) -> None:
+    """That all is well is told to whom wants it; those at work are left out."""
+    told = await use(hass, "health_digest", all_well=all_well)
+    await vesper.alert("SD", "CRITICAL", device_id="chapel")
+    await act(vesper, "set_maintenance", device_id="chapel", duration={"hours": 1})
+    for _ in range(2):
+        await vesper.advance(60)
+        for device_id in (BELL, OTHER):
+            await vesper.heartbeat(device_id)
+    well = ("Vesper: all is well", "No alert is active, and no device is offline.")
+    assert told.take() == ([well] if all_well else [])
+
+
+async def test_digest_without_a_link(
+    hass: HomeAssistant, vesper: Vesper, morning: None
+) -> None:
+    """Not to hear anything is nothing that is well."""
+    told = await use(hass, "health_digest")
+    await vesper.lose_link()
+    await vesper.advance(120)
+    ((_, message),) = told.take()
+    assert message == "- There is no link to the broker, and nobody knows who is online"
+
+
+async def test_digest_while_not_loaded(
+    hass: HomeAssistant, vesper: Vesper, morning: None
+) -> None:
+    """Nor is it to know of nothing."""
+    told = await use(hass, "health_digest")
+    assert await hass.config_entries.async_unload(FLEET)
+    await vesper.advance(120)
+    ((_, message),) = told.take()
+    assert message == "- Vesper is not running, and nothing is known of its devices"
+
+
+# Escalation
+
+
+@pytest.fixture
+async def escalated(hass: HomeAssistant, vesper: Vesper) -> Told:
+    """Have an automation that waits for half an hour for critical alerts."""
+    await vesper.heartbeat()
+    return await use(hass, "escalate_alert", devices=devices(hass))
+
+
+async def let_pass(vesper: Vesper, minutes: int) -> None:
+    """Let time go by, the device being heard all the while."""
+    for _ in range(minutes):
+        await vesper.advance(60)
+        await vesper.heartbeat()
+
+
+async def act(
+    vesper: Vesper, action: str, *, device_id: str = BELL, **data: Any
+) -> None:
+    """Have a person act on a device."""
+    target = {"device_id": registered_id(vesper.hass, device_id)}
+    await vesper.hass.services.async_call(
+        "vesper", action, target | data, blocking=True
+    )
+    await take_turns()
+
+
+async def test_escalation(vesper: Vesper, escalated: Told) -> None:
+    """What nobody acknowledges is told, once."""
+    await vesper.alert("Net", "WARNING")
+    await vesper.alert("SD", "CRITICAL", "no card")
+    await let_pass(vesper, 29)
+    assert escalated.take() == []
+    await let_pass(vesper, 2)
+    assert escalated.take() == [
+        ("Nobody sees to Vesper bell", "SD is critical: no card")
+    ]
+    await let_pass(vesper, 60)
+    assert escalated.take() == []
+    assert running(vesper.hass) == 0
+
+
+async def test_escalation_ends_with_acknowledgment(
+    vesper: Vesper, escalated: Told
+) -> None:
+    """What is acknowledged is not told, until it gets worse."""
+    await vesper.alert("SD", "CRITICAL")
+    await let_pass(vesper, 20)
+    await act(vesper, "acknowledge_alert", subsystem="SD")
+    assert running(vesper.hass) == 0
+    await let_pass(vesper, 60)
+    assert escalated.take() == []
+    await vesper.alert("SD", "FAILED")
+    await let_pass(vesper, 31)
+    assert escalated.take() == [("Nobody sees to Vesper bell", "SD is failed")]
+
+
+@pytest.mark.parametrize("state", ["CLEARED", "WARNING"])
+async def test_escalation_ends_with_the_alert(
+    vesper: Vesper, escalated: Told, state: str
+) -> None:
+    """What is over, or no longer as severe, is not told."""
+    await vesper.alert("SD", "CRITICAL")
+    await let_pass(vesper, 20)
+    await vesper.alert("SD", state)
+    assert running(vesper.hass) == 0
+    await let_pass(vesper, 60)
+    assert escalated.take() == []
+
+
+async def test_escalation_over_a_reload(vesper: Vesper, escalated: Told) -> None:
+    """A reload is neither an end nor a new beginning."""
+    await vesper.alert("SD", "CRITICAL")
+    await let_pass(vesper, 20)
+    await vesper.reload()
+    await let_pass(vesper, 11)
+    assert len(escalated.take()) == 1
