@@ -1,5 +1,6 @@
 """Triggers and conditions as automations use them."""
 
+import asyncio
 from collections.abc import Iterable
 import logging
 from typing import Any
@@ -114,3 +115,9 @@ def registered_id(hass: HomeAssistant, device_id: str = BELL) -> str:
 def devices(hass: HomeAssistant, device_ids: Iterable[str] = (BELL,)) -> dict[str, Any]:
     """Return the target of these devices."""
     return {"device_id": [registered_id(hass, device_id) for device_id in device_ids]}
+
+
+async def take_turns() -> None:
+    """Let everything go as far as it can without waiting."""
+    for _ in range(100):
+        await asyncio.sleep(0)

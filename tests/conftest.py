@@ -16,8 +16,14 @@ from custom_components.vesper import PLATFORMS
 from custom_components.vesper.const import CONF_PREFIX, DOMAIN
 from homeassistant.components.frontend import DATA_EXTRA_MODULE_URL, UrlManager
 from homeassistant.config_entries import ConfigEntryState
-from homeassistant.const import Platform
+from homeassistant.const import (
+    ATTR_ENTITY_ID,
+    ENTITY_MATCH_ALL,
+    SERVICE_TURN_OFF,
+    Platform,
+)
 from homeassistant.core import HomeAssistant
+from tests.automation import take_turns
 from tests.common import FLEET, Vesper, Writes
 
 
@@ -119,3 +125,15 @@ def entity_registry_enabled_by_default() -> Generator[None]:
         return_value=True,
     ):
         yield
+
+
+@pytest.fixture
+async def waiting_runs(hass: HomeAssistant) -> AsyncGenerator[None]:
+    """Let tests go on while runs of automations wait, and end those afterwards."""
+    with patch.object(hass, "async_block_till_done", take_turns):
+        yield
+        if hass.services.has_service("automation", SERVICE_TURN_OFF):
+            everything = {ATTR_ENTITY_ID: ENTITY_MATCH_ALL}
+            await hass.services.async_call(
+                "automation", SERVICE_TURN_OFF, everything, blocking=True
+            )

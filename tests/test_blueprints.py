@@ -1,11 +1,9 @@
 """Blueprints: the files that people import, run as automations."""
 
-import asyncio
-from collections.abc import AsyncGenerator
 from pathlib import Path
 from shutil import copytree
 from typing import Any
-from unittest.mock import patch
+from urllib.parse import quote
 
 import pytest
 from pytest_homeassistant_custom_component.common import async_mock_service
@@ -14,7 +12,6 @@ from pytest_homeassistant_custom_component.test_util.aiohttp import AiohttpClien
 from homeassistant.components import automation, persistent_notification
 from homeassistant.components.blueprint.importer import fetch_blueprint_from_url
 from homeassistant.components.blueprint.schemas import BLUEPRINT_SCHEMA
-from homeassistant.const import ATTR_ENTITY_ID, ENTITY_MATCH_ALL, SERVICE_TURN_OFF
 from homeassistant.core import HomeAssistant, ServiceCall
 from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.selector import selector
@@ -22,8 +19,10 @@ from homeassistant.setup import async_setup_component
 from homeassistant.util.json import json_loads_object
 from homeassistant.util.yaml import load_yaml_dict
 
-from .automation import devices, registered_id
+from .automation import devices, registered_id, take_turns
 from .common import BELL, FLEET, Vesper
+
+pytestmark = pytest.mark.usefixtures("waiting_runs")
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "blueprints/automation/vesper"
@@ -40,24 +39,6 @@ def hass_config_dir(hass_tmp_config_dir: str) -> str:
     """Have a configuration directory that holds the blueprints."""
     copytree(FOLDER, Path(hass_tmp_config_dir, "blueprints/automation/vesper"))
     return hass_tmp_config_dir
-
-
-@pytest.fixture(autouse=True)
-async def waiting_runs(hass: HomeAssistant) -> AsyncGenerator[None]:
-    """Let tests go on while a run waits for something that they are to do."""
-    with patch.object(hass, "async_block_till_done", take_turns):
-        yield
-        if hass.services.has_service(automation.DOMAIN, SERVICE_TURN_OFF):
-            everything = {ATTR_ENTITY_ID: ENTITY_MATCH_ALL}
-            await hass.services.async_call(
-                automation.DOMAIN, SERVICE_TURN_OFF, everything, blocking=True
-            )
-
-
-async def take_turns() -> None:
-    """Let everything go as far as it can without waiting."""
-    for _ in range(100):
-        await asyncio.sleep(0)
 
 
 class Told:
@@ -125,6 +106,18 @@ async def test_import(
     hacs = json_loads_object((ROOT / "hacs.json").read_bytes())
     needed = imported.blueprint.metadata["homeassistant"]["min_version"]
     assert needed == hacs["homeassistant"]
+
+
+@pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
+def test_readme(path: Path) -> None:
+    """The README links it, by the name that it goes by once it is imported."""
+    described = load_yaml_dict(path)["blueprint"]
+    link = (
+        "https://my.home-assistant.io/redirect/blueprint_import/?blueprint_url="
+        + quote(described["source_url"], safe="")
+    )
+    readme = (ROOT / "README.md").read_text()
+    assert f"**{described['name']}** ([import]({link}))" in readme
 
 
 @pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
@@ -504,10 +497,7 @@ async def act(
     vesper: Vesper, action: str, *, device_id: str = BELL, **data: Any
 ) -> None:
     """Have a person act on a device."""
-    target = {"device_id": registered_id(vesper.hass, device_id)}
-    await vesper.hass.services.async_call(
-        "vesper", action, target | data, blocking=True
-    )
+    await vesper.call(f"vesper.{action}", **devices(vesper.hass, [device_id]), **data)
     await take_turns()
 
 

@@ -1,0 +1,104 @@
+"""The examples of the README, as people copy them."""
+
+from pathlib import Path
+import re
+from typing import Any
+
+import pytest
+from pytest_homeassistant_custom_component.common import async_mock_service
+
+from homeassistant.components import automation
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers import (
+    area_registry as ar,
+    device_registry as dr,
+    floor_registry as fr,
+    label_registry as lr,
+)
+from homeassistant.setup import async_setup_component
+from homeassistant.util.yaml import parse_yaml
+
+from .automation import registered_id, take_turns
+from .common import BELL, Vesper
+
+pytestmark = pytest.mark.usefixtures("waiting_runs")
+
+README = (Path(__file__).parents[1] / "README.md").read_text()
+_, _, _EXAMPLES = README.partition("\n## Examples\n")
+EXAMPLES: dict[str, Any] = {
+    example["alias"]: example
+    for block in re.findall(r"```yaml\n(.*?)```", _EXAMPLES, re.DOTALL)
+    if isinstance(example := parse_yaml(block), dict) and "alias" in example
+}
+
+
+async def use(hass: HomeAssistant, alias: str) -> None:
+    """Make the automation of an example."""
+    assert await async_setup_component(
+        hass, automation.DOMAIN, {automation.DOMAIN: EXAMPLES[alias]}
+    )
+    await hass.async_block_till_done()
+    (state,) = hass.states.async_all(automation.DOMAIN)
+    assert state.state == "on"
+
+
+@pytest.fixture
+async def upstairs(hass: HomeAssistant, vesper: Vesper) -> None:
+    """Have the bell where the examples expect it."""
+    await vesper.heartbeat()
+    floor = fr.async_get(hass).async_create("Upstairs")
+    area = ar.async_get(hass).async_create("Loft", floor_id=floor.floor_id)
+    label = lr.async_get(hass).async_create("Bells")
+    dr.async_get(hass).async_update_device(
+        registered_id(hass), area_id=area.id, labels={label.label_id}
+    )
+
+
+@pytest.mark.parametrize("alias", EXAMPLES)
+async def test_is_valid(hass: HomeAssistant, vesper: Vesper, alias: str) -> None:
+    """Home Assistant takes it as it stands."""
+    await use(hass, alias)
+
+
+async def test_trouble(hass: HomeAssistant, vesper: Vesper, upstairs: None) -> None:
+    """It tells what its text says."""
+    calls = async_mock_service(hass, "persistent_notification", "create")
+    await use(hass, "A bell is in trouble")
+    await vesper.alert("SD", "WARNING")
+    assert not calls
+    await vesper.alert("SD", "CRITICAL", "no card")
+    await take_turns()
+    assert calls.pop().data == {
+        "title": "Vesper bell (Loft)",
+        "message": "SD: critical, no card",
+    }
+
+
+async def test_acknowledged_on_the_phone(
+    hass: HomeAssistant, vesper: Vesper, upstairs: None
+) -> None:
+    """The button acknowledges its own alert and no other."""
+    calls = async_mock_service(hass, "notify", "mobile_app_phone")
+    await use(hass, "Acknowledge alerts on the phone")
+    for subsystem in ("SD", "Net"):
+        await vesper.alert(subsystem, "WARNING")
+    button = calls[0].data["data"]["actions"][0]["action"]
+    hass.bus.async_fire("mobile_app_notification_action", {"action": button})
+    await take_turns()
+    active = vesper.hub.devices[BELL].alerts.active
+    assert active["SD"].note == "Seen on the phone"
+    assert not active["Net"].acknowledged
+
+
+async def test_nightly_check(
+    hass: HomeAssistant, vesper: Vesper, upstairs: None
+) -> None:
+    """The bells that do not answer are listed."""
+    await hass.config.async_set_time_zone("UTC")
+    vesper.freezer.move_to("2026-11-22 02:59:59+00:00")
+    calls = async_mock_service(hass, "persistent_notification", "create")
+    await use(hass, "Check the bells at night")
+    await vesper.advance(2)
+    assert not calls
+    await vesper.advance(61)
+    assert [call.data["message"] for call in calls] == [BELL]
