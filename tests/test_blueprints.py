@@ -544,6 +544,29 @@ async def test_escalation_ends_with_the_alert(
     assert escalated.take() == []
 
 
+async def test_escalation_of_what_gets_worse(vesper: Vesper, escalated: Told) -> None:
+    """It is told once, as it stands, when the time of the worse state is up."""
+    await vesper.alert("SD", "CRITICAL", "slow")
+    await let_pass(vesper, 10)
+    await vesper.alert("SD", "FAILED", "dead")
+    await let_pass(vesper, 22)
+    assert escalated.take() == []
+    await let_pass(vesper, 10)
+    assert escalated.take() == [("Nobody sees to Vesper bell", "SD is failed: dead")]
+
+
+async def test_escalation_ends_with_maintenance(
+    vesper: Vesper, escalated: Told
+) -> None:
+    """Somebody is there."""
+    await vesper.alert("SD", "CRITICAL")
+    await let_pass(vesper, 10)
+    await act(vesper, "set_maintenance", duration={"hours": 1})
+    assert running(vesper.hass) == 0
+    await let_pass(vesper, 60)
+    assert escalated.take() == []
+
+
 async def test_escalation_over_a_reload(vesper: Vesper, escalated: Told) -> None:
     """A reload is neither an end nor a new beginning."""
     await vesper.alert("SD", "CRITICAL")

@@ -69,11 +69,18 @@ class Target:
         return self._device_ids
 
     def _look_up(self) -> set[str]:
-        """Return the ids of the chosen devices.
+        """Return the ids of the devices that are chosen and not left out."""
+        config = dict(self._config)
+        left_out = config.pop("exclude", None)
+        chosen = self._devices_of(config)
+        return chosen - self._devices_of(left_out) if left_out else chosen
+
+    def _devices_of(self, config: dict[str, Any]) -> set[str]:
+        """Return the ids of the devices that a configuration names.
 
         An entity stands for its device, and a fleet for all devices of it.
         """
-        selection = TargetSelection(self._config)
+        selection = TargetSelection(config)
         registry = dr.async_get(self._hass)
         for device_id in tuple(selection.device_ids):
             device = registry.async_get(device_id)

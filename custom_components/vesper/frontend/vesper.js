@@ -339,7 +339,7 @@ STYLES.replaceSync(`
   .notes, .words { display: flex; flex-wrap: wrap; gap: 2px 12px; align-content: start; }
   .notes { margin-top: -6px; padding: 0 12px 8px 48px; font-size: 0.875rem; }
   .words { flex: 1; min-width: 0; font-size: 0.875rem; }
-  .words > *, .notes > * { overflow-wrap: anywhere; min-width: 0; }
+  .words > *, .notes > *, .status > * { overflow-wrap: anywhere; min-width: 0; }
   .subsystem { font-weight: 500; }
   .message { flex-basis: 100%; }
   .mark {
@@ -507,7 +507,7 @@ class VesperFleetCard extends VesperCard {
     this.heading.hidden = !title;
     this.list.className = compact ? "devices compact" : "devices";
     this.list.ariaLabel = text(hass, "devices");
-    this.summary.replaceChildren(...this.summarize(hass, rows));
+    this.summarize(hass, rows);
     this.empty.hidden = shown.length > 0;
     this.empty.textContent = text(hass, rows.length ? "no_trouble" : "no_devices");
     this.arrange(shown.map(({ element }) => element));
@@ -527,7 +527,15 @@ class VesperFleetCard extends VesperCard {
     }
   }
 
+  /** Say how the fleet is, and only if it is otherwise: this is read out aloud. */
   summarize(hass, rows) {
+    const words = this.inWords(hass, rows);
+    if (words.join("\n") === this.said) return;
+    this.said = words.join("\n");
+    this.summary.replaceChildren(...words.map((word) => make("span", {}, word)));
+  }
+
+  inWords(hass, rows) {
     if (!rows.length) return [];
     const views = rows.map(({ view }) => view);
     const worst = views.reduce((one, other) => (other.rank > one.rank ? other : one));
@@ -539,7 +547,7 @@ class VesperFleetCard extends VesperCard {
         ? text(hass, "link_down")
         : text(hass, "summary_online", { online, devices: rows.length });
     const trouble = text(hass, "summary_worst", { status: statusText(hass, status) });
-    return [make("span", {}, reach), make("span", {}, trouble)];
+    return [reach, trouble];
   }
 
   /** Make what has come near the screen, and let go of what has left it. */
@@ -571,6 +579,13 @@ class VesperFleetCard extends VesperCard {
     const count = view.alerts.length;
     const notes = [
       compact && count > 0 && note(text(hass, "alert_count", { count })),
+      compact &&
+        count > 0 &&
+        view.alerts.every((alert) => alert.acknowledged) &&
+        mark(text(hass, "acknowledged")),
+      compact &&
+        view.alerts.some((alert) => alert.confirmed === false) &&
+        mark(text(hass, "unconfirmed")),
       view.lastSeen && note(since(hass, view.lastSeen, "last_seen")),
       view.playing && note(playingText(hass, view)),
       view.maintenance && mark(maintenanceText(hass, view)),
@@ -808,7 +823,8 @@ class VesperDashboard extends HTMLElement {
       .filter(({ area_id: id }) => areas.has(id))
       .map(({ area_id: id, name }) => ({
         title: name,
-        path: id ?? "no-area",
+        // Apart from the other views, whatever an area is called.
+        path: id ? `area-${id}` : "no-area",
         type: "sections",
         max_columns: 2,
         sections: [

@@ -63,6 +63,9 @@ class Device:
     alerts: Alerts = field(default_factory=Alerts)
     playing: bool | None = None
     melody: str | None = None
+    was_playing: bool | None = None
+    """The last that was known of `playing`, also from before a gap."""
+    was_melody: str | None = None
     activity: Info | None = None
     """The last thing that happened on the device."""
     faults: Counter[tuple[str, str, FaultKind]] = field(default_factory=Counter)
@@ -383,17 +386,19 @@ class Device:
 
         It is forgotten wherever a stop may go unheard: no bell plays for ever.
         """
-        if playing is self.playing and melody == self.melody:
-            return Change.NOTHING
-        self._note(
-            playback_occurrence(
-                self.device_id,
-                before=self.playing,
-                after=playing,
-                melody=melody if playing else self.melody,
-                reason=reason,
+        if playing is not None and (playing, melody) != (self.playing, self.melody):
+            # A start is never said twice, so after a gap it is another one. A stop ends
+            # what was said to play, however long ago.
+            self._note(
+                playback_occurrence(
+                    self.device_id,
+                    before=self.playing if playing else self.was_playing,
+                    after=playing,
+                    melody=melody if playing else self.was_melody,
+                    reason=reason,
+                )
             )
-        )
+            self.was_playing, self.was_melody = playing, melody
         change = Change.NOTHING
         if playing is not self.playing:
             self.playing = playing

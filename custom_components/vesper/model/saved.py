@@ -53,7 +53,9 @@ DEVICE_FIELDS: Mapping[str, _Check] = {
     "playing": _is_flag,
     "started": _is_time,
     "uptime": _whole(0, MAX_UPTIME),
+    "was_melody": is_name,
     "was_online": _is_flag,
+    "was_playing": _is_flag,
 }
 
 #: The same of its diagnostics.

@@ -1,0 +1,38 @@
+"""Test which devices a target stands for."""
+
+from custom_components.vesper.const import DOMAIN
+from custom_components.vesper.targets import Target
+from homeassistant.helpers import area_registry as ar, device_registry as dr
+from tests.common import BELL, FLEET, Vesper
+
+
+def _id_of(vesper: Vesper, device_id: str) -> str:
+    """Return the id of a device in the registry."""
+    device = dr.async_get(vesper.hass).async_get_device_by_identifier(
+        (DOMAIN, device_id), vesper.entry.entry_id
+    )
+    assert device is not None
+    return device.id
+
+
+async def test_what_is_left_out_is_not_chosen(vesper: Vesper) -> None:
+    """By its device, an entity of it, its area, or the whole fleet."""
+    for device_id in (BELL, "hall"):
+        await vesper.heartbeat(device_id)
+    bell, hall, fleet = (
+        _id_of(vesper, one) for one in (BELL, "hall", f"{vesper.entry.entry_id}/fleet")
+    )
+    area = ar.async_get(vesper.hass).async_create("Chapel")
+    for device in (bell, hall):
+        dr.async_get(vesper.hass).async_update_device(device, area_id=area.id)
+
+    def chosen(left_out: dict[str, str]) -> set[str]:
+        """Return the bells that are left of the area."""
+        target = Target(vesper.hass, {"area_id": area.id, "exclude": left_out})
+        return target.device_ids & {bell, hall}
+
+    assert chosen({}) == {bell, hall}
+    assert chosen({"device_id": bell}) == {hall}
+    assert chosen({"entity_id": vesper.entity_id("connectivity")}) == {hall}
+    assert chosen({"area_id": area.id}) == chosen({"device_id": fleet}) == set()
+    assert vesper.entry.entry_id == FLEET
