@@ -350,3 +350,13 @@ async def test_health_check_leaves_nothing(
     writes.take()
     await vesper.heartbeat()
     assert writes.take() == []
+
+
+async def test_nobody_is_asked_once_the_entry_is_gone(vesper: Vesper) -> None:
+    """Who waited over a reload is told so, and not that no device has answered."""
+    await vesper.heartbeat()
+    hub = vesper.hub
+    await vesper.reload()
+    with pytest.raises(HomeAssistantError) as raised:
+        hub.raise_without_link()
+    assert raised.value.translation_key == "not_running"

@@ -329,6 +329,17 @@ async def test_quiet_hours_hold_trouble_back(vesper: Vesper, at_night: Told) -> 
     assert at_night.take() == [RECOVERED]
 
 
+async def test_maintenance_holds_trouble_back(vesper: Vesper, at_night: Told) -> None:
+    """What is held back for the night waits for the end of the work too."""
+    await until(vesper, "22 23:00:00")
+    await vesper.alert("SD", "CRITICAL")
+    await act(vesper, "set_maintenance", duration={"hours": 10})
+    await until(vesper, "23 08:00:00")
+    assert at_night.take() == []
+    await until(vesper, "23 09:01:00")
+    assert at_night.take() == [("Vesper bell is in trouble", "SD is critical")]
+
+
 async def test_quiet_hours_hold_recovery_back(vesper: Vesper, at_night: Told) -> None:
     """A recovery in the night is told in the morning, if the trouble was told."""
     await vesper.alert("SD", "WARNING", "no card")

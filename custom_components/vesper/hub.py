@@ -265,7 +265,11 @@ class VesperHub:
             self._forget(device_id)
 
     def raise_without_link(self) -> None:
-        """Refuse what needs the broker while it can't be reached."""
+        """Refuse what needs the broker while it can't be reached, or we are closed."""
+        if self._closed:
+            raise HomeAssistantError(
+                translation_domain=DOMAIN, translation_key="not_running"
+            )
         if not self.connected:
             raise HomeAssistantError(
                 translation_domain=DOMAIN, translation_key="link_down"
