@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 import logging
 import os
+import time
 from types import SimpleNamespace
 
-from freezegun.api import real_monotonic, real_perf_counter
 from hypothesis import HealthCheck, settings
 from hypothesis.internal.conjecture import engine
 from hypothesis.stateful import run_state_machine_as_test
@@ -20,20 +20,22 @@ BEGINNING = "2030-01-01T00:00:00+00:00"
 MINUTES = float(os.environ.get("FUZZ_MINUTES", "0"))
 SESSIONS = 20
 
+#: As they are before time is frozen, and where the freezer does not find them.
+REAL = SimpleNamespace(monotonic=time.monotonic, perf_counter=time.perf_counter)
+
 
 @pytest.fixture
 def real_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let hypothesis see the time it spends, not that which goes by in a session."""
-    clocks = SimpleNamespace(monotonic=real_monotonic, perf_counter=real_perf_counter)
-    monkeypatch.setattr(engine, "time", clocks)
+    monkeypatch.setattr(engine, "time", REAL)
     monkeypatch.setattr(engine, "MAX_SHRINKING_SECONDS", 60 if MINUTES else 20)
 
 
 def _rounds() -> Iterator[None]:
     """Yield once, or again and again until the time is over."""
-    end = real_monotonic() + MINUTES * 60
+    end = REAL.monotonic() + MINUTES * 60
     yield
-    while real_monotonic() < end:
+    while REAL.monotonic() < end:
         yield
 
 
