@@ -1,0 +1,171 @@
+"""A real Home Assistant in this process, with MQTT and Vesper, to be measured."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from pathlib import Path
+import shutil
+import tempfile
+import time
+from types import MappingProxyType
+from typing import Any
+
+from paho.mqtt.client import MQTTMessage
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+
+from homeassistant import bootstrap, runner
+from homeassistant.components import mqtt
+from homeassistant.config_entries import ConfigEntry
+from homeassistant.core import HomeAssistant, callback
+from homeassistant.helpers import entity_platform
+from tests.rig.broker import Broker
+
+INTEGRATION = Path(__file__).parents[2] / "custom_components" / "vesper"
+COMPONENTS = {"automation", "binary_sensor", "frontend", "logger", "sensor"}
+
+#: Home Assistant gathers subscriptions for a while before it sends them, in seconds.
+SUBSCRIBED_WITHIN = 30
+
+CONFIGURATION = """
+logger:
+  default: warning
+  logs:
+    homeassistant.bootstrap: error
+    homeassistant.loader: error
+"""
+
+
+def config_entry(
+    domain: str, data: Mapping[str, Any], *, version: int = 1, **options: Any
+) -> ConfigEntry:
+    """Return a config entry as a flow would have made it."""
+    return ConfigEntry(
+        data=dict(data),
+        discovery_keys=MappingProxyType({}),
+        domain=domain,
+        minor_version=1,
+        options=options,
+        source="user",
+        subentries_data=None,
+        title=domain.capitalize(),
+        unique_id=None,
+        version=version,
+    )
+
+
+def vesper_entry(prefix: str = "vesper", **options: Any) -> ConfigEntry:
+    """Return an entry of the integration."""
+    return config_entry("vesper", {"prefix": prefix}, **options)
+
+
+def lift_entity_cap(entities: int) -> None:
+    """Have Home Assistant take more entities of one entry than it does.
+
+    For the one question of how costs grow: nobody can run it so. To be called before
+    the integration is loaded, which takes the number over.
+    """
+    entity_platform.MAX_ENABLED_ENTITIES_PER_CONFIG_ENTRY = entities
+
+
+@asynccontextmanager
+async def running(
+    config: Path, broker: Broker | None = None, *components: Path
+) -> AsyncIterator[HomeAssistant]:
+    """Run Home Assistant, linked with the broker where there is one.
+
+    The integration lies beside it, and so do the other components.
+    """
+    for component in (INTEGRATION, *components):
+        shutil.copytree(component, config / "custom_components" / component.name)
+    (config / "configuration.yaml").write_text(CONFIGURATION)
+    bootstrap.DEFAULT_INTEGRATIONS = COMPONENTS
+    hass = await bootstrap.async_setup_hass(
+        runner.RuntimeConfig(config_dir=str(config), skip_pip=True)
+    )
+    if hass is None:
+        msg = "Home Assistant did not start; its log says why"
+        raise RuntimeError(msg)
+    if broker is not None:
+        address = broker.address
+        data = {
+            "broker": address.host,
+            "port": address.port,
+            "protocol": address.protocol,
+            "transport": "tcp",
+        }
+        await hass.config_entries.async_add(config_entry("mqtt", data, version=2))
+    await hass.async_start()
+    try:
+        yield hass
+    finally:
+        await hass.async_stop(force=True)
+
+
+async def subscribe(
+    hass: HomeAssistant, topic: str, receive: Callable[[mqtt.ReceiveMessage], None]
+) -> None:
+    """Subscribe as the integration does, and wait until it is so."""
+    done = asyncio.Event()
+    await mqtt.async_subscribe(hass, topic, receive, 1, None)
+    stop = mqtt.async_on_subscribe_done(hass, topic, 1, callback(done.set))
+    async with asyncio.timeout(SUBSCRIBED_WITHIN):
+        await done.wait()
+    stop()
+
+
+class Door:
+    """The way into Home Assistant's MQTT client, as if a message came by the socket."""
+
+    def __init__(self, hass: HomeAssistant) -> None:
+        """Find the client."""
+        self._client = hass.data["mqtt"].client
+        self.receive = self._client._async_mqtt_on_message  # noqa: SLF001
+
+    def message(
+        self, topic: str, payload: bytes, subscribed: str, *, retain: bool = False
+    ) -> MQTTMessage:
+        """Return a message as the broker would send it to a subscription."""
+        properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
+        properties.SubscriptionIdentifier = [
+            subscription.subscription_id
+            for subscription in self._client.subscriptions
+            if subscription.topic == subscribed
+        ]
+        message = MQTTMessage(topic=topic.encode())
+        message.payload = payload
+        message.qos = 1
+        message.retain = retain
+        message.properties = properties
+        message.timestamp = time.monotonic()
+        return message
+
+    def time(self, messages: list[MQTTMessage]) -> float:
+        """Hand messages in, and return the microseconds of each.
+
+        They are those of the event loop's thread, whatever else the machine does.
+        """
+        receive = self.receive
+        start = time.thread_time()
+        for message in messages:
+            receive(None, None, message)
+        return (time.thread_time() - start) / len(messages) * 1e6
+
+
+def run[T](measure: Callable[[Path, Broker], Awaitable[T]]) -> T:
+    """Run a measurement with a directory for a configuration and a broker."""
+    with (
+        tempfile.TemporaryDirectory(prefix="vesper-bench-") as directory,
+        Broker(Path(directory) / "broker") as broker,
+        # A thread of its own: Home Assistant forbids its thread to wait for a broker
+        # to end, even after the event loop is closed.
+        ThreadPoolExecutor(max_workers=1) as thread,
+    ):
+        config = Path(directory) / "config"
+        config.mkdir()
+
+        async def _measure() -> T:
+            return await measure(config, broker)
+
+        return thread.submit(asyncio.run, _measure()).result()
