@@ -116,6 +116,35 @@ def writes(hass: HomeAssistant) -> Writes:
     return Writes(hass)
 
 
+#: What nobody enables just to look at it: it is written once a minute.
+_SELDOM_ENABLED = ("last_seen", "wifi_signal")
+
+
+@pytest.fixture
+def as_installed() -> None:
+    """Leave disabled what is so by default."""
+
+
+@pytest.fixture(autouse=True)
+def enabled_by_hand(request: pytest.FixtureRequest) -> Generator[None]:
+    """Enable most of what is disabled by default, as who wants to see it does."""
+    if "as_installed" in request.fixturenames:
+        yield
+        return
+    with patch(
+        "homeassistant.helpers.entity.Entity.entity_registry_enabled_default",
+        property(
+            lambda entity: (
+                entity.entity_description.entity_registry_enabled_default
+                or entity.entity_description.key not in _SELDOM_ENABLED
+                if hasattr(entity, "entity_description")
+                else True
+            )
+        ),
+    ):
+        yield
+
+
 @pytest.fixture
 def entity_registry_enabled_by_default() -> Generator[None]:
     """Enable the entities that are disabled by default."""

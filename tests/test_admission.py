@@ -26,11 +26,13 @@ from homeassistant.core import HomeAssistant
 from homeassistant.helpers import entity_registry as er, issue_registry as ir
 from tests.common import BELL, FLEET, Vesper
 
+pytestmark = pytest.mark.usefixtures("as_installed")
+
 REVIEW = REVIEW_INTERVAL.total_seconds()
 
 FLEET_ENTITIES = 7
-DEVICE_ENTITIES = 15
-DISABLED_ENTITIES = 2
+DEVICE_ENTITIES = 9
+DISABLED_ENTITIES = 8
 """Those of a device that are enabled by default, and those that are not."""
 
 
@@ -48,7 +50,7 @@ def room(request: pytest.FixtureRequest) -> Iterator[int]:
     with (
         patch(f"homeassistant.helpers.entity_platform.{name}", most),
         patch(f"custom_components.vesper.admission.{name}", most),
-        patch("custom_components.vesper.admission.RESERVED_FOR_ALERTS", 2),
+        patch("custom_components.vesper.hub.RESERVED_FOR_ALERTS", 2),
     ):
         yield most
 
@@ -282,7 +284,6 @@ async def test_alert_sensors_beyond(
     await vesper.alert("third", "FAILED", "no voice")
     assert vesper.keys().isdisjoint({"alert_third"})
     assert vesper.value("health") == "failed"
-    assert vesper.value("problem") == STATE_ON
     assert vesper.value("active_alerts") == "3"
     alerts = vesper.state("active_alerts").attributes["alerts"]
     assert alerts[0]["subsystem"] == "third"
@@ -364,7 +365,7 @@ async def test_known_devices_at_the_cap(vesper: Vesper) -> None:
             len(vesper.keys(f"flood-{number}")) == DEVICE_ENTITIES + DISABLED_ENTITIES
         )
         assert not [state for state in values if state.attributes.get("restored")]
-        assert vesper.value("problem", f"flood-{number}") != STATE_UNAVAILABLE
+        assert vesper.value("health", f"flood-{number}") != STATE_UNAVAILABLE
 
 
 async def test_left_out_by_any_message(vesper: Vesper) -> None:

@@ -12,6 +12,7 @@ from pytest_homeassistant_custom_component.common import (
 
 from custom_components.vesper.const import (
     CONF_CLOSE_AFTER,
+    CONF_ENTITIES,
     CONF_HEARTBEAT_TIMEOUT,
     CONF_HTTP_KEY,
     CONF_MAX_DEVICES,
@@ -23,8 +24,8 @@ from custom_components.vesper.const import (
     MAX_CLOSE_AFTER,
     MAX_HEARTBEAT_TIMEOUT,
     MIN_HEARTBEAT_TIMEOUT,
-    MOST_MAX_DEVICES,
 )
+from custom_components.vesper.entity_set import EntitySet
 from custom_components.vesper.key import is_key
 from homeassistant.config_entries import (
     SOURCE_USER,
@@ -316,6 +317,7 @@ async def test_options(hass: HomeAssistant, loaded: MockConfigEntry) -> None:
     assert form["step_id"] == "limits"
     assert form["data_schema"]({}) == {
         CONF_CLOSE_AFTER: DEFAULT_CLOSE_AFTER,
+        CONF_ENTITIES: EntitySet.ALL,
         CONF_HEARTBEAT_TIMEOUT: DEFAULT_HEARTBEAT_TIMEOUT,
         CONF_MAX_DEVICES: DEFAULT_MAX_DEVICES,
     }
@@ -327,9 +329,10 @@ async def test_options(hass: HomeAssistant, loaded: MockConfigEntry) -> None:
     )
     await hass.async_block_till_done()
     assert result["type"] is FlowResultType.CREATE_ENTRY
-    options = {CONF_CLOSE_AFTER: 5, CONF_HEARTBEAT_TIMEOUT: 45, CONF_MAX_DEVICES: 2}
+    numbers = {CONF_CLOSE_AFTER: 5, CONF_HEARTBEAT_TIMEOUT: 45, CONF_MAX_DEVICES: 2}
+    options = {CONF_ENTITIES: EntitySet.ALL, **numbers}
     assert loaded.options == options
-    assert all(type(value) is int for value in loaded.options.values())
+    assert all(type(loaded.options[name]) is int for name in numbers)
     assert loaded.state is ConfigEntryState.LOADED
     assert loaded.runtime_data is not hub
 
@@ -343,7 +346,12 @@ async def test_options(hass: HomeAssistant, loaded: MockConfigEntry) -> None:
 
 async def test_options_unchanged(hass: HomeAssistant, loaded: MockConfigEntry) -> None:
     """Options that stay as they were do not reload the entry."""
-    options = {CONF_CLOSE_AFTER: 0, CONF_HEARTBEAT_TIMEOUT: 45, CONF_MAX_DEVICES: 2}
+    options = {
+        CONF_CLOSE_AFTER: 0,
+        CONF_ENTITIES: EntitySet.ALL,
+        CONF_HEARTBEAT_TIMEOUT: 45,
+        CONF_MAX_DEVICES: 2,
+    }
     hass.config_entries.async_update_entry(loaded, options=options)
     hub = loaded.runtime_data
     form = await _options(hass, loaded, "limits")
@@ -361,7 +369,9 @@ async def test_options_unchanged(hass: HomeAssistant, loaded: MockConfigEntry) -
         pytest.param({CONF_CLOSE_AFTER: -1}, id="before"),
         pytest.param({CONF_CLOSE_AFTER: MAX_CLOSE_AFTER + 1}, id="too late"),
         pytest.param({CONF_MAX_DEVICES: 0}, id="none"),
-        pytest.param({CONF_MAX_DEVICES: MOST_MAX_DEVICES + 1}, id="too many"),
+        pytest.param(
+            {CONF_MAX_DEVICES: EntitySet.ESSENTIAL.most_devices + 1}, id="too many"
+        ),
         pytest.param({"unheard_of": 1}, id="unknown"),
     ],
 )
@@ -384,6 +394,7 @@ async def test_options_out_of_bounds(
         pytest.param(
             {
                 CONF_CLOSE_AFTER: 0,
+                CONF_ENTITIES: EntitySet.ALL,
                 CONF_HEARTBEAT_TIMEOUT: MIN_HEARTBEAT_TIMEOUT,
                 CONF_MAX_DEVICES: 1,
             },
@@ -392,8 +403,9 @@ async def test_options_out_of_bounds(
         pytest.param(
             {
                 CONF_CLOSE_AFTER: MAX_CLOSE_AFTER,
+                CONF_ENTITIES: EntitySet.ESSENTIAL,
                 CONF_HEARTBEAT_TIMEOUT: MAX_HEARTBEAT_TIMEOUT,
-                CONF_MAX_DEVICES: MOST_MAX_DEVICES,
+                CONF_MAX_DEVICES: EntitySet.ESSENTIAL.most_devices,
             },
             id="most",
         ),
@@ -458,7 +470,12 @@ async def test_key_is_renewed(hass: HomeAssistant, loaded: MockConfigEntry) -> N
 
 async def test_key_stays(hass: HomeAssistant, loaded: MockConfigEntry) -> None:
     """Neither the other form nor this one, unchanged, touches the key or reloads."""
-    limits = {CONF_CLOSE_AFTER: 5, CONF_HEARTBEAT_TIMEOUT: 45, CONF_MAX_DEVICES: 2}
+    limits = {
+        CONF_CLOSE_AFTER: 5,
+        CONF_ENTITIES: EntitySet.ALL,
+        CONF_HEARTBEAT_TIMEOUT: 45,
+        CONF_MAX_DEVICES: 2,
+    }
     options = limits | {CONF_HTTP_KEY: "digest"}
     hass.config_entries.async_update_entry(loaded, options=options)
     hub = loaded.runtime_data

@@ -16,7 +16,7 @@ from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 from syrupy.assertion import SnapshotAssertion
 
 from custom_components.vesper.const import CONF_MAX_DEVICES, DOMAIN
-from custom_components.vesper.model.received import KEPT
+from custom_components.vesper.model.pulse import KEPT
 from custom_components.vesper.registry import fleet_identifier
 from homeassistant.components.diagnostics import REDACTED
 from homeassistant.config_entries import ConfigEntryDisabler

@@ -10,8 +10,9 @@ from pytest_homeassistant_custom_component.common import async_fire_mqtt_message
 from custom_components.vesper.admission import MAX_LEFT_OUT
 from custom_components.vesper.const import CONF_MAX_DEVICES
 from custom_components.vesper.model.alerts import MAX_SUBSYSTEMS
+from custom_components.vesper.model.frame import MAX_KEPT_BYTES
 from custom_components.vesper.model.messages import FaultKind
-from custom_components.vesper.model.received import KEPT, MAX_KEPT_BYTES
+from custom_components.vesper.model.pulse import KEPT
 from homeassistant.const import STATE_ON
 from homeassistant.helpers import entity_registry as er, issue_registry as ir
 
@@ -117,7 +118,7 @@ async def test_ten_thousand_subsystems_in_a_minute(
     await vesper.hass.async_block_till_done()
     device = vesper.hub.devices[BELL]
     assert len(device.alerts.subsystems) == len(device.alerts.active) == MAX_SUBSYSTEMS
-    assert len(device.received.last) == KEPT
+    assert len(list(device.received.records())) == KEPT
     assert device.faults == {
         ("alerts", "subsystem", FaultKind.TOO_MANY): 10_001 - MAX_SUBSYSTEMS
     }
@@ -197,7 +198,7 @@ async def test_duplicate_keys(vesper: Vesper) -> None:
     await vesper.publish(
         BELL, "heartbeat", b'{"recent_events":[],"recent_events":[5],"uptime":1}'
     )
-    assert vesper.hub.devices[BELL].diagnostics.events == ()
+    assert vesper.hub.devices[BELL].diagnostics.log.events == ()
     await vesper.publish(BELL, "heartbeat", b'{"device_id":"bell","device_id":"x"}')
     assert vesper.hub.devices[BELL].faults == {
         ("heartbeat", "heap_free", FaultKind.INVALID): 1,

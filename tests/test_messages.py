@@ -166,7 +166,7 @@ async def test_partly_malformed(
     assert vesper.hub.devices[BELL].faults == Counter({bad.key: 1})
     assert len(logged(caplog, logging.WARNING)) == 1
     if bad.topic == "heartbeat":
-        assert len(vesper.hub.devices[BELL].diagnostics.events) == 64
+        assert len(vesper.hub.devices[BELL].diagnostics.log.events) == 64
     elif bad.topic == "alerts":
         assert vesper.value("alert_FileManager") == "warning"
         assert vesper.state("alert_FileManager").attributes["message"] == ""

@@ -27,7 +27,8 @@ from custom_components.vesper.config_flow import (
     VesperConfigFlow,
     VesperOptionsFlow,
 )
-from custom_components.vesper.const import DOMAIN
+from custom_components.vesper.const import CONF_ENTITIES, DOMAIN
+from custom_components.vesper.entity_set import EntitySet
 from custom_components.vesper.model.codes import EVENT_KEYS, ResetReason
 from custom_components.vesper.model.device import Device
 from custom_components.vesper.model.topics import PrefixProblem
@@ -535,7 +536,9 @@ def test_selectors() -> None:
         for field in described.get("fields", {}).values()
         if (choice := field["selector"].get("select"))
     }
-    assert offered == set(TEXTS["selector"])
+    # The form of the options offers the other one.
+    assert offered | {CONF_ENTITIES} == set(TEXTS["selector"])
+    assert set(TEXTS["selector"][CONF_ENTITIES]["options"]) == {*EntitySet}
     states = TEXTS["entity"]["sensor"]["reset_reason"]["state"]
     assert TEXTS["selector"]["reset_reason"]["options"] == states
 

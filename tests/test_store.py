@@ -19,7 +19,7 @@ from custom_components.vesper.const import (
     DOMAIN,
     MIN_HEARTBEAT_TIMEOUT,
 )
-from custom_components.vesper.model.change import Change
+from custom_components.vesper.model.change import Change, Changes
 from homeassistant.const import (
     EVENT_HOMEASSISTANT_FINAL_WRITE,
     EVENT_STATE_CHANGED,
@@ -250,7 +250,7 @@ async def test_all_is_there_at_once(
     async with disk.killed():
         caplog.clear()
         changes = async_capture_events(hass, EVENT_STATE_CHANGED)
-        told: list[Change] = []
+        told: list[Changes] = []
     hub = vesper.hub
     hub.async_listen(hub.devices[BELL], ~Change.NOTHING, told.append)
     assert vesper.values() == before | {"connectivity": STATE_UNKNOWN}
@@ -277,7 +277,7 @@ async def test_connectivity_after_a_restart(vesper: Vesper, disk: Disk) -> None:
         pass
     await vesper.heartbeat(uptime=5, retain=True)
     assert vesper.value("connectivity") == STATE_UNKNOWN
-    told: list[Change] = []
+    told: list[Changes] = []
     hub = vesper.hub
     hub.async_listen(hub.devices[BELL], ~Change.NOTHING, told.append)
     await vesper.heartbeat(uptime=5)
@@ -304,7 +304,7 @@ async def test_restarted_while_we_were_away(vesper: Vesper) -> None:
     await vesper.say_everything()
     await vesper.reload()
     vesper.freezer.tick(86_400)
-    told: list[Change] = []
+    told: list[Changes] = []
     hub = vesper.hub
     hub.async_listen(hub.devices[BELL], Change.RESTART, told.append)
     await vesper.heartbeat(uptime=4000)

@@ -1,14 +1,17 @@
 """Watch a fleet of Vesper devices over MQTT."""
 
+from collections.abc import Mapping, Sequence
+
 from homeassistant.components import mqtt
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.const import Platform
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import ConfigEntryNotReady, HomeAssistantError
 from homeassistant.helpers import config_validation as cv, device_registry as dr
+from homeassistant.helpers.entity import EntityDescription
 from homeassistant.helpers.typing import ConfigType
 
-from . import frontend
+from . import binary_sensor, button, event, frontend, sensor, switch
 from .actions import async_register_actions
 from .const import DOMAIN
 from .http import async_register_views
@@ -16,13 +19,15 @@ from .hub import VesperConfigEntry, VesperHub
 from .registry import device_id_of
 from .store import VesperStore
 
-PLATFORMS = [
-    Platform.BINARY_SENSOR,
-    Platform.BUTTON,
-    Platform.EVENT,
-    Platform.SENSOR,
-    Platform.SWITCH,
-]
+#: What describes the entities of a device.
+DESCRIPTIONS: Mapping[Platform, Sequence[EntityDescription]] = {
+    Platform.BINARY_SENSOR: binary_sensor.DESCRIPTIONS,
+    Platform.BUTTON: button.DESCRIPTIONS,
+    Platform.EVENT: event.DESCRIPTIONS,
+    Platform.SENSOR: sensor.DESCRIPTIONS,
+    Platform.SWITCH: switch.DESCRIPTIONS,
+}
+PLATFORMS = [*DESCRIPTIONS]
 
 CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
 
@@ -44,7 +49,8 @@ async def async_setup_entry(hass: HomeAssistant, entry: VesperConfigEntry) -> bo
         )
     store = VesperStore(hass, entry.entry_id)
     saved = await store.async_load_devices()
-    hub = entry.runtime_data = VesperHub(hass, entry, store, saved)
+    hub = entry.runtime_data = VesperHub(hass, entry, store, saved, DESCRIPTIONS)
+    await hub.async_drop_entities()
     # The entities listen before the first message comes.
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
     try:

@@ -22,7 +22,7 @@ from .answers import async_ask
 from .const import DOMAIN
 from .hub import VesperConfigEntry, VesperHub
 from .model.alerts import MAX_NOTE_LENGTH, is_note
-from .model.change import Change
+from .model.change import Changes
 from .model.device import Device
 from .model.messages import is_name
 from .targets import Target, find
@@ -150,7 +150,7 @@ async def _async_set_maintenance(call: ServiceCall) -> None:
     hub.maintenance.async_set(devices, duration)
 
 
-def _change_alert(call: ServiceCall, step: Callable[[Device], Change]) -> None:
+def _change_alert(call: ServiceCall, step: Callable[[Device], Changes]) -> None:
     """Change an alert wherever it is active.
 
     Raises ServiceValidationError where it is nowhere.

@@ -1,6 +1,8 @@
 """Decide who may become a device, and tell a person when somebody may not."""
 
 from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from time import monotonic
 
@@ -11,7 +13,9 @@ from homeassistant.helpers.entity_platform import MAX_ENABLED_ENTITIES_PER_CONFI
 from homeassistant.helpers.event import async_track_time_interval
 
 from .const import DOMAIN, LOGGER
+from .entity_set import EntitySet
 from .model.liveness import Liveness
+from .registry import unique_id_of
 
 ISSUE_LEFT_OUT = "left_out"
 
@@ -27,6 +31,17 @@ LEFT_OUT_TIMEOUT = 180
 REVIEW_INTERVAL = timedelta(seconds=2)
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Limits:
+    """How much there may be of one config entry."""
+
+    max_devices: int
+    entities: Sequence[tuple[Platform, str]]
+    """Platform and key of each enabled entity that every device has."""
+    reserved: int
+    """How many entities are kept back for the sensors of alerts."""
+
+
 class Admission:
     """The bounds of one config entry on devices and entities.
 
@@ -34,15 +49,21 @@ class Admission:
     """
 
     def __init__(
-        self, hass: HomeAssistant, entry_id: str, *, prefix: str, max_devices: int
+        self,
+        hass: HomeAssistant,
+        entry_id: str,
+        *,
+        prefix: str,
+        limits: Limits,
     ) -> None:
-        """Take the most devices, and the prefix under which they are."""
+        """Take the limits, and the prefix under which the devices are."""
         self._hass = hass
         self._entry_id = entry_id
         self._prefix = prefix
-        self._max_devices = max_devices
+        self._limits = limits
         self._registry = er.async_get(hass)
-        self._entities_per_device = 0
+        self._promised: set[str] = set()
+        """The devices that were admitted, and may not have all entities yet."""
         self.dropped = 0
         """How many messages came from devices that were left out."""
         self._left_out = Liveness(LEFT_OUT_TIMEOUT)
@@ -59,22 +80,30 @@ class Admission:
         """Return how many alert sensors are left out."""
         return len(self._waiting)
 
-    def expect(self, entities: int) -> None:
-        """Count on so many more enabled entities for every device."""
-        self._entities_per_device += entities
+    def whole(self, device_ids: Iterable[str]) -> Iterator[str]:
+        """Yield those of the known devices that there is room for, each with all of it.
+
+        Whoever is registered with all entities has its room. The others are left out.
+        """
+        room = self._room()
+        for device_id in device_ids:
+            if (missing := self._missing(device_id)) <= room:
+                room -= missing
+                yield device_id
+            else:
+                self._async_leave_out_device(device_id)
 
     @callback
     def async_admits_device(self, device_id: str, devices: int) -> bool:
         """Tell whether one more device fits beside those that are there."""
-        if devices < self._max_devices and self._has_room(
-            self._entities_per_device + RESERVED_FOR_ALERTS
+        if devices < self._limits.max_devices and self._has_room(
+            len(self._limits.entities) + self._limits.reserved
         ):
+            self._promised.add(device_id)
             self._left_out.discard(device_id)
             return True
-        if device_id in self._left_out or len(self._left_out) < MAX_LEFT_OUT:
-            self._left_out.touch(device_id, monotonic())
         self.dropped += 1
-        self._async_leave_out()
+        self._async_leave_out_device(device_id)
         return False
 
     @callback
@@ -100,12 +129,46 @@ class Admission:
             self._stop_reviews = None
             ir.async_delete_issue(self._hass, DOMAIN, ISSUE_LEFT_OUT)
 
-    def _has_room(self, entities: int) -> bool:
-        """Tell whether Home Assistant takes so many more entities of this entry."""
-        enabled = self._registry.entities.get_enabled_count_for_config_entry_id(
+    def _room(self) -> int:
+        """Return how many more enabled entities Home Assistant takes of this entry."""
+        enabled: int = self._registry.entities.get_enabled_count_for_config_entry_id(
             self._entry_id
         )
-        return enabled + entities <= MAX_ENABLED_ENTITIES_PER_CONFIG_ENTRY
+        return MAX_ENABLED_ENTITIES_PER_CONFIG_ENTRY - enabled
+
+    def _has_room(self, entities: int) -> bool:
+        """Tell whether so many more entities fit beside all that were promised.
+
+        Those of a device are registered in later turns of the event loop than it is
+        admitted, and by then there may be no room: it would be torn. So they count from
+        then on, and are counted where it matters.
+        """
+        room = self._room() - entities
+        if len(self._limits.entities) * len(self._promised) <= room:
+            return True
+        missing = {
+            device_id: count
+            for device_id in self._promised
+            if (count := self._missing(device_id))
+        }
+        self._promised = set(missing)
+        return sum(missing.values()) <= room
+
+    def _missing(self, device_id: str) -> int:
+        """Return how many of its enabled entities a device has yet to get."""
+        return sum(
+            not self._registry.async_get_entity_id(
+                platform, DOMAIN, unique_id_of(device_id, key)
+            )
+            for platform, key in self._limits.entities
+        )
+
+    @callback
+    def _async_leave_out_device(self, device_id: str) -> None:
+        """Keep in mind that a device is there and left out."""
+        if device_id in self._left_out or len(self._left_out) < MAX_LEFT_OUT:
+            self._left_out.touch(device_id, monotonic())
+        self._async_leave_out()
 
     @callback
     def _async_leave_out(self) -> None:
@@ -116,7 +179,7 @@ class Admission:
             "Not everything under %s fits into the limits of %s devices and %s "
             "entities; the repair issue says what to do",
             self._prefix,
-            self._max_devices,
+            self._limits.max_devices,
             MAX_ENABLED_ENTITIES_PER_CONFIG_ENTRY,
         )
         self._stop_reviews = async_track_time_interval(
@@ -153,7 +216,8 @@ class Admission:
             translation_placeholders={
                 "alert_sensors": str(len(self._waiting)),
                 "devices": devices,
-                "max_devices": str(self._max_devices),
+                "max_devices": str(self._limits.max_devices),
+                "most_essential": str(EntitySet.ESSENTIAL.most_devices),
                 "max_entities": str(MAX_ENABLED_ENTITIES_PER_CONFIG_ENTRY),
                 "prefix": self._prefix,
             },

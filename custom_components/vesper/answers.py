@@ -9,7 +9,7 @@ from time import monotonic
 from homeassistant.core import callback
 
 from .hub import VesperHub
-from .model.change import Change
+from .model.change import Change, Changes
 from .model.device import Device
 
 #: With one of these comes the first word of a device that is waited for.
@@ -30,7 +30,7 @@ async def async_ask(
     over = asyncio.Event()
 
     @callback
-    def _async_changed(device_id: str, change: Change) -> None:
+    def _async_changed(device_id: str, change: Changes) -> None:
         """Note that a device has spoken, or that none can be heard any more."""
         if change & _WORD:
             answers.setdefault(device_id, monotonic() - asked[device_id])

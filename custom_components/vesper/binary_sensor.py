@@ -77,6 +77,7 @@ DESCRIPTIONS: tuple[VesperBinarySensorDescription, ...] = (
         key="problem",
         translation_key="problem",
         device_class=BinarySensorDeviceClass.PROBLEM,
+        entity_registry_enabled_default=False,
         watched=Change.PROBLEM,
         value_fn=lambda device: bool(device.alerts.active),
     ),

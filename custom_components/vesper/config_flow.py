@@ -19,12 +19,16 @@ from homeassistant.helpers.selector import (
     NumberSelector,
     NumberSelectorConfig,
     NumberSelectorMode,
+    SelectSelector,
+    SelectSelectorConfig,
+    SelectSelectorMode,
     TextSelector,
     TextSelectorConfig,
 )
 
 from .const import (
     CONF_CLOSE_AFTER,
+    CONF_ENTITIES,
     CONF_HEARTBEAT_TIMEOUT,
     CONF_HTTP_KEY,
     CONF_MAX_DEVICES,
@@ -38,8 +42,8 @@ from .const import (
     MAX_CLOSE_AFTER,
     MAX_HEARTBEAT_TIMEOUT,
     MIN_HEARTBEAT_TIMEOUT,
-    MOST_MAX_DEVICES,
 )
+from .entity_set import DEFAULT_ENTITY_SET, EntitySet
 from .hub import VesperConfigEntry
 from .key import digest_of, new_key
 from .model.topics import DEFAULT_PREFIX, prefix_problem
@@ -72,10 +76,19 @@ OPTIONS_SCHEMA = probatio.Schema(
             ),
             probatio.Coerce(int),
         ),
+        probatio.Required(CONF_ENTITIES, default=DEFAULT_ENTITY_SET): SelectSelector(
+            SelectSelectorConfig(
+                options=[*EntitySet],
+                mode=SelectSelectorMode.LIST,
+                translation_key=CONF_ENTITIES,
+            )
+        ),
         probatio.Required(CONF_MAX_DEVICES, default=DEFAULT_MAX_DEVICES): probatio.All(
             NumberSelector(
                 NumberSelectorConfig(
-                    min=1, max=MOST_MAX_DEVICES, mode=NumberSelectorMode.BOX
+                    min=1,
+                    max=EntitySet.ESSENTIAL.most_devices,
+                    mode=NumberSelectorMode.BOX,
                 )
             ),
             probatio.Coerce(int),
@@ -185,13 +198,30 @@ class VesperOptionsFlow(OptionsFlowWithReload):
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
         """Handle the timeouts and limits."""
+        errors: dict[str, str] = {}
+        entity_set, devices = DEFAULT_ENTITY_SET, 0
         if user_input is not None:
-            return self._async_save(user_input)
+            entity_set = EntitySet(user_input[CONF_ENTITIES])
+            if self.config_entry.state is ConfigEntryState.LOADED:
+                entry: VesperConfigEntry = self.config_entry
+                devices = len(entry.runtime_data.devices)
+            if devices > entity_set.most_devices:
+                errors[CONF_ENTITIES] = "too_many_devices"
+            elif user_input[CONF_MAX_DEVICES] > entity_set.most_devices:
+                errors[CONF_MAX_DEVICES] = "over_the_limit"
+            else:
+                return self._async_save(user_input)
         return self.async_show_form(
             step_id="limits",
             data_schema=self.add_suggested_values_to_schema(
-                OPTIONS_SCHEMA, self.config_entry.options
+                OPTIONS_SCHEMA, user_input or self.config_entry.options
             ),
+            errors=errors,
+            description_placeholders={
+                "devices": str(devices),
+                "most_devices": str(entity_set.most_devices),
+                "most_essential": str(EntitySet.ESSENTIAL.most_devices),
+            },
         )
 
     async def async_step_http(

@@ -13,6 +13,7 @@ LOGGER = logging.getLogger(__package__)
 ATTR_VESPER_ID: Final = "vesper_id"
 
 CONF_CLOSE_AFTER: Final = "close_after"
+CONF_ENTITIES: Final = "entities"
 CONF_HEARTBEAT_TIMEOUT: Final = "heartbeat_timeout"
 CONF_HTTP_KEY: Final = "http_key"
 CONF_MAX_DEVICES: Final = "max_devices"
@@ -32,7 +33,6 @@ HEARTBEAT_URL: Final = "/api/vesper/heartbeat"
 KEY_HEADER: Final = "X-Vesper-Key"
 
 DEFAULT_MAX_DEVICES: Final = 500
-MOST_MAX_DEVICES: Final = 1000
 
 #: What has happened, for the logbook: the fields of an `Occurrence` that are not None,
 #: with the id of the device in the registry as `device_id`, its own as `vesper_id`.

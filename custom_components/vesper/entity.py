@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
+from functools import cached_property
 from itertools import batched
 from typing import override
 
@@ -14,7 +15,7 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .const import DOMAIN
 from .hub import VesperConfigEntry, VesperHub
-from .model.change import Change
+from .model.change import Change, Changes
 from .model.device import Device
 from .registry import fleet_identifier, unique_id_of
 
@@ -45,12 +46,20 @@ AVAILABILITY_CHANGES = {
 class VesperEntityDescription(EntityDescription):
     """Describe an entity of a device: what it watches, and when it can tell."""
 
-    watched: Change = Change.NOTHING
+    watched: Changes = Change.NOTHING
     availability: Availability = Availability.ALWAYS
+
+    @cached_property
+    def concerned(self) -> Changes:
+        """Return the changes that the entity is to be written for."""
+        return self.watched | AVAILABILITY_CHANGES[self.availability]
 
 
 class VesperEntity(Entity):
-    """An entity of a device: written when what it watches has changed, not before."""
+    """An entity of a device: written when what it watches has changed, not before.
+
+    There are thousands of them, so none keeps what its device or description knows.
+    """
 
     entity_description: VesperEntityDescription
     _attr_has_entity_name = True
@@ -63,8 +72,18 @@ class VesperEntity(Entity):
         self.hub = hub
         self.device = device
         self.entity_description = description
-        self._attr_unique_id = unique_id_of(device.device_id, description.key)
-        self._attr_device_info = DeviceInfo(identifiers={(DOMAIN, device.device_id)})
+
+    @property
+    @override
+    def unique_id(self) -> str:
+        """Return the id that no other entity of the integration has."""
+        return unique_id_of(self.device.device_id, self.entity_description.key)
+
+    @property
+    @override
+    def device_info(self) -> DeviceInfo:
+        """Return which device it is of."""
+        return DeviceInfo(identifiers={(DOMAIN, self.device.device_id)})
 
     @property
     @override
@@ -77,21 +96,27 @@ class VesperEntity(Entity):
             return False
         return self.hub.connected
 
+    @property
+    def watched(self) -> Changes:
+        """Return the changes that concern the entity."""
+        return self.entity_description.concerned
+
     @override
     async def async_added_to_hass(self) -> None:
         """Listen to the device."""
-        description = self.entity_description
-        watched = description.watched | AVAILABILITY_CHANGES[description.availability]
-        self.async_on_remove(
-            self.hub.async_listen(self.device, watched, self._async_device_changed)
-        )
+        self.hub.async_add_listener(self.device, self)
+
+    @override
+    async def async_will_remove_from_hass(self) -> None:
+        """Listen no more."""
+        self.hub.async_remove_listener(self.device, self)
 
     @callback
     def async_entity_id_changed(self, old_entity_id: str) -> None:
         """Go on as before: nothing here depends on the entity id."""
 
     @callback
-    def _async_device_changed(self, change: Change) -> None:
+    def async_device_changed(self, change: Changes) -> None:
         """Show what has changed."""
         self.async_write_ha_state()
 
@@ -165,9 +190,8 @@ async def async_add_device_entities[D: VesperEntityDescription](
 ) -> None:
     """Add the described entities of every device, known now or later."""
     hub = entry.runtime_data
-    hub.admission.expect(
-        sum(description.entity_registry_enabled_default for description in descriptions)
-    )
+    if not (descriptions := hub.entity_set.of(descriptions)):
+        return
     # Listening first: nobody is missed while the known ones are worked off.
     known = tuple(hub.devices.values())
 

@@ -16,7 +16,7 @@ from .entity import (
     async_add_device_entities,
 )
 from .hub import VesperConfigEntry
-from .model.change import Change
+from .model.change import Change, Changes
 from .model.codes import EVENT_KEYS
 from .model.device import Device
 
@@ -33,10 +33,10 @@ type _Event = tuple[str, dict[str, Any]]
 class VesperEventDescription(VesperEntityDescription, EventEntityDescription):
     """Describe an event entity of a device: what has happened, by type and details."""
 
-    events_fn: Callable[[Device, Change], Iterator[_Event]]
+    events_fn: Callable[[Device, Changes], Iterator[_Event]]
 
 
-def _activity(device: Device, change: Change) -> Iterator[_Event]:
+def _activity(device: Device, change: Changes) -> Iterator[_Event]:
     """Return what the device has just done, or what became of its alerts."""
     if change & Change.ACTIVITY:
         activity = device.activity
@@ -51,9 +51,9 @@ def _activity(device: Device, change: Change) -> Iterator[_Event]:
             yield "alert_closed", details
 
 
-def _device_log(device: Device, _change: Change) -> Iterator[_Event]:
+def _device_log(device: Device, _change: Changes) -> Iterator[_Event]:
     """Return what is new in the device's log, with the device's own time."""
-    for event in device.diagnostics.new_events:
+    for event in device.diagnostics.log.new:
         yield event.key, event.as_json()
 
 
@@ -61,6 +61,7 @@ DESCRIPTIONS: tuple[VesperEventDescription, ...] = (
     VesperEventDescription(
         key="activity",
         translation_key="activity",
+        entity_registry_enabled_default=False,
         event_types=["alert_closed", *DEVICE_ACTIVITIES],
         watched=Change.ACTIVITY | Change.ALERT_CLOSED,
         events_fn=_activity,
@@ -69,6 +70,7 @@ DESCRIPTIONS: tuple[VesperEventDescription, ...] = (
         key="device_log",
         translation_key="device_log",
         entity_category=EntityCategory.DIAGNOSTIC,
+        entity_registry_enabled_default=False,
         event_types=EVENT_KEYS,
         watched=Change.DEVICE_LOG,
         events_fn=_device_log,
@@ -107,7 +109,7 @@ class VesperEvent(VesperEntity, EventEntity):
 
     @override
     @callback
-    def _async_device_changed(self, change: Change) -> None:
+    def async_device_changed(self, change: Changes) -> None:
         """Fire what has happened, one after the other."""
         events = self.entity_description.events_fn(self.device, change)
         for event_type, details in events:

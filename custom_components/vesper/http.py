@@ -25,7 +25,6 @@ from .key import is_key
 from .model.device import Device
 from .model.messages import MAX_HEARTBEAT_BYTES, Fault
 from .model.posts import parse_post
-from .model.received import Record
 from .model.report import iso_time, report
 from .model.severity import Severity
 from .redact import redacted_json
@@ -116,7 +115,7 @@ class VesperDiagnosticsView(HomeAssistantView):
             {
                 **report(device),
                 "connected": _connected(device, link=entry.runtime_data.connected),
-                "heartbeat": redacted_json(Record(*last).payload) if last else None,
+                "heartbeat": redacted_json(last.payload) if last else None,
             },
             headers=_NO_STORE,
         )

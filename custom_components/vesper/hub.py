@@ -1,20 +1,24 @@
 """Connect the devices of a fleet with Home Assistant."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from time import monotonic, time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import orjson
 
 from homeassistant.components import mqtt
 from homeassistant.config_entries import ConfigEntry
+from homeassistant.const import Platform
 from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 from homeassistant.exceptions import HomeAssistantError
+from homeassistant.helpers.entity import EntityDescription
 
-from .admission import Admission
+from .admission import RESERVED_FOR_ALERTS, Admission, Limits
 from .const import (
     CONF_CLOSE_AFTER,
+    CONF_ENTITIES,
     CONF_HEARTBEAT_TIMEOUT,
     CONF_MAX_DEVICES,
     CONF_PREFIX,
@@ -24,12 +28,13 @@ from .const import (
     DOMAIN,
     LOGGER,
 )
+from .entity_set import DEFAULT_ENTITY_SET, EntitySet
 from .health_checks import HealthChecks
 from .intake import Intake
 from .issues import Issues
 from .link import Link
 from .maintenance import Maintenance
-from .model.change import Change
+from .model.change import Change, Changes
 from .model.device import Device
 from .model.fleet import Fleet
 from .model.liveness import Liveness
@@ -39,7 +44,6 @@ from .model.topics import (
     STATUS_TOPICS,
     StatusTopic,
     control_topic,
-    device_id_in,
     link_topic,
 )
 from .occurrences import Occurrences
@@ -51,9 +55,30 @@ from .traffic import Traffic
 from .watch import Watch
 
 type VesperConfigEntry = ConfigEntry[VesperHub]
-type ChangeListener = Callable[[Change], None]
+type ChangeCallback = Callable[[Changes], None]
 type DeviceListener = Callable[[Device], None]
 type SubsystemListener = Callable[[Device, str], None]
+
+
+class ChangeListener(Protocol):
+    """Somebody who wants to know of changes of one device."""
+
+    @property
+    def watched(self) -> Changes:
+        """Return the changes that concern them."""
+
+    @property
+    def async_device_changed(self) -> ChangeCallback:
+        """Return what is called with each change that does."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True, slots=True)
+class _Called:
+    """A callback that listens."""
+
+    watched: Changes
+    async_device_changed: ChangeCallback
+
 
 #: In seconds: of a device that does little but restart one line says enough.
 RESTART_LOG_INTERVAL = 600
@@ -74,16 +99,29 @@ class VesperHub:
         entry: VesperConfigEntry,
         store: VesperStore,
         saved: Mapping[str, Device],
+        descriptions: Mapping[Platform, Sequence[EntityDescription]],
     ) -> None:
-        """Take over the devices that were registered or saved before."""
+        """Take over the devices that were registered or saved before.
+
+        Given is also what describes the entities that a device can have.
+        """
         self.fleet = Fleet()
         self.connected = mqtt.is_connected(hass)
         self._prefix: str = entry.data[CONF_PREFIX]
+        self.entity_set = EntitySet(
+            entry.options.get(CONF_ENTITIES, DEFAULT_ENTITY_SET)
+        )
         self.admission = Admission(
             hass,
             entry.entry_id,
             prefix=self._prefix,
-            max_devices=entry.options.get(CONF_MAX_DEVICES, DEFAULT_MAX_DEVICES),
+            limits=Limits(
+                max_devices=entry.options.get(CONF_MAX_DEVICES, DEFAULT_MAX_DEVICES),
+                entities=self.entity_set.enabled(descriptions),
+                reserved=(
+                    RESERVED_FOR_ALERTS if self.entity_set.has_alert_sensors else 0
+                ),
+            ),
         )
         self._hass = hass
         timeout = entry.options.get(CONF_HEARTBEAT_TIMEOUT, DEFAULT_HEARTBEAT_TIMEOUT)
@@ -91,7 +129,11 @@ class VesperHub:
         self._link = Link(hass, link_topic(self._prefix), self._async_link_changed)
         self._watch = Watch(
             hass,
-            Liveness(timeout, lambda device_id: self.devices[device_id].patience > 0),
+            Liveness(
+                timeout,
+                lambda device_id: self.devices[device_id].patience > 0,
+                lambda device_id: self.devices[device_id].heard_at,
+            ),
             async_link_answers=self._link.async_answers,
             async_fell_silent=self._async_fell_silent,
             async_told=self.outages.async_judge,
@@ -102,7 +144,7 @@ class VesperHub:
         )
         self._closed = False
         self._unsubscribe: list[CALLBACK_TYPE] = []
-        self._listeners: dict[str, list[tuple[Change, ChangeListener]]] = {}
+        self._listeners: dict[str, list[ChangeListener]] = {}
         self._fleet_listeners: list[CALLBACK_TYPE] = []
         self._fleet_changed = False
         self._restarted: dict[str, float] = {}
@@ -112,8 +154,9 @@ class VesperHub:
         self._occurrences = Occurrences(hass)
         self._unsubscribe.append(self.outages.async_listen(self._async_outage))
         self._registry = DeviceRegistry(hass, entry.entry_id, name=entry.title)
+        known = {device.device_id: device for device in self._registry.known(saved)}
         self.devices = {
-            device.device_id: device for device in self._registry.known(saved)
+            device_id: known[device_id] for device_id in self.admission.whole(known)
         }
         """Every known device by its id."""
         self.saver = Saver(hass, store, self.devices)
@@ -131,6 +174,11 @@ class VesperHub:
             async_changed=self._async_device_changed,
         )
         self.traffic = Traffic(hass, self.devices, self.intake.stray_faults)
+
+    async def async_drop_entities(self) -> None:
+        """Drop the entities that devices are not to have any more, in slices."""
+        if self.entity_set is not EntitySet.ALL:
+            await self._registry.async_keep_entities(self.entity_set.has)
 
     async def async_start(self) -> None:
         """Subscribe, once everybody who wants to know is listening."""
@@ -172,13 +220,24 @@ class VesperHub:
 
     @callback
     def async_listen(
-        self, device: Device, watched: Change, listener: ChangeListener
+        self, device: Device, watched: Changes, listener: ChangeCallback
     ) -> CALLBACK_TYPE:
         """Call a listener with each change of a device that touches what it watches."""
-        listeners = self._listeners.setdefault(device.device_id, [])
-        item = (watched, listener)
-        listeners.append(item)
-        return partial(listeners.remove, item)
+        called = _Called(watched=watched, async_device_changed=listener)
+        self.async_add_listener(device, called)
+        return partial(self.async_remove_listener, device, called)
+
+    @callback
+    def async_add_listener(self, device: Device, listener: ChangeListener) -> None:
+        """Tell somebody of the changes of a device until they are removed."""
+        self._listeners.setdefault(device.device_id, []).append(listener)
+
+    @callback
+    def async_remove_listener(self, device: Device, listener: ChangeListener) -> None:
+        """Tell somebody no more; with a device that was removed they are gone."""
+        listeners = self._listeners.get(device.device_id, [])
+        if listener in listeners:
+            listeners.remove(listener)
 
     @callback
     def async_listen_fleet(self, listener: CALLBACK_TYPE) -> CALLBACK_TYPE:
@@ -287,6 +346,7 @@ class VesperHub:
         first argument of one for a function and fails at that itself.
         """
         take_in = self.intake.of(topic)
+        where = topic.device_id_at(self._prefix)
 
         @callback
         def _async_received(msg: mqtt.ReceiveMessage) -> None:
@@ -297,12 +357,12 @@ class VesperHub:
                 return
             if TYPE_CHECKING:
                 assert isinstance(payload, bytes)
-            take_in(device_id_in(msg.topic), payload, not msg.retain)
+            take_in(msg.topic[where], payload, not msg.retain)
 
         return _async_received
 
     @callback
-    def _async_add(self, device: Device, change: Change) -> Change:
+    def _async_add(self, device: Device, change: Changes) -> Changes:
         """Add a device that its first message made, and return what is left to tell.
 
         Its entities show by themselves what they find, but not what has happened.
@@ -320,7 +380,7 @@ class VesperHub:
         return change & (Change.SUBSYSTEMS | Change.ACTIVITY | Change.CONTACT)
 
     @callback
-    def _async_device_changed(self, device: Device, change: Change) -> None:
+    def _async_device_changed(self, device: Device, change: Changes) -> None:
         """Pass a change on to whom it concerns."""
         self._async_follow_up(device, change)
         if self.fleet.update(device):
@@ -328,9 +388,9 @@ class VesperHub:
         if change & Change.SUBSYSTEMS:
             for add in self._subsystem_listeners:
                 add(device, device.alerts.subsystems[-1])
-        for watched, listener in tuple(self._listeners.get(device.device_id, ())):
-            if change & watched:
-                listener(change)
+        for listener in tuple(self._listeners.get(device.device_id, ())):
+            if change & listener.watched:
+                listener.async_device_changed(change)
         self._async_tell_occurrences(device)
 
     @callback
@@ -364,7 +424,7 @@ class VesperHub:
             LOGGER.info("Device %s has restarted", device_id)
 
     @callback
-    def _async_follow_up(self, device: Device, change: Change) -> None:
+    def _async_follow_up(self, device: Device, change: Changes) -> None:
         """Do what a change makes necessary, whoever listens."""
         if change & Change.CAME_ONLINE:
             self.outages.async_came_back(device.device_id)
@@ -380,7 +440,7 @@ class VesperHub:
         if change & Change.FIRMWARE:
             self._registry.register(device)
 
-    def _log(self, device: Device, change: Change) -> None:
+    def _log(self, device: Device, change: Changes) -> None:
         """Log what a person who looks for the cause of something wants to know."""
         if change & Change.RESTART:
             self._log_restart(device.device_id)
@@ -430,7 +490,7 @@ class VesperHub:
 
     @callback
     def async_change(
-        self, devices: Iterable[Device], step: Callable[[Device], Change]
+        self, devices: Iterable[Device], step: Callable[[Device], Changes]
     ) -> None:
         """Change devices at once, and tell of it in slices."""
         changes = [(device, step(device)) for device in devices]
@@ -454,7 +514,7 @@ class VesperHub:
             )
         self._async_device_changed(device, device.go_silent())
 
-    def _tell(self, changes: list[tuple[Device, Change]]) -> Iterator[None]:
+    def _tell(self, changes: list[tuple[Device, Changes]]) -> Iterator[None]:
         """Tell of one device at each step."""
         for device, change in changes:
             # Both may have changed in the turns between two slices.

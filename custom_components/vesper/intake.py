@@ -8,8 +8,9 @@ from homeassistant.core import callback
 
 from .admission import Admission
 from .const import LOGGER
-from .model.change import Change
+from .model.change import Changes
 from .model.device import Device
+from .model.frame import MAX_KEPT_BYTES
 from .model.messages import (
     MAX_NAME_LENGTH,
     RETAINED_INFO,
@@ -22,11 +23,11 @@ from .model.messages import (
     parse_heartbeat,
 )
 from .model.posts import POST, Post
-from .model.received import MAX_KEPT_BYTES
-from .model.topics import DEVICE_ID_WANTED, Source, is_device_id
+from .model.pulse import Pulse
+from .model.topics import DEVICE_ID_WANTED, HEARTBEAT, Source, is_device_id
 from .watch import Watch
 
-type TakeIn = Callable[[str, bytes, bool], Message]
+type TakeIn = Callable[[str, bytes, bool], None]
 
 
 class Intake:
@@ -38,8 +39,8 @@ class Intake:
         admission: Admission,
         watch: Watch,
         *,
-        async_add: Callable[[Device, Change], Change],
-        async_changed: Callable[[Device, Change], None],
+        async_add: Callable[[Device, Changes], Changes],
+        async_changed: Callable[[Device, Changes], None],
     ) -> None:
         """Take the devices, and whom to tell of a new one and of what changed.
 
@@ -59,46 +60,93 @@ class Intake:
     def of(self, source: Source) -> TakeIn:
         """Return what takes in a payload of a source: whose, what, and if live."""
         # Looked up once: every message passes here.
-        name, parse, devices = source.name, source.parse, self._devices
-        touch = self._watch.async_touch
-        is_heartbeat = parse is parse_heartbeat
+        take_in, devices = self._async_take_in, self._devices
+        is_heartbeat = source is HEARTBEAT
 
         @callback
-        def _async_take_in(device_id: str, payload: bytes, live: bool) -> Message:  # noqa: FBT001
+        def _async_take_in(device_id: str, payload: bytes, live: bool) -> None:  # noqa: FBT001
             """Let a payload take effect on its device, which it may make."""
-            device = devices.get(device_id)
-            known_events = device.diagnostics.known_events if device else b""
-            message = parse(payload, device_id, known_events)
-            if is_new := device is None:
-                if not self._async_admits(device_id, message, live=live):
-                    self.dropped += 1
-                    self._count_faults(source, device_id, message, self.stray_faults)
-                    return message
-                device = Device(device_id=device_id)
             now = time()
-            received = device.received
-            if type(message) is Heartbeat:
-                text = message.text
-                events = b"" if text is payload else known_events
-                text = text[:MAX_KEPT_BYTES]
-                noted = received.heartbeat = (now, name, live, text, events)
-            else:
-                noted = (now, name, live, payload[:MAX_KEPT_BYTES], b"")
-            received.note(noted)
-            change = device.apply(message, live=live, now=now)
-            if live:
-                touch(device_id)
-            if message.faults:
-                self._count_faults(source, device_id, message, device.faults)
-                if live and is_heartbeat:
-                    device.note_malformed(message.faults, now)
-            if is_new:
-                change = self._async_add(device, change)
-            if change is not Change.NOTHING:
-                self._async_changed(device, change)
-            return message
+            device = devices.get(device_id)
+            # What the broker kept is no sign of life, and posts have a rhythm to keep.
+            if not is_heartbeat or not live or device is None:
+                take_in(source, device_id, payload, live=live, now=now)
+            elif (pulse := device.pulse) is None or (
+                numbers := pulse.frame.read(payload)
+            ) is None:
+                take_in(source, device_id, payload, live=True, now=now)
+            elif not pulse.beat(now, heard := monotonic(), *numbers):
+                heartbeat = pulse.frame.heartbeat(payload, *numbers)
+                self._async_repeat(device, pulse, heartbeat, now=now, heard=heard)
 
         return _async_take_in
+
+    @callback
+    def _async_repeat(
+        self,
+        device: Device,
+        pulse: Pulse,
+        heartbeat: Heartbeat,
+        *,
+        now: float,
+        heard: float,
+    ) -> None:
+        """Let a live heartbeat take effect that says the same but for what drifts."""
+        if not device.received.follows(pulse):
+            device.pulse = pulse = Pulse(pulse.frame)
+            device.received.follow(pulse)
+        pulse.add(now, heard, heartbeat)
+        device.received.drop_old()
+        self._watch.async_touch(device.device_id)
+        self._async_apply(HEARTBEAT, device, heartbeat, live=True, now=now)
+
+    @callback
+    def _async_take_in(
+        self, source: Source, device_id: str, payload: bytes, *, live: bool, now: float
+    ) -> None:
+        """Parse a payload and let it take effect."""
+        device = self._devices.get(device_id)
+        known_events = device.diagnostics.log.member if device else b""
+        message = source.parse(payload, device_id, known_events)
+        if is_new := device is None:
+            if not self._async_admits(device_id, message, live=live):
+                self.dropped += 1
+                self._count_faults(source, device_id, message, self.stray_faults)
+                return
+            device = Device(device_id=device_id)
+        if type(message) is Heartbeat:
+            text = message.text
+            events = b"" if text is payload else known_events
+            noted = (now, source.name, live, text[:MAX_KEPT_BYTES], events)
+            device.received.note(noted, is_heartbeat=True)
+        else:
+            noted = (now, source.name, live, payload[:MAX_KEPT_BYTES], b"")
+            device.received.note(noted)
+        if live:
+            self._watch.async_touch(device_id)
+        self._async_apply(source, device, message, live=live, now=now, is_new=is_new)
+
+    @callback
+    def _async_apply(  # noqa: PLR0913  # all that is known of it
+        self,
+        source: Source,
+        device: Device,
+        message: Message,
+        *,
+        live: bool,
+        now: float,
+        is_new: bool = False,
+    ) -> None:
+        """Let a message take effect, and tell of what it changed."""
+        change = device.apply(message, live=live, now=now)
+        if message.faults:
+            self._count_faults(source, device.device_id, message, device.faults)
+            if live and source.parse is parse_heartbeat:
+                device.note_malformed(message.faults, now)
+        if is_new:
+            change = self._async_add(device, change)
+        if change:
+            self._async_changed(device, change)
 
     @callback
     def async_take_post(self, post: Post) -> bool:

@@ -10,10 +10,10 @@ from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 from homeassistant.helpers.event import async_track_point_in_utc_time
 from homeassistant.util import dt as dt_util
 
-from .model.change import Change
+from .model.change import Changes
 from .model.device import Device
 
-type _Step = Callable[[Device], Change]
+type _Step = Callable[[Device], Changes]
 
 #: For so long somebody works on a device who has not said for how long.
 DEFAULT_MAINTENANCE: Final = timedelta(hours=1)

@@ -9,6 +9,7 @@ from homeassistant.helpers import device_registry as dr, entity_registry as er
 from .const import DOMAIN
 from .model.device import Device
 from .model.topics import is_device_id
+from .slices import SLICE, async_in_slices
 
 #: What the keys of the subsystems' sensors begin with, and how they are translated.
 ALERT_KEY = "alert_"
@@ -67,8 +68,21 @@ class DeviceRegistry:
             not in alerts.subsystems
         ]
         alerts.subsystems += unsaved
-        alerts.unheard.update(unsaved)
+        alerts.unheard |= set(unsaved)
         return device
+
+    async def async_keep_entities(self, is_wanted: Callable[[str], bool]) -> None:
+        """Drop the entities of devices whose key is not wanted, in slices.
+
+        Home Assistant keeps in mind what a person has changed of them, should they be
+        wanted again.
+        """
+        registry = er.async_get(self._hass)
+        entities = er.async_entries_for_config_entry(registry, self._entry_id)
+        async for entity in async_in_slices(entities, SLICE):
+            key = entity.translation_key
+            if entity.device_id != self._fleet.id and not (key and is_wanted(key)):
+                registry.async_remove(entity.entity_id)
 
     @callback
     def async_listen_for_removals(

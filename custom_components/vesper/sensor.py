@@ -33,7 +33,7 @@ from .entity import (
 )
 from .hub import VesperConfigEntry, VesperHub
 from .model.alerts import ActiveAlert, ClosedBy
-from .model.change import Change
+from .model.change import Change, Changes
 from .model.codes import ResetReason, WifiReason, key_of, keys_of
 from .model.device import Device
 from .model.severity import Severity
@@ -109,6 +109,7 @@ DESCRIPTIONS: tuple[VesperSensorDescription, ...] = (
         translation_key="heap_min_free",
         device_class=SensorDeviceClass.DATA_SIZE,
         entity_category=EntityCategory.DIAGNOSTIC,
+        entity_registry_enabled_default=False,
         native_unit_of_measurement=UnitOfInformation.BYTES,
         state_class=SensorStateClass.MEASUREMENT,
         suggested_display_precision=1,
@@ -122,6 +123,7 @@ DESCRIPTIONS: tuple[VesperSensorDescription, ...] = (
         translation_key="last_disconnect",
         device_class=SensorDeviceClass.ENUM,
         entity_category=EntityCategory.DIAGNOSTIC,
+        entity_registry_enabled_default=False,
         options=keys_of(WifiReason),
         watched=Change.DISCONNECT,
         # No reason is 0: what starts out as that has not lost the Wi-Fi yet.
@@ -222,13 +224,15 @@ async def async_setup_entry(
             partial(_async_add_alert_sensor, device, subsystem),
         )
 
-    entry.async_on_unload(hub.async_listen_for_subsystems(_async_admit_alert_sensor))
     async_add_entities(
         VesperFleetSensor(entry, description) for description in FLEET_DESCRIPTIONS
     )
     await async_add_device_entities(
         entry, async_add_entities, VesperSensor, DESCRIPTIONS
     )
+    if not hub.entity_set.has_alert_sensors:
+        return
+    entry.async_on_unload(hub.async_listen_for_subsystems(_async_admit_alert_sensor))
     for device in tuple(hub.devices.values()):
         for subsystem in device.alerts.subsystems:
             _async_admit_alert_sensor(device, subsystem)
@@ -318,7 +322,7 @@ class VesperAlertSensor(VesperEntity, SensorEntity):
 
     @override
     @callback
-    def _async_device_changed(self, change: Change) -> None:
+    def async_device_changed(self, change: Changes) -> None:
         """Show the subsystem's alert, if it is the one that has changed."""
         if (shown := self._look()) != self._shown:
             self._shown = shown

@@ -27,7 +27,7 @@ from .model.change import Change
 from .model.device import Device
 from .model.messages import MAX_NAME_LENGTH
 from .model.occurrence import OccurrenceKind
-from .model.saved import dump, load
+from .model.saved import dump, load, with_log
 from .model.topics import is_device_id
 from .slices import async_in_slices
 
@@ -185,6 +185,8 @@ class Saver:
         self._devices = devices
         self._texts: dict[str, bytes] = {}
         """The JSON of each device as it was when it was last looked at."""
+        self._logs: dict[str, int] = {}
+        """How often the log of each had changed by then; its text is kept with it."""
         self._unsaved = False
         """Whether any of that is not on disk."""
         self._due: set[str] = set()
@@ -243,23 +245,29 @@ class Saver:
                 self._look_at(device_id)
             if self._unsaved:
                 self._unsaved = False
-                fragments = {
-                    device_id: orjson.Fragment(text)
+                known = [
+                    (device, text)
                     for device_id, text in self._texts.items()
-                }
+                    if (device := self._devices.get(device_id))
+                ]
+                fragments = {}
+                async for device, text in async_in_slices(known, SLICE):
+                    kept = with_log(text, device)
+                    fragments[device.device_id] = orjson.Fragment(kept)
                 await self._store.async_save({"devices": fragments})
-                self._unsaved = self._store.failed
+                self._unsaved |= self._store.failed
 
     def _look_at(self, device_id: str) -> None:
         """Take in what is to be saved of a device."""
         if (device := self._devices.get(device_id)) is None:
             # Also one that was never looked at, for it may be on disk from before.
             self._texts.pop(device_id, None)
+            self._logs.pop(device_id, None)
             self._unsaved = True
             return
-        text = orjson.dumps(dump(device))
-        if text != self._texts.get(device_id):
-            self._texts[device_id] = text
+        text, changes = dump(device), device.diagnostics.log.changes
+        if text != self._texts.get(device_id) or changes != self._logs.get(device_id):
+            self._texts[device_id], self._logs[device_id] = text, changes
             self._unsaved = True
 
 

@@ -1,6 +1,6 @@
 """Notice when a device falls silent."""
 
-from collections.abc import Callable, Coroutine, Iterable, Iterator
+from collections.abc import Callable, Coroutine, Generator, Iterable, Iterator
 from datetime import datetime
 from time import monotonic
 from typing import Any
@@ -93,6 +93,14 @@ class Watch:
 
         Mostly nobody is: who was to be then has been heard since.
         """
+        steps = self._look()
+        self._timer = steps.close
+        async_work_off(self._hass, steps)
+
+    def _look(self) -> Generator[None]:
+        """Put off one device that was heard since at each step, then judge the rest."""
+        while self._liveness.postpone(monotonic()):
+            yield
         self._timer = None
         deadline = self._liveness.next_deadline
         if deadline is None or deadline > monotonic():

@@ -18,7 +18,7 @@ from paho.mqtt.properties import Properties
 from homeassistant import bootstrap, runner
 from homeassistant.components import mqtt
 from homeassistant.config_entries import ConfigEntry
-from homeassistant.core import HomeAssistant, callback
+from homeassistant.core import HomeAssistant
 from homeassistant.helpers import entity_platform
 from tests.rig.broker import Broker
 
@@ -109,7 +109,7 @@ async def subscribe(
     """Subscribe as the integration does, and wait until it is so."""
     done = asyncio.Event()
     await mqtt.async_subscribe(hass, topic, receive, 1, None)
-    stop = mqtt.async_on_subscribe_done(hass, topic, 1, callback(done.set))
+    stop = mqtt.async_on_subscribe_done(hass, topic, 1, done.set)
     async with asyncio.timeout(SUBSCRIBED_WITHIN):
         await done.wait()
     stop()

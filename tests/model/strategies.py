@@ -6,7 +6,7 @@ import json
 
 from hypothesis import strategies as st
 
-from custom_components.vesper.model.change import Change
+from custom_components.vesper.model.change import Changes
 from custom_components.vesper.model.device import Device
 from custom_components.vesper.model.messages import (
     Message,
@@ -97,7 +97,7 @@ class Heard:
         """Return the message, parsed anew: the device may add to its faults."""
         return self.topic(encode(self.fields), DEVICE_ID)
 
-    def take(self, device: Device, now: float) -> Change:
+    def take(self, device: Device, now: float) -> Changes:
         """Let a device take the message in."""
         return device.apply(self.parse(), live=self.live, now=now)
 
@@ -106,7 +106,7 @@ class Heard:
 class Silence:
     """A step in which nothing comes in for a whole timeout."""
 
-    def take(self, device: Device, now: float) -> Change:
+    def take(self, device: Device, now: float) -> Changes:
         """Let a device take the silence in."""
         return device.go_silent()
 
@@ -115,7 +115,7 @@ class Silence:
 class LinkLoss:
     """A step in which the link to the broker breaks, and is back."""
 
-    def take(self, device: Device, now: float) -> Change:
+    def take(self, device: Device, now: float) -> Changes:
         """Let a device take the gap in."""
         return device.lose_sight() | device.regain_sight()
 

@@ -7,14 +7,14 @@ from hypothesis import given, strategies as st
 import pytest
 
 from custom_components.vesper.model import messages
-from custom_components.vesper.model.change import Change
+from custom_components.vesper.model.change import Change, Changes
 from custom_components.vesper.model.codes import EventTag, RecentEvent
 from custom_components.vesper.model.device import Device
+from custom_components.vesper.model.device_log import new_in
 from custom_components.vesper.model.diagnostics import (
     BOOT_TIME_JITTER,
     DRIFT_INTERVAL,
     LOW_HEAP,
-    new_in,
 )
 from custom_components.vesper.model.messages import (
     FaultKind,
@@ -30,7 +30,7 @@ from .strategies import DEVICE_ID, Json, heartbeat, json_values
 NOW = 1_800_000_000.0
 
 #: What a device tells besides its uptime and its log, and what its change is called.
-TOLD: dict[str, tuple[Json, Json, Change]] = {
+TOLD: dict[str, tuple[Json, Json, Changes]] = {
     "firmware_version": ("1.1.0", "1.2.0", Change.FIRMWARE),
     "reset_reason": (1, 4, Change.RESET_REASON),
     "last_disconnect_code": (8, 255, Change.DISCONNECT),
@@ -68,12 +68,12 @@ def log(*events: RecentEvent, **fields: Json) -> Message:
     return heartbeat(recent_events=[entry(one) for one in events], **fields)
 
 
-def hear(device: Device, message: Message, *, after: float = 0.0) -> Change:
+def hear(device: Device, message: Message, *, after: float = 0.0) -> Changes:
     """Let a device take in a live message, so many seconds after NOW."""
     return device.apply(message, live=True, now=NOW + after)
 
 
-def replay(device: Device, message: Message, *, after: float = 0.0) -> Change:
+def replay(device: Device, message: Message, *, after: float = 0.0) -> Changes:
     """Let a device take in a message that the broker kept."""
     return device.apply(message, live=False, now=NOW + after)
 
@@ -81,7 +81,7 @@ def replay(device: Device, message: Message, *, after: float = 0.0) -> Change:
 def news(device: Device, message: Message, *, after: float = 0.0) -> list[RecentEvent]:
     """Let a device take in a live message, and return the events that it tells on."""
     change = hear(device, message, after=after)
-    return list(device.diagnostics.new_events) if change & Change.DEVICE_LOG else []
+    return list(device.diagnostics.log.new) if change & Change.DEVICE_LOG else []
 
 
 def found(message: Message) -> list[tuple[str, FaultKind]]:
@@ -113,16 +113,16 @@ def test_nothing_is_known_at_first(device: Device) -> None:
     diagnostics = device.diagnostics
     assert [getattr(diagnostics, field) for field in TOLD] == [None] * len(TOLD)
     assert (diagnostics.boot_time, diagnostics.rssi) == (None, None)
-    assert (diagnostics.events, diagnostics.new_events) == ((), ())
+    assert (diagnostics.log.events, diagnostics.log.new) == ((), ())
 
 
 @each_field
 def test_a_field_is_told_when_it_changes(known: Device, field: str) -> None:
     """It alone is, once."""
     _, other, flag = TOLD[field]
-    assert hear(known, heartbeat(**{field: other})) is flag
+    assert hear(known, heartbeat(**{field: other})) == flag
     assert getattr(known.diagnostics, field) == other
-    assert hear(known, heartbeat(**{field: other})) is Change.NOTHING
+    assert hear(known, heartbeat(**{field: other})) == Change.NOTHING
 
 
 @each_field
@@ -136,7 +136,7 @@ def test_what_is_left_out_stays(known: Device, field: str, *, is_null: bool) -> 
     assert getattr(known.diagnostics, field) == TOLD[field][0]
     for name, value in fields.items():
         assert getattr(known.diagnostics, name) == value
-        assert TOLD[name][2] in change
+        assert TOLD[name][2] & change
     assert not message.faults
 
 
@@ -157,7 +157,7 @@ def test_what_is_bad_is_named_and_the_rest_is_taken(
         expected = first if name == field else other
         assert getattr(known.diagnostics, name) == expected
     good = heartbeat(**fields)
-    assert TOLD[field][2] in hear(known, good)
+    assert TOLD[field][2] & hear(known, good)
     assert not good.faults
 
 
@@ -168,7 +168,7 @@ def test_what_the_broker_kept_fills_in() -> None:
     change = replay(device, log(BOOT, WIFI_UP, uptime=10, **fields))
     for field, (first, _, flag) in TOLD.items():
         assert getattr(device.diagnostics, field) == first
-        assert flag in change
+        assert flag & change
     assert device.diagnostics.rssi == -53
     assert device.diagnostics.boot_time is None
     assert not change & (Change.BOOT_TIME | Change.DEVICE_LOG | Change.RESTART)
@@ -198,8 +198,8 @@ def test_drift_is_told_once_a_minute(
 
 def test_drift_that_came_to_rest_is_told_in_the_end(known: Device) -> None:
     """What was not told within the minute is not left out for ever."""
-    assert hear(known, heartbeat(heap_free=100_000), after=30) is Change.NOTHING
-    assert Change.HEAP_FREE in hear(known, heartbeat(heap_free=100_000), after=60)
+    assert hear(known, heartbeat(heap_free=100_000), after=30) == Change.NOTHING
+    assert Change.HEAP_FREE & hear(known, heartbeat(heap_free=100_000), after=60)
     assert not hear(known, heartbeat(heap_free=100_000), after=120) & Change.HEAP_FREE
 
 
@@ -266,7 +266,7 @@ def test_what_is_told_of_the_heap_is_never_a_minute_old(
 
 def test_the_time_of_boot_is_worked_out(device: Device) -> None:
     """It is as long ago as the uptime says."""
-    assert hear(device, heartbeat(uptime=3600)) is Change.BOOT_TIME
+    assert hear(device, heartbeat(uptime=3600)) == Change.BOOT_TIME
     assert device.diagnostics.boot_time == NOW - 3600
 
 
@@ -283,7 +283,7 @@ def test_the_time_of_boot_is_worked_out(device: Device) -> None:
 def test_jitter_moves_no_boot(known: Device, late: float, *, is_told: bool) -> None:
     """A heartbeat comes sooner or later; a clock that was set is no jitter."""
     change = hear(known, heartbeat(uptime=1060), after=60 + late)
-    assert change & ~Change.LAST_SEEN is (
+    assert change & ~Change.LAST_SEEN == (
         Change.BOOT_TIME if is_told else Change.NOTHING
     )
     expected = NOW - 1000 + (late if is_told else 0)
@@ -292,7 +292,7 @@ def test_jitter_moves_no_boot(known: Device, late: float, *, is_told: bool) -> N
 
 def test_what_the_broker_kept_tells_no_time_of_boot(known: Device) -> None:
     """Its uptime is of a moment that nobody knows."""
-    assert replay(known, heartbeat(uptime=5)) is Change.NOTHING
+    assert replay(known, heartbeat(uptime=5)) == Change.NOTHING
     assert known.diagnostics.boot_time == NOW - 1000
 
 
@@ -310,7 +310,7 @@ def test_a_restart_moves_the_time_of_boot_however_little(device: Device) -> None
 def test_a_new_boot_in_the_log_is_a_restart(known: Device) -> None:
     """Its uptime has not fallen: it was silent for longer than it had run."""
     change = hear(known, log(BOOT, WIFI_UP, PANIC, uptime=2000), after=86_400)
-    assert Change.RESTART | Change.BOOT_TIME | Change.DEVICE_LOG in change
+    assert not (Change.RESTART | Change.BOOT_TIME | Change.DEVICE_LOG) & ~change
     assert known.diagnostics.boot_time == NOW + 86_400 - 2000
 
 
@@ -325,15 +325,15 @@ def test_a_boot_after_what_the_broker_kept_is_a_restart() -> None:
     """There is no uptime yet that could have fallen."""
     device = Device(device_id=DEVICE_ID)
     replay(device, log(BOOT, uptime=5000))
-    assert Change.RESTART in hear(device, log(BOOT, PANIC, uptime=9000))
+    assert Change.RESTART & hear(device, log(BOOT, PANIC, uptime=9000))
 
 
 def test_a_boot_that_is_logged_late_is_no_second_restart(known: Device) -> None:
     """The uptime told of it before, and denies another one."""
-    assert Change.RESTART in hear(known, heartbeat(uptime=5), after=30)
+    assert Change.RESTART & hear(known, heartbeat(uptime=5), after=30)
     change = hear(known, log(BOOT, WIFI_UP, PANIC, uptime=35), after=60)
     assert change & ~Change.LAST_SEEN == Change.DEVICE_LOG
-    assert known.diagnostics.new_events == (PANIC,)
+    assert known.diagnostics.log.new == (PANIC,)
 
 
 def test_a_heartbeat_that_came_late_denies_a_restart(known: Device) -> None:
@@ -349,8 +349,8 @@ def test_other_news_is_no_restart(known: Device, uptime: Json) -> None:
     """Only a boot is."""
     message = log(BOOT, WIFI_UP, WIFI_DOWN, BACK, uptime=uptime)
     change = hear(known, message, after=86_400)
-    assert Change.DEVICE_LOG in change
-    assert Change.RESTART not in change
+    assert Change.DEVICE_LOG & change
+    assert not Change.RESTART & change
 
 
 def test_a_boot_at_first_sight_is_no_restart(device: Device) -> None:
@@ -360,7 +360,7 @@ def test_a_boot_at_first_sight_is_no_restart(device: Device) -> None:
 
 def test_a_boot_that_the_broker_kept_is_no_restart(known: Device) -> None:
     """It may be older than what is known."""
-    assert replay(known, log(PANIC, uptime=1)) is Change.NOTHING
+    assert replay(known, log(PANIC, uptime=1)) == Change.NOTHING
 
 
 # Events
@@ -368,9 +368,9 @@ def test_a_boot_that_the_broker_kept_is_no_restart(known: Device) -> None:
 
 def test_no_event_is_new_at_first_sight(device: Device) -> None:
     """Nobody knows how long ago it was; only the signal is of now."""
-    assert hear(device, log(BOOT, WIFI_UP)) is Change.WIFI_SIGNAL
-    assert device.diagnostics.events == (BOOT, WIFI_UP)
-    assert device.diagnostics.new_events == ()
+    assert hear(device, log(BOOT, WIFI_UP)) == Change.WIFI_SIGNAL
+    assert device.diagnostics.log.events == (BOOT, WIFI_UP)
+    assert device.diagnostics.log.new == ()
 
 
 def test_an_empty_buffer_is_a_first_sight(device: Device) -> None:
@@ -399,7 +399,7 @@ def test_a_heartbeat_without_a_buffer_forgets_nothing(known: Device) -> None:
     """Nor does one in which it is bad."""
     for message in (heartbeat(), heartbeat(recent_events=7), heartbeat(device_id="a")):
         assert news(known, message) == []
-    assert known.diagnostics.events == (BOOT, WIFI_UP)
+    assert known.diagnostics.log.events == (BOOT, WIFI_UP)
     assert news(known, log(BOOT, WIFI_UP, PANIC)) == [PANIC]
 
 
@@ -413,7 +413,7 @@ def test_a_buffer_that_wrapped_loses_only_what_fell_out(known: Device) -> None:
 def test_a_buffer_that_a_restart_emptied(known: Device) -> None:
     """What is in it by now is of the new boot."""
     assert news(known, log(), after=10) == []
-    assert known.diagnostics.events == ()
+    assert known.diagnostics.log.events == ()
     assert news(known, log(PANIC, WIFI_UP), after=20) == [PANIC, WIFI_UP]
 
 
@@ -444,7 +444,7 @@ def test_a_buffer_that_came_to_the_same_again_and_went_on(known: Device) -> None
 def test_a_list_of_nothing_but_bad_entries_is_no_log(known: Device) -> None:
     """What was known before is no news when it can be read again."""
     hear(known, heartbeat(recent_events=[{}, 5]))
-    assert known.diagnostics.events == (BOOT, WIFI_UP)
+    assert known.diagnostics.log.events == (BOOT, WIFI_UP)
     assert news(known, log(BOOT, WIFI_UP, WIFI_DOWN)) == [WIFI_DOWN]
 
 
@@ -469,8 +469,8 @@ def test_the_same_twice_is_two_events(known: Device) -> None:
 def test_what_the_broker_kept_brings_no_news(known: Device) -> None:
     """It may be older than what is known, and is no ground to compare with."""
     for message in (log(), log(BOOT), log(BOOT, WIFI_UP, PANIC)):
-        assert replay(known, message) is Change.NOTHING
-        assert known.diagnostics.events == (BOOT, WIFI_UP)
+        assert replay(known, message) == Change.NOTHING
+        assert known.diagnostics.log.events == (BOOT, WIFI_UP)
     assert news(known, log(BOOT, WIFI_UP, PANIC)) == [PANIC]
 
 
@@ -483,14 +483,14 @@ def test_what_happened_since_the_broker_kept_it_is_new() -> None:
 
 def test_a_buffer_that_is_the_same_is_not_read_again(known: Device) -> None:
     """Wherever it stands in the heartbeat, and whatever stands around it."""
-    events = known.diagnostics.events
+    events = known.diagnostics.log.events
     with patch.object(messages, "parse_events", wraps=parse_events) as read:
         for number in range(5):
             hear(known, log(BOOT, WIFI_UP, uptime=1000 + number, heap_free=number))
             entries: list[Json] = [entry(BOOT), entry(WIFI_UP)]
             hear(known, heartbeat(uptime=1000, recent_events=entries, other=number))
         assert read.call_count == 0
-        assert known.diagnostics.events is events
+        assert known.diagnostics.log.events == events
         hear(known, log(BOOT, WIFI_UP, PANIC))
         assert read.call_count == 1
 
@@ -522,7 +522,7 @@ def test_a_buffer_that_differs_is_read(before: bytes, after: bytes, bad: bytes) 
     news(device, parse_heartbeat(before + b"[" + bad + first + b"]" + after, DEVICE_ID))
     message = parse_heartbeat(before + b"[" + bad + more + b"]" + after, DEVICE_ID)
     assert news(device, message) == [PANIC]
-    assert device.diagnostics.events == (BOOT, PANIC)
+    assert device.diagnostics.log.events == (BOOT, PANIC)
     assert bool(message.faults) is bool(bad)
 
 
@@ -561,9 +561,9 @@ def test_a_buffer_that_is_none_is_named_in_each_heartbeat(known: Device) -> None
     """And the one before stays known."""
     for _ in range(2):
         message = heartbeat(recent_events={"t": 1})
-        assert hear(known, message) is Change.NOTHING
+        assert hear(known, message) == Change.NOTHING
         assert found(message) == [("recent_events", FaultKind.INVALID)]
-    assert known.diagnostics.events == (BOOT, WIFI_UP)
+    assert known.diagnostics.log.events == (BOOT, WIFI_UP)
 
 
 def test_too_many_events_are_named(known: Device) -> None:
@@ -583,8 +583,8 @@ def test_the_signal_is_that_of_the_newest_connection(known: Device) -> None:
     change = hear(known, log(BOOT, WIFI_UP, WIFI_DOWN, BACK))
     assert change == Change.DEVICE_LOG | Change.WIFI_SIGNAL
     assert known.diagnostics.rssi == -70
-    assert hear(known, log(event(EventTag.HTTP_OK))) is Change.DEVICE_LOG
-    assert hear(known, log()) is Change.NOTHING
+    assert hear(known, log(event(EventTag.HTTP_OK))) == Change.DEVICE_LOG
+    assert hear(known, log()) == Change.NOTHING
     assert known.diagnostics.rssi == -70
 
 
@@ -647,14 +647,14 @@ def test_any_buffers_leave_the_device_sound(values: list[tuple[Json, bool]]) -> 
         change = device.apply(message, live=live, now=NOW)
         if isinstance(value, list) and (live or known is None):
             parsed = parse_events(value, [])
-            assert device.diagnostics.new_events == (
+            assert device.diagnostics.log.new == (
                 () if known is None else new_in(known, parsed or ())
             )
             known = parsed
         else:
             assert not change & Change.DEVICE_LOG
-        assert device.diagnostics.events == (known or ())
-        assert not change & Change.DEVICE_LOG or device.diagnostics.new_events
+        assert device.diagnostics.log.events == (known or ())
+        assert not change & Change.DEVICE_LOG or device.diagnostics.log.new
 
 
 # What is known of the log is not parsed again

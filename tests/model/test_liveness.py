@@ -57,6 +57,9 @@ def test_the_longest_silent_device_is_due_first() -> None:
     liveness = Liveness(TIMEOUT)
     for now, device_id in enumerate(["chapel", "hall", "tower", "chapel"]):
         liveness.touch(device_id, now)
+    assert liveness.next_deadline == 90.0
+    assert liveness.postpone(90.0)
+    assert not liveness.postpone(90.0)
     assert liveness.next_deadline == 91.0
     assert pop_all_due(liveness, 1000.0) == ["hall", "tower", "chapel"]
 
@@ -85,6 +88,30 @@ def test_a_removed_device_is_never_due() -> None:
     liveness.discard("chapel")
     liveness.discard("chapel")
     assert liveness.pop_due(1e9) is None
+
+
+def test_what_was_heard_elsewhere_counts_when_a_device_is_due() -> None:
+    """It is asked for then, and not at each sign of life."""
+    heard = {"chapel": 0.0}
+    liveness = Liveness(TIMEOUT, heard_at=heard.__getitem__)
+    liveness.touch("chapel", 0.0)
+    heard["chapel"] = 60.0
+    assert liveness.next_deadline == 90.0
+    assert liveness.pop_due(90.0) is None
+    assert liveness.next_deadline == 150.0
+    assert liveness.pop_due(150.0) == "chapel"
+
+
+def test_whoever_comes_and_goes_is_queued_once() -> None:
+    """What is void in the queue is gone when its time comes."""
+    liveness = Liveness(TIMEOUT)
+    for now in range(50):
+        liveness.touch("chapel", now)
+        liveness.discard("chapel")
+    liveness.touch("chapel", 50.0)
+    assert pop_all_due(liveness, 139.0) == []
+    assert pop_all_due(liveness, 140.0) == ["chapel"]
+    assert not liveness._queue  # noqa: SLF001
 
 
 device_ids = st.sampled_from(DEVICES)
@@ -120,13 +147,15 @@ def test_any_order_of_calls_agrees_with_a_plain_dict(
                 heard = dict.fromkeys(device_ids, now)
             case _:
                 due = [who for who, when in heard.items() if when + TIMEOUT <= now]
-                assert pop_all_due(liveness, now) == sorted(due, key=heard.__getitem__)
+                due.sort(key=lambda who: (heard[who], who))
+                assert pop_all_due(liveness, now) == due
                 for device_id in due:
                     del heard[device_id]
+                assert liveness.next_deadline is None or liveness.next_deadline > now
         assert len(liveness) == len(heard)
-        assert liveness.next_deadline == min(
-            (when + TIMEOUT for when in heard.values()), default=None
-        )
+        assert (liveness.next_deadline is None) is (not heard)
+        if liveness.next_deadline is not None:
+            assert liveness.next_deadline <= min(heard.values()) + TIMEOUT
 
 
 def test_patience_beyond_the_time_out() -> None:
@@ -153,6 +182,16 @@ def test_patience_ends_with_the_rhythm() -> None:
     liveness.be_patient("chapel", 30.0, 300.0)
     assert pop_all_due(liveness, 390.0) == ["chapel"]
     assert pop_all_due(liveness, 600.0) == []
+
+
+def test_patience_with_who_has_another_way_by_now() -> None:
+    """It is asked for when the timeout is over, and is over itself if it is denied."""
+    patient = True
+    liveness = Liveness(TIMEOUT, is_patient_with=lambda _: patient)
+    liveness.touch("chapel", 0.0)
+    liveness.be_patient("chapel", 600.0, 0.0)
+    patient = False
+    assert pop_all_due(liveness, 90.0) == ["chapel"]
 
 
 patience = st.sampled_from([0.0, 90.0, 120.0, 600.0])

@@ -15,7 +15,7 @@ NOW = 1_900_000_000.75
 def _hear(device: Device, *, live: bool = True, **fields: Any) -> None:
     """Have a device send a heartbeat."""
     payload = json.dumps(fields).encode()
-    device.received.heartbeat = (NOW, "heartbeat", live, payload, b"")
+    device.received.note((NOW, "heartbeat", live, payload, b""), is_heartbeat=True)
     device.apply(parse_heartbeat(payload, device.device_id), live=live, now=NOW)
 
 

@@ -18,7 +18,6 @@ from custom_components.vesper.model.topics import (
     PrefixProblem,
     StatusTopic,
     control_topic,
-    device_id_in,
     is_device_id,
     prefix_problem,
 )
@@ -80,8 +79,8 @@ def test_commands_go_to_the_control_topic() -> None:
 
 @pytest.mark.parametrize("prefix", ["vesper", "site1/vesper", "a/b/c"])
 def test_the_device_is_found_under_each_prefix(prefix: str) -> None:
-    """Levels are counted from the end, for there may be any number before."""
-    assert device_id_in(HEARTBEAT.of(prefix, "chapel")) == "chapel"
+    """There may be any number of levels before."""
+    assert HEARTBEAT.of(prefix, "chapel")[HEARTBEAT.device_id_at(prefix)] == "chapel"
 
 
 @given(
@@ -94,7 +93,7 @@ def test_the_device_is_found_in_any_topic(
 ) -> None:
     """Whatever prefix can be used, and whoever speaks, the sender's level is found."""
     assert prefix_problem(prefix) is None
-    assert device_id_in(topic.of(prefix, device_id)) == device_id
+    assert topic.of(prefix, device_id)[topic.device_id_at(prefix)] == device_id
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TypeGuard
 
-from .change import Change
+from .change import Change, Changes
 from .messages import RETAINED_ALERT, Alert, Fault, FaultKind
 from .severity import Severity
 
@@ -69,9 +69,9 @@ class Alerts:
     """The active set, by subsystem."""
     subsystems: list[str] = field(default_factory=list)
     """Every subsystem that ever raised an alert, in that order."""
-    unheard: set[str] = field(default_factory=set)
+    unheard: frozenset[str] = frozenset()
     """Those known from before, of which it has not spoken since."""
-    awaited: set[str] = field(default_factory=set)
+    awaited: frozenset[str] = frozenset()
     """Those whose active alert is from before the last restart of the device: it is to
     be raised again, or closed in the end. To be kept when the active set is."""
     closed_by: dict[str, ClosedBy] = field(default_factory=dict)
@@ -96,7 +96,7 @@ class Alerts:
             )
         ]
 
-    def apply(self, alert: Alert, *, live: bool, now: float) -> Change:
+    def apply(self, alert: Alert, *, live: bool, now: float) -> Changes:
         """Take a transition of a subsystem in, or the same state told again."""
         subsystem = alert.subsystem
         worst = self.severity
@@ -108,12 +108,12 @@ class Alerts:
         if alert.severity is Severity.OK:
             if known is None and not (live and subsystem in self.unheard):
                 return Change.NOTHING
-            self.unheard.discard(subsystem)
-            self.awaited.discard(subsystem)
+            self.unheard -= {subsystem}
+            self.awaited -= {subsystem}
             self.active.pop(subsystem, None)
             return self._changed(worst)
         change = Change.NOTHING
-        self.unheard.discard(subsystem)
+        self.unheard -= {subsystem}
         if subsystem not in self.subsystems:
             if len(self.subsystems) >= MAX_SUBSYSTEMS:
                 alert.faults.append(
@@ -126,7 +126,7 @@ class Alerts:
                 return Change.NOTHING
             self.subsystems.append(subsystem)
             change = Change.SUBSYSTEMS
-        self.awaited.discard(subsystem)
+        self.awaited -= {subsystem}
         self.closed_by.pop(subsystem, None)
         # What a person knows of holds until it gets worse.
         acknowledged = known if known and alert.severity <= known.severity else None
@@ -141,11 +141,11 @@ class Alerts:
         )
         return change | self._changed(worst)
 
-    def unconfirm(self) -> Change:
+    def unconfirm(self) -> Changes:
         """Mark the alerts as not confirmed until the device speaks of them again."""
         return self._unconfirm(self.active.values())
 
-    def restart(self, started: float, surely_before: float) -> Change:
+    def restart(self, started: float, surely_before: float) -> Changes:
         """Wait for what the device had raised before it started anew.
 
         It starts out healthy, and says nothing of what is no longer wrong. What came
@@ -156,38 +156,38 @@ class Alerts:
             for alert in self.active.values()
             if alert.updated_at.timestamp() < started
         ]
-        self.awaited.update(
+        self.awaited |= {
             alert.subsystem
             for alert in earlier
             if alert.updated_at.timestamp() < surely_before
-        )
+        }
         return self._unconfirm(earlier)
 
-    def close_awaited(self) -> Change:
+    def close_awaited(self) -> Changes:
         """Close what the device has not raised again since it started anew."""
         change = self._close(
             tuple(name for name in self.active if name in self.awaited),
             ClosedBy.RESTART,
         )
         self.unheard -= self.awaited
-        self.awaited.clear()
+        self.awaited = frozenset()
         return change
 
-    def close(self, subsystem: str) -> Change:
+    def close(self, subsystem: str) -> Changes:
         """Take a person's word that an alert is over, where there is one."""
         if subsystem not in self.active:
             return Change.NOTHING
-        self.awaited.discard(subsystem)
+        self.awaited -= {subsystem}
         return self._close((subsystem,), ClosedBy.ACTION)
 
-    def acknowledge(self, subsystem: str, note: str) -> Change:
+    def acknowledge(self, subsystem: str, note: str) -> Changes:
         """Take in that a person knows of an alert, where there is one."""
         if (alert := self.active.get(subsystem)) is None:
             return Change.NOTHING
         self.active[subsystem] = replace(alert, acknowledged=True, note=note)
         return Change.ALERTS
 
-    def _close(self, subsystems: tuple[str, ...], closed_by: ClosedBy) -> Change:
+    def _close(self, subsystems: tuple[str, ...], closed_by: ClosedBy) -> Changes:
         """Close alerts without a word of the device."""
         worst = self.severity
         for subsystem in subsystems:
@@ -196,14 +196,14 @@ class Alerts:
         self.just_closed = subsystems
         return Change.ALERT_CLOSED | self._changed(worst)
 
-    def _unconfirm(self, alerts: Iterable[ActiveAlert]) -> Change:
+    def _unconfirm(self, alerts: Iterable[ActiveAlert]) -> Changes:
         """Mark some of the alerts as not confirmed."""
         confirmed = [alert for alert in alerts if alert.confirmed]
         for alert in confirmed:
             self.active[alert.subsystem] = replace(alert, confirmed=False)
         return Change.ALERTS if confirmed else Change.NOTHING
 
-    def _changed(self, before: Severity) -> Change:
+    def _changed(self, before: Severity) -> Changes:
         """Return what a change of the active set changed, given the worst before."""
         now = self.severity
         if now is before:

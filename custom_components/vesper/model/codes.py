@@ -197,6 +197,16 @@ class RecentEvent:
             return decode(self.d0, self.d1)
         return {"tag": self.tag, "d0": self.d0, "d1": self.d1}
 
+    def as_told(self) -> dict[str, int]:
+        """Return the event as the device told it."""
+        return {
+            "t": self.tag,
+            "d0": self.d0,
+            "d1": self.d1,
+            "ts": self.ts,
+            "up": self.up,
+        }
+
     def as_json(self) -> Meaning:
         """Return the event as the API shows it (protocol, section 5)."""
         label = label_of(EventTag, self.tag)

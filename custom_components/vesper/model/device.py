@@ -5,9 +5,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from .alerts import ActiveAlert, Alerts
-from .change import Change
+from .change import Change, Changes
 from .codes import EventTag
 from .diagnostics import BOOT_TIME_JITTER, Diagnostics
+from .frame import Frame
 from .heap import HeapTrend
 from .malformed import MalformedRun
 from .messages import RETAINED_INFO, Alert, Fault, FaultKind, Heartbeat, Info, Message
@@ -21,6 +22,7 @@ from .occurrence import (
     restart_occurrence,
 )
 from .posts import POST, Posts
+from .pulse import Pulse
 from .received import Received
 from .restarts import UPTIME_JITTER, Restarts
 
@@ -52,14 +54,8 @@ class Device:
     """None until it has been heard, or silent for a whole timeout."""
     was_online: bool | None = None
     """The last that was known of `online`, also from before we started."""
-    last_seen: float | None = None
-    uptime: int | None = None
-    """Seconds since boot at the last live heartbeat."""
-    started: float = 0.0
-    """When it started, by its last live heartbeat: its time less its uptime."""
     resumed: bool = False
     """Known from before we started, and not heard to tell its uptime since."""
-    diagnostics: Diagnostics = field(default_factory=Diagnostics)
     alerts: Alerts = field(default_factory=Alerts)
     playing: bool | None = None
     melody: str | None = None
@@ -80,6 +76,12 @@ class Device:
     """Until when somebody works on it; None while nobody does."""
     restarts: Restarts = field(default_factory=Restarts)
     heap: HeapTrend = field(default_factory=HeapTrend)
+    pulse: Pulse | None = None
+    """Its last heartbeats, once two of them have said the same."""
+    _last_seen: float | None = None
+    _uptime: int | None = None
+    _started: float = 0.0
+    _diagnostics: Diagnostics = field(default_factory=Diagnostics)
     _last_seen_told: float = _NEVER
     _playback_told: float = _NEVER
     _awaiting_since: int | None = None
@@ -91,12 +93,13 @@ class Device:
         """Return the version of its firmware, None until it has told."""
         return self.diagnostics.firmware_version
 
-    def apply(self, message: Message, *, live: bool, now: float) -> Change:
+    def apply(self, message: Message, *, live: bool, now: float) -> Changes:
         """Take a message in and return what it changed.
 
         A message that is not live was kept by the broker: it fills in what it says,
         but it is no sign of life (protocol, section 2).
         """
+        self._wake()
         change = self._seen(now) if live else Change.NOTHING
         match message:
             case Heartbeat():
@@ -108,19 +111,64 @@ class Device:
         return change
 
     @property
+    def last_seen(self) -> float | None:
+        """Return when it was heard last."""
+        self._catch_up()
+        return self._last_seen
+
+    @property
+    def uptime(self) -> int | None:
+        """Return its seconds since boot at the last live heartbeat."""
+        self._catch_up()
+        return self._uptime
+
+    @property
+    def started(self) -> float:
+        """Return when it started, by that: the heartbeat's time less its uptime."""
+        self._catch_up()
+        return self._started
+
+    @property
+    def diagnostics(self) -> Diagnostics:
+        """Return what it tells of itself in its heartbeats."""
+        self._catch_up()
+        return self._diagnostics
+
+    @property
+    def heard_at(self) -> float:
+        """Return when its last heartbeat in a pulse came, by a monotonic clock."""
+        return self.pulse.heard if self.pulse else _NEVER
+
+    def _catch_up(self) -> None:
+        """Take in the newest heartbeat, if the pulse has it alone."""
+        pulse = self.pulse
+        if pulse is not None and pulse.ahead:
+            pulse.ahead = False
+            self._last_seen, self._uptime, heap_free = pulse.newest
+            self._started = self._last_seen - self._uptime
+            self._diagnostics.heap_free = heap_free
+
+    def _wake(self) -> None:
+        """Have the next heartbeat looked into, whatever it says."""
+        self._catch_up()
+        if self.pulse is not None:
+            self.pulse.wake()
+
+    @property
     def patience(self) -> float:
         """Return the seconds of silence that its rhythm of posts allows, 0 without one.
 
         It has none any more once its heartbeats come by MQTT.
         """
         last = self.received.heartbeat
-        if last is not None and last[1] != POST.name and last[2]:
+        if last is not None and last.source != POST.name and last.live:
             return 0
         return self.posts.patience
 
     def wait_anew(self) -> None:
         """Give it the whole time again to raise what it had raised before a restart."""
         self._awaiting_since = None
+        self._wake()
 
     def note_malformed(self, faults: list[Fault], now: float) -> None:
         """Take in what was wrong with a live heartbeat."""
@@ -138,7 +186,7 @@ class Device:
         until = self.maintenance_until
         return until is not None and now < until
 
-    def set_maintenance(self, until: float | None) -> Change:
+    def set_maintenance(self, until: float | None) -> Changes:
         """Take in until when somebody works on it, None where nobody does."""
         if until == self.maintenance_until:
             return Change.NOTHING
@@ -146,11 +194,11 @@ class Device:
         self._note(maintenance_occurrence(self.device_id, until))
         return Change.MAINTENANCE
 
-    def clear_alert(self, subsystem: str) -> Change:
+    def clear_alert(self, subsystem: str) -> Changes:
         """Take a person's word that an alert is over."""
         before = dict(self.alerts.active)
         change = self.alerts.close(subsystem)
-        if change is not Change.NOTHING:
+        if change:
             self._note_closed(before)
         return change
 
@@ -161,8 +209,9 @@ class Device:
         """
         if self._last_seen_told != _NEVER:
             self._last_seen_told = _AWAITED
+            self._wake()
 
-    def go_silent(self) -> Change:
+    def go_silent(self) -> Changes:
         """Declare the device offline: it was not heard for a whole timeout."""
         if self.online is False:
             return Change.NOTHING
@@ -175,34 +224,35 @@ class Device:
             | self._set_playback(playing=None)
         )
 
-    def lose_sight(self) -> Change:
+    def lose_sight(self) -> Changes:
         """Prepare for a gap in what we hear, such as a lost broker link.
 
         What the device says of its alerts and playback in the meantime is lost.
         """
         self.in_sight = False
+        self._wake()
         return (
             self._link_changed()
             | self._set_playback(playing=None)
             | self.alerts.unconfirm()
         )
 
-    def regain_sight(self) -> Change:
+    def regain_sight(self) -> Changes:
         """Take in that such a gap is over; what was known before is so still."""
         self.in_sight = True
         self.wait_anew()
         self._last_seen_told = _NEVER
         return self._link_changed()
 
-    def _link_changed(self) -> Change:
+    def _link_changed(self) -> Changes:
         """Return what a change of the link changes by itself."""
         if self.online is False:
             return Change.CONNECTIVITY
         return Change.CONNECTIVITY | Change.REACHABILITY
 
-    def _seen(self, now: float) -> Change:
+    def _seen(self, now: float) -> Changes:
         """Take a live message for the sign of life it is."""
-        self.last_seen = now
+        self._last_seen = now
         if self.online is not True:
             change = Change.CONNECTIVITY | Change.CONTACT | Change.LAST_SEEN
             if self.online is False:
@@ -234,13 +284,11 @@ class Device:
         self.online = self.was_online = online
 
     def _apply_heartbeat(
-        self, heartbeat: Heartbeat, change: Change, *, live: bool, now: float
-    ) -> Change:
-        """Take a heartbeat in, and add to the change that it came at all.
-
-        Every heartbeat pays for each step here, so flags are joined only where needed.
-        """
+        self, heartbeat: Heartbeat, change: Changes, *, live: bool, now: float
+    ) -> Changes:
+        """Take a heartbeat in, and add to the change that it came at all."""
         diagnostics = self.diagnostics
+        is_known = heartbeat.in_frame or diagnostics.knows(heartbeat)
         told = diagnostics.apply(heartbeat, live=live, now=now)
         uptime = heartbeat.uptime
         # A kept heartbeat may be older than what is known (a broker that came back
@@ -257,14 +305,14 @@ class Device:
                 reason = heartbeat.settled()[0].reset_reason
                 self._note(restart_occurrence(self.device_id, reason))
             if uptime is not None:
-                self.uptime = uptime
-                self.started = now - uptime
+                self._uptime = uptime
+                self._started = now - uptime
                 self.resumed = False
                 if self.alerts.awaited:
                     change |= self._close_overdue(uptime, now)
             if self.malformed is not None and not heartbeat.faults:
                 self.malformed = None
-        if told is not Change.NOTHING:
+        if told:
             change |= told
             if live and uptime is not None and told & _HEAP:
                 self.heap.sample(
@@ -272,9 +320,42 @@ class Device:
                     free=diagnostics.heap_free,
                     least=diagnostics.heap_min_free,
                 )
+        if live:
+            self._expect_the_same(heartbeat, is_known=is_known, now=now)
         return change
 
-    def _is_restart(self, heartbeat: Heartbeat, now: float, told: Change) -> bool:
+    def _expect_the_same(
+        self, heartbeat: Heartbeat, *, is_known: bool, now: float
+    ) -> None:
+        """Learn what its heartbeats say over and over, and see if the next may count.
+
+        A frame in which no second heartbeat came is kept, and no other is looked for:
+        something else drifts too in what it says.
+        """
+        if not is_known:
+            self.pulse = None
+        elif not heartbeat.in_frame:
+            if self.pulse is None or self.pulse.count:
+                self._learn(heartbeat)
+        elif (
+            self.pulse is not None
+            and self.online
+            and self.in_sight
+            and not self.alerts.awaited
+            and self.malformed is None
+        ):
+            # Nothing is left to be done for the next ones; what changes that wakes it.
+            until = self._last_seen_told + LAST_SEEN_INTERVAL
+            self.pulse.calm_down(self._diagnostics.calm(self._started, until, now))
+
+    def _learn(self, heartbeat: Heartbeat) -> None:
+        """Keep what a heartbeat says for a frame of others, if it can be one."""
+        frame = Frame.of(heartbeat, self.device_id)
+        self.pulse = Pulse(frame) if frame else None
+        if frame:
+            self._diagnostics.move_to(heartbeat)
+
+    def _is_restart(self, heartbeat: Heartbeat, now: float, told: Changes) -> bool:
         """Tell whether the device has started anew since its last live heartbeat.
 
         It has where its uptime fell, or where its log has a new boot in it that the
@@ -290,7 +371,7 @@ class Device:
             if (
                 not fell
                 and -UPTIME_JITTER <= later <= UPTIME_JITTER
-                and (uptime > self.uptime or told is Change.NOTHING)
+                and (uptime > self.uptime or not told)
             ):
                 return False
             if abs(later) > UPTIME_JITTER and self.restarts.return_to(
@@ -298,7 +379,7 @@ class Device:
             ):
                 self.heap.clear()
                 # The restart that it was taken for was none of this device.
-                self.alerts.awaited.clear()
+                self.alerts.awaited = frozenset()
                 self.wait_anew()
                 return False
             if fell or later < 0:
@@ -311,10 +392,10 @@ class Device:
             if self.resumed and heartbeat.events_at < 0 and later > BOOT_TIME_JITTER:
                 return True
         return bool(told & Change.DEVICE_LOG) and any(
-            event.tag == EventTag.BOOT for event in self.diagnostics.new_events
+            event.tag == EventTag.BOOT for event in self.diagnostics.log.new
         )
 
-    def _restarted(self, started: float) -> Change:
+    def _restarted(self, started: float) -> Changes:
         """Take in that the device started anew (protocol, section 3).
 
         What it has said since then holds: it mostly speaks before its next heartbeat.
@@ -327,7 +408,7 @@ class Device:
             change |= self._set_playback(playing=False, reason=StopReason.RESTART)
         return change
 
-    def _apply_alert(self, alert: Alert, *, live: bool, now: float) -> Change:
+    def _apply_alert(self, alert: Alert, *, live: bool, now: float) -> Changes:
         """Take in the state of a subsystem.
 
         One that the broker kept is no transition (protocol, section 1).
@@ -340,7 +421,7 @@ class Device:
             self._note(alert_occurrence(self.device_id, before, after))
         return change
 
-    def _close_overdue(self, uptime: int, now: float) -> Change:
+    def _close_overdue(self, uptime: int, now: float) -> Changes:
         """Close the alerts that it had the time to raise again, and has not.
 
         The time counts by its own clock, which no jump of ours distorts, and only while
@@ -357,7 +438,7 @@ class Device:
         self._note_closed(before)
         return change
 
-    def _apply_info(self, info: Info, *, live: bool, now: float) -> Change:
+    def _apply_info(self, info: Info, *, live: bool, now: float) -> Changes:
         """Take in what happened on the device."""
         if not live:
             info.faults.append(RETAINED_INFO)
@@ -381,7 +462,7 @@ class Device:
         playing: bool | None,
         melody: str | None = None,
         reason: StopReason = StopReason.STOPPED,
-    ) -> Change:
+    ) -> Changes:
         """Set what plays; playing None stands for not known.
 
         It is forgotten wherever a stop may go unheard: no bell plays for ever.
@@ -399,7 +480,7 @@ class Device:
                 )
             )
             self.was_playing, self.was_melody = playing, melody
-        change = Change.NOTHING
+        change: Changes = Change.NOTHING
         if playing is not self.playing:
             self.playing = playing
             change |= Change.PLAYING

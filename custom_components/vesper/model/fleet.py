@@ -18,6 +18,7 @@ class Fleet:
         """Start with no device."""
         self._standing: dict[str, _Standing] = {}
         self._tally: Counter[_Standing] = Counter()
+        self._ways: dict[_Standing, _Standing] = {}
 
     def update(self, device: Device) -> bool:
         """Count a device as it stands now, and tell whether it stood otherwise."""
@@ -27,7 +28,8 @@ class Fleet:
         if self._standing.get(device.device_id) == standing:
             return False
         self.discard(device.device_id)
-        self._standing[device.device_id] = standing
+        # One object for all that stand the same.
+        self._standing[device.device_id] = self._ways.setdefault(standing, standing)
         self._tally[standing] += 1
         return True
 

@@ -59,6 +59,9 @@ _RAISED = {
 }
 
 
+#: Where in a heartbeat the ring buffer begins.
+EVENTS = b'"recent_events"'
+
 #: What stands in a heartbeat for events that it repeats and that are not parsed again.
 NO_EVENTS = b'"recent_events":[]'
 
@@ -96,10 +99,10 @@ class Fault:
 class Heartbeat:
     """What a heartbeat says; None where it says nothing or nothing that can be used.
 
-    Not frozen: one is made for every heartbeat, and freezing would triple that. For the
-    same reason what hardly ever changes is not looked into here: whoever keeps the last
-    heartbeat compares it as it came, and asks for `settled` and `events` when it is not
-    the same. Comparing what the events say would double the cost of a heartbeat.
+    Not frozen, which would triple what it costs to make. For the same reason what
+    hardly ever changes is not looked into here: whoever keeps the last heartbeat
+    compares it as it came, and asks for `settled` and `events` when it is not the same.
+    Comparing what the events say would double the cost of a heartbeat.
     """
 
     uptime: int | None
@@ -113,9 +116,17 @@ class Heartbeat:
     """The payload, without the events where they are known."""
     events_at: int
     """Where in the payload `recent_events` begins, -1 if it is not there."""
-    data: dict[str, Any]
-    """The object in the payload, without the events where they are known."""
+    _data: dict[str, Any] | None
     faults: list[Fault]
+    in_frame: bool = False
+    """Whether it is known to say what was said before, but for what drifts."""
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """Return the object in the payload, without the events where they are known."""
+        if self._data is None:
+            self._data = _flattened(orjson.loads(self.text))
+        return self._data
 
     def settled(self) -> tuple[Settled, list[Fault]]:
         """Return the fields that hardly ever change, and what is wrong with them."""
@@ -225,7 +236,7 @@ def parse_heartbeat(
     are most of a heartbeat, and mostly the same.
     """
     faults: list[Fault] = []
-    events_at = payload.find(b'"recent_events"')
+    events_at = payload.find(EVENTS)
     text = payload
     if (
         known_events
@@ -237,8 +248,8 @@ def parse_heartbeat(
     if (data := load_object(text, MAX_HEARTBEAT_BYTES, faults)) is None:
         return Malformed(faults=faults)
     claimed = data.get("device_id")
-    if type(envelope := data.get("payload")) is dict:
-        data |= envelope
+    if "payload" in data:
+        data = _flattened(data)
         if claimed is None or claimed == device_id:
             claimed = data.get("device_id")
     if claimed is not None and claimed != device_id:
@@ -267,6 +278,12 @@ def parse_heartbeat(
         data,
         faults,
     )
+
+
+def _flattened(data: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields of a heartbeat, out of the envelope where they are in one."""
+    envelope = data.get("payload")
+    return data | envelope if type(envelope) is dict else data
 
 
 def parse_events(items: object, faults: list[Fault]) -> tuple[RecentEvent, ...] | None:

@@ -4,7 +4,7 @@ HTTP has an answer, so a device learns at once what is wrong: a post is taken wh
 not at all (protocol, section 5).
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from statistics import median_low
 from typing import Any
 
@@ -52,10 +52,10 @@ class Posts:
     window nor makes a gap.
     """
 
-    gaps: list[float] = field(default_factory=list)
+    gaps: tuple[float, ...] = ()
     """The seconds between its last accepted posts, the newest last."""
     _accepted: float | None = None
-    _recent: list[float] = field(default_factory=list)
+    _recent: tuple[float, ...] = ()
 
     @property
     def patience(self) -> float:
@@ -70,12 +70,12 @@ class Posts:
 
     def note(self, now: float) -> None:
         """Count a post, accepted or not."""
-        self._recent = [*self._recent[1 - MAX_POSTS :], now]
+        self._recent = (*self._recent[1 - MAX_POSTS :], now)
 
     def accept(self, now: float) -> None:
         """Take the time of an accepted post for its rhythm."""
         if self._accepted is not None and (gap := now - self._accepted) <= MAX_GAP:
-            self.gaps = [*self.gaps[1 - KEPT_GAPS :], gap]
+            self.gaps = (*self.gaps[1 - KEPT_GAPS :], gap)
         self._accepted = now
 
 

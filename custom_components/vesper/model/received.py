@@ -2,15 +2,12 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import NamedTuple
 
 from .messages import NO_EVENTS
-
-#: How many messages of a device are kept.
-KEPT = 10
-
-#: In bytes: what is longer is kept only up to here; no firmware sends as much.
-MAX_KEPT_BYTES = 2048
+from .pulse import KEPT, Pulse
+from .topics import HEARTBEAT
 
 #: What a `Record` is made of, for it is made only when it is asked for.
 type Noted = tuple[float, str, bool, bytes, bytes]
@@ -42,35 +39,77 @@ class Record(NamedTuple):
 class Received:
     """What came from one device: how much, and the last of it."""
 
-    live: int = 0
-    """How many messages were no replay of what the broker had kept."""
     retained: int = 0
     posts: int = 0
     """How many of the live ones were posted over HTTP."""
-    last: list[Noted] = field(default_factory=list)
-    """The newest last."""
-    heartbeat: Noted | None = None
-    """The last heartbeat that could be read."""
+    _live: int = 0
+    """How many were live, but those of the last pulse."""
+    _last: list[Noted | Pulse] = field(default_factory=list)
+    """The newest last; more than are to be kept, until what is old is dropped."""
+    _heartbeat: Noted | Pulse | None = None
+    """Where the last heartbeat is that could be read."""
+    _pulse: Pulse | None = None
+
+    @property
+    def live(self) -> int:
+        """Return how many messages were no replay of what the broker had kept."""
+        return self._live + (self._pulse.count if self._pulse else 0)
 
     @property
     def total(self) -> int:
         """Return how many messages came."""
         return self.live + self.retained
 
-    def note(self, noted: Noted) -> None:
-        """Count a message and keep it in place of the oldest.
+    @property
+    def heartbeat(self) -> Record | None:
+        """Return the last heartbeat that could be read."""
+        if self._heartbeat is None:
+            return None
+        return next(_newest_first(self._heartbeat))
 
-        Every heartbeat comes by here.
-        """
+    def note(self, noted: Noted, *, is_heartbeat: bool = False) -> None:
+        """Count a message and keep it in place of the oldest."""
         if noted[2]:
-            self.live += 1
+            self._live += 1
         else:
             self.retained += 1
-        last = self.last
-        last.append(noted)
-        if len(last) > KEPT:
-            del last[0]
+        if is_heartbeat:
+            self._heartbeat = noted
+        self._last.append(noted)
+        self.drop_old()
+
+    def follow(self, pulse: Pulse) -> None:
+        """Have the next heartbeats kept and counted in a pulse that has none yet."""
+        self._live = self.live
+        self._heartbeat = self._pulse = pulse
+        self._last.append(pulse)
+
+    def follows(self, pulse: Pulse) -> bool:
+        """Tell whether the newest message is in a pulse."""
+        return self._last[-1:] == [pulse]
 
     def records(self) -> Iterator[Record]:
         """Yield the last messages, the newest last."""
-        return (Record(*noted) for noted in self.last)
+        newest = (
+            record for item in reversed(self._last) for record in _newest_first(item)
+        )
+        return reversed(tuple(islice(newest, KEPT)))
+
+    def drop_old(self) -> None:
+        """Drop what is too old by now."""
+        kept, left = list[Noted | Pulse](), KEPT
+        while left > 0 and self._last:
+            item = self._last.pop()
+            kept.append(item)
+            left -= item.count if isinstance(item, Pulse) else 1
+        self._last = kept[::-1]
+
+
+def _newest_first(item: Noted | Pulse) -> Iterator[Record]:
+    """Yield what is kept of a message, or of those in a pulse."""
+    if not isinstance(item, Pulse):
+        yield Record(*item)
+        return
+    for now, uptime, heap_free in reversed(tuple(item.beats)):
+        text = item.frame.filled_in(uptime, heap_free)
+        yield Record(now, HEARTBEAT.name, live=True, text=text, events=b"")

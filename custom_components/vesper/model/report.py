@@ -6,7 +6,6 @@ from typing import Any
 
 from .codes import ResetReason, WifiReason, label_of
 from .device import Device
-from .received import Record
 
 
 def report(device: Device) -> dict[str, Any]:
@@ -16,8 +15,7 @@ def report(device: Device) -> dict[str, Any]:
     bytes, the signal in dBm, `uptime` in seconds. What was never told is None.
     """
     diagnostics = device.diagnostics
-    heartbeat = device.received.heartbeat
-    last = Record(*heartbeat) if heartbeat else None
+    last = device.received.heartbeat
     return {
         "device_id": device.device_id,
         "connected": device.online,
@@ -33,7 +31,7 @@ def report(device: Device) -> dict[str, Any]:
         "heap_free": diagnostics.heap_free,
         "heap_min_free": diagnostics.heap_min_free,
         "wifi_signal": diagnostics.rssi,
-        "recent_events": [event.as_json() for event in diagnostics.events],
+        "recent_events": [event.as_json() for event in diagnostics.log.events],
         "alerts": device.alerts.as_json(),
         "maintenance_until": iso_time(device.maintenance_until),
     }

@@ -8,9 +8,12 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, TypeGuard
 
+import orjson
+
 from .alerts import MAX_SUBSYSTEMS, ActiveAlert, Alerts, ClosedBy, is_note
 from .codes import MAX_TIME
 from .device import Device
+from .device_log import DeviceLog
 from .diagnostics import Diagnostics
 from .messages import (
     MAX_CODE,
@@ -58,6 +61,9 @@ DEVICE_FIELDS: Mapping[str, _Check] = {
     "was_playing": _is_flag,
 }
 
+#: Those of them that a device knows under another name, for they drift.
+DRIFTING_FIELDS = {name: f"_{name}" for name in ("last_seen", "started", "uptime")}
+
 #: The same of its diagnostics.
 DIAGNOSTICS_FIELDS: Mapping[str, _Check] = {
     "boot_time": _is_time,
@@ -70,8 +76,11 @@ DIAGNOSTICS_FIELDS: Mapping[str, _Check] = {
 }
 
 
-def dump(device: Device) -> dict[str, Any]:
-    """Return what is kept of a device, ready for JSON."""
+def dump(device: Device) -> bytes:
+    """Return what is kept of a device as JSON, but for its log.
+
+    As tight as it can be kept: what orjson returns holds on to all that it wrote into.
+    """
     diagnostics, alerts = device.diagnostics, device.alerts
     saved = {
         **_told(device, DEVICE_FIELDS),
@@ -97,29 +106,25 @@ def dump(device: Device) -> dict[str, Any]:
     }
     if device.patience:
         saved["post_gaps"] = device.posts.gaps
-    if diagnostics.has_log:
-        saved["events"] = [
-            {
-                "t": event.tag,
-                "d0": event.d0,
-                "d1": event.d1,
-                "ts": event.ts,
-                "up": event.up,
-            }
-            for event in diagnostics.events
-        ]
-    return saved
+    return bytes(memoryview(orjson.dumps(saved)))
+
+
+def with_log(text: bytes, device: Device) -> bytes:
+    """Return what is kept of a device as JSON, given what `dump` has returned."""
+    log = device.diagnostics.log
+    return b'%b,"events":%b}' % (text[:-1], log.as_saved()) if log.is_known else text
 
 
 def load(device_id: str, data: Mapping[str, Any]) -> Device:
     """Return the device of which that was kept; whether it is online is not known."""
+    good = _good(data, DEVICE_FIELDS)
     return Device(
         device_id=device_id,
-        diagnostics=_load_diagnostics(data),
         alerts=_load_alerts(data),
         posts=Posts(gaps=_load_gaps(data.get("post_gaps"))),
         resumed=True,
-        **_good(data, DEVICE_FIELDS),
+        _diagnostics=_load_diagnostics(data),
+        **{DRIFTING_FIELDS.get(name, name): value for name, value in good.items()},
     )
 
 
@@ -130,8 +135,7 @@ def _load_diagnostics(data: Mapping[str, Any]) -> Diagnostics:
     # With a gap in it, the log would make old events look new.
     has_log = events is not None and not faults
     return Diagnostics(
-        has_log=has_log,
-        events=events if events and has_log else (),
+        log=DeviceLog.known(events or ()) if has_log else DeviceLog(),
         **_good(data.get("diagnostics"), DIAGNOSTICS_FIELDS),
     )
 
@@ -146,13 +150,13 @@ def _load_alerts(data: Mapping[str, Any]) -> Alerts:
     alerts = Alerts(
         active=active,
         subsystems=list(dict.fromkeys(subsystems)),
-        awaited={
+        awaited=frozenset(
             item["subsystem"]
             for item in _some(items)
             if isinstance(item, dict)
             and item.get("awaited") is True
             and item.get("subsystem") in active
-        },
+        ),
         closed_by={
             subsystem: ClosedBy(cause)
             for subsystem, cause in (
@@ -162,7 +166,7 @@ def _load_alerts(data: Mapping[str, Any]) -> Alerts:
         },
     )
     if not isinstance(items, list) or None in read:
-        alerts.unheard = set(alerts.subsystems) - active.keys()
+        alerts.unheard = frozenset(alerts.subsystems) - active.keys()
     return alerts
 
 
@@ -188,13 +192,12 @@ def _load_alert(item: object) -> ActiveAlert | None:
     )
 
 
-def _load_gaps(gaps: object) -> list[float]:
+def _load_gaps(gaps: object) -> tuple[float, ...]:
     """Return the gaps between posts, as many as tell a rhythm."""
     if not isinstance(gaps, list):
-        return []
-    return [gap for gap in gaps if type(gap) is float and 0 <= gap <= MAX_GAP][
-        -KEPT_GAPS:
-    ]
+        return ()
+    good = [gap for gap in gaps if type(gap) is float and 0 <= gap <= MAX_GAP]
+    return tuple(good[-KEPT_GAPS:])
 
 
 def _told(source: Device | Diagnostics, fields: Mapping[str, _Check]) -> dict[str, Any]:

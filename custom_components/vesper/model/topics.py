@@ -38,6 +38,11 @@ class StatusTopic(Source):
         """Return the topic of one device, or of all with `+` in place of its id."""
         return f"{prefix}/{device_id}/status/{self.name}"
 
+    def device_id_at(self, prefix: str) -> slice:
+        """Return where in its topics the device is named."""
+        before, after = self.of(prefix, "+").split("+")
+        return slice(len(before), -len(after))
+
 
 HEARTBEAT = StatusTopic(name="heartbeat", qos=1, parse=parse_heartbeat)
 STATUS_TOPICS = (
@@ -45,11 +50,6 @@ STATUS_TOPICS = (
     StatusTopic(name="alerts", qos=1, parse=parse_alert),
     StatusTopic(name="info", qos=0, parse=parse_info),
 )
-
-
-def device_id_in(topic: str) -> str:
-    """Return the level of a status topic that names the device."""
-    return topic.rsplit("/", 3)[1]
 
 
 def control_topic(prefix: str, device_id: str) -> str:

@@ -1,0 +1,141 @@
+"""Keep the device's own ring buffer, and find what is new in it."""
+
+from dataclasses import dataclass, field
+from typing import Self
+
+import orjson
+
+from .codes import EventTag, RecentEvent
+from .messages import Fault, Heartbeat, parse_events
+
+
+@dataclass(eq=False, slots=True)
+class DeviceLog:
+    """The ring buffer as the last heartbeat that changed it told it (protocol, 1).
+
+    It is most of what a heartbeat says and mostly the same, so its text is kept where
+    it came, and looked into when somebody asks.
+    """
+
+    is_known: bool = False
+    """Whether the device has ever told it."""
+    changes: int = 0
+    """How often it has changed."""
+    new: tuple[RecentEvent, ...] = ()
+    """What its last change brought, the oldest first; nothing at first sight."""
+    _payload: bytes = b""
+    _begin: int = 0
+    _end: int = 0
+    """Where in the payload its text is; nowhere while it was told by no heartbeat."""
+    _stands_alone: bool = False
+    """Whether that text is `recent_events` and nothing else."""
+    _events: tuple[RecentEvent, ...] | None = ()
+    """What it says, None where the text tells."""
+    _faults: list[Fault] | None = field(default=None)
+    """What is wrong with it, None without a fault."""
+
+    @classmethod
+    def known(cls, events: tuple[RecentEvent, ...]) -> Self:
+        """Return the log of a device that told this before we started."""
+        return cls(is_known=True, _events=events)
+
+    @property
+    def events(self) -> tuple[RecentEvent, ...]:
+        """Return all that is in it, the oldest first."""
+        if self._events is not None:
+            return self._events
+        member = orjson.loads(b"{%b}" % self._text)
+        return parse_events(member["recent_events"], []) or ()
+
+    def as_saved(self) -> bytes:
+        """Return it as JSON that `parse_events` takes without fault."""
+        if self._events is None and not self._faults:
+            return self._text.partition(b":")[2]
+        return orjson.dumps([event.as_told() for event in self.events])
+
+    @property
+    def member(self) -> bytes:
+        """Return its text for the parser to leave out, "" where it is not known so."""
+        return self._text if self._stands_alone else b""
+
+    @property
+    def _text(self) -> bytes:
+        """Return the text of it."""
+        return self._payload[self._begin : self._end]
+
+    def is_in(self, heartbeat: Heartbeat) -> bool:
+        """Tell whether a heartbeat that has a log has this one, letter by letter."""
+        return self._end > 0 and heartbeat.payload.startswith(
+            self._text, heartbeat.events_at
+        )
+
+    def repeat(self, heartbeat: Heartbeat) -> None:
+        """Take in a heartbeat with the same log: what was wrong with it is so still."""
+        if self._faults:
+            heartbeat.faults += self._faults
+
+    def move_to(self, heartbeat: Heartbeat) -> None:
+        """Keep the text of it in the payload of another heartbeat that has it."""
+        length = self._end - self._begin
+        self._payload = heartbeat.payload
+        self._begin = heartbeat.events_at
+        self._end = self._begin + length
+
+    def change(self, heartbeat: Heartbeat, *, live: bool) -> bool:
+        """Take in another log, and tell whether it is one that counts.
+
+        One that the broker kept may be older than what is known.
+        """
+        first_sight = not self.is_known
+        if not (live or first_sight):
+            return False
+        events, faults = heartbeat.events()
+        heartbeat.faults += faults
+        # A list of nothing but bad entries is no log: it would make all seem new later.
+        if events is None or (faults and not events):
+            return False
+        # None of it is news at first sight, also where it turns out to be of a start.
+        self.new = () if first_sight else new_in(self.events, events)
+        self.is_known = True
+        self.changes += 1
+        self._faults = faults or None
+        self._payload, self._begin = heartbeat.payload, heartbeat.events_at
+        self._end = self._begin + len(heartbeat.events_as_told())
+        self._stands_alone = bool(heartbeat.events_member())
+        self._events = None if self._stands_alone else events
+        if first_sight:
+            heartbeat.events_at = -1
+        return True
+
+    def begin_anew(self) -> bool:
+        """Take in that the device has restarted, and tell whether that made news.
+
+        A boot logs itself, so a log without a new one in it was emptied, and has come
+        to the same again: without a clock one boot looks like another.
+        """
+        events = self.events
+        if not tells_of_boot(events):
+            return False
+        self.new = events
+        return True
+
+
+def tells_of_boot(events: tuple[RecentEvent, ...]) -> bool:
+    """Tell whether there is a boot among some events."""
+    return any(event.tag == EventTag.BOOT for event in events)
+
+
+def new_in(
+    known: tuple[RecentEvent, ...], events: tuple[RecentEvent, ...]
+) -> tuple[RecentEvent, ...]:
+    """Return what a ring buffer holds beyond what it held before, the oldest first.
+
+    What it held stands at its beginning, less what fell out; where it does not, all of
+    that fell out, or a restart has emptied it. Entries alone do not tell: a boot before
+    the clock is set looks like the one before.
+    """
+    for fallen_out in range(len(known)):
+        left = known[fallen_out:]
+        if events[: len(left)] == left:
+            return events[len(left) :]
+    return events

@@ -1,0 +1,172 @@
+"""Test which entities a device has, and what becomes of those that it had."""
+
+from unittest.mock import patch
+
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+
+from custom_components.vesper import DESCRIPTIONS, admission
+from custom_components.vesper.admission import RESERVED_FOR_ALERTS, REVIEW_INTERVAL
+from custom_components.vesper.const import CONF_ENTITIES, CONF_MAX_DEVICES
+from custom_components.vesper.entity_set import ESSENTIAL_KEYS, EntitySet
+from homeassistant.core import HomeAssistant
+from homeassistant.data_entry_flow import FlowResultType
+from homeassistant.helpers import entity_registry as er, issue_registry as ir
+from homeassistant.helpers.entity_platform import MAX_ENABLED_ENTITIES_PER_CONFIG_ENTRY
+from tests.common import BELL, FLEET, Vesper
+
+pytestmark = pytest.mark.usefixtures("as_installed")
+
+SUBSYSTEM = "FileManager"
+
+SHOWN = {
+    *("active_alerts", "boot_time", "connectivity", "heap_free", "health"),
+    *("maintenance", "melody", "playing", "reset_reason"),
+}
+"""What is enabled by default: what the cards show."""
+
+
+async def _choose(vesper: Vesper, entity_set: EntitySet) -> None:
+    """Choose the entities of each device."""
+    vesper.hass.config_entries.async_update_entry(
+        vesper.entry, options={**vesper.entry.options, CONF_ENTITIES: entity_set}
+    )
+    await vesper.reload()
+
+
+def _enabled(vesper: Vesper, device_id: str = BELL) -> set[str]:
+    """Return the keys of the enabled entities of a device."""
+    return set(vesper.values(device_id))
+
+
+async def test_what_is_enabled(vesper: Vesper) -> None:
+    """The cards find what they show; the rest is one click away."""
+    await vesper.heartbeat(uptime=5)
+    assert _enabled(vesper) == SHOWN
+    assert len(vesper.keys()) == 17
+
+
+@pytest.mark.parametrize("entity_set", EntitySet)
+def test_so_many_devices_fit(entity_set: EntitySet) -> None:
+    """With the entities of the fleet, and room for alerts where they have sensors."""
+    each = len(entity_set.enabled(DESCRIPTIONS))
+    reserved = RESERVED_FOR_ALERTS if entity_set.has_alert_sensors else 0
+    most = entity_set.most_devices * each + reserved + 7
+    assert most <= MAX_ENABLED_ENTITIES_PER_CONFIG_ENTRY
+
+
+async def test_essential_entities(vesper: Vesper) -> None:
+    """Of each device there are three, which tell of its alerts too."""
+    await _choose(vesper, EntitySet.ESSENTIAL)
+    await vesper.heartbeat(uptime=5)
+    await vesper.alert(SUBSYSTEM, "CRITICAL", "SD mount failed")
+    assert vesper.keys() == set(ESSENTIAL_KEYS)
+    assert vesper.value("connectivity") == "on"
+    assert vesper.value("health") == "critical"
+    (alert,) = vesper.state("active_alerts").attributes["alerts"]
+    assert (alert["subsystem"], alert["message"]) == (SUBSYSTEM, "SD mount failed")
+    assert vesper.value("devices_with_alerts", FLEET) == "1"
+    await vesper.alert(SUBSYSTEM, "CLEARED")
+    assert vesper.value("health") == "ok"
+
+
+async def test_from_all_to_the_essential_and_back(
+    vesper: Vesper, entity_registry: er.EntityRegistry
+) -> None:
+    """What is not wanted goes at once, and comes back as a person had it."""
+    await vesper.heartbeat(uptime=5)
+    await vesper.alert(SUBSYSTEM, "WARNING")
+    everything = vesper.keys()
+    entity_registry.async_update_entity(
+        vesper.state("heap_free").entity_id,
+        name="Memory",
+        new_entity_id="sensor.memory",
+    )
+    fleet = vesper.keys(FLEET)
+
+    await _choose(vesper, EntitySet.ESSENTIAL)
+    assert vesper.keys() == set(ESSENTIAL_KEYS)
+    assert vesper.keys(FLEET) == fleet
+    assert vesper.value("health") == "warning"
+    assert vesper.hass.states.get("sensor.memory") is None
+
+    await _choose(vesper, EntitySet.ALL)
+    assert vesper.keys() == everything
+    assert vesper.value(f"alert_{SUBSYSTEM}") == "warning"
+    memory = entity_registry.async_get("sensor.memory")
+    assert memory is not None
+    assert memory.name == "Memory"
+
+
+async def test_known_devices_that_do_not_fit_are_left_out_whole(
+    vesper: Vesper, caplog: pytest.LogCaptureFixture
+) -> None:
+    """More devices than can have all entities: the first have all, the others none."""
+    await _choose(vesper, EntitySet.ESSENTIAL)
+    for number in range(4):
+        await vesper.heartbeat(f"bell-{number}", uptime=5)
+    name, room = "MAX_ENABLED_ENTITIES_PER_CONFIG_ENTRY", 7 + 4 * 3 + 2 * 6
+    with (
+        patch(f"homeassistant.helpers.entity_platform.{name}", room),
+        patch.object(admission, name, room),
+    ):
+        await _choose(vesper, EntitySet.ALL)
+        assert set(vesper.hub.devices) == {"bell-0", "bell-1"}
+        assert _enabled(vesper, "bell-0") == _enabled(vesper, "bell-1") == SHOWN
+        assert vesper.keys("bell-2") == vesper.keys("bell-3") == set(ESSENTIAL_KEYS)
+        assert "Reached the maximum" not in caplog.text
+        await vesper.advance(REVIEW_INTERVAL.total_seconds())
+        (issue,) = ir.async_get(vesper.hass).issues.values()
+        assert issue.translation_placeholders is not None
+        assert issue.translation_placeholders["devices"] == "2"
+
+
+async def _submit(
+    hass: HomeAssistant, entry: MockConfigEntry, **options: object
+) -> dict[str, str]:
+    """Fill in the form of the limits, and return what is wrong with it."""
+    menu = await hass.config_entries.options.async_init(entry.entry_id)
+    form = await hass.config_entries.options.async_configure(
+        menu["flow_id"], {"next_step_id": "limits"}
+    )
+    result = await hass.config_entries.options.async_configure(form["flow_id"], options)
+    await hass.async_block_till_done()
+    if result["type"] is FlowResultType.CREATE_ENTRY:
+        return {}
+    assert result["errors"]
+    return dict(result["errors"])
+
+
+async def test_more_devices_than_fit_are_refused(vesper: Vesper) -> None:
+    """The form says so before anything is lost, and takes what fits."""
+    hass, entry = vesper.hass, vesper.entry
+    all_of_them = {CONF_ENTITIES: EntitySet.ALL, CONF_MAX_DEVICES: 1001}
+    assert await _submit(hass, entry, **all_of_them) == {
+        CONF_MAX_DEVICES: "over_the_limit"
+    }
+    essential = {CONF_ENTITIES: EntitySet.ESSENTIAL, CONF_MAX_DEVICES: 3000}
+    assert await _submit(hass, entry, **essential) == {}
+    assert vesper.hub.entity_set is EntitySet.ESSENTIAL
+
+
+async def test_all_entities_of_too_many_devices_are_refused(vesper: Vesper) -> None:
+    """So many are there by now that their entities would not fit."""
+    await _choose(vesper, EntitySet.ESSENTIAL)
+    await vesper.heartbeat("bell-1")
+    await vesper.heartbeat("bell-2")
+    choice = {CONF_ENTITIES: EntitySet.ALL, CONF_MAX_DEVICES: 1}
+    with patch.dict(
+        "custom_components.vesper.entity_set._MOST_DEVICES", {EntitySet.ALL: 1}
+    ):
+        assert await _submit(vesper.hass, vesper.entry, **choice) == {
+            CONF_ENTITIES: "too_many_devices"
+        }
+    assert vesper.hub.entity_set is EntitySet.ESSENTIAL
+
+
+async def test_the_choice_while_vesper_is_not_loaded(vesper: Vesper) -> None:
+    """How many devices there are is not known then, and it is taken."""
+    await vesper.hass.config_entries.async_unload(vesper.entry.entry_id)
+    choice = {CONF_ENTITIES: EntitySet.ESSENTIAL, CONF_MAX_DEVICES: 2000}
+    assert await _submit(vesper.hass, vesper.entry, **choice) == {}
+    assert vesper.entry.options[CONF_MAX_DEVICES] == 2000
