@@ -152,7 +152,8 @@ function look(hass, device) {
     status,
     rank: Math.max(STATUSES[status].rank, STATUSES[severity].rank),
     alerts: Array.isArray(alerts) ? alerts : [],
-    online: connectivity === "on",
+    // Not known where it is neither.
+    online: { on: true, off: false }[connectivity],
     lastSeen: state("connectivity")?.attributes.last_seen,
     playing: state("playing")?.state === "on",
     melody: isKnown(state("melody")) ? state("melody").state : undefined,
@@ -460,20 +461,26 @@ class VesperFleetCard extends VesperCard {
 
   update(hass, anew) {
     if (anew) this.choose(hass);
-    let changed = anew;
+    const changed = [];
     for (const row of this.rows.values()) {
       const { watched } = row;
       if (!anew && watched.every((id, at) => hass.states[id] === row.states[at])) {
         continue;
       }
+      const before = row.view?.rank;
       row.states = watched.map((id) => hass.states[id]);
       row.view = look(hass, row.device);
-      row.stale = changed = true;
+      row.moves = row.view.rank !== before;
+      changed.push(row);
     }
     const link = hass.states[this.fleet.entities.mqtt_link]?.state;
-    if (!changed && link === this.link) return;
+    if (!anew && !changed.length && link === this.link) return;
     this.link = link;
-    keepingFocus(this.shadowRoot, () => this.draw(hass));
+    keepingFocus(this.shadowRoot, () => {
+      if (anew || changed.some(({ moves }) => moves)) this.arrange(hass);
+      this.summarize(hass);
+      for (const row of changed) this.drawRow(hass, row);
+    });
   }
 
   /** Make a row for each device that is to be shown, and drop those of the others. */
@@ -497,57 +504,56 @@ class VesperFleetCard extends VesperCard {
     return row;
   }
 
-  draw(hass) {
+  /** Put the rows into their order: the worst first, and else by name. */
+  arrange(hass) {
     const { title, compact, troubled_only: troubledOnly } = this.config;
-    const rows = [...this.rows.values()];
-    const shown = rows
+    const shown = [...this.rows.values()]
       .filter(({ view }) => !troubledOnly || view.rank > STATUSES.ok.rank)
       .sort((one, other) => other.view.rank - one.view.rank);
     this.heading.textContent = title ?? "";
     this.heading.hidden = !title;
     this.list.className = compact ? "devices compact" : "devices";
     this.list.ariaLabel = text(hass, "devices");
-    this.summarize(hass, rows);
     this.empty.hidden = shown.length > 0;
-    this.empty.textContent = text(hass, rows.length ? "no_trouble" : "no_devices");
-    this.arrange(shown.map(({ element }) => element));
-    for (const row of shown) if (row.stale) this.drawRow(hass, row);
-  }
-
-  /** Put the rows into their order; what is in its place already is not touched. */
-  arrange(elements) {
-    const wanted = new Set(elements);
+    this.empty.textContent = text(hass, this.rows.size ? "no_trouble" : "no_devices");
+    const wanted = new Set(shown.map(({ element }) => element));
     for (const element of [...this.list.children]) {
       if (!wanted.has(element)) element.remove();
     }
+    // What has another rank goes past the others, which stay where they are.
     let next = this.list.firstElementChild;
-    for (const element of elements) {
+    for (const { element } of shown) {
+      while (next?.row.moves) next = next.nextElementSibling;
       if (element === next) next = next.nextElementSibling;
       else this.list.insertBefore(element, next);
     }
+    for (const { row } of wanted) row.moves = false;
   }
 
   /** Say how the fleet is, and only if it is otherwise: this is read out aloud. */
-  summarize(hass, rows) {
-    const words = this.inWords(hass, rows);
+  summarize(hass) {
+    const words = this.inWords(hass);
     if (words.join("\n") === this.said) return;
     this.said = words.join("\n");
     this.summary.replaceChildren(...words.map((word) => make("span", {}, word)));
   }
 
-  inWords(hass, rows) {
-    if (!rows.length) return [];
-    const views = rows.map(({ view }) => view);
+  inWords(hass) {
+    if (!this.rows.size) return [];
+    const views = [...this.rows.values()].map(({ view }) => view);
     const worst = views.reduce((one, other) => (other.rank > one.rank ? other : one));
     const [status] = Object.entries(STATUSES).find(([, { rank }]) => rank === worst.rank);
-    const online = views.filter((view) => view.online).length;
-    // Without the link nobody knows who is online.
-    const reach =
-      this.link === "off"
-        ? text(hass, "link_down")
-        : text(hass, "summary_online", { online, devices: rows.length });
     const trouble = text(hass, "summary_worst", { status: statusText(hass, status) });
-    return [reach, trouble];
+    // Without the link nobody knows who is online.
+    if (this.link === "off") return [text(hass, "link_down"), trouble];
+    const devices = views.filter((view) => view.online !== undefined).length;
+    const online = views.filter((view) => view.online).length;
+    const count = views.length - devices;
+    return [
+      devices > 0 && text(hass, "summary_online", { online, devices }),
+      count > 0 && text(hass, "summary_unknown", { count }),
+      trouble,
+    ].filter(Boolean);
   }
 
   /** Make what has come near the screen, and let go of what has left it. */
@@ -555,22 +561,21 @@ class VesperFleetCard extends VesperCard {
     for (const { target, isIntersecting, boundingClientRect } of entries) {
       const { row } = target;
       row.visible = isIntersecting;
-      row.stale = true;
       // Its place stays as high as it was, else the list would jump.
-      target.style.minHeight = isIntersecting ? "" : `${boundingClientRect.height}px`;
+      const { height } = boundingClientRect;
+      target.style.minHeight = isIntersecting || !height ? "" : `${height}px`;
     }
-    const rows = entries.map(({ target }) => target.row);
     keepingFocus(this.shadowRoot, () => {
-      for (const row of rows) if (row.element.isConnected) this.drawRow(this._hass, row);
+      for (const { target } of entries) this.drawRow(this._hass, target.row);
     });
   }
 
   drawRow(hass, row) {
     const { element, device, view } = row;
-    row.stale = false;
     const focused = element.contains(this.shadowRoot.activeElement);
     if (!row.visible && !focused) {
       // Its name stays, for who searches the page or has it read.
+      if (element.className && element.textContent === device.name) return;
       element.className = "waiting";
       element.replaceChildren(device.name);
       return;
@@ -598,7 +603,8 @@ class VesperFleetCard extends VesperCard {
           count > 0 && alertList(this.getHass, device, view),
         ];
     element.className = "";
-    element.replaceChildren(...parts.filter(Boolean));
+    element.replaceChildren(head(hass, device, view, ...notes));
+    if (count && !compact) element.append(alertList(this.getHass, device, view));
   }
 }
 
