@@ -222,19 +222,22 @@ function entityOfAlert(hass, device, alert) {
   return device.alertSensors.find(isOfAlert) ?? device.entities.active_alerts;
 }
 
-/** Make the first line of a device, which opens it. */
-function head(hass, device, view, ...extra) {
-  const label = [
-    dot(view.status),
+/** Make what a device is called, how it is and what else there is to note; opens it. */
+function head(hass, device, view, ...notes) {
+  const label = make(
+    "span",
+    { className: "label" },
     make("span", { className: "name" }, device.name),
-    make("span", { className: "status" }, statusText(hass, view.status), ...extra),
-  ];
+    make("span", {}, statusText(hass, view.status)),
+    notes.length > 0 && make("span", { className: "notes" }, ...notes),
+  );
+  const parts = [dot(view.status), label];
   if (hass.user?.is_admin) {
     const href = `/config/devices/device/${device.id}`;
-    return focusable(make("a", { className: "head", href }, ...label), device.id);
+    return focusable(make("a", { className: "head", href }, ...parts), device.id);
   }
   // The pages of devices are for administrators alone.
-  const button = make("button", { className: "head", type: "button" }, ...label);
+  const button = make("button", { className: "head", type: "button" }, ...parts);
   button.onclick = () =>
     openMoreInfo(button, device.entities.health ?? device.entities.connectivity);
   return focusable(button, device.id);
@@ -256,8 +259,8 @@ function alertList(getHass, device, view) {
         note(statusText(hass, severity)),
         alert.updated_at && note(since(hass, alert.updated_at)),
         alert.acknowledged && mark(text(hass, "acknowledged")),
-        alert.note && note(alert.note),
         alert.confirmed === false && mark(text(hass, "unconfirmed")),
+        alert.note && note(alert.note),
         alert.message && make("span", { className: "message" }, alert.message),
       ),
     );
@@ -315,32 +318,32 @@ STYLES.replaceSync(`
   .summary, .empty { padding: 12px 16px 8px; overflow-wrap: anywhere; }
   .summary { display: flex; flex-wrap: wrap; gap: 4px 16px; }
   .devices { padding-bottom: 8px; }
-  .devices > li { min-height: 48px; box-sizing: border-box; padding: 0 4px; }
+  .devices > li { min-height: 48px; box-sizing: border-box; padding: 0 4px; line-height: 24px; }
   .devices > li.waiting { padding: 12px 16px; }
-  .compact > li { min-height: 40px; }
+  .devices.compact > li { min-height: 40px; }
+  .devices.compact > li.waiting { padding: 8px 16px; }
   a, button { all: unset; box-sizing: border-box; cursor: pointer; }
   .head, .alert {
     display: flex; gap: 12px; width: 100%; border-radius: 8px;
     color: var(--primary-text-color); -webkit-tap-highlight-color: transparent;
   }
-  .head { align-items: center; min-height: 48px; padding: 4px 12px; }
+  .head { padding: 12px; line-height: 24px; }
+  .compact .head { padding: 8px 12px; }
   .device { padding: 4px 4px 0; }
-  .compact .head { min-height: 40px; }
-  .alert { min-height: 44px; padding: 6px 12px 6px 28px; }
+  .alert { min-height: 44px; padding-block: 6px; padding-inline: 28px 12px; line-height: 20px; }
   .head:hover, .alert:hover { background: var(--secondary-background-color); }
   .head:focus-visible, .alert:focus-visible {
     outline: 2px solid var(--primary-color); outline-offset: -2px;
   }
-  .name { flex: 1; min-width: 0; font-weight: 500; overflow-wrap: anywhere; }
-  .status {
-    display: flex; flex-wrap: wrap; justify-content: end; gap: 0 8px; max-width: 50%;
-    text-align: end;
-  }
+  .label, .notes, .words { display: flex; flex-wrap: wrap; align-items: baseline; gap: 2px 12px; }
+  .label, .words { flex: 1; min-width: 0; }
+  .label > *, .notes > *, .words > * { min-width: 0; overflow-wrap: anywhere; }
+  /* Beside the name, while that has half of the room; else below. */
+  .name { flex: 1 1 50%; font-weight: 500; }
+  .notes { flex: 1 0 100%; }
+  .compact .notes { flex: 0 1 auto; }
+  .notes, .words { align-content: start; font-size: 0.875rem; line-height: 20px; }
   .note { color: var(--secondary-text-color); }
-  .notes, .words { display: flex; flex-wrap: wrap; gap: 2px 12px; align-content: start; }
-  .notes { margin-top: -6px; padding: 0 12px 8px 48px; font-size: 0.875rem; }
-  .words { flex: 1; min-width: 0; font-size: 0.875rem; }
-  .words > *, .notes > *, .status > * { overflow-wrap: anywhere; min-width: 0; }
   .subsystem { font-weight: 500; }
   .message { flex-basis: 100%; }
   .mark {
@@ -354,8 +357,8 @@ STYLES.replaceSync(`
   .critical, .failed { color: var(--error-color); }
   .offline, .unknown { color: var(--state-inactive-color, var(--disabled-color)); }
   dl {
-    display: grid; grid-template-columns: minmax(96px, auto) 1fr; gap: 4px 16px;
-    padding: 8px 16px; font-size: 0.875rem;
+    display: grid; grid-template-columns: minmax(96px, auto) 1fr; align-items: baseline;
+    gap: 4px 16px; padding: 8px 16px; font-size: 0.875rem;
   }
   dt { color: var(--secondary-text-color); }
   dd { overflow-wrap: anywhere; }
@@ -593,15 +596,9 @@ class VesperFleetCard extends VesperCard {
         mark(text(hass, "unconfirmed")),
       view.lastSeen && note(since(hass, view.lastSeen, "last_seen")),
       view.playing && note(playingText(hass, view)),
-      view.maintenance && mark(maintenanceText(hass, view)),
+      view.maintenance &&
+        mark(compact ? text(hass, "maintenance") : maintenanceText(hass, view)),
     ].filter(Boolean);
-    const parts = compact
-      ? [head(hass, device, view, ...notes)]
-      : [
-          head(hass, device, view),
-          notes.length > 0 && make("div", { className: "notes" }, ...notes),
-          count > 0 && alertList(this.getHass, device, view),
-        ];
     element.className = "";
     element.replaceChildren(head(hass, device, view, ...notes));
     if (count && !compact) element.append(alertList(this.getHass, device, view));
