@@ -611,10 +611,12 @@ class VesperDeviceCard extends VesperCard {
     super();
     this.body = make("div");
     this.graph = make("div", { className: "graph" });
-    this.asked = make("span", { className: "note" });
+    this.answer = make("span", { role: "status" });
+    this.answered = make("span", { className: "note" });
     this.button = make("ha-button", { size: "small", appearance: "filled" });
     this.button.onclick = () => this.askForHealth();
-    this.actions = make("div", { className: "actions" }, this.button, this.asked);
+    const asking = [this.button, this.answer, this.answered];
+    this.actions = make("div", { className: "actions" }, ...asking);
     this.card.append(this.body, this.graph, this.actions);
   }
 
@@ -642,6 +644,7 @@ class VesperDeviceCard extends VesperCard {
     const watched = Object.values(device?.entities ?? {});
     const changed = watched.some((id, at) => hass.states[id] !== this.states?.[at]);
     if (anew || changed) {
+      if (device?.id !== this.device?.id) this.tellAnswer();
       this.states = watched.map((id) => hass.states[id]);
       this.device = device;
       keepingFocus(this.shadowRoot, () => this.draw(hass, device));
@@ -651,7 +654,7 @@ class VesperDeviceCard extends VesperCard {
 
   draw(hass, device) {
     this.drawGraph(device?.entities.heap_free);
-    this.actions.hidden = !device?.entities.run_health_check;
+    this.actions.hidden = true;
     if (!device) {
       const key = this.config.device ? "device_gone" : "device_missing";
       const alert = make("ha-alert", {}, text(hass, key));
@@ -661,38 +664,40 @@ class VesperDeviceCard extends VesperCard {
     const view = look(hass, device);
     this.body.replaceChildren(
       make("div", { className: "device" }, head(hass, device, view)),
+      ...(view.state("active_alerts") ? this.alerts(hass, device, view) : []),
+      make("dl", {}, ...this.facts(hass, view)),
+    );
+    // Only a device that can be reached can be asked.
+    this.actions.hidden = !view.online;
+    this.button.textContent = nameOf(hass, "button", "run_health_check");
+  }
+
+  alerts(hass, device, view) {
+    const none = isKnown(view.state("active_alerts"))
+      ? text(hass, "no_alerts")
+      : text(hass, "unknown");
+    return [
       make("h3", {}, alertsHeading(hass)),
       view.alerts.length
         ? alertList(this.getHass, device, view)
-        : make("p", { className: "empty note" }, this.noAlertsText(hass, view)),
-      make("dl", {}, ...this.facts(hass, view)),
-    );
-    this.drawActions(hass, view);
+        : make("p", { className: "empty note" }, none),
+    ];
   }
 
-  noAlertsText(hass, view) {
-    return isKnown(view.state("active_alerts"))
-      ? text(hass, "no_alerts")
-      : text(hass, "unknown");
-  }
-
+  /** Return what is known of a device; of what it has no entity nothing is said. */
   facts(hass, view) {
     const { state } = view;
     const shown = (key) => isKnown(state(key)) && hass.formatEntityState(state(key));
-    const connectivity = state("connectivity")?.state;
-    const online = { on: "online", off: "offline" }[connectivity] ?? "unknown";
+    const online = { true: "online", false: "offline" }[view.online] ?? "unknown";
     const playing = { on: playingText(hass, view), off: text(hass, "not_playing") };
     const facts = [
-      [
+      state("connectivity") && [
         nameOf(hass, "binary_sensor", "connectivity"),
         text(hass, online),
         view.lastSeen && note(since(hass, view.lastSeen, "last_seen")),
       ],
-      [
-        text(hass, "playback"),
-        playing[state("playing")?.state] ?? text(hass, "unknown"),
-      ],
-      [
+      state("playing") && [text(hass, "playback"), playing[state("playing").state]],
+      (state("boot_time") || state("reset_reason")) && [
         text(hass, "last_restart"),
         isKnown(state("boot_time")) && since(hass, state("boot_time").state),
         shown("reset_reason"),
@@ -709,15 +714,6 @@ class VesperDeviceCard extends VesperCard {
     });
   }
 
-  drawActions(hass, { state }) {
-    const button = state("run_health_check");
-    this.button.textContent = nameOf(hass, "button", "run_health_check");
-    this.button.disabled = !button || button.state === "unavailable";
-    this.asked.replaceChildren(
-      ...(isKnown(button) ? [since(hass, button.state, "asked")] : []),
-    );
-  }
-
   /** Show the free heap by core's own card, which keeps itself up to date. */
   async drawGraph(entity) {
     if (entity === this.charted) return;
@@ -732,12 +728,37 @@ class VesperDeviceCard extends VesperCard {
     this.graph.replaceChildren(this.chart);
   }
 
-  askForHealth() {
-    const { run_health_check: entityId } = this.device.entities;
-    // Home Assistant itself tells the person of what goes wrong.
-    this._hass
-      .callService("button", "press", {}, { entity_id: entityId })
-      .catch(() => {});
+  /** Have the device check itself, and tell whether it has answered. */
+  async askForHealth() {
+    if (this.button.loading) return;
+    const { id } = this.device;
+    this.button.loading = true;
+    this.tellAnswer();
+    try {
+      const { response } = await this._hass.callService(
+        DOMAIN,
+        "run_health_check",
+        {},
+        { device_id: id },
+        true,
+        true,
+      );
+      if (this.device?.id !== id) return;
+      const [{ answered }] = Object.values(response);
+      this.tellAnswer(answered ? "answered" : "not_answered");
+    } catch {
+      // Home Assistant itself tells the person of what goes wrong.
+    } finally {
+      this.button.loading = false;
+    }
+  }
+
+  /** Tell how a health check has ended, now; the time beside it is not read out anew. */
+  tellAnswer(key) {
+    this.answer.textContent = key ? text(this._hass, key) : "";
+    this.answered.replaceChildren(
+      ...(key ? [since(this._hass, new Date().toISOString())] : []),
+    );
   }
 }
 
