@@ -315,7 +315,9 @@ STYLES.replaceSync(`
   ul { list-style: none; }
   h2 { padding: 16px 16px 0; font-size: 1.25rem; font-weight: 400; overflow-wrap: anywhere; }
   h3 { padding: 8px 16px 4px; font-size: 0.875rem; font-weight: 500; }
-  .summary, .empty { padding: 12px 16px 8px; overflow-wrap: anywhere; }
+  .summary:not(:empty), .empty { padding: 12px 16px 8px; overflow-wrap: anywhere; }
+  .empty:last-child { padding-bottom: 16px; }
+  .none { padding: 4px 16px 8px; }
   .summary { display: flex; flex-wrap: wrap; gap: 4px 16px; }
   .devices { padding-bottom: 8px; }
   .devices > li { min-height: 48px; box-sizing: border-box; padding: 0 4px; line-height: 24px; }
@@ -358,7 +360,7 @@ STYLES.replaceSync(`
   .offline, .unknown { color: var(--state-inactive-color, var(--disabled-color)); }
   dl {
     display: grid; grid-template-columns: minmax(96px, auto) 1fr; align-items: baseline;
-    gap: 4px 16px; padding: 8px 16px; font-size: 0.875rem;
+    gap: 4px 16px; padding: 8px 16px 16px; font-size: 0.875rem;
   }
   dt { color: var(--secondary-text-color); }
   dd { overflow-wrap: anywhere; }
@@ -680,7 +682,7 @@ class VesperDeviceCard extends VesperCard {
       make("h3", {}, alertsHeading(hass)),
       view.alerts.length
         ? alertList(this.getHass, device, view)
-        : make("p", { className: "empty note" }, none),
+        : make("p", { className: "none note" }, none),
     ];
   }
 
