@@ -1,7 +1,9 @@
 """The cards and the dashboard in a real browser, on a real Home Assistant's pages."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
+from itertools import product
 import json
 import logging
 from pathlib import Path
@@ -13,6 +15,7 @@ import pytest
 
 from tests.rig import browser as rig_browser
 from tests.rig.browser import CHROMIUM, Browser, Device, Scheme
+from tests.rig.fleet import Fleet
 from tests.rig.home_assistant import DASHBOARD, HomeAssistant
 
 from .conftest import Publish
@@ -32,15 +35,8 @@ SHOWN: Final = 1_000
 TIMEOUT: Final = 30
 CARDS: Final = "card-test"
 
-EVERYWHERE: Final = pytest.mark.parametrize(
-    ("device", "scheme"),
-    [
-        ("desktop", "light"),
-        ("desktop", "dark"),
-        ("phone", "light"),
-        ("phone", "dark"),
-    ],
-)
+#: Opens a page by the name that a picture of it gets if something goes wrong.
+type OpenPage = Callable[[str], AbstractContextManager[Page]]
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +53,17 @@ def browser(home_assistant: HomeAssistant) -> Iterator[Browser]:
     with Browser(home_assistant, ROOT / ".cache/test/pictures") as browser:
         yield browser
     options(entry_id, heartbeat_timeout=90, max_devices=500)
+    # It is reloaded for that, which a stop would interrupt.
+    home_assistant.wait_until_listening()
+
+
+@pytest.fixture(params=product(("desktop", "phone"), ("light", "dark")), ids="-".join)
+def open_page(request: pytest.FixtureRequest, browser: Browser) -> OpenPage:
+    """Return what opens a page, on each device and in each scheme."""
+    device: Device
+    scheme: Scheme
+    device, scheme = request.param
+    return partial(browser.page, device=device, scheme=scheme)
 
 
 class Bell:
@@ -87,6 +94,25 @@ class Bell:
         self._api.command(
             "config/device_registry/update", device_id=self.id, name_by_user=name
         )
+
+    def keeps(self, *keys: str) -> None:
+        """Have a person disable all entities of the device but these."""
+        kept = {f"{self.device_id}_{key}" for key in keys}
+        for unique_id, entity_id in self._api.entity_ids("vesper").items():
+            if unique_id.startswith(f"{self.device_id}_") and unique_id not in kept:
+                self._api.command(
+                    "config/entity_registry/update",
+                    entity_id=entity_id,
+                    disabled_by="user",
+                )
+
+    def begin_to_add_card(self, page: Page) -> None:
+        """Have a person be asked which card to add to the one of this device."""
+        self.fleet_card(page)
+        page.goto(f"{self._url}/{CARDS}/0?edit=1")
+        shown = page.locator("vesper-fleet-card span.name")
+        expect(shown).to_be_visible(timeout=LOADED)
+        page.get_by_label("Add card").last.click()
 
     def cards(self, page: Page, *configs: dict[str, Any]) -> list[Locator]:
         """Open a dashboard with cards, and return them; each names the device."""
@@ -122,9 +148,9 @@ def bell(
     home_assistant: HomeAssistant,
     publish: Publish,
 ) -> Bell:
-    """Return a device of the test's own, which is online and well."""
-    words = re.sub(r"[^a-z0-9]+", "-", request.node.name.removeprefix("test_").lower())
-    return Bell(home_assistant, publish, words.strip("-")[:60])
+    """Return a device of the test's own, which is online."""
+    name = request.node.originalname.removeprefix("test_")
+    return Bell(home_assistant, publish, name.replace("_", "-"))
 
 
 def problems(card: Locator) -> list[str]:
@@ -133,12 +159,9 @@ def problems(card: Locator) -> list[str]:
     return found
 
 
-@EVERYWHERE
-def test_alerts_come_and_go(
-    browser: Browser, bell: Bell, device: Device, scheme: Scheme
-) -> None:
+def test_alerts_come_and_go(open_page: OpenPage, bell: Bell) -> None:
     """An alert is there within a second, and gone as soon as it is cleared."""
-    with browser.page("alerts", device=device, scheme=scheme) as page:
+    with open_page("alerts") as page:
         cards = bell.cards(page, bell.fleet_config(), bell.device_config())
         for card in cards:
             name = f"{bell.device_id} OK"
@@ -159,17 +182,53 @@ def test_alerts_come_and_go(
             expect(alert).to_have_count(0, timeout=SHOWN)
             name = f"{bell.device_id} OK"
             expect(card.get_by_role("link", name=name)).to_be_visible()
+        bell.says("info", type="playback_stopped")
+        for card in cards:
+            expect(card.get_by_text("Playing EVENSONG")).to_have_count(0, timeout=SHOWN)
 
 
 def test_device_card(browser: Browser, bell: Bell) -> None:
-    """One device tells how it fares, and can be asked to check itself."""
+    """One device tells how it fares."""
     with browser.page("device-card") as page:
         (card,) = bell.cards(page, bell.device_config())
         for fact in ("No active alerts", "Online", "1 hour ago", "Power on"):
             expect(card.get_by_text(fact)).to_be_visible()
         expect(card.locator("hui-sensor-card").get_by_text("Free heap")).to_be_visible()
+
+
+def test_essential_entities(
+    open_page: OpenPage,
+    bell: Bell,
+    home_assistant: HomeAssistant,
+    start_fleet: Callable[..., Fleet],
+) -> None:
+    """A device with three entities tells its alerts, and can be asked."""
+    fleet = start_fleet(devices=[bell.device_id])
+    with fleet.device(bell.device_id) as firmware:
+        firmware.raise_alert("Player", "WARNING", "no amplifier")
+    home_assistant.wait_until(
+        lambda: (
+            f"{bell.device_id}_alert_Player" in home_assistant.api.entity_ids("vesper")
+        ),
+        timeout=10,
+        what="the sensor of the alert",
+    )
+    bell.keeps("connectivity", "health", "active_alerts")
+    with open_page("essential") as page:
+        cards = bell.cards(page, bell.fleet_config(), bell.device_config())
+        for card in cards:
+            expect(card.get_by_role("link", name="Warning")).to_be_visible()
+            expect(card.get_by_text("no amplifier")).to_be_visible()
+            expect(card.get_by_text("Unknown")).to_have_count(0)
+            assert problems(card) == []
+        card = cards[-1]
+        expect(card.get_by_role("term")).to_have_text(["Connectivity"])
+        expect(card.locator("hui-sensor-card")).to_have_count(0)
         card.get_by_role("button", name="Run health check").click()
-        expect(card.get_by_text("Asked for now")).to_be_visible()
+        expect(card.get_by_role("status")).to_have_text("Answered")
+        card.get_by_role("button", name="Player").click()
+        dialog = page.locator("ha-more-info-dialog")
+        expect(dialog.get_by_text("Active alerts").first).to_be_visible()
 
 
 def test_opens_what_is_tapped(browser: Browser, bell: Bell) -> None:
@@ -193,17 +252,23 @@ def test_opens_what_is_tapped(browser: Browser, bell: Bell) -> None:
         page.wait_for_url(f"**/config/devices/device/{bell.id}")
 
 
-def test_names_are_text(browser: Browser, bell: Bell) -> None:
-    """What a device, an alert or a person calls itself is no markup."""
+def test_names_are_text(open_page: OpenPage, bell: Bell) -> None:
+    """What a device, an alert or a person calls itself is no markup, and never cut."""
     name = f"<img src=x onerror=alert(1)> {bell.device_id} " + "Glockenturm" * 6
     bell.is_called(name)
     bell.says("alerts", subsystem="<b>SD", state="FAILED", msg="<script>alert(1)")
-    with browser.page("names", device="phone") as page:
-        for card in bell.cards(page, bell.fleet_config(), bell.device_config()):
+    compact = bell.fleet_config() | {"compact": True}
+    with open_page("names") as page:
+        cards = bell.cards(page, bell.fleet_config(), bell.device_config())
+        for card in cards:
             expect(card.locator("span.name")).to_have_text(name)
             expect(card.get_by_text("<b>SD")).to_be_visible()
             expect(card.get_by_text("<script>alert(1)")).to_be_visible()
             assert problems(card) == []
+        (card,) = bell.cards(page, compact)
+        expect(card.locator("span.name")).to_have_text(name)
+        expect(card.get_by_text("Alerts: 1")).to_be_visible()
+        assert problems(card) == []
     bell.is_called(None)
 
 
@@ -226,41 +291,55 @@ def test_options(browser: Browser, bell: Bell) -> None:
         expect(card.get_by_text("There are no devices to show.")).to_be_visible()
 
 
-def test_picker(browser: Browser, bell: Bell, home_assistant: HomeAssistant) -> None:
-    """Both cards are offered, one for an entity of a device too, and have an editor."""
-    with browser.page("picker") as page:
-        bell.fleet_card(page)
-        page.goto(f"{home_assistant.url}/{CARDS}/0?edit=1")
-        expect(page.locator("vesper-fleet-card span.name")).to_be_visible(
-            timeout=LOADED
-        )
-        page.get_by_label("Add card").last.click()
+def test_suggestion(open_page: OpenPage, bell: Bell) -> None:
+    """A person who picks an entity of a device is offered the card of that device."""
+    with open_page("suggestion") as page:
+        bell.begin_to_add_card(page)
         page.get_by_placeholder("Search entities").fill(f"{bell.device_id} health")
-        page.get_by_text("Health", exact=True).last.click()
-        suggested = page.locator("vesper-device-card span.name")
-        expect(suggested).to_contain_text(bell.device_id)
-
-        page.get_by_text("By card", exact=True).click()
-        search = page.get_by_placeholder("Search cards")
-        search.fill("Vesper")
-        for name in ("Vesper device", "Vesper fleet"):
-            expect(page.get_by_text(name, exact=True).last).to_be_visible()
-        page.locator(".card", has_text="Vesper fleet").last.click(
-            position={"x": 60, "y": 16}
-        )
-        editor = page.locator("hui-card-element-editor")
-        for label in ("Title", "Only devices in trouble", "Compact"):
-            expect(editor.get_by_text(label, exact=True).first).to_be_visible()
-        for key in re.findall(r"option_\w+", editor.inner_text()):
-            pytest.fail(f"{key} has no text")
+        health = page.get_by_text("Health", exact=True)
+        found = page.locator("ha-list-item-button", has_text=bell.device_id)
+        found.filter(has=health).click()
+        suggested = page.locator("vesper-device-card")
+        expect(suggested.locator("span.name")).to_contain_text(bell.device_id)
+        assert problems(suggested) == []
 
 
-def test_dashboard_is_offered(browser: Browser, home_assistant: HomeAssistant) -> None:
+def test_picker_and_editors(open_page: OpenPage, bell: Bell) -> None:
+    """Both cards are among those to pick, and have an editor with a preview."""
+    labels = {
+        "Vesper device": ["The device that this card shows."],
+        "Vesper fleet": ["Title", "Area", "Only devices in trouble", "Compact"],
+    }
+    with open_page("picker") as page:
+        for name, of_editor in labels.items():
+            bell.begin_to_add_card(page)
+            page.get_by_text("By card", exact=True).click()
+            page.get_by_placeholder("Search cards").fill("Vesper")
+            for other in labels:
+                expect(page.get_by_text(other, exact=True).last).to_be_visible()
+            header = page.get_by_text(name, exact=True)
+            page.locator(".card", has=header).last.click(position={"x": 60, "y": 16})
+            editor = page.locator("hui-card-element-editor")
+            for label in of_editor:
+                expect(editor.get_by_text(label, exact=True).first).to_be_visible()
+            expect(editor.get_by_text(re.compile("option_"))).to_have_count(0)
+            tag = f"{name.lower().replace(' ', '-')}-card"
+            preview = page.locator(".element-preview").locator(tag)
+            expect(preview.locator("span.name").first).to_be_visible()
+            assert problems(preview) == []
+
+
+def test_dashboard_is_offered(
+    open_page: OpenPage, home_assistant: HomeAssistant
+) -> None:
     """A person who adds a dashboard finds ours, and gets it with two taps."""
-    with browser.page("strategy") as page:
+    api = home_assistant.api
+    with open_page("strategy") as page:
         page.goto(f"{home_assistant.url}/config/lovelace/dashboards")
         page.get_by_text("Add dashboard", exact=True).last.click(timeout=LOADED)
-        page.locator("dashboard-card", has_text="Vesper").click()
+        offered = page.locator("dashboard-card", has_text="Vesper")
+        expect(offered).to_contain_text("The whole fleet, with a view for each device")
+        offered.click()
         page.get_by_role("button", name="Create").click()
         # The dialog goes back in the history as it closes.
         expect(page.get_by_role("dialog")).to_have_count(0)
@@ -268,6 +347,12 @@ def test_dashboard_is_offered(browser: Browser, home_assistant: HomeAssistant) -
         card = page.locator("vesper-fleet-card")
         expect(card.get_by_role("status")).to_be_visible(timeout=LOADED)
         assert problems(card) == []
+    (made,) = (
+        dashboard["id"]
+        for dashboard in api.command("lovelace/dashboards/list")
+        if dashboard["url_path"] == "dashboard-vesper"
+    )
+    api.command("lovelace/dashboards/delete", dashboard_id=made)
 
 
 def test_dashboard_follows(
@@ -305,25 +390,90 @@ def many_devices(browser: Browser, count: int) -> Iterator[Page]:
         yield page
 
 
-def test_only_rows_in_view_are_made(browser: Browser) -> None:
-    """A fleet of a thousand takes no more of the page than one of a few dozen."""
-    with many_devices(browser, 1000) as page:
+@pytest.mark.parametrize("count", [1000, 3000])
+def test_only_rows_in_view_are_made(browser: Browser, count: int) -> None:
+    """A fleet of thousands takes no more of the page than one of a few dozen."""
+    last = count - 1
+    with many_devices(browser, count) as page:
         shown = page.evaluate("bells.show()")
         page.wait_for_function("bells.made() > 0")
         card = page.locator("vesper-fleet-card")
-        expect(card.get_by_role("listitem")).to_have_count(1000)
+        rows = card.get_by_role("listitem")
+        expect(rows).to_have_count(count)
         assert page.evaluate("bells.made()") < 60
 
-        card.get_by_text("Bell 999", exact=True).scroll_into_view_if_needed()
-        expect(card.get_by_role("link", name="Bell 999 ok")).to_be_visible()
+        card.get_by_text(f"Bell {last}", exact=True).scroll_into_view_if_needed()
+        expect(card.get_by_role("link", name=f"Bell {last} ok")).to_be_visible()
         page.wait_for_function("bells.made() < 60")
-        changed = page.evaluate("bells.change(999, 'health', 'critical')")
-        expect(card.get_by_role("listitem").first).to_contain_text("Bell 999")
-        nothing = page.evaluate("bells.unchanged()")
+        # A device that gets worse, or is well again, goes past all others.
+        worse = page.evaluate(f"bells.change({last}, 'health', 'critical')")
+        expect(rows.first).to_contain_text(f"Bell {last}")
+        well = page.evaluate(f"bells.change({last}, 'health', 'ok')")
+        expect(rows.last).to_contain_text(f"Bell {last}")
+        stays = page.evaluate("bells.change(0, 'playing', 'on')")
+        assert [change["moved"] for change in (worse, well, stays)] == [1, 1, 0]
         LOGGER.info(
-            "1,000 devices: shown after %.0f ms, a change takes %.1f ms, none %.2f ms",
-            *(shown, changed, nothing),
+            "%d devices: shown after %.0f ms; one gets worse in %.0f ms, is well again"
+            " in %.0f ms, plays in %.0f ms; what is none of ours takes %.2f ms",
+            *(count, shown, worse["time"], well["time"], stays["time"]),
+            page.evaluate("bells.unchanged()"),
         )
+
+
+def test_rows_keep_their_order(browser: Browser) -> None:
+    """Whichever devices change, and all at once too, the worst are first, by name."""
+    with many_devices(browser, 5) as page:
+        page.evaluate("bells.show()")
+        rows = page.locator("vesper-fleet-card").locator(".devices > li")
+
+        def order_after(*states: tuple[int, str]) -> str:
+            changes = [[number, "health", state] for number, state in states]
+            page.evaluate("changes => bells.changeAll(changes)", changes)
+            return "".join(row.split()[1] for row in rows.all_inner_texts())
+
+        assert order_after() == "01234"
+        assert order_after((4, "critical"), (1, "warning")) == "41023"
+        assert order_after((4, "ok"), (1, "ok"), (3, "failed")) == "30124"
+        assert order_after((3, "warning"), (0, "warning"), (2, "warning")) == "02314"
+        assert order_after(*((number, "ok") for number in range(5))) == "01234"
+
+
+def test_counts_what_is_known(browser: Browser) -> None:
+    """Of whom nothing is known yet nobody says that they are offline."""
+    with many_devices(browser, 3) as page:
+        page.evaluate("bells.show()")
+        summary = (
+            page.locator("vesper-fleet-card").get_by_role("status").locator("span")
+        )
+        told = "summary_worst"
+        for number in range(3):
+            page.evaluate(f"bells.change({number}, 'connectivity', 'unknown')")
+        expect(summary).to_have_text(["summary_unknown 3", f"{told} unknown"])
+        page.evaluate("bells.change(0, 'connectivity', 'on')")
+        page.evaluate("bells.change(1, 'connectivity', 'off')")
+        expect(summary).to_have_text(
+            ["summary_online 1 2", "summary_unknown 1", f"{told} offline"]
+        )
+        page.evaluate("bells.change(2, 'connectivity', 'on')")
+        expect(summary).to_have_text(["summary_online 2 3", f"{told} offline"])
+
+
+def test_health_check(browser: Browser) -> None:
+    """The device of the card is asked, and whether it answers is told."""
+    with many_devices(browser, 2) as page:
+        page.evaluate("bells.showOne(1)")
+        card = page.locator("vesper-device-card")
+        button = card.locator("ha-button")
+        for answered, told in ((True, "answered"), (False, "not_answered")):
+            page.evaluate("answered => (bells.answered = answered)", answered)
+            button.click()
+            expect(card.get_by_role("status")).to_have_text(told)
+        asked = ["vesper", "run_health_check", {}, {"device_id": "device-1"}]
+        assert (
+            page.evaluate("bells.called.map(call => call.slice(0, 4))") == [asked] * 2
+        )
+        page.evaluate("bells.change(1, 'connectivity', 'off')")
+        expect(button).to_be_hidden()
 
 
 def test_what_is_marked(browser: Browser) -> None:

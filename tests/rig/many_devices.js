@@ -18,7 +18,12 @@
     config: { components: [] },
     user: { is_admin: true },
     localize: (key, values) => [key.split(".").at(-1), ...Object.values(values ?? {})].join(" "),
+    formatEntityState: ({ state }) => state,
     loadBackendTranslation: async () => {},
+    callService: async (...call) => {
+      bells.called.push(call);
+      return { response: { bell: { answered: bells.answered } } };
+    },
   };
   for (let number = 0; number < count; number += 1) {
     const id = `device-${number}`;
@@ -38,28 +43,49 @@
     Object.assign(hass.states[`sensor.device-${number}_health`], { state: "ok" });
   }
   home.hass = hass;
+  const createCardElement = () => document.createElement("div");
+  window.loadCardHelpers = async () => ({ createCardElement });
 
   const frame = () => new Promise(requestAnimationFrame);
   window.bells = {
     /** Show the card, and return how long that took until it was painted, in ms. */
-    async show() {
-      await customElements.whenDefined("vesper-fleet-card");
-      const card = document.createElement("vesper-fleet-card");
+    async show(type = "vesper-fleet-card", config = {}) {
+      await customElements.whenDefined(type);
+      const card = document.createElement(type);
       const begin = performance.now();
-      card.setConfig({});
+      card.setConfig(config);
       card.hass = hass;
       document.body.append(card);
       await frame();
       await frame();
       this.card = card;
+      this.moves.observe(card.shadowRoot, { childList: true, subtree: true });
       return performance.now() - begin;
     },
-    /** Let something happen to one device, and return what the card needs for it, in ms. */
-    change(number, key, state, attributes) {
-      setState(number, key, state, attributes);
+    moves: new MutationObserver(() => {}),
+    /** As `show`, of one device's card. */
+    showOne(number) {
+      return this.show("vesper-device-card", { device: `device-${number}` });
+    },
+    called: [],
+    answered: true,
+    /**
+     * Let something happen to one device. Return how long the card and the page need until
+     * it can be painted, in ms, and how many rows were put elsewhere for it.
+     */
+    change(...change) {
+      return this.changeAll([change]);
+    },
+    /** As `change`, of several at once. */
+    changeAll(changes) {
+      for (const change of changes) setState(...change);
+      this.moves.takeRecords();
       const begin = performance.now();
       this.card.hass = { ...hass };
-      return performance.now() - begin;
+      this.card.getBoundingClientRect();
+      const time = performance.now() - begin;
+      const added = this.moves.takeRecords().flatMap(({ addedNodes }) => [...addedNodes]);
+      return { time, moved: added.filter(({ row }) => row).length };
     },
     /** Return how long the card needs for a `hass` that has nothing new for it, in ms. */
     unchanged() {

@@ -152,7 +152,8 @@ function look(hass, device) {
     status,
     rank: Math.max(STATUSES[status].rank, STATUSES[severity].rank),
     alerts: Array.isArray(alerts) ? alerts : [],
-    online: connectivity === "on",
+    // Not known where it is neither.
+    online: { on: true, off: false }[connectivity],
     lastSeen: state("connectivity")?.attributes.last_seen,
     playing: state("playing")?.state === "on",
     melody: isKnown(state("melody")) ? state("melody").state : undefined,
@@ -221,19 +222,22 @@ function entityOfAlert(hass, device, alert) {
   return device.alertSensors.find(isOfAlert) ?? device.entities.active_alerts;
 }
 
-/** Make the first line of a device, which opens it. */
-function head(hass, device, view, ...extra) {
-  const label = [
-    dot(view.status),
+/** Make what a device is called, how it is and what else there is to note; opens it. */
+function head(hass, device, view, ...notes) {
+  const label = make(
+    "span",
+    { className: "label" },
     make("span", { className: "name" }, device.name),
-    make("span", { className: "status" }, statusText(hass, view.status), ...extra),
-  ];
+    make("span", {}, statusText(hass, view.status)),
+    notes.length > 0 && make("span", { className: "notes" }, ...notes),
+  );
+  const parts = [dot(view.status), label];
   if (hass.user?.is_admin) {
     const href = `/config/devices/device/${device.id}`;
-    return focusable(make("a", { className: "head", href }, ...label), device.id);
+    return focusable(make("a", { className: "head", href }, ...parts), device.id);
   }
   // The pages of devices are for administrators alone.
-  const button = make("button", { className: "head", type: "button" }, ...label);
+  const button = make("button", { className: "head", type: "button" }, ...parts);
   button.onclick = () =>
     openMoreInfo(button, device.entities.health ?? device.entities.connectivity);
   return focusable(button, device.id);
@@ -255,8 +259,8 @@ function alertList(getHass, device, view) {
         note(statusText(hass, severity)),
         alert.updated_at && note(since(hass, alert.updated_at)),
         alert.acknowledged && mark(text(hass, "acknowledged")),
-        alert.note && note(alert.note),
         alert.confirmed === false && mark(text(hass, "unconfirmed")),
+        alert.note && note(alert.note),
         alert.message && make("span", { className: "message" }, alert.message),
       ),
     );
@@ -311,35 +315,37 @@ STYLES.replaceSync(`
   ul { list-style: none; }
   h2 { padding: 16px 16px 0; font-size: 1.25rem; font-weight: 400; overflow-wrap: anywhere; }
   h3 { padding: 8px 16px 4px; font-size: 0.875rem; font-weight: 500; }
-  .summary, .empty { padding: 12px 16px 8px; overflow-wrap: anywhere; }
+  .summary:not(:empty), .empty { padding: 12px 16px 8px; overflow-wrap: anywhere; }
+  .empty:last-child { padding-bottom: 16px; }
+  .none { padding: 4px 16px 8px; }
   .summary { display: flex; flex-wrap: wrap; gap: 4px 16px; }
   .devices { padding-bottom: 8px; }
-  .devices > li { min-height: 48px; box-sizing: border-box; padding: 0 4px; }
+  .devices > li { min-height: 48px; box-sizing: border-box; padding: 0 4px; line-height: 24px; }
   .devices > li.waiting { padding: 12px 16px; }
-  .compact > li { min-height: 40px; }
+  .devices.compact > li { min-height: 40px; }
+  .devices.compact > li.waiting { padding: 8px 16px; }
   a, button { all: unset; box-sizing: border-box; cursor: pointer; }
   .head, .alert {
     display: flex; gap: 12px; width: 100%; border-radius: 8px;
     color: var(--primary-text-color); -webkit-tap-highlight-color: transparent;
   }
-  .head { align-items: center; min-height: 48px; padding: 4px 12px; }
+  .head { padding: 12px; line-height: 24px; }
+  .compact .head { padding: 8px 12px; }
   .device { padding: 4px 4px 0; }
-  .compact .head { min-height: 40px; }
-  .alert { min-height: 44px; padding: 6px 12px 6px 28px; }
+  .alert { min-height: 44px; padding-block: 6px; padding-inline: 28px 12px; line-height: 20px; }
   .head:hover, .alert:hover { background: var(--secondary-background-color); }
   .head:focus-visible, .alert:focus-visible {
     outline: 2px solid var(--primary-color); outline-offset: -2px;
   }
-  .name { flex: 1; min-width: 0; font-weight: 500; overflow-wrap: anywhere; }
-  .status {
-    display: flex; flex-wrap: wrap; justify-content: end; gap: 0 8px; max-width: 50%;
-    text-align: end;
-  }
+  .label, .notes, .words { display: flex; flex-wrap: wrap; align-items: baseline; gap: 2px 12px; }
+  .label, .words { flex: 1; min-width: 0; }
+  .label > *, .notes > *, .words > * { min-width: 0; overflow-wrap: anywhere; }
+  /* Beside the name, while that has half of the room; else below. */
+  .name { flex: 1 1 50%; font-weight: 500; }
+  .notes { flex: 1 0 100%; }
+  .compact .notes { flex: 0 1 auto; }
+  .notes, .words { align-content: start; font-size: 0.875rem; line-height: 20px; }
   .note { color: var(--secondary-text-color); }
-  .notes, .words { display: flex; flex-wrap: wrap; gap: 2px 12px; align-content: start; }
-  .notes { margin-top: -6px; padding: 0 12px 8px 48px; font-size: 0.875rem; }
-  .words { flex: 1; min-width: 0; font-size: 0.875rem; }
-  .words > *, .notes > *, .status > * { overflow-wrap: anywhere; min-width: 0; }
   .subsystem { font-weight: 500; }
   .message { flex-basis: 100%; }
   .mark {
@@ -353,8 +359,8 @@ STYLES.replaceSync(`
   .critical, .failed { color: var(--error-color); }
   .offline, .unknown { color: var(--state-inactive-color, var(--disabled-color)); }
   dl {
-    display: grid; grid-template-columns: minmax(96px, auto) 1fr; gap: 4px 16px;
-    padding: 8px 16px; font-size: 0.875rem;
+    display: grid; grid-template-columns: minmax(96px, auto) 1fr; align-items: baseline;
+    gap: 4px 16px; padding: 8px 16px 16px; font-size: 0.875rem;
   }
   dt { color: var(--secondary-text-color); }
   dd { overflow-wrap: anywhere; }
@@ -460,20 +466,26 @@ class VesperFleetCard extends VesperCard {
 
   update(hass, anew) {
     if (anew) this.choose(hass);
-    let changed = anew;
+    const changed = [];
     for (const row of this.rows.values()) {
       const { watched } = row;
       if (!anew && watched.every((id, at) => hass.states[id] === row.states[at])) {
         continue;
       }
+      const before = row.view?.rank;
       row.states = watched.map((id) => hass.states[id]);
       row.view = look(hass, row.device);
-      row.stale = changed = true;
+      row.moves = row.view.rank !== before;
+      changed.push(row);
     }
     const link = hass.states[this.fleet.entities.mqtt_link]?.state;
-    if (!changed && link === this.link) return;
+    if (!anew && !changed.length && link === this.link) return;
     this.link = link;
-    keepingFocus(this.shadowRoot, () => this.draw(hass));
+    keepingFocus(this.shadowRoot, () => {
+      if (anew || changed.some(({ moves }) => moves)) this.arrange(hass);
+      this.summarize(hass);
+      for (const row of changed) this.drawRow(hass, row);
+    });
   }
 
   /** Make a row for each device that is to be shown, and drop those of the others. */
@@ -497,57 +509,56 @@ class VesperFleetCard extends VesperCard {
     return row;
   }
 
-  draw(hass) {
+  /** Put the rows into their order: the worst first, and else by name. */
+  arrange(hass) {
     const { title, compact, troubled_only: troubledOnly } = this.config;
-    const rows = [...this.rows.values()];
-    const shown = rows
+    const shown = [...this.rows.values()]
       .filter(({ view }) => !troubledOnly || view.rank > STATUSES.ok.rank)
       .sort((one, other) => other.view.rank - one.view.rank);
     this.heading.textContent = title ?? "";
     this.heading.hidden = !title;
     this.list.className = compact ? "devices compact" : "devices";
     this.list.ariaLabel = text(hass, "devices");
-    this.summarize(hass, rows);
     this.empty.hidden = shown.length > 0;
-    this.empty.textContent = text(hass, rows.length ? "no_trouble" : "no_devices");
-    this.arrange(shown.map(({ element }) => element));
-    for (const row of shown) if (row.stale) this.drawRow(hass, row);
-  }
-
-  /** Put the rows into their order; what is in its place already is not touched. */
-  arrange(elements) {
-    const wanted = new Set(elements);
+    this.empty.textContent = text(hass, this.rows.size ? "no_trouble" : "no_devices");
+    const wanted = new Set(shown.map(({ element }) => element));
     for (const element of [...this.list.children]) {
       if (!wanted.has(element)) element.remove();
     }
+    // What has another rank goes past the others, which stay where they are.
     let next = this.list.firstElementChild;
-    for (const element of elements) {
+    for (const { element } of shown) {
+      while (next?.row.moves) next = next.nextElementSibling;
       if (element === next) next = next.nextElementSibling;
       else this.list.insertBefore(element, next);
     }
+    for (const { row } of wanted) row.moves = false;
   }
 
   /** Say how the fleet is, and only if it is otherwise: this is read out aloud. */
-  summarize(hass, rows) {
-    const words = this.inWords(hass, rows);
+  summarize(hass) {
+    const words = this.inWords(hass);
     if (words.join("\n") === this.said) return;
     this.said = words.join("\n");
     this.summary.replaceChildren(...words.map((word) => make("span", {}, word)));
   }
 
-  inWords(hass, rows) {
-    if (!rows.length) return [];
-    const views = rows.map(({ view }) => view);
+  inWords(hass) {
+    if (!this.rows.size) return [];
+    const views = [...this.rows.values()].map(({ view }) => view);
     const worst = views.reduce((one, other) => (other.rank > one.rank ? other : one));
     const [status] = Object.entries(STATUSES).find(([, { rank }]) => rank === worst.rank);
-    const online = views.filter((view) => view.online).length;
-    // Without the link nobody knows who is online.
-    const reach =
-      this.link === "off"
-        ? text(hass, "link_down")
-        : text(hass, "summary_online", { online, devices: rows.length });
     const trouble = text(hass, "summary_worst", { status: statusText(hass, status) });
-    return [reach, trouble];
+    // Without the link nobody knows who is online.
+    if (this.link === "off") return [text(hass, "link_down"), trouble];
+    const devices = views.filter((view) => view.online !== undefined).length;
+    const online = views.filter((view) => view.online).length;
+    const count = views.length - devices;
+    return [
+      devices > 0 && text(hass, "summary_online", { online, devices }),
+      count > 0 && text(hass, "summary_unknown", { count }),
+      trouble,
+    ].filter(Boolean);
   }
 
   /** Make what has come near the screen, and let go of what has left it. */
@@ -555,22 +566,21 @@ class VesperFleetCard extends VesperCard {
     for (const { target, isIntersecting, boundingClientRect } of entries) {
       const { row } = target;
       row.visible = isIntersecting;
-      row.stale = true;
       // Its place stays as high as it was, else the list would jump.
-      target.style.minHeight = isIntersecting ? "" : `${boundingClientRect.height}px`;
+      const { height } = boundingClientRect;
+      target.style.minHeight = isIntersecting || !height ? "" : `${height}px`;
     }
-    const rows = entries.map(({ target }) => target.row);
     keepingFocus(this.shadowRoot, () => {
-      for (const row of rows) if (row.element.isConnected) this.drawRow(this._hass, row);
+      for (const { target } of entries) this.drawRow(this._hass, target.row);
     });
   }
 
   drawRow(hass, row) {
     const { element, device, view } = row;
-    row.stale = false;
     const focused = element.contains(this.shadowRoot.activeElement);
     if (!row.visible && !focused) {
       // Its name stays, for who searches the page or has it read.
+      if (element.className && element.textContent === device.name) return;
       element.className = "waiting";
       element.replaceChildren(device.name);
       return;
@@ -588,17 +598,12 @@ class VesperFleetCard extends VesperCard {
         mark(text(hass, "unconfirmed")),
       view.lastSeen && note(since(hass, view.lastSeen, "last_seen")),
       view.playing && note(playingText(hass, view)),
-      view.maintenance && mark(maintenanceText(hass, view)),
+      view.maintenance &&
+        mark(compact ? text(hass, "maintenance") : maintenanceText(hass, view)),
     ].filter(Boolean);
-    const parts = compact
-      ? [head(hass, device, view, ...notes)]
-      : [
-          head(hass, device, view),
-          notes.length > 0 && make("div", { className: "notes" }, ...notes),
-          count > 0 && alertList(this.getHass, device, view),
-        ];
     element.className = "";
-    element.replaceChildren(...parts.filter(Boolean));
+    element.replaceChildren(head(hass, device, view, ...notes));
+    if (count && !compact) element.append(alertList(this.getHass, device, view));
   }
 }
 
@@ -608,10 +613,12 @@ class VesperDeviceCard extends VesperCard {
     super();
     this.body = make("div");
     this.graph = make("div", { className: "graph" });
-    this.asked = make("span", { className: "note" });
+    this.answer = make("span", { role: "status" });
+    this.answered = make("span", { className: "note" });
     this.button = make("ha-button", { size: "small", appearance: "filled" });
     this.button.onclick = () => this.askForHealth();
-    this.actions = make("div", { className: "actions" }, this.button, this.asked);
+    const asking = [this.button, this.answer, this.answered];
+    this.actions = make("div", { className: "actions" }, ...asking);
     this.card.append(this.body, this.graph, this.actions);
   }
 
@@ -639,6 +646,7 @@ class VesperDeviceCard extends VesperCard {
     const watched = Object.values(device?.entities ?? {});
     const changed = watched.some((id, at) => hass.states[id] !== this.states?.[at]);
     if (anew || changed) {
+      if (device?.id !== this.device?.id) this.tellAnswer();
       this.states = watched.map((id) => hass.states[id]);
       this.device = device;
       keepingFocus(this.shadowRoot, () => this.draw(hass, device));
@@ -648,7 +656,7 @@ class VesperDeviceCard extends VesperCard {
 
   draw(hass, device) {
     this.drawGraph(device?.entities.heap_free);
-    this.actions.hidden = !device?.entities.run_health_check;
+    this.actions.hidden = true;
     if (!device) {
       const key = this.config.device ? "device_gone" : "device_missing";
       const alert = make("ha-alert", {}, text(hass, key));
@@ -658,38 +666,40 @@ class VesperDeviceCard extends VesperCard {
     const view = look(hass, device);
     this.body.replaceChildren(
       make("div", { className: "device" }, head(hass, device, view)),
+      ...(view.state("active_alerts") ? this.alerts(hass, device, view) : []),
+      make("dl", {}, ...this.facts(hass, view)),
+    );
+    // Only a device that can be reached can be asked.
+    this.actions.hidden = !view.online;
+    this.button.textContent = nameOf(hass, "button", "run_health_check");
+  }
+
+  alerts(hass, device, view) {
+    const none = isKnown(view.state("active_alerts"))
+      ? text(hass, "no_alerts")
+      : text(hass, "unknown");
+    return [
       make("h3", {}, alertsHeading(hass)),
       view.alerts.length
         ? alertList(this.getHass, device, view)
-        : make("p", { className: "empty note" }, this.noAlertsText(hass, view)),
-      make("dl", {}, ...this.facts(hass, view)),
-    );
-    this.drawActions(hass, view);
+        : make("p", { className: "none note" }, none),
+    ];
   }
 
-  noAlertsText(hass, view) {
-    return isKnown(view.state("active_alerts"))
-      ? text(hass, "no_alerts")
-      : text(hass, "unknown");
-  }
-
+  /** Return what is known of a device; of what it has no entity nothing is said. */
   facts(hass, view) {
     const { state } = view;
     const shown = (key) => isKnown(state(key)) && hass.formatEntityState(state(key));
-    const connectivity = state("connectivity")?.state;
-    const online = { on: "online", off: "offline" }[connectivity] ?? "unknown";
+    const online = { true: "online", false: "offline" }[view.online] ?? "unknown";
     const playing = { on: playingText(hass, view), off: text(hass, "not_playing") };
     const facts = [
-      [
+      state("connectivity") && [
         nameOf(hass, "binary_sensor", "connectivity"),
         text(hass, online),
         view.lastSeen && note(since(hass, view.lastSeen, "last_seen")),
       ],
-      [
-        text(hass, "playback"),
-        playing[state("playing")?.state] ?? text(hass, "unknown"),
-      ],
-      [
+      state("playing") && [text(hass, "playback"), playing[state("playing").state]],
+      (state("boot_time") || state("reset_reason")) && [
         text(hass, "last_restart"),
         isKnown(state("boot_time")) && since(hass, state("boot_time").state),
         shown("reset_reason"),
@@ -706,15 +716,6 @@ class VesperDeviceCard extends VesperCard {
     });
   }
 
-  drawActions(hass, { state }) {
-    const button = state("run_health_check");
-    this.button.textContent = nameOf(hass, "button", "run_health_check");
-    this.button.disabled = !button || button.state === "unavailable";
-    this.asked.replaceChildren(
-      ...(isKnown(button) ? [since(hass, button.state, "asked")] : []),
-    );
-  }
-
   /** Show the free heap by core's own card, which keeps itself up to date. */
   async drawGraph(entity) {
     if (entity === this.charted) return;
@@ -729,12 +730,37 @@ class VesperDeviceCard extends VesperCard {
     this.graph.replaceChildren(this.chart);
   }
 
-  askForHealth() {
-    const { run_health_check: entityId } = this.device.entities;
-    // Home Assistant itself tells the person of what goes wrong.
-    this._hass
-      .callService("button", "press", {}, { entity_id: entityId })
-      .catch(() => {});
+  /** Have the device check itself, and tell whether it has answered. */
+  async askForHealth() {
+    if (this.button.loading) return;
+    const { id } = this.device;
+    this.button.loading = true;
+    this.tellAnswer();
+    try {
+      const { response } = await this._hass.callService(
+        DOMAIN,
+        "run_health_check",
+        {},
+        { device_id: id },
+        true,
+        true,
+      );
+      if (this.device?.id !== id) return;
+      const [{ answered }] = Object.values(response);
+      this.tellAnswer(answered ? "answered" : "not_answered");
+    } catch {
+      // Home Assistant itself tells the person of what goes wrong.
+    } finally {
+      this.button.loading = false;
+    }
+  }
+
+  /** Tell how a health check has ended, now; the time beside it is not read out anew. */
+  tellAnswer(key) {
+    this.answer.textContent = key ? text(this._hass, key) : "";
+    this.answered.replaceChildren(
+      ...(key ? [since(this._hass, new Date().toISOString())] : []),
+    );
   }
 }
 
