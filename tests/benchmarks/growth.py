@@ -41,7 +41,7 @@ class Fleets:
     def __init__(self, ways: Ways) -> None:
         """Begin with none."""
         self._ways = ways
-        self._ids = {size: payloads.device_ids(size) for size in SIZES}
+        self._ids = {size: payloads.device_ids(size, f"of{size}") for size in SIZES}
         self._start = time.monotonic()
         self._number = 0
 

@@ -29,6 +29,9 @@ OURS = (f"{INTEGRATION}/", payloads.__file__)
 #: Dataclasses make dataclasses, each a frame of the stack.
 FRAMES = 4
 
+#: So many of the lines that take the most are told.
+MOST_LINES = 40
+
 DEVICES = 500
 HEARTBEATS = 12
 ENTITIES = 12
@@ -42,15 +45,16 @@ def resident() -> int:
 
 
 def own() -> Counter[str]:
-    """Return how many bytes are allocated in each of our files."""
+    """Return how many bytes are allocated in each of our lines."""
     gc.collect()
     sizes: Counter[str] = Counter()
     # Not `filter_traces`: the methods of dataclasses stand in no file.
     for trace in tracemalloc.take_snapshot().traces:
-        names = (frame.filename for frame in reversed(trace.traceback))
-        file = next((name for name in names if not name.startswith("<")), "")
-        if file.startswith(OURS):
-            sizes[file] += trace.size
+        for frame in reversed(trace.traceback):
+            if not frame.filename.startswith("<"):
+                if frame.filename.startswith(OURS):
+                    sizes[f"{Path(frame.filename).name}:{frame.lineno}"] += trace.size
+                break
     return sizes
 
 
@@ -109,15 +113,15 @@ async def measure(config: Path, broker: Broker, *, quick: bool) -> list[Figure]:
         await hass.config_entries.async_setup(entry.entry_id)
         await hass.async_block_till_done()
         await speak(hass, ways, ids)
-        entities, by_file = enabled(hass, entry), own()
+        entities, by_line = enabled(hass, entry), own()
         tracemalloc.stop()
-    for file, size in by_file.most_common():
-        print(f"{size / len(ids):8.0f} B a device: {Path(file).name}", file=sys.stderr)
+    for line, size in by_line.most_common(MOST_LINES):
+        print(f"{size / len(ids):8.0f} B a device: {line}", file=sys.stderr)
     about = f"{entities:g} entities, {HEARTBEATS} heartbeats each, {len(ids)} devices"
     return [
         Figure(
             name="memory.own",
-            value=by_file.total() / len(ids) / 1000,
+            value=by_line.total() / len(ids) / 1000,
             unit="kB",
             target=6,
             note=f"a device: {about}",
