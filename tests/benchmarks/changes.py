@@ -14,6 +14,7 @@ from pathlib import Path
 import time
 from typing import Any
 
+import orjson
 from paho.mqtt.client import MQTTMessage
 
 from custom_components.vesper.model.device import Device
@@ -43,6 +44,10 @@ KEYS = (
     "device_log",
 )
 COUNTS = (1, 2, 4, 6)
+
+#: Those that show an alert.
+SUBSYSTEM = "audio"
+ALERT_KEYS = ("active_alerts", "health", "problem", f"alert_{SUBSYSTEM}")
 
 #: Where the model keeps what all but the last of them show.
 FIELDS = ("reset_reason", "last_disconnect_code", "heap_min_free", "heap_free", "rssi")
@@ -82,7 +87,10 @@ async def enable(hass: HomeAssistant, entry: ConfigEntry) -> None:
     """Enable all entities that show what is changed."""
     registry = er.async_get(hass)
     for entity in er.async_entries_for_config_entry(registry, entry.entry_id):
-        if entity.unique_id.endswith(KEYS) and entity.disabled_by is not None:
+        if (
+            entity.unique_id.endswith(KEYS + ALERT_KEYS)
+            and entity.disabled_by is not None
+        ):
             registry.async_update_entity(entity.entity_id, disabled_by=None)
     await hass.config_entries.async_reload(entry.entry_id)
     await hass.async_block_till_done()
@@ -197,6 +205,56 @@ class Bench:
         return ((found - wanted) + (wanted - found)).total()
 
 
+async def alerts(hass: HomeAssistant, ids: Sequence[str], rounds: int) -> list[Figure]:
+    """Measure alerts that come and go: they are saved and told to automations too."""
+    door = home.Door(hass)
+    registry = er.async_get(hass)
+
+    def messages(state: str) -> list[MQTTMessage]:
+        """Return an alert of each device."""
+        told = orjson.dumps({"subsystem": SUBSYSTEM, "state": state, "msg": "Broken"})
+        return [
+            door.message(
+                f"{VESPER}/{device_id}/status/alerts", told, f"{VESPER}/+/status/alerts"
+            )
+            for device_id in ids
+        ]
+
+    # The first ones add the sensors of the subsystem.
+    for state in ("WARNING", "CLEARED"):
+        door.time(messages(state))
+        await hass.async_block_till_done()
+    times = []
+    for number in range(rounds):
+        times.append(door.time(messages(("WARNING", "CLEARED")[number % 2])))
+        await hass.async_block_till_done()
+    with written(hass) as events:
+        door.time(messages(("WARNING", "CLEARED")[rounds % 2]))
+        await hass.async_block_till_done()
+    found: Counter[tuple[Any, str]] = Counter(
+        (event.event_type, entity.unique_id)
+        for event in events
+        if (entity := registry.async_get(event.data["entity_id"]))
+        and entity.unique_id.startswith(VESPER)
+    )
+    wanted: Counter[tuple[Any, str]] = Counter(
+        (EVENT_STATE_CHANGED, unique_id_of(device_id, key))
+        for device_id in ids
+        for key in ALERT_KEYS
+    )
+    astray = ((found - wanted) + (wanted - found)).total()
+    return [
+        median_of("changes.alert.vesper", times, "µs"),
+        Figure(
+            name="changes.alert.astray",
+            value=astray,
+            unit="writes",
+            target=0,
+            note=f"too many or missing, of {len(ALERT_KEYS)} by {len(ids)} devices",
+        ),
+    ]
+
+
 async def measure(config: Path, broker: Broker, *, quick: bool) -> list[Figure]:
     """Measure some numbers of changed values, one after the other."""
     rounds = 3 if quick else 15
@@ -232,6 +290,7 @@ async def measure(config: Path, broker: Broker, *, quick: bool) -> list[Figure]:
                     note=f"too many or missing, of {changed} by {2 * DEVICES} devices",
                 ),
             ]
+        figures += await alerts(hass, payloads.device_ids(DEVICES, VESPER), rounds)
     return figures
 
 
