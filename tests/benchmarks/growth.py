@@ -15,7 +15,7 @@ from typing import Any
 from tests.rig.broker import Broker
 
 from . import home, payloads
-from .figures import Figure, median_of
+from .figures import Figure, median_of, ratio_of
 from .ways import FLOOR, VESPER, Heartbeats, Ways
 
 SIZES = (10, 100, 1_000, 10_000)
@@ -98,13 +98,18 @@ async def measure(config: Path, broker: Broker, *, quick: bool) -> list[Figure]:
     figures = [
         median_of(f"growth.{way}.{size}", times[way, size], "µs") for way, size in lanes
     ]
-    for way, target in ((FLOOR, None), (VESPER, 1.3)):
-        spreads = [
+    spreads = {
+        way: [
             max(of_round) / min(of_round)
             for of_round in zip(*(times[way, size] for size in SIZES), strict=True)
         ]
-        name = f"growth.{way}.slowest/fastest"
-        figures.append(median_of(name, spreads, "x", target=target))
+        for way in (FLOOR, VESPER)
+    }
+    figures += [
+        median_of("growth.floor.slowest/fastest", spreads[FLOOR], "x"),
+        median_of("growth.vesper.slowest/fastest", spreads[VESPER], "x", target=1.3),
+        ratio_of("growth.vesper/floor", spreads[VESPER], spreads[FLOOR]),
+    ]
     figures.append(
         Figure(
             name="growth.timers",
