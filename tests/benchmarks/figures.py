@@ -44,7 +44,7 @@ def median_of(
     """Return the figure of some rounds, with its target, limit and note if any."""
     quartiles = None
     if len(values) > 1:
-        low, _, high = statistics.quantiles(values, n=4)
+        low, _, high = statistics.quantiles(values, n=4, method="inclusive")
         quartiles = (low, high)
     return Figure(
         name=name,
