@@ -18,9 +18,11 @@ from paho.mqtt.properties import Properties
 from homeassistant import bootstrap, runner
 from homeassistant.components import mqtt
 from homeassistant.config_entries import ConfigEntry
-from homeassistant.core import HomeAssistant, callback
+from homeassistant.core import HomeAssistant
 from homeassistant.helpers import entity_platform
 from tests.rig.broker import Broker
+from tests.rig.home_assistant import choose_port
+from tests.rig.process import free_port
 
 INTEGRATION = Path(__file__).parents[2] / "custom_components" / "vesper"
 COMPONENTS = {"automation", "binary_sensor", "frontend", "logger", "sensor"}
@@ -80,6 +82,9 @@ async def running(
     for component in (INTEGRATION, *components):
         shutil.copytree(component, config / "custom_components" / component.name)
     (config / "configuration.yaml").write_text(CONFIGURATION)
+    # Others may run at the port that it has else.
+    (config / ".storage").mkdir()
+    choose_port(config / ".storage", free_port())
     bootstrap.DEFAULT_INTEGRATIONS = COMPONENTS
     hass = await bootstrap.async_setup_hass(
         runner.RuntimeConfig(config_dir=str(config), skip_pip=True)
@@ -109,7 +114,7 @@ async def subscribe(
     """Subscribe as the integration does, and wait until it is so."""
     done = asyncio.Event()
     await mqtt.async_subscribe(hass, topic, receive, 1, None)
-    stop = mqtt.async_on_subscribe_done(hass, topic, 1, callback(done.set))
+    stop = mqtt.async_on_subscribe_done(hass, topic, 1, done.set)
     async with asyncio.timeout(SUBSCRIBED_WITHIN):
         await done.wait()
     stop()
@@ -153,11 +158,11 @@ class Door:
         return (time.thread_time() - start) / len(messages) * 1e6
 
 
-def run[T](measure: Callable[[Path, Broker], Awaitable[T]]) -> T:
+def run[T](measure: Callable[[Path, Broker], Awaitable[T]], **broker_is: bool) -> T:
     """Run a measurement with a directory for a configuration and a broker."""
     with (
         tempfile.TemporaryDirectory(prefix="vesper-bench-") as directory,
-        Broker(Path(directory) / "broker") as broker,
+        Broker(Path(directory) / "broker", **broker_is) as broker,
         # A thread of its own: Home Assistant forbids its thread to wait for a broker
         # to end, even after the event loop is closed.
         ThreadPoolExecutor(max_workers=1) as thread,
