@@ -15,6 +15,7 @@ from paho.mqtt.client import MQTTMessage
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
+import custom_components
 from homeassistant import bootstrap, runner
 from homeassistant.components import mqtt
 from homeassistant.config_entries import ConfigEntry
@@ -77,10 +78,11 @@ async def running(
 ) -> AsyncIterator[HomeAssistant]:
     """Run Home Assistant, linked with the broker where there is one.
 
-    The integration lies beside it, and so do the other components.
+    It finds the integration, and the other components by their directories.
     """
-    for component in (INTEGRATION, *components):
-        shutil.copytree(component, config / "custom_components" / component.name)
+    shutil.copytree(INTEGRATION, config / "custom_components" / "vesper")
+    # The package of our own, where Python finds it first, has no room for others.
+    custom_components.__path__ += [str(component.parent) for component in components]
     (config / "configuration.yaml").write_text(CONFIGURATION)
     # Others may run at the port that it has else.
     (config / ".storage").mkdir()

@@ -56,6 +56,11 @@ class Stalls:
         return max((stall.wall for stall in self._stalls), default=0)
 
     @property
+    def longest_used(self) -> float:
+        """Return the seconds that the longest has used, with garbage collection."""
+        return max((stall.used + stall.collected for stall in self._stalls), default=0)
+
+    @property
     def ours(self) -> Stall:
         """Return the longest of ours, without garbage collection."""
         none = Stall(what="none", ours=True, wall=0, used=0, collected=0)
@@ -74,6 +79,7 @@ class Stalls:
         """Watch all that runs in any event loop of this process meanwhile."""
         handles: Any = asyncio.Handle  # whose inside asyncio does not show
         run = handles._run  # noqa: SLF001
+        recording = True
 
         def watched(handle: Any) -> None:
             called, given = handle._callback, handle._args  # noqa: SLF001
@@ -81,7 +87,8 @@ class Stalls:
             wall, used = time.perf_counter(), time.thread_time()
             run(handle)
             used, wall = time.thread_time() - used, time.perf_counter() - wall
-            if wall > NOTABLE:
+            # That in which the recording ends is whose it is, and goes on after it.
+            if recording and wall > NOTABLE:
                 collected = self._collected - collected
                 self._note(called, given, wall, used - collected, collected)
 
@@ -90,6 +97,7 @@ class Stalls:
         try:
             yield
         finally:
+            recording = False
             gc.callbacks.remove(self._collect)
             handles._run = run  # noqa: SLF001
 
