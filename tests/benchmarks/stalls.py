@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 import gc
 import time
-from typing import Any
+from typing import Any, Self
 
 OURS = "custom_components.vesper"
 #: Takes a packet in and calls us for it; where none but ours come, all it does is ours.
@@ -39,16 +39,46 @@ class Stall:
         )
 
 
+class Collections:
+    """The garbage collections while this is open, in seconds of their thread."""
+
+    def __init__(self) -> None:
+        """Start with none."""
+        self.each: list[float] = []
+        self.total = 0.0
+        self._since = 0.0
+
+    def __enter__(self) -> Self:
+        """Take the time from now on."""
+        gc.callbacks.append(self._collect)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Take the time no longer."""
+        gc.callbacks.remove(self._collect)
+
+    def _collect(self, phase: str, _info: Mapping[str, int]) -> None:
+        """Take the time of one."""
+        if phase == "start":
+            self._since = time.thread_time()
+        else:
+            took = time.thread_time() - self._since
+            self.each.append(took)
+            self.total += took
+
+
 class Stalls:
     """All that kept the event loop while it was recorded."""
 
     def __init__(self) -> None:
         """Start with none."""
         self._stalls: list[Stall] = []
-        self.collections: list[float] = []
-        """The seconds of each garbage collection."""
-        self._collected = 0.0
-        self._collecting_since = 0.0
+        self._collections = Collections()
+
+    @property
+    def collections(self) -> list[float]:
+        """Return the seconds of each garbage collection."""
+        return self._collections.each
 
     @property
     def longest(self) -> float:
@@ -83,22 +113,21 @@ class Stalls:
 
         def watched(handle: Any) -> None:
             called, given = handle._callback, handle._args  # noqa: SLF001
-            collected = self._collected
+            collected = self._collections.total
             wall, used = time.perf_counter(), time.thread_time()
             run(handle)
             used, wall = time.thread_time() - used, time.perf_counter() - wall
             # That in which the recording ends is whose it is, and goes on after it.
             if recording and wall > NOTABLE:
-                collected = self._collected - collected
+                collected = self._collections.total - collected
                 self._note(called, given, wall, used - collected, collected)
 
         handles._run = watched  # noqa: SLF001
-        gc.callbacks.append(self._collect)
         try:
-            yield
+            with self._collections:
+                yield
         finally:
             recording = False
-            gc.callbacks.remove(self._collect)
             handles._run = run  # noqa: SLF001
 
     def _note(
@@ -116,15 +145,6 @@ class Stalls:
                 collected=collected,
             )
         )
-
-    def _collect(self, phase: str, _info: Mapping[str, int]) -> None:
-        """Take the time of a garbage collection."""
-        if phase == "start":
-            self._collecting_since = time.thread_time()
-        else:
-            took = time.thread_time() - self._collecting_since
-            self._collected += took
-            self.collections.append(took)
 
 
 def _names(thing: Any, depth: int = 4) -> Iterator[str]:
