@@ -65,7 +65,7 @@ async def measure(
             max_devices=devices, entities=entities, heartbeat_timeout=3600
         )
         await hass.config_entries.async_add(vesper)
-        cold = [await _discover(hass, devices)]
+        cold = [await discover(hass, devices)]
         bare = home.config_entry("bare", _as_many(hass, vesper, devices))
         start = time.thread_time()
         await hass.config_entries.async_add(bare)
@@ -75,11 +75,11 @@ async def measure(
         ours: list[Start] = []
         others: list[Start] = []
         for _ in range(rounds):
-            ours.append(await _start(hass, vesper))
-            others.append(await _start(hass, bare))
-        bare_stalls = await _stalls(f"{name}.bare", hass, bare)
+            ours.append(await start_again(hass, vesper))
+            others.append(await start_again(hass, bare))
+        bare_stalls = await stalls_of(f"{name}.bare", hass, bare)
         await hass.config_entries.async_remove(bare.entry_id)
-        stalls = await _stalls(f"{name}.vesper", hass, vesper)
+        stalls = await stalls_of(f"{name}.vesper", hass, vesper)
         collection = _collection()
         enabled = sum(on for on, _ in bare.data["entities"].values())
         disabled = sum(off for _, off in bare.data["entities"].values())
@@ -91,6 +91,12 @@ async def measure(
             [start.used for start in others],
             target=1.1,
             note=there,
+        ),
+        ratio_of(
+            f"{name}.vesper_to_bare.collected",
+            [start.used + start.collected for start in ours],
+            [start.used + start.collected for start in others],
+            note="with garbage collection: full ones, by chance",
         ),
         *_starts(f"{name}.vesper", ours),
         *_starts(f"{name}.bare", others),
@@ -118,7 +124,7 @@ async def measure(
     ]
 
 
-async def _discover(hass: HomeAssistant, devices: int) -> float:
+async def discover(hass: HomeAssistant, devices: int) -> float:
     """Return the seconds until a fleet is there that was never heard before."""
     door = home.Door(hass)
     subscribed = "vesper/+/status/heartbeat"
@@ -174,12 +180,12 @@ def _starts(name: str, starts: Sequence[Start]) -> Iterator[Figure]:
     )
 
 
-async def _start(hass: HomeAssistant, entry: ConfigEntry[Any]) -> Start:
+async def start_again(hass: HomeAssistant, entry: ConfigEntry[Any]) -> Start:
     """Return what it takes until all entities of an entry are there again.
 
     Raises RuntimeError where any of them is missing.
     """
-    there = len(_shown(hass, entry))
+    there = len(shown_of(hass, entry))
     if not there:
         msg = f"There are no entities of {entry.domain}"
         raise RuntimeError(msg)
@@ -189,7 +195,7 @@ async def _start(hass: HomeAssistant, entry: ConfigEntry[Any]) -> Start:
         await hass.config_entries.async_setup(entry.entry_id)
         await hass.async_block_till_done()
     used, wall = time.thread_time() - used, time.perf_counter() - wall
-    if (shown := len(_shown(hass, entry))) != there:
+    if (shown := len(shown_of(hass, entry))) != there:
         msg = f"{shown} of {there} entities of {entry.domain} are there again"
         raise RuntimeError(msg)
     collected = collections.total
@@ -205,7 +211,7 @@ async def _stop(hass: HomeAssistant, entry: ConfigEntry[Any]) -> None:
     gc.collect()
 
 
-def _shown(hass: HomeAssistant, entry: ConfigEntry[Any]) -> list[str]:
+def shown_of(hass: HomeAssistant, entry: ConfigEntry[Any]) -> list[str]:
     """Return the entities of an entry that have a state of their own."""
     registry = er.async_get(hass)
     return [
@@ -216,7 +222,7 @@ def _shown(hass: HomeAssistant, entry: ConfigEntry[Any]) -> list[str]:
     ]
 
 
-async def _stalls(name: str, hass: HomeAssistant, entry: ConfigEntry[Any]) -> Stalls:
+async def stalls_of(name: str, hass: HomeAssistant, entry: ConfigEntry[Any]) -> Stalls:
     """Return what keeps the event loop while an entry is set up."""
     stalls = Stalls()
     await _stop(hass, entry)
