@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 import gc
+from pathlib import Path
 import time
 from typing import Any, Self
 
@@ -150,8 +151,8 @@ class Stalls:
 def _names(thing: Any, depth: int = 4) -> Iterator[str]:
     """Return what is called when this is, as far as can be seen from outside."""
     if (code := getattr(thing, "cr_code", None)) is not None:
-        path = code.co_filename.removesuffix(".py").replace("/", ".")
-        yield f"{path}.{code.co_qualname}"
+        module = ".".join(Path(code.co_filename).with_suffix("").parts[-4:])
+        yield f"{module}.{code.co_qualname}"
     elif isinstance(thing, asyncio.Task):
         yield from _names(thing.get_coro())
     elif depth:
