@@ -283,8 +283,18 @@ async def _replays(name: str, storms: Storms, rounds: int) -> list[Figure]:
         median_of(f"{name}.replay.vesper", ours, "s"),
         median_of(f"{name}.replay.no-op", others, "s"),
         median_of(f"{name}.replay.collected", collected, "s", note="by the two"),
-        median_of(f"{name}.link_lost", lost, "s", note="all entities are written"),
-        median_of(f"{name}.link_back", regained, "s", note="all entities are written"),
+        median_of(
+            f"{name}.link_lost",
+            lost,
+            "s",
+            note="entities that need the link are written",
+        ),
+        median_of(
+            f"{name}.link_back",
+            regained,
+            "s",
+            note="entities that need the link are written",
+        ),
     ]
 
 
