@@ -22,7 +22,8 @@ from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import entity_platform
 from tests.rig.broker import Broker
-from tests.rig.process import LOCALHOST, free_port
+from tests.rig.home_assistant import choose_port
+from tests.rig.process import free_port
 
 from .figures import Figure, hand_over
 
@@ -32,9 +33,6 @@ COMPONENTS = {"automation", "binary_sensor", "frontend", "logger", "sensor"}
 SUBSCRIBED_WITHIN = 30
 
 CONFIGURATION = """
-http:
-  server_host: {host}
-  server_port: {port}
 logger:
   default: warning
   logs:
@@ -84,9 +82,10 @@ async def running(
     Beside the integration, as it stands in this repository, it finds other components.
     """
     custom_components.__path__ += [str(component.parent) for component in components]
-    (config / "configuration.yaml").write_text(
-        CONFIGURATION.format(host=LOCALHOST, port=free_port())
-    )
+    (config / "configuration.yaml").write_text(CONFIGURATION)
+    # Others may run at the port that it has else.
+    (config / ".storage").mkdir()
+    choose_port(config / ".storage", free_port())
     bootstrap.DEFAULT_INTEGRATIONS = COMPONENTS
     hass = await bootstrap.async_setup_hass(
         runner.RuntimeConfig(config_dir=str(config), skip_pip=True)
@@ -175,11 +174,11 @@ class Door:
         return (time.thread_time() - start) / len(messages) * 1e6
 
 
-def run[T](measure: Callable[[Path, Broker], Awaitable[T]]) -> T:
+def run[T](measure: Callable[[Path, Broker], Awaitable[T]], **broker_is: bool) -> T:
     """Run a measurement with a directory for a configuration and a broker."""
     with (
         tempfile.TemporaryDirectory(prefix="vesper-bench-") as directory,
-        Broker(Path(directory) / "broker") as broker,
+        Broker(Path(directory) / "broker", **broker_is) as broker,
         # A thread of its own: Home Assistant forbids its thread to wait for a broker
         # to end, even after the event loop is closed.
         ThreadPoolExecutor(max_workers=1) as thread,
