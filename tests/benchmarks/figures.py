@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 import json
 import statistics
+import subprocess
 import sys
 from typing import Any, Literal
 
@@ -44,7 +45,7 @@ def median_of(
     """Return the figure of some rounds, with its target, limit and note if any."""
     quartiles = None
     if len(values) > 1:
-        low, _, high = statistics.quantiles(values, n=4)
+        low, _, high = statistics.quantiles(values, n=4, method="inclusive")
         quartiles = (low, high)
     return Figure(
         name=name,
@@ -83,6 +84,20 @@ def taken_over(text: str) -> list[Figure]:
         Figure(**{**item, "quartiles": item["quartiles"] and tuple(item["quartiles"])})
         for item in json.loads(text)
     ]
+
+
+def in_a_process(module: str, *arguments: str) -> list[Figure]:
+    """Return the figures that a module measures in a process of its own.
+
+    Raises CalledProcessError where it fails; why is in its log.
+    """
+    measured = subprocess.run(  # noqa: S603  # our own modules
+        [sys.executable, "-m", module, *arguments],
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    return taken_over(measured.stdout)
 
 
 def table(figures: Iterable[Figure]) -> str:

@@ -1,28 +1,32 @@
 """A real Home Assistant in this process, with MQTT and Vesper, to be measured."""
 
+import argparse
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
-import shutil
 import tempfile
 import time
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Protocol
 
 from paho.mqtt.client import MQTTMessage
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
+import custom_components
 from homeassistant import bootstrap, runner
 from homeassistant.components import mqtt
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import entity_platform
 from tests.rig.broker import Broker
+from tests.rig.home_assistant import choose_port
+from tests.rig.process import free_port
 
-INTEGRATION = Path(__file__).parents[2] / "custom_components" / "vesper"
+from .figures import Figure, hand_over
+
 COMPONENTS = {"automation", "binary_sensor", "frontend", "logger", "sensor"}
 
 #: Home Assistant gathers subscriptions for a while before it sends them, in seconds.
@@ -75,11 +79,13 @@ async def running(
 ) -> AsyncIterator[HomeAssistant]:
     """Run Home Assistant, linked with the broker where there is one.
 
-    The integration lies beside it, and so do the other components.
+    Beside the integration, as it stands in this repository, it finds other components.
     """
-    for component in (INTEGRATION, *components):
-        shutil.copytree(component, config / "custom_components" / component.name)
+    custom_components.__path__ += [str(component.parent) for component in components]
     (config / "configuration.yaml").write_text(CONFIGURATION)
+    # Others may run at the port that it has else.
+    (config / ".storage").mkdir()
+    choose_port(config / ".storage", free_port())
     bootstrap.DEFAULT_INTEGRATIONS = COMPONENTS
     hass = await bootstrap.async_setup_hass(
         runner.RuntimeConfig(config_dir=str(config), skip_pip=True)
@@ -122,24 +128,39 @@ class Door:
         """Find the client."""
         self._client = hass.data["mqtt"].client
         self.receive = self._client._async_mqtt_on_message  # noqa: SLF001
+        self._properties: dict[str, Properties] = {}
 
     def message(
         self, topic: str, payload: bytes, subscribed: str, *, retain: bool = False
     ) -> MQTTMessage:
         """Return a message as the broker would send it to a subscription."""
-        properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
-        properties.SubscriptionIdentifier = [
-            subscription.subscription_id
-            for subscription in self._client.subscriptions
-            if subscription.topic == subscribed
-        ]
         message = MQTTMessage(topic=topic.encode())
         message.payload = payload
         message.qos = 1
         message.retain = retain
-        message.properties = properties
+        message.properties = self._properties_of(subscribed)
         message.timestamp = time.monotonic()
         return message
+
+    def _properties_of(self, subscribed: str) -> Properties:
+        """Return what the broker adds for a subscription: its number.
+
+        It is 1 for all without a wildcard. Raises LookupError for an unknown one.
+        """
+        if "+" not in subscribed and "#" not in subscribed:
+            subscribed = ""
+        if subscribed not in self._properties:
+            numbers = [
+                subscription.subscription_id
+                for subscription in self._client.subscriptions
+                if subscription.topic == subscribed
+            ]
+            if subscribed and not numbers:
+                raise LookupError(subscribed)
+            properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
+            properties.SubscriptionIdentifier = numbers or [1]
+            self._properties[subscribed] = properties
+        return self._properties[subscribed]
 
     def time(self, messages: list[MQTTMessage]) -> float:
         """Hand messages in, and return the microseconds of each.
@@ -153,11 +174,11 @@ class Door:
         return (time.thread_time() - start) / len(messages) * 1e6
 
 
-def run[T](measure: Callable[[Path, Broker], Awaitable[T]]) -> T:
+def run[T](measure: Callable[[Path, Broker], Awaitable[T]], **broker_is: bool) -> T:
     """Run a measurement with a directory for a configuration and a broker."""
     with (
         tempfile.TemporaryDirectory(prefix="vesper-bench-") as directory,
-        Broker(Path(directory) / "broker") as broker,
+        Broker(Path(directory) / "broker", **broker_is) as broker,
         # A thread of its own: Home Assistant forbids its thread to wait for a broker
         # to end, even after the event loop is closed.
         ThreadPoolExecutor(max_workers=1) as thread,
@@ -169,3 +190,23 @@ def run[T](measure: Callable[[Path, Broker], Awaitable[T]]) -> T:
             return await measure(config, broker)
 
         return thread.submit(asyncio.run, _measure()).result()
+
+
+class Measure(Protocol):
+    """What measures something in a place of its own."""
+
+    def __call__(
+        self, config: Path, broker: Broker, *, quick: bool
+    ) -> Awaitable[list[Figure]]:
+        """Return what was measured, with less care where it is to be quick."""
+
+
+def tell(about: str, measure: Measure) -> None:
+    """Be the command of a measurement: run it and tell its figures.
+
+    There is one Home Assistant in the life of a process.
+    """
+    parser = argparse.ArgumentParser(description=about.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="less, for trying out")
+    quick = parser.parse_args().quick
+    hand_over(run(lambda config, broker: measure(config, broker, quick=quick)))

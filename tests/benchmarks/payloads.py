@@ -9,9 +9,9 @@ import orjson
 UPTIME = 1_000_000
 
 
-def device_ids(devices: int) -> list[str]:
-    """Return the ids of so many devices."""
-    return [f"bell-{number:05d}" for number in range(devices)]
+def device_ids(devices: int, kind: str = "bell") -> list[str]:
+    """Return the ids of so many devices, other ones of each kind."""
+    return [f"{kind}-{number:05d}" for number in range(devices)]
 
 
 def heartbeat(device_id: str, number: int, events: int = 16, **others: Any) -> bytes:

@@ -38,11 +38,18 @@ class Broker:
     """A broker that anyone on this machine may use, started and stopped at will.
 
     Its port stays the same over restarts. What was retained is lost with them unless
-    it is `persistent`, which only mosquitto can be.
+    it is `persistent`, which only mosquitto can be. A mosquitto that is `unbounded`
+    takes floods: it keeps all that waits for a client, and not a thousand messages, but
+    is on disk only when it is stopped.
     """
 
     def __init__(
-        self, directory: Path, *, port: int | None = None, persistent: bool = False
+        self,
+        directory: Path,
+        *,
+        port: int | None = None,
+        persistent: bool = False,
+        unbounded: bool = False,
     ) -> None:
         """Choose the program; `directory` is made, and gets its files.
 
@@ -62,7 +69,11 @@ class Broker:
         )
         config = directory / "broker.conf"
         if mosquitto:
-            config.write_text(_mosquitto_config(directory, port, persistent=persistent))
+            config.write_text(
+                _mosquitto_config(
+                    directory, port, persistent=persistent, unbounded=unbounded
+                )
+            )
             command: list[str | Path] = [mosquitto, "-c", config]
         else:
             config.write_text(_amqtt_config(port))
@@ -134,7 +145,9 @@ def find_mosquitto() -> str | None:
     return shutil.which("mosquitto", path=path)
 
 
-def _mosquitto_config(directory: Path, port: int, *, persistent: bool) -> str:
+def _mosquitto_config(
+    directory: Path, port: int, *, persistent: bool, unbounded: bool
+) -> str:
     lines = [
         f"listener {port} {LOCALHOST}",
         "allow_anonymous true",
@@ -144,15 +157,18 @@ def _mosquitto_config(directory: Path, port: int, *, persistent: bool) -> str:
         # Started as root it would turn into a user who may not write here.
         f"user {getpass.getuser()}",
     ]
+    if unbounded:
+        lines.append("max_queued_messages 0")
     if persistent:
         lines += [
             "persistence true",
             f"persistence_location {directory.resolve()}/",
             f"persistence_file {_KEPT}",
-            # On disk at once: it is there for the tests that kill the broker.
-            "autosave_on_changes true",
-            "autosave_interval 1",
         ]
+    if persistent and not unbounded:
+        # On disk at once: it is there for the tests that kill the broker. All of it is
+        # written each time, so it is nothing for a flood.
+        lines += ["autosave_on_changes true", "autosave_interval 1"]
     return "\n".join(lines) + "\n"
 
 

@@ -381,9 +381,7 @@ class HomeAssistant:
             _CONFIGURATION.format(url=self.url, dashboard=DASHBOARD)
         )
         (self._directory / "vesper.yaml").write_text(_DASHBOARD)
-        # Not in the configuration: that is deprecated, and gives the port up after five
-        # minutes if nobody confirms it.
-        _store(storage / "http", version=3, data=_http_settings(self._port))
+        choose_port(storage, self._port)
         if not (storage / "onboarding").exists():
             # Of all that a new user is asked only who that is: the rest is configured,
             # and would set integrations up that call the internet.
@@ -450,8 +448,13 @@ def _store(path: Path, *, version: int, data: Mapping[str, Any]) -> None:
     path.write_text(json.dumps(content))
 
 
-def _http_settings(port: int) -> dict[str, Any]:
-    return {
+def choose_port(storage: Path, port: int) -> None:
+    """Have a Home Assistant that is not started yet answer at a port of 127.0.0.1.
+
+    Not by its configuration: that is deprecated, and gives the port up after five
+    minutes if nobody confirms it.
+    """
+    settings = {
         "stable": {
             "server_host": [LOCALHOST],
             "server_port": port,
@@ -467,3 +470,4 @@ def _http_settings(port: int) -> dict[str, Any]:
         "pending": None,
         "yaml_migration_done": True,
     }
+    _store(storage / "http", version=3, data=settings)

@@ -1,0 +1,1 @@
+"""Integrations that what is measured is held against."""

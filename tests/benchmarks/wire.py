@@ -1,0 +1,166 @@
+"""Measure what one heartbeat costs that comes through a real broker and socket.
+
+    .venv-release/bin/python -m tests.benchmarks.wire
+
+The ways lie side by side in one Home Assistant, each behind a subscription of its own.
+Another process publishes bursts of heartbeats to each of them in turn; the time is what
+the event loop's thread uses until the message after the last has come: paho, Home
+Assistant's client and dispatch, and what the way does.
+"""
+
+import argparse
+import asyncio
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+import time
+from typing import Any
+
+import orjson
+
+from homeassistant.components import mqtt
+from homeassistant.core import HomeAssistant, callback
+from tests.rig.broker import Broker
+
+from . import home
+from .figures import Figure, hand_over, median_of, ratio_of
+from .sender import SENTINEL, Burst, Sender
+
+WAYS = ("no-op", "floor", "vesper")
+DEVICES = 500
+EACH = 4
+FIELDS = (
+    "uptime",
+    "reset_reason",
+    "heap_free",
+    "heap_min_free",
+    "last_disconnect_code",
+)
+
+#: In seconds: a burst that takes longer has been lost.
+PATIENCE = 120
+
+
+class Ways:
+    """The least that there is to do, and less: what the integration is held against."""
+
+    def __init__(self) -> None:
+        """Start with nothing heard."""
+        self.nothing = 0
+        self.looked = 0
+        self.fields: dict[str, tuple[Any, ...]] = {}
+        self.seen: dict[str, float] = {}
+
+    @callback
+    def do_nothing(self, _: mqtt.ReceiveMessage) -> None:
+        """Count, so that nothing is lost unseen."""
+        self.nothing += 1
+
+    @callback
+    def look(self, message: mqtt.ReceiveMessage) -> None:
+        """Note what a heartbeat says, and when."""
+        self.looked += 1
+        device_id = message.topic.rsplit("/", 3)[1]
+        data = orjson.loads(message.payload)
+        self.fields[device_id] = tuple(data.get(name) for name in FIELDS)
+        self.seen[device_id] = time.monotonic()
+
+
+class Bench:
+    """Bursts of heartbeats, and the time that each takes."""
+
+    def __init__(self, sender: Sender, count: Callable[[str], int]) -> None:
+        """Take who sends, and what tells how many messages of a way were heard."""
+        self._sender = sender
+        self._count = count
+        self._number = 0
+        self._came = asyncio.Event()
+        self._ended = 0.0
+
+    @callback
+    def end(self, _: mqtt.ReceiveMessage) -> None:
+        """Note that all of a burst is there."""
+        self._ended = time.thread_time()
+        self._came.set()
+
+    async def measure(self, way: str, qos: int) -> float:
+        """Return the microseconds of each heartbeat of a burst.
+
+        Raises RuntimeError where one of them was lost.
+        """
+        burst = Burst(way=way, devices=DEVICES, number=self._number, each=EACH, qos=qos)
+        self._number += EACH
+        before = self._count(way)
+        self._came.clear()
+        start = time.thread_time()
+        self._sender.send(burst)
+        async with asyncio.timeout(PATIENCE):
+            await self._came.wait()
+        if (heard := self._count(way) - before) != DEVICES * EACH:
+            msg = f"{way} has heard {heard} of {DEVICES * EACH} heartbeats"
+            raise RuntimeError(msg)
+        return (self._ended - start) / (DEVICES * EACH) * 1e6
+
+
+async def measure(rounds: int, config: Path, broker: Broker) -> list[Figure]:
+    """Return the figures of so many rounds."""
+    with Sender(broker.address) as sender:
+        async with home.running(config, broker) as hass:
+            entry = home.vesper_entry(max_devices=DEVICES)
+            await hass.config_entries.async_add(entry)
+            ways = Ways()
+            bench = Bench(sender, partial(_heard, hass, ways))
+            await home.subscribe(hass, "no-op/+/status/heartbeat", ways.do_nothing)
+            await home.subscribe(hass, "floor/+/status/heartbeat", ways.look)
+            await home.subscribe(hass, SENTINEL, bench.end)
+            for way in WAYS:
+                await bench.measure(way, qos=1)
+                await hass.async_block_till_done()
+            figures = []
+            for qos in (1, 0):
+                figures += await _rounds(bench, rounds, qos)
+            return figures
+
+
+async def _rounds(bench: Bench, rounds: int, qos: int) -> list[Figure]:
+    """Return the figures of one quality of service."""
+    times: dict[str, list[float]] = {way: [] for way in WAYS}
+    for number in range(rounds):
+        turn = number % len(WAYS)
+        for way in WAYS[turn:] + WAYS[:turn]:
+            times[way].append(await bench.measure(way, qos))
+    name = f"wire.qos{qos}"
+    return [
+        *(median_of(f"{name}.{way}", times[way], "µs") for way in WAYS),
+        ratio_of(
+            f"{name}.vesper_to_floor",
+            times["vesper"],
+            times["floor"],
+            target=1.1 if qos else None,
+            note="as devices publish" if qos else "less to do for all, but for us",
+        ),
+        ratio_of(f"{name}.vesper_to_no_op", times["vesper"], times["no-op"]),
+    ]
+
+
+def _heard(hass: HomeAssistant, ways: Ways, way: str) -> int:
+    """Return how many messages a way has heard."""
+    if way == "no-op":
+        return ways.nothing
+    if way == "floor":
+        return ways.looked
+    (entry,) = hass.config_entries.async_entries("vesper")
+    return sum(device.received.total for device in entry.runtime_data.devices.values())
+
+
+def main() -> None:
+    """Run from the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true")
+    options = parser.parse_args()
+    rounds = 3 if options.quick else 15
+    hand_over(home.run(partial(measure, rounds), unbounded=True))
+
+
+if __name__ == "__main__":
+    main()
