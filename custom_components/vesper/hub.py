@@ -83,6 +83,20 @@ class _Called:
 #: In seconds: of a device that does little but restart one line says enough.
 RESTART_LOG_INTERVAL = 600
 
+#: What is followed up, whoever listens.
+_FOLLOWED_UP = (
+    SAVED_AT_ONCE
+    | Change.ALERT_CLOSED
+    | Change.CAME_ONLINE
+    | Change.CONTACT
+    | Change.FIRMWARE
+    | Change.MAINTENANCE
+    | Change.RESTART
+)
+
+#: What may change how a device stands in the sum of the fleet.
+_STANDING = Change.CONNECTIVITY | Change.MAINTENANCE | Change.SEVERITY
+
 HEALTH_CHECK = orjson.dumps({"v": 2, "cmd": "system.health"})
 
 
@@ -144,7 +158,10 @@ class VesperHub:
         )
         self._closed = False
         self._unsubscribe: list[CALLBACK_TYPE] = []
-        self._listeners: dict[str, list[ChangeListener]] = {}
+        self._listeners: dict[str, tuple[ChangeListener, ...]] = {}
+        self._watched: dict[str, tuple[Changes, ...]] = {}
+        """What each of these watches: one object for all devices of which it is so."""
+        self._watches: dict[tuple[Changes, ...], tuple[Changes, ...]] = {}
         self._fleet_listeners: list[CALLBACK_TYPE] = []
         self._fleet_changed = False
         self._restarted: dict[str, float] = {}
@@ -230,14 +247,27 @@ class VesperHub:
     @callback
     def async_add_listener(self, device: Device, listener: ChangeListener) -> None:
         """Tell somebody of the changes of a device until they are removed."""
-        self._listeners.setdefault(device.device_id, []).append(listener)
+        listeners = self._listeners.get(device.device_id, ())
+        self._set_listeners(device.device_id, (*listeners, listener))
 
     @callback
     def async_remove_listener(self, device: Device, listener: ChangeListener) -> None:
         """Tell somebody no more; with a device that was removed they are gone."""
-        listeners = self._listeners.get(device.device_id, [])
-        if listener in listeners:
-            listeners.remove(listener)
+        if device.device_id in self._listeners:
+            left = [
+                other
+                for other in self._listeners[device.device_id]
+                if other is not listener
+            ]
+            self._set_listeners(device.device_id, tuple(left))
+
+    def _set_listeners(
+        self, device_id: str, listeners: tuple[ChangeListener, ...]
+    ) -> None:
+        """Have these told of a device, and note what they watch."""
+        watched = tuple(listener.watched for listener in listeners)
+        self._listeners[device_id] = listeners
+        self._watched[device_id] = self._watches.setdefault(watched, watched)
 
     @callback
     def async_listen_fleet(self, listener: CALLBACK_TYPE) -> CALLBACK_TYPE:
@@ -312,6 +342,7 @@ class VesperHub:
         self.outages.async_forget(device_id)
         self._issues.async_forget(device_id)
         self._listeners.pop(device_id, None)
+        self._watched.pop(device_id, None)
         self._restarted.pop(device_id, None)
         self._registry.remove(device_id)
         self.saver.async_save_soon(device_id)
@@ -382,15 +413,25 @@ class VesperHub:
     @callback
     def _async_device_changed(self, device: Device, change: Changes) -> None:
         """Pass a change on to whom it concerns."""
-        self._async_follow_up(device, change)
-        if self.fleet.update(device):
+        if change & _FOLLOWED_UP:
+            self._async_follow_up(device, change)
+        if change & _STANDING and self.fleet.update(device):
             self._async_fleet_changed()
         if change & Change.SUBSYSTEMS:
             for add in self._subsystem_listeners:
                 add(device, device.alerts.subsystems[-1])
-        for listener in tuple(self._listeners.get(device.device_id, ())):
-            if change & listener.watched:
-                listener.async_device_changed(change)
+        # Only those whom it concerns are touched: of a large fleet each costs more to
+        # fetch from memory than to ask.
+        for listener in [
+            listener
+            for watched, listener in zip(
+                self._watched.get(device.device_id, ()),
+                self._listeners.get(device.device_id, ()),
+                strict=True,
+            )
+            if change & watched
+        ]:
+            listener.async_device_changed(change)
         self._async_tell_occurrences(device)
 
     @callback

@@ -68,7 +68,8 @@ class DeviceRegistry:
             not in alerts.subsystems
         ]
         alerts.subsystems += unsaved
-        alerts.unheard |= set(unsaved)
+        if unsaved:
+            alerts.unheard |= set(unsaved)
         return device
 
     async def async_keep_entities(self, is_wanted: Callable[[str], bool]) -> None:

@@ -16,7 +16,7 @@ def device_ids(devices: int, kind: str = "bell") -> list[str]:
 
 def heartbeat(device_id: str, number: int, events: int = 16, **others: Any) -> bytes:
     """Return a heartbeat of firmware 1.1.0: uptime and heap move with its number."""
-    return orjson.dumps(
+    text = orjson.dumps(
         {
             "device_id": device_id,
             "uptime": UPTIME + number // 16,
@@ -32,3 +32,5 @@ def heartbeat(device_id: str, number: int, events: int = 16, **others: Any) -> b
         }
         | others
     )
+    # What orjson returns holds on to all that it wrote into, what comes by MQTT not.
+    return bytes(memoryview(text))

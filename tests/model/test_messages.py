@@ -1,7 +1,6 @@
 """What bytes are parsed to, and that no bytes make a parser raise (section 1)."""
 
 from collections.abc import Callable
-from dataclasses import asdict
 import json
 import re
 from typing import Any
@@ -117,7 +116,7 @@ def said(message: Heartbeat) -> dict[str, Any]:
         "uptime": message.uptime,
         "heap_free": message.heap_free,
         "recent_events": message.events()[0],
-        **asdict(message.settled()[0]),
+        **message.settled()[0]._asdict(),
     }
     return {name: value for name, value in fields.items() if value is not None}
 

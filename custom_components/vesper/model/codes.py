@@ -5,9 +5,9 @@ came, and none makes anything here raise.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import IntEnum
+from typing import NamedTuple
 
 #: What a decoded event says, ready for JSON and for the attributes of an entity.
 type Meaning = dict[str, str | int | None]
@@ -165,8 +165,7 @@ def rssi_dbm(value: int) -> int | None:
     return dbm if dbm in _DBM else None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class RecentEvent:
+class RecentEvent(NamedTuple):
     """An entry of the device's own ring buffer (protocol, section 1)."""
 
     tag: int

@@ -22,7 +22,7 @@ class DeviceLog:
     changes: int = 0
     """How often it has changed."""
     new: tuple[RecentEvent, ...] = ()
-    """What its last change brought, the oldest first; nothing at first sight."""
+    """What the last heartbeat brought, the oldest first; nothing at first sight."""
     _payload: bytes = b""
     _begin: int = 0
     _end: int = 0
@@ -65,12 +65,14 @@ class DeviceLog:
 
     def is_in(self, heartbeat: Heartbeat) -> bool:
         """Tell whether a heartbeat that has a log has this one, letter by letter."""
-        return self._end > 0 and heartbeat.payload.startswith(
-            self._text, heartbeat.events_at
+        return heartbeat.is_log_known or (
+            self._end > 0
+            and heartbeat.payload.startswith(self._text, heartbeat.events_at)
         )
 
     def repeat(self, heartbeat: Heartbeat) -> None:
         """Take in a heartbeat with the same log: what was wrong with it is so still."""
+        self.new = ()
         if self._faults:
             heartbeat.faults += self._faults
 
@@ -81,19 +83,21 @@ class DeviceLog:
         self._begin = heartbeat.events_at
         self._end = self._begin + length
 
-    def change(self, heartbeat: Heartbeat, *, live: bool) -> bool:
-        """Take in another log, and tell whether it is one that counts.
+    def change(
+        self, heartbeat: Heartbeat, *, live: bool
+    ) -> tuple[RecentEvent, ...] | None:
+        """Take in another log and return all that is in it; None where it can't count.
 
         One that the broker kept may be older than what is known.
         """
         first_sight = not self.is_known
         if not (live or first_sight):
-            return False
+            return None
         events, faults = heartbeat.events()
         heartbeat.faults += faults
         # A list of nothing but bad entries is no log: it would make all seem new later.
         if events is None or (faults and not events):
-            return False
+            return None
         # None of it is news at first sight, also where it turns out to be of a start.
         self.new = () if first_sight else new_in(self.events, events)
         self.is_known = True
@@ -105,7 +109,7 @@ class DeviceLog:
         self._events = None if self._stands_alone else events
         if first_sight:
             heartbeat.events_at = -1
-        return True
+        return events
 
     def begin_anew(self) -> bool:
         """Take in that the device has restarted, and tell whether that made news.

@@ -165,12 +165,10 @@ class Diagnostics:
 
     def _log(self, heartbeat: Heartbeat, *, live: bool) -> Changes:
         """Take in a ring buffer that has changed."""
-        if not self.log.change(heartbeat, live=live):
+        if (events := self.log.change(heartbeat, live=live)) is None:
             return Change.NOTHING
         change: Changes = Change.DEVICE_LOG if self.log.new else Change.NOTHING
-        signals = [
-            event.d0 for event in self.log.events if event.tag == EventTag.WIFI_UP
-        ]
+        signals = [event.d0 for event in events if event.tag == EventTag.WIFI_UP]
         if signals and (rssi := rssi_dbm(signals[-1])) != self.rssi:
             self.rssi = rssi
             change |= Change.WIFI_SIGNAL

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 import re
-from typing import Any, TypeGuard
+from typing import Any, NamedTuple, TypeGuard
 
 import orjson
 
@@ -122,6 +122,11 @@ class Heartbeat:
     """Whether it is known to say what was said before, but for what drifts."""
 
     @property
+    def is_log_known(self) -> bool:
+        """Tell whether its events are known: the parser has left them out, or all."""
+        return self.in_frame or self.text is not self.payload
+
+    @property
     def data(self) -> dict[str, Any]:
         """Return the object in the payload, without the events where they are known."""
         if self._data is None:
@@ -165,8 +170,7 @@ class Heartbeat:
         return parse_events(self.data.get("recent_events"), faults), faults
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Settled:
+class Settled(NamedTuple):
     """The fields of a heartbeat that hardly ever change."""
 
     firmware_version: str | None

@@ -45,7 +45,7 @@ class Received:
     _live: int = 0
     """How many were live, but those of the last pulse."""
     _last: list[Noted | Pulse] = field(default_factory=list)
-    """The newest last; more than are to be kept, until what is old is dropped."""
+    """The newest last; pulses hold more than one, so there may be too many."""
     _heartbeat: Noted | Pulse | None = None
     """Where the last heartbeat is that could be read."""
     _pulse: Pulse | None = None
@@ -76,7 +76,8 @@ class Received:
         if is_heartbeat:
             self._heartbeat = noted
         self._last.append(noted)
-        self.drop_old()
+        if len(self._last) > KEPT:
+            del self._last[0]
 
     def follow(self, pulse: Pulse) -> None:
         """Have the next heartbeats kept and counted in a pulse that has none yet."""
@@ -96,13 +97,9 @@ class Received:
         return reversed(tuple(islice(newest, KEPT)))
 
     def drop_old(self) -> None:
-        """Drop what is too old by now."""
-        kept, left = list[Noted | Pulse](), KEPT
-        while left > 0 and self._last:
-            item = self._last.pop()
-            kept.append(item)
-            left -= item.count if isinstance(item, Pulse) else 1
-        self._last = kept[::-1]
+        """Drop what is older than all that the newest pulse keeps."""
+        if self._pulse is not None and self._pulse.count >= KEPT:
+            del self._last[:-1]
 
 
 def _newest_first(item: Noted | Pulse) -> Iterator[Record]:

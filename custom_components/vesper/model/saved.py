@@ -150,13 +150,6 @@ def _load_alerts(data: Mapping[str, Any]) -> Alerts:
     alerts = Alerts(
         active=active,
         subsystems=list(dict.fromkeys(subsystems)),
-        awaited=frozenset(
-            item["subsystem"]
-            for item in _some(items)
-            if isinstance(item, dict)
-            and item.get("awaited") is True
-            and item.get("subsystem") in active
-        ),
         closed_by={
             subsystem: ClosedBy(cause)
             for subsystem, cause in (
@@ -165,6 +158,16 @@ def _load_alerts(data: Mapping[str, Any]) -> Alerts:
             if subsystem in subsystems and subsystem not in active and cause in ClosedBy
         },
     )
+    awaited = {
+        item["subsystem"]
+        for item in _some(items)
+        if isinstance(item, dict)
+        and item.get("awaited") is True
+        and item.get("subsystem") in active
+    }
+    # Empty sets are large, and hardly any device needs one.
+    if awaited:
+        alerts.awaited |= awaited
     if not isinstance(items, list) or None in read:
         alerts.unheard = frozenset(alerts.subsystems) - active.keys()
     return alerts
