@@ -6,9 +6,14 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from pytest_homeassistant_custom_component.common import async_mock_service
+from pytest_homeassistant_custom_component.common import (
+    MockConfigEntry,
+    async_mock_service,
+)
 from pytest_homeassistant_custom_component.test_util.aiohttp import AiohttpClientMocker
 
+from custom_components.vesper.const import CONF_ENTITIES
+from custom_components.vesper.entity_set import EntitySet
 from homeassistant.components import automation, persistent_notification
 from homeassistant.components.blueprint.importer import fetch_blueprint_from_url
 from homeassistant.components.blueprint.schemas import BLUEPRINT_SCHEMA
@@ -22,7 +27,7 @@ from homeassistant.util.yaml import load_yaml_dict
 from .automation import devices, registered_id, take_turns
 from .common import BELL, FLEET, Vesper
 
-pytestmark = pytest.mark.usefixtures("waiting_runs")
+pytestmark = pytest.mark.usefixtures("as_installed", "waiting_runs")
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "blueprints/automation/vesper"
@@ -32,6 +37,25 @@ REPOSITORY = "bellsystems/vesper-home-assistant"
 OTHER = "tower"
 IN_TROUBLE = ("Vesper bell is in trouble", "SD is warning: no card")
 RECOVERED = ("Vesper bell has recovered", "SD is well again")
+
+#: Of what the essential entities do not tell: maintenance, and a subsystem by itself.
+with_all_entities = pytest.mark.parametrize("entity_set", [EntitySet.ALL])
+
+
+@pytest.fixture(params=EntitySet)
+def entity_set(request: pytest.FixtureRequest) -> EntitySet:
+    """Name the entities of each device: automations do with the essential ones."""
+    chosen: EntitySet = request.param
+    return chosen
+
+
+@pytest.fixture
+def entry(
+    hass: HomeAssistant, entry: MockConfigEntry, entity_set: EntitySet
+) -> MockConfigEntry:
+    """Add the entry, with the entities of each device chosen."""
+    hass.config_entries.async_update_entry(entry, options={CONF_ENTITIES: entity_set})
+    return entry
 
 
 @pytest.fixture
@@ -271,13 +295,19 @@ async def test_trouble_of_a_new_device(hass: HomeAssistant, vesper: Vesper) -> N
     assert told.take() == [IN_TROUBLE, RECOVERED]
 
 
-async def test_trouble_without_its_sensor(hass: HomeAssistant, vesper: Vesper) -> None:
-    """Trouble is told, and then no more, where the sensor was disabled."""
-    await vesper.alert("SD", "WARNING")
-    await vesper.alert("SD", "CLEARED")
-    er.async_get(hass).async_update_entity(
-        vesper.entity_id("alert_SD"), disabled_by=er.RegistryEntryDisabler.USER
+def disable(vesper: Vesper, key: str) -> None:
+    """Disable an entity of the bell."""
+    er.async_get(vesper.hass).async_update_entity(
+        vesper.entity_id(key), disabled_by=er.RegistryEntryDisabler.USER
     )
+
+
+async def test_trouble_without_active_alerts(
+    hass: HomeAssistant, vesper: Vesper
+) -> None:
+    """Trouble is told, and then no more, where their sensor was disabled."""
+    await vesper.heartbeat()
+    disable(vesper, "active_alerts")
     await hass.async_block_till_done()
     told = await use(hass, "device_in_trouble", devices=devices(hass))
     await vesper.alert("SD", "WARNING", "no card")
@@ -286,6 +316,22 @@ async def test_trouble_without_its_sensor(hass: HomeAssistant, vesper: Vesper) -
     await vesper.advance(60)
     assert told.take() == [IN_TROUBLE]
     assert running(hass) == 0
+
+
+@with_all_entities
+async def test_trouble_without_the_sensor_of_a_subsystem(
+    hass: HomeAssistant, vesper: Vesper
+) -> None:
+    """It is not needed: there may be no room for it."""
+    await vesper.alert("SD", "WARNING")
+    await vesper.alert("SD", "CLEARED")
+    disable(vesper, "alert_SD")
+    await hass.async_block_till_done()
+    told = await use(hass, "device_in_trouble", devices=devices(hass))
+    await vesper.alert("SD", "WARNING", "no card")
+    await vesper.advance(1)
+    await vesper.alert("SD", "CLEARED")
+    assert told.take() == [IN_TROUBLE, RECOVERED]
 
 
 # Quiet hours
@@ -329,6 +375,21 @@ async def test_quiet_hours_hold_trouble_back(vesper: Vesper, at_night: Told) -> 
     assert at_night.take() == [RECOVERED]
 
 
+async def test_quiet_hours_hold_trouble_back_as_it_stands(
+    vesper: Vesper, at_night: Told
+) -> None:
+    """What is told is what the device has said last, with every character of it."""
+    await until(vesper, "22 23:00:00")
+    await vesper.alert("SD", "WARNING", "slow")
+    await vesper.alert("SD", "WARNING", """it's "{{ 7 * 6 }}" \\ {'a': 1} now""")
+    await vesper.reload()
+    assert at_night.take() == []
+    await until(vesper, "23 07:00:00")
+    ((_, message),) = at_night.take()
+    assert message == """SD is warning: it's "{{ 7 * 6 }}" \\ {'a': 1} now"""
+
+
+@with_all_entities
 async def test_maintenance_holds_trouble_back(vesper: Vesper, at_night: Told) -> None:
     """What is held back for the night waits for the end of the work too."""
     await until(vesper, "22 23:00:00")
@@ -449,6 +510,7 @@ async def test_digest(hass: HomeAssistant, vesper: Vesper, morning: None) -> Non
     assert told.take() == []
 
 
+@with_all_entities
 @pytest.mark.parametrize("all_well", [True, False])
 async def test_digest_of_a_good_day(
     hass: HomeAssistant, vesper: Vesper, morning: None, *, all_well: bool
@@ -566,6 +628,7 @@ async def test_escalation_of_what_gets_worse(vesper: Vesper, escalated: Told) ->
     assert escalated.take() == [("Nobody sees to Vesper bell", "SD is failed: dead")]
 
 
+@with_all_entities
 async def test_escalation_ends_with_maintenance(
     vesper: Vesper, escalated: Told
 ) -> None:
