@@ -292,6 +292,7 @@ async def test_unload_while_telling_of_the_link(
         )
     with patch("custom_components.vesper.slices.SLICE", 0):
         async_dispatcher_send(hass, mqtt.MQTT_CONNECTION_STATE, False)  # noqa: FBT003
+        await asyncio.sleep(0)
         assert await hass.config_entries.async_unload(vesper.entry.entry_id)
         await hass.async_block_till_done()
     assert told == ["bell-0"], "the first slice"

@@ -26,7 +26,7 @@ class Side:
     def __init__(self, frame_of: Callable[..., Frame | None]) -> None:
         """Take what makes frames, which may make none."""
         self.devices = {BELL: Device(device_id=BELL, close_after=120)}
-        self.told: list[tuple[Changes, list[Any]]] = []
+        self.told: list[tuple[Changes, tuple[Any, ...]]] = []
         self.watch = Mock()
         self.intake = Intake(
             self.devices,
@@ -46,7 +46,7 @@ class Side:
     def _changed(self, device: Device, change: Changes) -> None:
         """Note what a message changed, as the hub would tell of it."""
         self.told.append((change, device.occurrences))
-        device.occurrences = []
+        device.occurrences = ()
 
     def take(self, now: float, step: tuple[str, Any]) -> None:
         """Take a step at a time."""
@@ -95,7 +95,7 @@ class Side:
         }
 
 
-statics = st.sampled_from(
+constant = st.sampled_from(
     [
         {},
         {"reset_reason": 4},
@@ -109,7 +109,7 @@ statics = st.sampled_from(
 steps = st.one_of(
     st.tuples(st.just("same"), st.none()),
     st.tuples(st.just("same"), st.none()),
-    st.tuples(st.just("static"), statics),
+    st.tuples(st.just("constant"), constant),
     st.tuples(st.just("heap"), st.sampled_from([100, 16_383, 16_384, 60_000])),
     st.tuples(st.just("slip"), st.sampled_from([-40, -6, -5, -2, 2, 3, 5, 6, 50])),
     st.tuples(st.just("reboot"), st.integers(0, 40)),
@@ -140,7 +140,7 @@ def test_a_pulse_changes_nothing_but_the_cost(
         uptime += wait
         live = True
         match kind:
-            case "static":
+            case "constant":
                 others = what
             case "heap":
                 heap = what
@@ -152,7 +152,7 @@ def test_a_pulse_changes_nothing_but_the_cost(
                 now += what
             case "kept":
                 live = False
-        if kind in ("same", "static", "heap", "slip", "reboot", "clock", "kept"):
+        if kind in ("same", "constant", "heap", "slip", "reboot", "clock", "kept"):
             heap += 1
             step: tuple[str, Any] = ("beat", (uptime, heap, others, live))
         else:

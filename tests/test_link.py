@@ -1,5 +1,6 @@
 """Silence counts only while the broker answers."""
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 import itertools
@@ -7,7 +8,10 @@ from unittest.mock import Mock, patch
 
 import pytest
 
+from homeassistant.components import mqtt
 from homeassistant.const import STATE_UNAVAILABLE
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers.dispatcher import async_dispatcher_send
 
 from .common import BELL, FLEET, Vesper, logged
 
@@ -161,3 +165,25 @@ async def test_closed_while_it_is_frozen(vesper: Vesper, broker: Broker) -> None
         await vesper.advance(60)
         await settle(vesper)
         assert broker.questions == asked
+
+
+async def test_a_link_that_comes_back_before_all_know_that_it_was_lost(
+    hass: HomeAssistant, vesper: Vesper
+) -> None:
+    """Those to whom the loss had not come yet had a gap all the same."""
+    for number in range(4):
+        await vesper.heartbeat(f"bell-{number}", uptime=5)
+        await vesper.alert("SD", "WARNING", device_id=f"bell-{number}")
+    with patch("custom_components.vesper.slices.SLICE", 0):
+        async_dispatcher_send(hass, mqtt.MQTT_CONNECTION_STATE, False)  # noqa: FBT003
+        await asyncio.sleep(0)
+        async_dispatcher_send(hass, mqtt.MQTT_CONNECTION_STATE, True)  # noqa: FBT003
+        for _ in range(10):  # a device a turn
+            await asyncio.sleep(0)
+    await hass.async_block_till_done()
+    for number in range(4):
+        device_id = f"bell-{number}"
+        assert vesper.value("connectivity", device_id) == "on"
+        assert vesper.hub.devices[device_id].in_sight
+        sensor = vesper.state("alert_SD", device_id)
+        assert sensor.attributes["confirmed"] is False

@@ -19,9 +19,9 @@ from .model.change import Change, Changes
 from .model.device import Device
 from .registry import fleet_identifier, unique_id_of
 
-#: Adding entities keeps the event loop; with so many devices at a time it gets a turn
-#: every few hundredths of a second.
-DEVICES_AT_A_TIME = 20
+#: Adding entities keeps the event loop; with so many at a time it gets a turn every
+#: hundredth of a second or so.
+ENTITIES_AT_A_TIME = 60
 
 
 class Availability(Enum):
@@ -205,6 +205,8 @@ async def async_add_device_entities[D: VesperEntityDescription](
         )
 
     entry.async_on_unload(hub.async_listen_for_devices(_async_add))
-    for some in batched(known, DEVICES_AT_A_TIME, strict=False):
-        _async_add(*some)
+    devices_at_a_time = max(1, ENTITIES_AT_A_TIME // len(descriptions))
+    for some in batched(known, devices_at_a_time, strict=False):
+        # First of all: the platforms are set up in one turn.
         await asyncio.sleep(0)
+        _async_add(*some)

@@ -1,6 +1,6 @@
 """Connect the devices of a fleet with Home Assistant."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from time import monotonic, time
@@ -80,6 +80,10 @@ class _Called:
     async_device_changed: ChangeCallback
 
 
+#: What each of some listeners watches, and the listeners.
+type _Listeners = tuple[tuple[Changes, ...], *tuple[ChangeListener, ...]]
+_NOBODY: _Listeners = ((),)
+
 #: In seconds: of a device that does little but restart one line says enough.
 RESTART_LOG_INTERVAL = 600
 
@@ -158,10 +162,11 @@ class VesperHub:
         )
         self._closed = False
         self._unsubscribe: list[CALLBACK_TYPE] = []
-        self._listeners: dict[str, tuple[ChangeListener, ...]] = {}
-        self._watched: dict[str, tuple[Changes, ...]] = {}
-        """What each of these watches: one object for all devices of which it is so."""
+        self._listeners: dict[str, _Listeners] = {}
+        """Of each device what its listeners watch, and these."""
+        self._link_steps: Generator[None] = self._step((), Device.regain_sight)
         self._watches: dict[tuple[Changes, ...], tuple[Changes, ...]] = {}
+        """What is watched: one object for all devices of which it is so."""
         self._fleet_listeners: list[CALLBACK_TYPE] = []
         self._fleet_changed = False
         self._restarted: dict[str, float] = {}
@@ -247,27 +252,24 @@ class VesperHub:
     @callback
     def async_add_listener(self, device: Device, listener: ChangeListener) -> None:
         """Tell somebody of the changes of a device until they are removed."""
-        listeners = self._listeners.get(device.device_id, ())
-        self._set_listeners(device.device_id, (*listeners, listener))
+        _, *listeners = self._listeners.get(device.device_id, _NOBODY)
+        self._set_listeners(device.device_id, [*listeners, listener])
 
     @callback
     def async_remove_listener(self, device: Device, listener: ChangeListener) -> None:
         """Tell somebody no more; with a device that was removed they are gone."""
         if device.device_id in self._listeners:
-            left = [
-                other
-                for other in self._listeners[device.device_id]
-                if other is not listener
-            ]
-            self._set_listeners(device.device_id, tuple(left))
+            _, *listeners = self._listeners[device.device_id]
+            left = [other for other in listeners if other is not listener]
+            self._set_listeners(device.device_id, left)
 
     def _set_listeners(
-        self, device_id: str, listeners: tuple[ChangeListener, ...]
+        self, device_id: str, listeners: Sequence[ChangeListener]
     ) -> None:
         """Have these told of a device, and note what they watch."""
         watched = tuple(listener.watched for listener in listeners)
-        self._listeners[device_id] = listeners
-        self._watched[device_id] = self._watches.setdefault(watched, watched)
+        watched = self._watches.setdefault(watched, watched)
+        self._listeners[device_id] = (watched, *listeners)
 
     @callback
     def async_listen_fleet(self, listener: CALLBACK_TYPE) -> CALLBACK_TYPE:
@@ -342,7 +344,6 @@ class VesperHub:
         self.outages.async_forget(device_id)
         self._issues.async_forget(device_id)
         self._listeners.pop(device_id, None)
-        self._watched.pop(device_id, None)
         self._restarted.pop(device_id, None)
         self._registry.remove(device_id)
         self.saver.async_save_soon(device_id)
@@ -422,16 +423,10 @@ class VesperHub:
                 add(device, device.alerts.subsystems[-1])
         # Only those whom it concerns are touched: of a large fleet each costs more to
         # fetch from memory than to ask.
-        for listener in [
-            listener
-            for watched, listener in zip(
-                self._watched.get(device.device_id, ()),
-                self._listeners.get(device.device_id, ()),
-                strict=True,
-            )
-            if change & watched
-        ]:
-            listener.async_device_changed(change)
+        watched, *listeners = self._listeners.get(device.device_id, _NOBODY)
+        for concerned, listener in zip(watched, listeners, strict=True):
+            if change & concerned:
+                listener.async_device_changed(change)
         self._async_tell_occurrences(device)
 
     @callback
@@ -439,7 +434,7 @@ class VesperHub:
         """Tell what has happened, once its entities show it."""
         if not device.occurrences:
             return
-        occurrences, device.occurrences = device.occurrences, []
+        occurrences, device.occurrences = device.occurrences, ()
         registered_id = self._registry.id_of(device.device_id)
         muted = device.muted(time())
         for occurrence in occurrences:
@@ -522,20 +517,33 @@ class VesperHub:
         if connected:
             LOGGER.info("The link to the MQTT broker is back")
             self._watch.async_resume(self.devices)
-            self.async_change(self.devices.values(), Device.regain_sight)
+            step = Device.regain_sight
         else:
             LOGGER.info("The link to the MQTT broker is lost")
             self._watch.async_pause()
             self._health_checks.async_clear()
-            self.async_change(self.devices.values(), Device.lose_sight)
+            step = Device.lose_sight
+        # Whom the last change of the link has not come to yet, this one does.
+        self._link_steps.close()
+        self._link_steps = self._step(tuple(self.devices.values()), step)
+        self._hass.loop.call_soon(async_work_off, self._hass, self._link_steps)
 
     @callback
     def async_change(
         self, devices: Iterable[Device], step: Callable[[Device], Changes]
     ) -> None:
-        """Change devices at once, and tell of it in slices."""
-        changes = [(device, step(device)) for device in devices]
-        async_work_off(self._hass, self._tell(changes))
+        """Change devices and tell of it, in slices."""
+        async_work_off(self._hass, self._step(tuple(devices), step))
+
+    def _step(
+        self, devices: Iterable[Device], step: Callable[[Device], Changes]
+    ) -> Generator[None]:
+        """Change one device and tell of it at each step."""
+        for device in devices:
+            # Both may have changed in the turns between two slices.
+            if not self._closed and self.devices.get(device.device_id) is device:
+                self._async_device_changed(device, step(device))
+            yield
 
     @callback
     def _async_fell_silent(self, device_id: str) -> None:
@@ -554,11 +562,3 @@ class VesperHub:
                 else None,
             )
         self._async_device_changed(device, device.go_silent())
-
-    def _tell(self, changes: list[tuple[Device, Changes]]) -> Iterator[None]:
-        """Tell of one device at each step."""
-        for device, change in changes:
-            # Both may have changed in the turns between two slices.
-            if not self._closed and self.devices.get(device.device_id) is device:
-                self._async_device_changed(device, change)
-            yield

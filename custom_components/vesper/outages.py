@@ -57,7 +57,8 @@ class OutageWatch:
                 self._timeout,
             )
             self._async_tell("started", outage)
-        async_work_off(self._hass, self._log_alone())
+        # In a turn of its own: this one may be at the end of a slice already.
+        self._hass.loop.call_soon(async_work_off, self._hass, self._log_alone())
 
     @callback
     def async_came_back(self, device_id: str) -> None:

@@ -67,7 +67,7 @@ class DeviceRegistry:
             and (subsystem := entity.unique_id.removeprefix(prefix))
             not in alerts.subsystems
         ]
-        alerts.subsystems += unsaved
+        alerts.subsystems += tuple(unsaved)
         if unsaved:
             alerts.unheard |= set(unsaved)
         return device

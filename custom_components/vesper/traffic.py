@@ -1,7 +1,7 @@
 """Sum up what has come from all devices, and how much of it in a minute."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 
 from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
@@ -10,6 +10,7 @@ from homeassistant.helpers.event import async_track_time_interval
 from .model.device import Device
 from .model.messages import FaultKind
 from .model.received import Received
+from .slices import async_work_off
 
 MINUTE = timedelta(minutes=1)
 
@@ -52,11 +53,18 @@ class Traffic:
 
     @callback
     def _async_look(self, _now: datetime) -> None:
-        """Note how many have come by now."""
-        self._last_minute = self._new()
-        self._before = {
-            device.received: device.received.total for device in self._devices.values()
-        }
+        """Look at all devices, in slices."""
+        async_work_off(self._hass, self._look(tuple(self._devices.values())))
+
+    def _look(self, devices: Iterable[Device]) -> Iterator[None]:
+        """Look at one device at each step, and note then how many have come by now."""
+        new, totals = 0, dict[Received, int]()
+        for device in devices:
+            received = device.received
+            total = totals[received] = received.total
+            new += total - self._before.get(received, 0)
+            yield
+        self._last_minute, self._before = new, totals
 
     def _new(self) -> int:
         """Return how many have come since the last look."""

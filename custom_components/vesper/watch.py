@@ -121,5 +121,6 @@ class Watch:
         while self._watching and (device_id := self._liveness.pop_due(monotonic())):
             self._async_fell_silent(device_id)
             yield
-        self._async_told()
+        # In a turn of its own, for this is the end of a slice.
+        self._hass.loop.call_soon(self._async_told)
         self._async_arm()

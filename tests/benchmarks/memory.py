@@ -38,7 +38,10 @@ MOST_LINES = 40
 #: In seconds: what was to be saved is saved, and what that keeps is there.
 SAVED_WITHIN = 3
 
-DEVICES = 500
+#: Devices that are back are asked for a health check, so many a second.
+ASKED = 20
+
+DEVICES = 300
 HEARTBEATS = 12
 ENTITIES = 12
 
@@ -122,7 +125,7 @@ async def measure(config: Path, broker: Broker, *, quick: bool) -> list[Figure]:
         await hass.async_block_till_done()
         # An uptime that fell would be a restart of the device.
         await speak(hass, ways, ids, since=HEARTBEATS)
-        await asyncio.sleep(SAVED_WITHIN)
+        await asyncio.sleep(SAVED_WITHIN + len(ids) / ASKED)
         entities, by_line = enabled(hass, entry), own()
         tracemalloc.stop()
     for line, size in by_line.most_common(MOST_LINES):

@@ -88,7 +88,7 @@ def speak(device: Device, number: int) -> None:
     for subsystem in SUBSYSTEMS:
         told = parse_alert(alert(subsystem, number), device_id)
         device.apply(told, live=True, now=now)
-    device.occurrences.clear()
+    device.occurrences = ()
 
 
 async def stalls(

@@ -66,7 +66,7 @@ async def measure(
         )
         await hass.config_entries.async_add(vesper)
         cold = [await discover(hass, devices)]
-        bare = home.config_entry("bare", _as_many(hass, vesper, devices))
+        bare = home.config_entry("bare", _as_many(hass, vesper, devices, entities))
         start = time.thread_time()
         await hass.config_entries.async_add(bare)
         await hass.async_block_till_done()
@@ -81,8 +81,9 @@ async def measure(
         await hass.config_entries.async_remove(bare.entry_id)
         stalls = await stalls_of(f"{name}.vesper", hass, vesper)
         collection = _collection()
-        enabled = sum(on for on, _ in bare.data["entities"].values())
-        disabled = sum(off for _, off in bare.data["entities"].values())
+        registered = _of_devices(hass, vesper)
+        disabled = sum(entity.disabled for entity in registered) // devices
+        enabled = len(registered) // devices - disabled
         there = f"{enabled} enabled and {disabled} disabled entities of each device"
     return [
         ratio_of(
@@ -142,30 +143,32 @@ async def discover(hass: HomeAssistant, devices: int) -> float:
     return time.thread_time() - start
 
 
+def _of_devices(
+    hass: HomeAssistant, vesper: ConfigEntry[Any]
+) -> list[er.RegistryEntry]:
+    """Return the registered entities, the few of the fleet itself aside."""
+    entities = er.async_entries_for_config_entry(er.async_get(hass), vesper.entry_id)
+    return [
+        entity
+        for entity in entities
+        if not entity.unique_id.startswith(vesper.entry_id)
+    ]
+
+
 def _as_many(
-    hass: HomeAssistant, vesper: ConfigEntry[Any], devices: int
+    hass: HomeAssistant, vesper: ConfigEntry[Any], devices: int, entities: str
 ) -> dict[str, Any]:
     """Return the data of a bare entry with as many entities as the fleet has.
 
     Raises RuntimeError where the devices are not all whole.
     """
-    registered = er.async_entries_for_config_entry(er.async_get(hass), vesper.entry_id)
-    # The fleet's own few entities aside, of which no device has any.
     kinds = Counter(
-        (entity.domain, entity.disabled)
-        for entity in registered
-        if not entity.unique_id.startswith(vesper.entry_id)
+        (entity.domain, entity.disabled) for entity in _of_devices(hass, vesper)
     )
     if torn := {kind: count for kind, count in kinds.items() if count % devices}:
         msg = f"Not all of {devices} devices have all of their entities: {torn}"
         raise RuntimeError(msg)
-    return {
-        "devices": devices,
-        "entities": {
-            domain: (kinds[domain, False] // devices, kinds[domain, True] // devices)
-            for domain, _ in kinds
-        },
-    }
+    return {"devices": devices, "entities": entities}
 
 
 def _starts(name: str, starts: Sequence[Start]) -> Iterator[Figure]:

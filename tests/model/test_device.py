@@ -351,7 +351,7 @@ def test_a_kept_alert_counts_after_a_gap(online: Device) -> None:
 
 def test_a_subsystem_known_from_before_is_heard_of(device: Device) -> None:
     """CLEARED tells for the first time how it is, and so does an alert."""
-    device.alerts.subsystems += ["FileManager", "TimeKeeper"]
+    device.alerts.subsystems += ("FileManager", "TimeKeeper")
     device.alerts.unheard |= {*device.alerts.subsystems}
     assert replay(device, alert("FileManager", "CLEARED")) == Change.NOTHING
     assert Change.ALERTS & hear(device, alert("FileManager", "CLEARED"))
@@ -569,7 +569,7 @@ def test_an_alert_is_cleared(online: Device) -> None:
     hear(online, alert("FileManager", "WARNING"))
     change = hear(online, alert("FileManager", "CLEARED"))
     assert online.alerts.active == {}
-    assert online.alerts.subsystems == ["FileManager"]
+    assert online.alerts.subsystems == ("FileManager",)
     assert change == Change.ALERTS | Change.SEVERITY | Change.PROBLEM
 
 
@@ -578,7 +578,7 @@ def test_what_is_not_raised_can_not_be_cleared(online: Device, *, live: bool) ->
     """CLEARED for a subsystem without an alert changes nothing at all."""
     cleared = alert("FileManager", "CLEARED")
     assert online.apply(cleared, live=live, now=NOW) == Change.NOTHING
-    assert online.alerts.subsystems == []
+    assert online.alerts.subsystems == ()
     assert not cleared.faults
 
 
@@ -641,7 +641,7 @@ def test_a_new_subsystem_is_the_last_of_the_subsystems(online: Device) -> None:
     """They stay in the order in which they first raised an alert."""
     for subsystem in ("TimeKeeper", "FileManager", "TimeKeeper", "Player"):
         hear(online, alert(subsystem, "WARNING"))
-    assert online.alerts.subsystems == ["TimeKeeper", "FileManager", "Player"]
+    assert online.alerts.subsystems == ("TimeKeeper", "FileManager", "Player")
 
 
 def test_a_device_has_so_many_subsystems_and_no_more(online: Device) -> None:
@@ -664,9 +664,9 @@ def test_the_most_subsystems_are_32() -> None:
 
 def test_a_refused_subsystem_is_a_sign_of_life(device: Device) -> None:
     """The device speaks, whatever it says."""
-    device.alerts.subsystems = [
-        f"Subsystem {number}" for number in range(MAX_SUBSYSTEMS)
-    ]
+    device.alerts.subsystems = tuple(
+        [f"Subsystem {number}" for number in range(MAX_SUBSYSTEMS)]
+    )
     assert hear(device, alert("One more", "FAILED")) == CAME_ONLINE
 
 
@@ -1054,7 +1054,7 @@ def test_the_active_set_agrees_with_the_plain_rules(
             )
             for subsystem, one in device.alerts.active.items()
         } == plain.active
-        assert device.alerts.subsystems == plain.subsystems
+        assert list(device.alerts.subsystems) == plain.subsystems
         assert device.alerts.awaited == plain.awaited
 
 

@@ -156,4 +156,4 @@ def test_what_the_broker_kept_is_no_transition() -> None:
     device.apply(heartbeat(uptime=3600), live=True, now=0)
     device.apply(heartbeat(uptime=5), live=False, now=1)
     device.apply(alert("FileManager", "FAILED"), live=False, now=2)
-    assert device.occurrences == []
+    assert device.occurrences == ()

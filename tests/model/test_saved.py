@@ -86,7 +86,7 @@ def test_all_is_back(device: Device) -> None:
         told = getattr(device.diagnostics, name)
         assert getattr(back.diagnostics, name) == told is not None
     assert back.diagnostics.log.events == device.diagnostics.log.events != ()
-    assert back.alerts.subsystems == ["Player", "FileManager"]
+    assert back.alerts.subsystems == ("Player", "FileManager")
     assert not back.alerts.unheard
     assert back.alerts.as_json() == [device.alerts.as_json()[0] | {"confirmed": False}]
 
@@ -150,7 +150,7 @@ def test_a_rhythm_that_can_not_be_is_none(device: Device, gaps: Json) -> None:
 
 def test_what_was_never_heard_is_not_saved_as_ok(device: Device) -> None:
     """A subsystem that only its entity tells of stays unknown."""
-    device.alerts.subsystems.append("TimeKeeper")
+    device.alerts.subsystems += ("TimeKeeper",)
     device.alerts.unheard |= {"TimeKeeper"}
     assert "TimeKeeper" not in restarted(device).alerts.subsystems
 
@@ -328,7 +328,7 @@ def test_an_alert_keeps_what_is_good_of_it(device: Device) -> None:
     assert (back.severity, back.message) == (Severity.FAILED, "")
     assert back.updated_at == datetime(1970, 1, 1, tzinfo=UTC)
     assert not back.acknowledged
-    assert alerts.subsystems == ["Player"]
+    assert alerts.subsystems == ("Player",)
 
 
 def test_a_log_with_a_gap_is_forgotten(device: Device) -> None:

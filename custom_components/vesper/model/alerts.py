@@ -1,9 +1,10 @@
 """Keep the active alerts of one device: current state, never a log."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
+from types import MappingProxyType
 from typing import TypeGuard
 
 from .change import Change, Changes
@@ -31,6 +32,10 @@ class ClosedBy(StrEnum):
     """A person has said that it is over."""
     RESTART = "restart"
     """The device has restarted and not raised it again in time."""
+
+
+#: What most devices have of it, so that they share it.
+NOBODY: Mapping[str, ClosedBy] = MappingProxyType({})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -67,14 +72,14 @@ class Alerts:
 
     active: dict[str, ActiveAlert] = field(default_factory=dict)
     """The active set, by subsystem."""
-    subsystems: list[str] = field(default_factory=list)
+    subsystems: tuple[str, ...] = ()
     """Every subsystem that ever raised an alert, in that order."""
     unheard: frozenset[str] = frozenset()
     """Those known from before, of which it has not spoken since."""
     awaited: frozenset[str] = frozenset()
     """Those whose active alert is from before the last restart of the device: it is to
     be raised again, or closed in the end. To be kept when the active set is."""
-    closed_by: dict[str, ClosedBy] = field(default_factory=dict)
+    closed_by: Mapping[str, ClosedBy] = NOBODY
     """What closed the last alert of a subsystem, where that was not the device."""
     just_closed: tuple[str, ...] = ()
     """The subsystems whose alerts were closed last."""
@@ -124,10 +129,14 @@ class Alerts:
                     )
                 )
                 return Change.NOTHING
-            self.subsystems.append(subsystem)
+            self.subsystems += (subsystem,)
             change = Change.SUBSYSTEMS
         self.awaited -= {subsystem}
-        self.closed_by.pop(subsystem, None)
+        if subsystem in self.closed_by:
+            left = {
+                name: by for name, by in self.closed_by.items() if name != subsystem
+            }
+            self.closed_by = left
         # What a person knows of holds until it gets worse.
         acknowledged = known if known and alert.severity <= known.severity else None
         self.active[subsystem] = ActiveAlert(
@@ -192,7 +201,7 @@ class Alerts:
         worst = self.severity
         for subsystem in subsystems:
             del self.active[subsystem]
-            self.closed_by[subsystem] = closed_by
+            self.closed_by = {**self.closed_by, subsystem: closed_by}
         self.just_closed = subsystems
         return Change.ALERT_CLOSED | self._changed(worst)
 

@@ -64,20 +64,19 @@ class Device:
     was_melody: str | None = None
     activity: Info | None = None
     """The last thing that happened on the device."""
-    faults: Counter[tuple[str, str, FaultKind]] = field(default_factory=Counter)
-    """How often each thing was wrong with its messages, by topic, path and kind."""
     malformed: MalformedRun | None = None
     """The malformed heartbeats that it sent last; None if the last was well-formed."""
     received: Received = field(default_factory=Received)
-    occurrences: list[Occurrence] = field(default_factory=list)
+    occurrences: tuple[Occurrence, ...] = ()
     """What has happened to it and was told nobody yet."""
-    posts: Posts = field(default_factory=Posts)
     maintenance_until: float | None = None
     """Until when somebody works on it; None while nobody does."""
     restarts: Restarts = field(default_factory=Restarts)
     heap: HeapTrend = field(default_factory=HeapTrend)
     pulse: Pulse | None = None
     """Its last heartbeats, once two of them have said the same."""
+    _faults: Counter[tuple[str, str, FaultKind]] | None = None
+    _posts: Posts | None = None
     _last_seen: float | None = None
     _uptime: int | None = None
     _started: float = 0.0
@@ -135,6 +134,24 @@ class Device:
         return self._diagnostics
 
     @property
+    def faults(self) -> Counter[tuple[str, str, FaultKind]]:
+        """Return how often each thing was wrong with its messages.
+
+        By topic, path and kind. As with its posts, most devices never need a place for
+        it.
+        """
+        if self._faults is None:
+            self._faults = Counter()
+        return self._faults
+
+    @property
+    def posts(self) -> Posts:
+        """Return when it posted."""
+        if self._posts is None:
+            self._posts = Posts()
+        return self._posts
+
+    @property
     def heard_at(self) -> float:
         """Return when its last heartbeat in a pulse came, by a monotonic clock."""
         return self.pulse.heard if self.pulse else _NEVER
@@ -163,7 +180,7 @@ class Device:
         last = self.received.heartbeat
         if last is not None and last.source != POST.name and last.live:
             return 0
-        return self.posts.patience
+        return self._posts.patience if self._posts else 0
 
     def wait_anew(self) -> None:
         """Give it the whole time again to raise what it had raised before a restart."""
@@ -239,10 +256,12 @@ class Device:
 
     def regain_sight(self) -> Changes:
         """Take in that such a gap is over; what was known before is so still."""
+        # There was a gap, also where it was over before this came to know of it.
+        change = self.lose_sight() if self.in_sight else Change.NOTHING
         self.in_sight = True
         self.wait_anew()
         self._last_seen_told = _NEVER
-        return self._link_changed()
+        return change | self._link_changed()
 
     def _link_changed(self) -> Changes:
         """Return what a change of the link changes by itself."""
@@ -353,7 +372,7 @@ class Device:
         frame = Frame.of(heartbeat, self.device_id)
         self.pulse = Pulse(frame) if frame else None
         if frame:
-            self._diagnostics.move_to(heartbeat)
+            self._diagnostics.move_to(heartbeat, frame)
 
     def _is_restart(self, heartbeat: Heartbeat, now: float, told: Changes) -> bool:
         """Tell whether the device has started anew since its last live heartbeat.
@@ -505,4 +524,4 @@ class Device:
     def _note(self, occurrence: Occurrence | None) -> None:
         """Keep what has happened until it is told."""
         if occurrence is not None:
-            self.occurrences.append(occurrence)
+            self.occurrences += (occurrence,)

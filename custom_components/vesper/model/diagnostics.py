@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from .change import Change, Changes
 from .codes import EventTag, rssi_dbm
 from .device_log import DeviceLog, tells_of_boot
+from .frame import Frame
 from .messages import MAX_HEAP, Heartbeat
 from .pulse import Calm
 from .restarts import UPTIME_JITTER
@@ -83,9 +84,9 @@ class Diagnostics:
             heartbeat.events_at < 0 or self.log.is_in(heartbeat)
         )
 
-    def move_to(self, heartbeat: Heartbeat) -> None:
-        """Keep what settles where a heartbeat has it that says the same and is kept."""
-        self._settled_as_told = heartbeat.settled_as_told
+    def move_to(self, heartbeat: Heartbeat, frame: Frame) -> None:
+        """Keep what a heartbeat says where its frame does: it says what is known."""
+        self._settled_as_told = frame.settled_as_told
         if heartbeat.events_at >= 0:
             self.log.move_to(heartbeat)
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 import re
+from sys import intern
 from typing import Self
 
 from .messages import EVENTS, MAX_HEAP, MAX_UPTIME, Heartbeat, parse_heartbeat
@@ -65,7 +66,10 @@ class Frame:
             second_at=second_at,
             second_end=second_end,
             uptime_is_first=uptime.span() < heap_free.span(),
-            settled_as_told=heartbeat.settled_as_told,
+            settled_as_told=tuple(
+                intern(told) if type(told) is str else told
+                for told in heartbeat.settled_as_told
+            ),
         )
         other = parse_heartbeat(
             frame.filled_in(_OTHER_UPTIME, _OTHER_HEAP), device_id, b""

@@ -1,6 +1,6 @@
 """Foresee when the heap of a device is used up."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 #: In seconds: what ends sooner than this is worth a person's while.
 HORIZON = 24 * 3600
@@ -27,14 +27,14 @@ class HeapTrend:
     costs nothing.
     """
 
-    _points: list[tuple[int, int]] = field(default_factory=list)
+    _points: tuple[tuple[int, int], ...] = ()
     """Uptime and mark, the oldest first: where the watch began, and its falls."""
     _returned: int = 0
     """The most that was free again of what had been gone: so much is swing, no leak."""
 
     def clear(self) -> None:
         """Begin anew: what comes is of another boot."""
-        self._points.clear()
+        self._points = ()
         self._returned = 0
 
     def sample(self, uptime: int, *, free: int | None, least: int | None) -> None:
@@ -45,18 +45,18 @@ class HeapTrend:
         told = [size for size in (free, least) if size is not None]
         points = self._points
         if not points:
-            points.append((uptime, min(told)))
+            self._points = ((uptime, min(told)),)
             return
         mark = points[-1][1]
         if least is not None and least > mark:
             # It never rises within a boot, so a restart went unseen.
             self.clear()
-            points.append((uptime, least))
+            self._points = ((uptime, least),)
             return
         if (fallen := min(told)) < mark:
             mark = fallen
-            points.append((uptime, mark))
-            if len(points) > MAX_POINTS:
+            self._points = (*points, (uptime, mark))
+            if len(points) == MAX_POINTS:
                 self._thin()
         self._returned = max(self._returned, min(max(told), points[0][1]) - mark)
 
@@ -86,4 +86,5 @@ class HeapTrend:
         """Drop the point whose neighbors are the closest, so that all spread evenly."""
         points = self._points
         inner = range(1, len(points) - 1)
-        del points[min(inner, key=lambda at: points[at + 1][0] - points[at - 1][0])]
+        at = min(inner, key=lambda at: points[at + 1][0] - points[at - 1][0])
+        self._points = points[:at] + points[at + 1 :]

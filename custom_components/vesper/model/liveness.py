@@ -1,7 +1,7 @@
 """Know which device is due to be declared offline, and when to look next."""
 
 from collections.abc import Callable, Iterable
-from heapq import heapify, heappop, heappush, heapreplace
+from heapq import heappop, heappush, heapreplace
 
 
 class Liveness:
@@ -32,6 +32,8 @@ class Liveness:
         self.timeout = timeout
         self._is_patient_with = is_patient_with
         self._heard_at = heard_at
+        self._restarted = float("-inf")
+        """When the watch over all began anew."""
         self._heard: dict[str, float] = {}
         self._patience: dict[str, float] = {}
         """The seconds that those of a slower rhythm are given instead."""
@@ -73,20 +75,24 @@ class Liveness:
 
     def restart(self, device_ids: Iterable[str], now: float) -> None:
         """Watch exactly these devices, each with all the seconds that it is given."""
-        self._heard = dict.fromkeys(device_ids, now)
+        wanted = dict.fromkeys(device_ids)
+        for device_id in [known for known in self._heard if known not in wanted]:
+            self._forget(device_id)
+        # For those that are watched already nothing is made anew, however many.
+        self._restarted = now
+        for device_id in wanted:
+            if device_id not in self._heard:
+                self.touch(device_id, now)
         self._until = {
             device_id: now + patience
             for device_id, patience in self._patience.items()
             if device_id in self._heard
         }
-        self._queued = dict.fromkeys(self._heard, now + self.timeout)
-        self._queue = [(now + self.timeout, device_id) for device_id in self._heard]
-        heapify(self._queue)
 
     def discard(self, device_id: str) -> None:
         """Stop watching a device, whether it was watched or not."""
-        for known in (self._heard, self._patience, self._until, self._queued):
-            known.pop(device_id, None)
+        self._forget(device_id)
+        self._patience.pop(device_id, None)
 
     def postpone(self, now: float) -> bool:
         """Put off whoever would be due first, if heard since; return whether so.
@@ -114,8 +120,7 @@ class Liveness:
         if not self._queue or self._queue[0][0] > now:
             return None
         _, device_id = heappop(self._queue)
-        for known in (self._heard, self._until, self._queued):
-            known.pop(device_id, None)
+        self._forget(device_id)
         return device_id
 
     @property
@@ -126,9 +131,14 @@ class Liveness:
         """
         return self._queue[0][0] if self._heard else None
 
+    def _forget(self, device_id: str) -> None:
+        """Stop watching a device; its rhythm is known should it be watched again."""
+        for known in (self._heard, self._until, self._queued):
+            known.pop(device_id, None)
+
     def _due_at(self, device_id: str) -> float:
         """Return when a device is due."""
-        heard = max(self._heard[device_id], self._heard_at(device_id))
+        heard = max(self._heard[device_id], self._heard_at(device_id), self._restarted)
         due = heard + self.timeout
         if (until := self._until.get(device_id, due)) > due:
             if self._is_patient_with(device_id):

@@ -65,6 +65,10 @@ EVENTS = b'"recent_events"'
 #: What stands in a heartbeat for events that it repeats and that are not parsed again.
 NO_EVENTS = b'"recent_events":[]'
 
+#: What an event holds, in the order of `RecentEvent`, and of what types.
+_EVENT_FIELDS = ("t", "d0", "d1", "ts", "up")
+_WHOLE_NUMBERS = {int}
+
 _POSITION = re.compile(r"\[\d+\]")
 
 
@@ -317,16 +321,19 @@ def parse_events(items: object, faults: list[Fault]) -> tuple[RecentEvent, ...] 
         if type(item) is not dict:
             faults.append(_invalid(path, "an object", item))
             continue
-        values = []
-        for name in ("t", "d0", "d1", "ts", "up"):
-            value = item.get(name)
-            if type(value) is int and -MAX_EVENT_DATA <= value <= MAX_EVENT_DATA:
-                values.append(value)
-            else:
-                faults.append(_invalid(f"{path}.{name}", "a whole number", value))
-        if len(values) == 5:  # noqa: PLR2004
-            tag, d0, d1, ts, up = values
-            events.append(RecentEvent(tag=tag, d0=d0, d1=d1, ts=ts, up=up))
+        event = RecentEvent._make(map(item.get, _EVENT_FIELDS))
+        if (
+            {*map(type, event)} == _WHOLE_NUMBERS
+            and min(event) >= -MAX_EVENT_DATA
+            and max(event) <= MAX_EVENT_DATA
+        ):
+            events.append(event)
+            continue
+        faults += [
+            _invalid(f"{path}.{name}", "a whole number", value)
+            for name, value in zip(_EVENT_FIELDS, event, strict=True)
+            if type(value) is not int or not -MAX_EVENT_DATA <= value <= MAX_EVENT_DATA
+        ]
     return tuple(events)
 
 

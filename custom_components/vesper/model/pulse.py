@@ -131,5 +131,7 @@ class Pulse:
     @property
     def newest(self) -> tuple[float, int, int]:
         """Return the newest of them."""
-        *_, newest = self.beats
-        return newest
+        beat: tuple[float, int, int] = _BEAT.unpack_from(
+            self._buffer, _BEATS_AT + (self.count - 1) % KEPT * _BEAT_SIZE
+        )
+        return beat

@@ -117,11 +117,11 @@ def with_log(text: bytes, device: Device) -> bytes:
 
 def load(device_id: str, data: Mapping[str, Any]) -> Device:
     """Return the device of which that was kept; whether it is online is not known."""
-    good = _good(data, DEVICE_FIELDS)
+    good, gaps = _good(data, DEVICE_FIELDS), _load_gaps(data.get("post_gaps"))
     return Device(
         device_id=device_id,
         alerts=_load_alerts(data),
-        posts=Posts(gaps=_load_gaps(data.get("post_gaps"))),
+        _posts=Posts(gaps=gaps) if gaps else None,
         resumed=True,
         _diagnostics=_load_diagnostics(data),
         **{DRIFTING_FIELDS.get(name, name): value for name, value in good.items()},
@@ -146,18 +146,7 @@ def _load_alerts(data: Mapping[str, Any]) -> Alerts:
     read = [_load_alert(item) for item in _some(items)]
     active = {alert.subsystem: alert for alert in read if alert is not None}
     subsystems = [*filter(is_name, _some(names)), *active]
-    closed_by = data.get("closed_by")
-    alerts = Alerts(
-        active=active,
-        subsystems=list(dict.fromkeys(subsystems)),
-        closed_by={
-            subsystem: ClosedBy(cause)
-            for subsystem, cause in (
-                closed_by.items() if isinstance(closed_by, dict) else ()
-            )
-            if subsystem in subsystems and subsystem not in active and cause in ClosedBy
-        },
-    )
+    alerts = Alerts(active=active, subsystems=tuple(dict.fromkeys(subsystems)))
     awaited = {
         item["subsystem"]
         for item in _some(items)
@@ -165,9 +154,19 @@ def _load_alerts(data: Mapping[str, Any]) -> Alerts:
         and item.get("awaited") is True
         and item.get("subsystem") in active
     }
-    # Empty sets are large, and hardly any device needs one.
+    closed_by = data.get("closed_by")
+    closed = {
+        subsystem: ClosedBy(cause)
+        for subsystem, cause in (
+            closed_by.items() if isinstance(closed_by, dict) else ()
+        )
+        if subsystem in subsystems and subsystem not in active and cause in ClosedBy
+    }
+    # What is empty stays what all devices share.
     if awaited:
         alerts.awaited |= awaited
+    if closed:
+        alerts.closed_by = closed
     if not isinstance(items, list) or None in read:
         alerts.unheard = frozenset(alerts.subsystems) - active.keys()
     return alerts

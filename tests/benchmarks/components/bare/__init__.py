@@ -1,15 +1,22 @@
-"""Entities that do nothing: the least that so many of them cost Home Assistant."""
+"""Entities that do nothing: the least that so many of them cost Home Assistant.
+
+They are of the same kinds as Vesper's, with the same units and device classes, for what
+Home Assistant makes of these is its own. What they show never changes.
+"""
 
 import asyncio
 from collections.abc import Callable
 from itertools import batched
 from typing import Any
 
+from custom_components.vesper import DESCRIPTIONS
+from custom_components.vesper.entity import ENTITIES_AT_A_TIME
+from custom_components.vesper.entity_set import EntitySet
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.const import Platform
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.device_registry import DeviceInfo
-from homeassistant.helpers.entity import Entity
+from homeassistant.helpers.entity import Entity, EntityDescription
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 PLATFORMS = [
@@ -19,8 +26,6 @@ PLATFORMS = [
     Platform.SENSOR,
     Platform.SWITCH,
 ]
-#: In one call, as the integration does it: the event loop has turns between them.
-DEVICES_AT_A_TIME = 20
 
 
 async def async_setup_entry(hass: HomeAssistant, entry: ConfigEntry[Any]) -> bool:
@@ -40,11 +45,11 @@ class BareEntity(Entity):
     _attr_has_entity_name = True
     _attr_should_poll = False
 
-    def __init__(self, device_id: str, key: str, *, enabled: bool) -> None:
-        """Take the device's id, and the key, which is the name too."""
-        self._attr_unique_id = f"{device_id}_{key}"
-        self._attr_name = key
-        self._attr_entity_registry_enabled_default = enabled
+    def __init__(self, device_id: str, description: EntityDescription) -> None:
+        """Take the device's id, and the description, whose key is the name too."""
+        self.entity_description = description
+        self._attr_unique_id = f"{device_id}_{description.key}"
+        self._attr_name = description.key
         self._attr_device_info = DeviceInfo(
             identifiers={("bare", device_id)}, name=device_id
         )
@@ -56,13 +61,16 @@ async def async_add_bare_entities(
     entity_class: Callable[..., BareEntity],
     platform: Platform,
 ) -> None:
-    """Add as many entities of each device as the entry says."""
-    enabled, disabled = entry.data["entities"].get(platform, (0, 0))
+    """Add as many entities of each device as Vesper has."""
+    descriptions = EntitySet(entry.data["entities"]).of(DESCRIPTIONS[platform])
+    if not descriptions:
+        return
+    devices_at_a_time = max(1, ENTITIES_AT_A_TIME // len(descriptions))
     device_ids = (f"bare-{number:05d}" for number in range(entry.data["devices"]))
-    for some in batched(device_ids, DEVICES_AT_A_TIME, strict=False):
-        async_add_entities(
-            entity_class(device_id, f"{platform} {number}", enabled=number < enabled)
-            for device_id in some
-            for number in range(enabled + disabled)
-        )
+    for some in batched(device_ids, devices_at_a_time, strict=False):
         await asyncio.sleep(0)
+        async_add_entities(
+            entity_class(device_id, description)
+            for device_id in some
+            for description in descriptions
+        )

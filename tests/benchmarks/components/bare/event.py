@@ -14,8 +14,6 @@ from . import BareEntity, async_add_bare_entities
 class BareEvent(BareEntity, EventEntity):
     """An event that has not happened."""
 
-    _attr_event_types = ["happened"]  # noqa: RUF012  # as Home Assistant's own write it
-
 
 async def async_setup_entry(
     hass: HomeAssistant,

@@ -1,8 +1,13 @@
 """Bare sensors."""
 
+from datetime import UTC, datetime
 from typing import Any
 
-from homeassistant.components.sensor import SensorEntity
+from homeassistant.components.sensor import (
+    SensorDeviceClass,
+    SensorEntity,
+    SensorEntityDescription,
+)
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.const import Platform
 from homeassistant.core import HomeAssistant
@@ -10,11 +15,21 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from . import BareEntity, async_add_bare_entities
 
+_TIMES = (SensorDeviceClass.TIMESTAMP, SensorDeviceClass.UPTIME)
+_NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
 
 class BareSensor(BareEntity, SensorEntity):
-    """A sensor that shows a number."""
+    """A sensor that shows the same for ever."""
 
-    _attr_native_value = 1
+    def __init__(self, device_id: str, description: SensorEntityDescription) -> None:
+        """Take what it is like, and so what it can show."""
+        super().__init__(device_id, description)
+        self._attr_native_value = 1
+        if description.options:
+            self._attr_native_value = description.options[0]
+        elif description.device_class in _TIMES:
+            self._attr_native_value = _NOW
 
 
 async def async_setup_entry(
