@@ -10,6 +10,7 @@ from hypothesis import given, settings, strategies as st
 
 from custom_components.vesper import intake as intake_module
 from custom_components.vesper.intake import Intake
+from custom_components.vesper.model import messages
 from custom_components.vesper.model.change import Change, Changes
 from custom_components.vesper.model.device import Device
 from custom_components.vesper.model.frame import Frame
@@ -184,3 +185,19 @@ def test_a_device_that_says_ever_else_is_left_to_the_parser() -> None:
         side.take(1_900_000_000.0 + 30 * number, ("beat", beat))
     assert isinstance(side.frame_of, Mock)
     assert side.frame_of.call_count == 1
+
+
+def test_what_the_broker_kept_of_what_is_known_is_not_parsed() -> None:
+    """After its restart one comes of each device; it is kept, and no sign of life."""
+    side = Side(Frame.of)
+    for number in range(4):
+        beat: tuple[object, ...] = (100 + 30 * number, 50_000, {}, True)
+        side.take(1_900_000_000.0 + 30 * number, ("beat", beat))
+    last_seen = side.device.last_seen
+    with patch.object(messages, "load_object") as load:
+        side.take(1_900_000_200.0, ("beat", (190, 40_000, {}, False)))
+    assert not load.called
+    assert side.device.last_seen == last_seen
+    assert side.device.diagnostics.heap_free == 40_000
+    *_, record = side.device.received.records()
+    assert (record.live, json.loads(record.payload)["uptime"]) == (False, 190)

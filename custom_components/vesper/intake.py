@@ -106,8 +106,7 @@ class Intake:
     ) -> None:
         """Parse a payload and let it take effect."""
         device = self._devices.get(device_id)
-        known_events = device.diagnostics.log.member if device else b""
-        message = source.parse(payload, device_id, known_events)
+        message = _message(source, device, device_id, payload, live=live)
         if is_new := device is None:
             if not self._async_admits(device_id, message, live=live):
                 self.dropped += 1
@@ -116,7 +115,8 @@ class Intake:
             device = Device(device_id=device_id)
         if type(message) is Heartbeat:
             text = message.text
-            events = b"" if text is payload else known_events
+            # What the parser has left out is kept with the log.
+            events = b"" if text is payload else device.diagnostics.log.member
             noted = (now, source.name, live, text[:MAX_KEPT_BYTES], events)
             device.received.note(noted, is_heartbeat=True)
         else:
@@ -215,3 +215,20 @@ class Intake:
                     fault.path or "the payload",
                     fault.reason,
                 )
+
+
+def _message(
+    source: Source, device: Device | None, device_id: str, payload: bytes, *, live: bool
+) -> Message:
+    """Parse a payload, as far as it is not known already."""
+    if device is None:
+        return source.parse(payload, device_id, b"")
+    # After a restart of the broker there comes one of each device.
+    if (
+        not live
+        and source is HEARTBEAT
+        and (pulse := device.pulse) is not None
+        and (numbers := pulse.frame.read(payload)) is not None
+    ):
+        return pulse.frame.heartbeat(payload, *numbers)
+    return source.parse(payload, device_id, device.diagnostics.log.member)

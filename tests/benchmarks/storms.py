@@ -35,6 +35,9 @@ from .stalls import Collections, Stalls
 
 SIZES = (1_000, 10_000)
 
+#: So many of each device come before the first storm.
+HEARTBEATS = 3
+
 #: In seconds. Long enough that the slowest replay is over before anybody is due.
 TIMEOUT = 60
 #: In seconds: for so long at a time is looked whether there is still work, and how much
@@ -118,7 +121,9 @@ class Storms:
         await home.subscribe(self._hass, f"{after}/+", self._mark)
         for name in MARKS:
             await mqtt.async_publish(self._hass, f"{name}/mark", name, 1, retain=True)
-        await self.speak("vesper")
+        # As of a fleet that runs: what it says is known by then.
+        for _ in range(HEARTBEATS):
+            await self.speak("vesper")
         await self.speak("no-op")
         await self.settle()
 

@@ -75,14 +75,13 @@ class Liveness:
 
     def restart(self, device_ids: Iterable[str], now: float) -> None:
         """Watch exactly these devices, each with all the seconds that it is given."""
-        wanted = dict.fromkeys(device_ids)
-        for device_id in [known for known in self._heard if known not in wanted]:
+        wanted = set(device_ids)
+        for device_id in self._heard.keys() - wanted:
             self._forget(device_id)
         # For those that are watched already nothing is made anew, however many.
         self._restarted = now
-        for device_id in wanted:
-            if device_id not in self._heard:
-                self.touch(device_id, now)
+        for device_id in wanted - self._heard.keys():
+            self.touch(device_id, now)
         self._until = {
             device_id: now + patience
             for device_id, patience in self._patience.items()
