@@ -187,3 +187,16 @@ async def test_a_link_that_comes_back_before_all_know_that_it_was_lost(
         assert vesper.hub.devices[device_id].in_sight
         sensor = vesper.state("alert_SD", device_id)
         assert sensor.attributes["confirmed"] is False
+
+
+async def test_a_link_that_is_lost_again_at_once(
+    hass: HomeAssistant, vesper: Vesper
+) -> None:
+    """Nobody is watched without a link, however short it was there."""
+    await vesper.heartbeat(uptime=5)
+    for connected in (False, True, False):
+        async_dispatcher_send(hass, mqtt.MQTT_CONNECTION_STATE, connected)
+    await hass.async_block_till_done()
+    await vesper.advance(200)
+    assert vesper.value("connectivity") == STATE_UNAVAILABLE
+    assert vesper.hub.devices[BELL].online

@@ -516,7 +516,8 @@ class VesperHub:
         self._async_fleet_changed()
         if connected:
             LOGGER.info("The link to the MQTT broker is back")
-            self._watch.async_resume(self.devices)
+            # In a turn of its own, for MQTT has enough to do in this one.
+            self._hass.loop.call_soon(self._async_resume_watch)
             step = Device.regain_sight
         else:
             LOGGER.info("The link to the MQTT broker is lost")
@@ -527,6 +528,12 @@ class VesperHub:
         self._link_steps.close()
         self._link_steps = self._step(tuple(self.devices.values()), step)
         self._hass.loop.call_soon(async_work_off, self._hass, self._link_steps)
+
+    @callback
+    def _async_resume_watch(self) -> None:
+        """Watch all devices again, if the link is still there."""
+        if self.connected and not self._closed:
+            self._watch.async_resume(self.devices)
 
     @callback
     def async_change(
