@@ -21,7 +21,6 @@ def test_alerts_are_raised_and_cleared(
         {
             f"{DEVICE}_alert_FileManager": "warning",
             f"{DEVICE}_health": "warning",
-            f"{DEVICE}_problem": "on",
             f"{DEVICE}_active_alerts": "1",
             f"{DEVICE}_connectivity": "on",
         }
@@ -36,7 +35,6 @@ def test_alerts_are_raised_and_cleared(
         {
             f"{DEVICE}_alert_FileManager": "ok",
             f"{DEVICE}_health": "ok",
-            f"{DEVICE}_problem": "off",
             f"{DEVICE}_active_alerts": "0",
         }
     )

@@ -126,7 +126,7 @@ def wait_until_right(home_assistant: HomeAssistant) -> None:
     """Wait until the living are online and the alert is there."""
     home_assistant.wait_for_states(
         {f"{device_id}_connectivity": "on" for device_id in (*LIVING, MUTE)}
-        | {f"{ALERTING}_alert_FileManager": "critical", f"{ALERTING}_problem": "on"},
+        | {f"{ALERTING}_alert_FileManager": "critical"},
         timeout=SETTLED,
     )
 

@@ -23,7 +23,6 @@ def test_an_alert_survives_a_kill(
     shown = {
         f"{KILLED}_alert_FileManager": "critical",
         f"{KILLED}_health": "critical",
-        f"{KILLED}_problem": "on",
         f"{KILLED}_active_alerts": "1",
     }
     home_assistant.wait_for_states(shown | {f"{KILLED}_connectivity": "on"})

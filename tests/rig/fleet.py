@@ -27,7 +27,6 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from tests.rig import arguments
 from tests.rig.firmware import (
     HEARTBEAT_SECONDS,
-    SILENT_DEATH,
     Firmware,
     Publication,
     RebootCause,
@@ -160,16 +159,16 @@ SCENARIOS: Final[Mapping[str, Role | Mapping[str, Role]]] = {
 
 # What Home Assistant shows for the codes that devices tell.
 _RESET_REASONS: Final = {reason.value: reason.name.lower() for reason in ResetReason}
-_DISCONNECTS: Final = {0: "unknown", SILENT_DEATH: "silent_death"}
 
 
 def expected_states(device: Firmware) -> dict[str, str]:
     """Return what Home Assistant must come to show of a device: entity key to state.
 
-    States are as Home Assistant writes them; keys are those of the unique ids
-    (`{device_id}_{key}`), with one `alert_{subsystem}` for every subsystem that the
-    device ever spoke of. It holds for a watcher that heard all it said, once timeouts
-    are over: 90 s for a silence, 10 minutes for alerts from before a restart.
+    Of the entities that are enabled by default. States are as Home Assistant writes
+    them; keys are those of the unique ids (`{device_id}_{key}`), with one
+    `alert_{subsystem}` for every subsystem that the device ever spoke of. It holds for
+    a watcher that heard all it said, once timeouts are over: 90 s for a silence, 10
+    minutes for alerts from before a restart.
     """
     told = device.told
     severities = ("ok", "warning", "critical", "failed")
@@ -185,20 +184,16 @@ def expected_states(device: Firmware) -> dict[str, str]:
     else:
         playing = "on" if device.playing else "off"
         melody = device.melody or "unknown"
-    if device.version == "1.0.0":
-        reset_reason = last_disconnect = "unknown"
-    else:
+    reset_reason = "unknown"
+    if device.version != "1.0.0":
         reset_reason = _RESET_REASONS[device.reset_reason]
-        last_disconnect = _DISCONNECTS[device.disconnect_code_told]
     return {
         "connectivity": "on" if device.online else "off",
-        "problem": "on" if active else "off",
         "health": max(active, key=severities.index, default="ok"),
         "active_alerts": str(len(active)),
         "playing": playing,
         "melody": melody,
         "reset_reason": reset_reason,
-        "last_disconnect": last_disconnect,
         **alerts,
     }
 
