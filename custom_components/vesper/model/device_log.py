@@ -27,10 +27,10 @@ class DeviceLog:
     _begin: int = 0
     _end: int = 0
     """Where in the payload its text is; nowhere while it was told by no heartbeat."""
-    _stands_alone: bool = False
-    """Whether that text is `recent_events` and nothing else."""
+    _stands_alone: bool | None = False
+    """Whether that text is `recent_events` and nothing else; None if nobody looked."""
     _events: tuple[RecentEvent, ...] | None = ()
-    """What it says, None where the text tells."""
+    """What it says, None where the text tells: once it was told twice."""
     _faults: list[Fault] | None = field(default=None)
     """What is wrong with it, None without a fault."""
 
@@ -73,6 +73,10 @@ class DeviceLog:
     def repeat(self, heartbeat: Heartbeat) -> None:
         """Take in a heartbeat with the same log: what was wrong with it is so still."""
         self.new = ()
+        if self._stands_alone is None:
+            self._stands_alone = bool(heartbeat.events_member())
+            if self._stands_alone:
+                self._events = None
         if self._faults:
             heartbeat.faults += self._faults
 
@@ -105,8 +109,8 @@ class DeviceLog:
         self._faults = faults or None
         self._payload, self._begin = heartbeat.payload, heartbeat.events_at
         self._end = self._begin + len(heartbeat.events_as_told())
-        self._stands_alone = bool(heartbeat.events_member())
-        self._events = None if self._stands_alone else events
+        # One that changes with each heartbeat is compared with this one soon.
+        self._stands_alone, self._events = None, events
         if first_sight:
             heartbeat.events_at = -1
         return events
