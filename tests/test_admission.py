@@ -384,3 +384,16 @@ async def test_left_out_by_any_message(vesper: Vesper) -> None:
     told = _told(vesper.hass)
     assert told is not None
     assert told["devices"] == "3"
+
+
+@pytest.mark.parametrize("room", [10 * DEVICE_ENTITIES + 2], indirect=True)
+@pytest.mark.usefixtures("room")
+async def test_removed_devices_make_room(vesper: Vesper) -> None:
+    """What was promised to them is free again."""
+    await _flood(vesper, 10, "old")
+    assert len(vesper.hub.devices) == 10
+    await vesper.advance(91)
+    for number in range(8):
+        await vesper.hub.async_remove_device(f"old-{number}")
+    await _flood(vesper, 8, "new")
+    assert len(vesper.hub.devices) == 10

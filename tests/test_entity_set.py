@@ -7,11 +7,15 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.vesper import DESCRIPTIONS, admission
 from custom_components.vesper.admission import RESERVED_FOR_ALERTS, REVIEW_INTERVAL
-from custom_components.vesper.const import CONF_ENTITIES, CONF_MAX_DEVICES
+from custom_components.vesper.const import CONF_ENTITIES, CONF_MAX_DEVICES, DOMAIN
 from custom_components.vesper.entity_set import ESSENTIAL_KEYS, EntitySet
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
-from homeassistant.helpers import entity_registry as er, issue_registry as ir
+from homeassistant.helpers import (
+    device_registry as dr,
+    entity_registry as er,
+    issue_registry as ir,
+)
 from homeassistant.helpers.entity_platform import MAX_ENABLED_ENTITIES_PER_CONFIG_ENTRY
 from tests.common import BELL, FLEET, Vesper
 
@@ -119,6 +123,54 @@ async def test_known_devices_that_do_not_fit_are_left_out_whole(
         (issue,) = ir.async_get(vesper.hass).issues.values()
         assert issue.translation_placeholders is not None
         assert issue.translation_placeholders["devices"] == "2"
+
+
+async def test_left_out_devices_are_known_when_there_is_room(vesper: Vesper) -> None:
+    """What was known of them is saved with the others, and they go on from there."""
+    await _choose(vesper, EntitySet.ESSENTIAL)
+    for number in range(4):
+        await vesper.heartbeat(f"bell-{number}", uptime=5)
+    for number in (2, 3):
+        await vesper.alert(SUBSYSTEM, "CRITICAL", device_id=f"bell-{number}")
+    name, room = "MAX_ENABLED_ENTITIES_PER_CONFIG_ENTRY", 7 + 4 * 3 + 2 * 6
+    with (
+        patch(f"homeassistant.helpers.entity_platform.{name}", room),
+        patch.object(admission, name, room),
+    ):
+        await _choose(vesper, EntitySet.ALL)
+        assert set(vesper.hub.devices) == {"bell-0", "bell-1"}
+        await vesper.alert(SUBSYSTEM, "WARNING", device_id="bell-0")
+        await vesper.advance(2)
+        registry = dr.async_get(vesper.hass)
+        removed = registry.async_get_device_by_identifier(
+            (DOMAIN, "bell-2"), vesper.entry.entry_id
+        )
+        assert removed is not None
+        registry.async_remove_device(removed.id)
+    await vesper.heartbeat("bell-3", uptime=35)
+    assert vesper.value("health", "bell-3") == "critical"
+
+    await _choose(vesper, EntitySet.ESSENTIAL)
+    assert vesper.value("health", "bell-3") == "critical"
+    assert set(vesper.hub.devices) == {"bell-0", "bell-1", "bell-3"}
+
+
+async def test_more_enabled_by_hand_than_fits(
+    vesper: Vesper, entity_registry: er.EntityRegistry
+) -> None:
+    """Home Assistant lets a person do that, and the devices are whole."""
+    for number in range(3):
+        await vesper.heartbeat(f"bell-{number}", uptime=5)
+    name, room = "MAX_ENABLED_ENTITIES_PER_CONFIG_ENTRY", 7 + 3 * 9
+    with (
+        patch(f"homeassistant.helpers.entity_platform.{name}", room),
+        patch.object(admission, name, room),
+    ):
+        for number in range(3):
+            entity_id = vesper.entity_id("last_seen", f"bell-{number}")
+            entity_registry.async_update_entity(entity_id, disabled_by=None)
+        await vesper.reload()
+        assert len(vesper.hub.devices) == 3
 
 
 async def _submit(

@@ -14,6 +14,7 @@ from custom_components.vesper.model import messages
 from custom_components.vesper.model.change import Change, Changes
 from custom_components.vesper.model.device import Device
 from custom_components.vesper.model.frame import Frame
+from custom_components.vesper.model.pulse import KEPT
 from custom_components.vesper.model.saved import dump, with_log
 from custom_components.vesper.model.topics import STATUS_TOPICS
 
@@ -31,6 +32,7 @@ class Side:
         self.watch = Mock()
         self.intake = Intake(
             self.devices,
+            {},
             Mock(),
             self.watch,
             async_add=Mock(),
@@ -128,15 +130,22 @@ steps = st.one_of(
 
 @settings(max_examples=300, deadline=None)
 @given(
-    st.lists(st.tuples(st.sampled_from([1, 10, 29, 30, 31, 61]), steps), max_size=60)
+    st.lists(
+        st.tuples(
+            st.sampled_from([1, 10, 29, 30, 31, 61]),
+            st.sampled_from([False, False, False, True]),
+            steps,
+        ),
+        max_size=60,
+    )
 )
-def test_a_pulse_changes_nothing_but_the_cost(
-    steps: list[tuple[int, tuple[str, Any]]],
+def test_a_pulse_changes_nothing_but_the_cost(  # noqa: C901  # steps of each kind
+    steps: list[tuple[int, bool, tuple[str, Any]]],
 ) -> None:
     """With frames and without, all that is known and told is the same at each step."""
     cheap, dear = Side(Frame.of), Side(lambda *_: None)
     now, uptime, heap, others = 1_900_000_000.0, 50, 50_000, {}
-    for wait, (kind, what) in steps:
+    for wait, is_looked_at, (kind, what) in steps:
         now += wait
         uptime += wait
         live = True
@@ -160,8 +169,11 @@ def test_a_pulse_changes_nothing_but_the_cost(
             step = (kind, what)
         for side in (cheap, dear):
             side.take(now, step)
-        assert cheap.known() == dear.known()
         assert cheap.told == dear.told
+        # Whoever looks has it all taken in, so nobody is to look each time.
+        if is_looked_at:
+            assert cheap.known() == dear.known()
+    assert cheap.known() == dear.known()
 
 
 def test_what_changes_nothing_is_parsed_no_more() -> None:
@@ -201,3 +213,55 @@ def test_what_the_broker_kept_of_what_is_known_is_not_parsed() -> None:
     assert side.device.diagnostics.heap_free == 40_000
     *_, record = side.device.received.records()
     assert (record.live, json.loads(record.payload)["uptime"]) == (False, 190)
+
+
+def test_a_restart_right_after_what_changed_nothing() -> None:
+    """What was taken in cheaply is what the next uptime is compared with."""
+    side = Side(Frame.of)
+    for number in range(5):
+        beat: tuple[object, ...] = (100 + 10 * number, 50_000, {}, True)
+        side.take(1_900_000_000.0 + 10 * number, ("beat", beat))
+    side.take(1_900_000_043.0, ("info", "playback_started"))
+    for number in range(5, 8):
+        beat = (100 + 10 * number, 50_000, {}, True)
+        side.take(1_900_000_000.0 + 10 * number, ("beat", beat))
+    side.take(1_900_000_080.0, ("beat", (3, 50_000, {}, True)))
+    change, occurrences = side.told[-1]
+    assert change & Change.RESTART
+    assert change & Change.PLAYING
+    assert "restarted" in {occurrence.kind for occurrence in occurrences}
+
+
+def test_no_more_is_kept_than_is_to_be() -> None:
+    """However what repeats and what does not take turns."""
+    side = Side(Frame.of)
+    for number in range(100):
+        beat: tuple[object, ...] = (100 + 10 * number, 50_000, {}, True)
+        side.take(1_900_000_000.0 + 10 * number, ("beat", beat))
+        if number % 3 == 0:
+            side.take(1_900_000_001.0 + 10 * number, ("info", "x"))
+    received = side.device.received
+    assert len(list(received.records())) == KEPT
+    assert len(received._last) <= KEPT  # noqa: SLF001
+    assert received.live == 134
+
+
+def test_of_what_nobody_is_told_nothing_comes_each_minute() -> None:
+    """The free heap is looked at every ten minutes all the same, for its trend."""
+    side = Side(Frame.of)
+    side.device.watch(Change.CONNECTIVITY)
+    looked = []
+    for number in range(200):
+        beat: tuple[object, ...] = (100 + 30 * number, 50_000 + number, {}, True)
+        with patch.object(
+            Device, "apply", autospec=True, side_effect=Device.apply
+        ) as apply:
+            side.take(1_900_000_000.0 + 30 * number, ("beat", beat))
+        if apply.called:
+            looked.append(number)
+    assert looked == [0, 1, 2, *range(22, 200, 20)]
+    side.device.watch(Change.LAST_SEEN)
+    side.take(1_900_006_000.0, ("beat", (6100, 50_000, {}, True)))
+    change, _ = side.told[-1]
+    assert change & Change.LAST_SEEN
+    assert side.device.last_seen == 1_900_006_000.0

@@ -87,7 +87,9 @@ class Admission:
         """
         room = self._room()
         for device_id in device_ids:
-            if (missing := self._missing(device_id)) <= room:
+            missing = self._missing(device_id)
+            # A person may have enabled more than fits of what is registered.
+            if not missing or missing <= room:
                 room -= missing
                 yield device_id
             else:
@@ -120,6 +122,11 @@ class Admission:
         else:
             self._waiting.append(add)
             self._async_leave_out()
+
+    @callback
+    def async_forget(self, device_id: str) -> None:
+        """Promise nothing any more to a device that was removed."""
+        self._promised.discard(device_id)
 
     @callback
     def async_close(self) -> None:
@@ -193,8 +200,11 @@ class Admission:
         now = monotonic()
         while self._left_out.pop_due(now) is not None:
             pass
-        while self._waiting and self._has_room(1):
+        added = 0
+        # They are registered in later turns.
+        while self._waiting and self._has_room(added + 1):
             self._waiting.popleft()()
+            added += 1
         if self._left_out or self._waiting:
             self._async_tell()
         else:

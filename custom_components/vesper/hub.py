@@ -1,8 +1,10 @@
 """Connect the devices of a fleet with Home Assistant."""
 
+from collections import ChainMap
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import partial, reduce
+from operator import or_
 from time import monotonic, time
 from typing import TYPE_CHECKING, Protocol
 
@@ -178,10 +180,13 @@ class VesperHub:
         self._registry = DeviceRegistry(hass, entry.entry_id, name=entry.title)
         known = {device.device_id: device for device in self._registry.known(saved)}
         self.devices = {
-            device_id: known[device_id] for device_id in self.admission.whole(known)
+            device_id: known.pop(device_id)
+            for device_id in tuple(self.admission.whole(tuple(known)))
         }
         """Every known device by its id."""
-        self.saver = Saver(hass, store, self.devices)
+        self._left_out = known
+        """Those known from before for which there is no room, as they were then."""
+        self.saver = Saver(hass, store, ChainMap(self.devices, self._left_out))
         self.maintenance = Maintenance(hass, self.devices, self.async_change)
         self._issues = Issues(hass, self.devices, self._registry)
         for device in self.devices.values():
@@ -190,6 +195,7 @@ class VesperHub:
             self._watch.async_be_patient(device.device_id, device.patience)
         self.intake = Intake(
             self.devices,
+            self._left_out,
             self.admission,
             self._watch,
             async_add=self._async_add,
@@ -253,7 +259,7 @@ class VesperHub:
     def async_add_listener(self, device: Device, listener: ChangeListener) -> None:
         """Tell somebody of the changes of a device until they are removed."""
         _, *listeners = self._listeners.get(device.device_id, _NOBODY)
-        self._set_listeners(device.device_id, [*listeners, listener])
+        self._set_listeners(device, [*listeners, listener])
 
     @callback
     def async_remove_listener(self, device: Device, listener: ChangeListener) -> None:
@@ -261,15 +267,16 @@ class VesperHub:
         if device.device_id in self._listeners:
             _, *listeners = self._listeners[device.device_id]
             left = [other for other in listeners if other is not listener]
-            self._set_listeners(device.device_id, left)
+            self._set_listeners(device, left)
 
     def _set_listeners(
-        self, device_id: str, listeners: Sequence[ChangeListener]
+        self, device: Device, listeners: Sequence[ChangeListener]
     ) -> None:
         """Have these told of a device, and note what they watch."""
         watched = tuple(listener.watched for listener in listeners)
         watched = self._watches.setdefault(watched, watched)
-        self._listeners[device_id] = (watched, *listeners)
+        self._listeners[device.device_id] = (watched, *listeners)
+        device.watch(reduce(or_, watched, Change.NOTHING))
 
     @callback
     def async_listen_fleet(self, listener: CALLBACK_TYPE) -> CALLBACK_TYPE:
@@ -338,8 +345,10 @@ class VesperHub:
     def _forget(self, device_id: str) -> None:
         """Drop a device, so that it is new should it ever speak again."""
         self.devices.pop(device_id, None)
+        self._left_out.pop(device_id, None)
         self.fleet.discard(device_id)
         self._watch.async_forget(device_id)
+        self.admission.async_forget(device_id)
         self._health_checks.async_discard(device_id)
         self.outages.async_forget(device_id)
         self._issues.async_forget(device_id)
@@ -352,7 +361,7 @@ class VesperHub:
     @callback
     def _async_removed(self, device_id: str) -> None:
         """Forget a device that was removed from the registry by somebody else."""
-        if device_id in self.devices:
+        if device_id in self.devices or device_id in self._left_out:
             self._forget(device_id)
 
     def raise_without_link(self) -> None:

@@ -33,9 +33,10 @@ type TakeIn = Callable[[str, bytes, bool], None]
 class Intake:
     """Let payloads take effect on their devices, and count what was wrong with them."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # all whom a message can concern
         self,
         devices: dict[str, Device],
+        left_out: dict[str, Device],
         admission: Admission,
         watch: Watch,
         *,
@@ -44,6 +45,7 @@ class Intake:
     ) -> None:
         """Take the devices, and whom to tell of a new one and of what changed.
 
+        With them come those known from before for which there was no room so far.
         What adds a new device returns what is left to tell of the change that made it.
         """
         self.stray_faults: Counter[tuple[str, str, FaultKind]] = Counter()
@@ -51,6 +53,7 @@ class Intake:
         self.dropped = 0
         """How many messages made no device."""
         self._devices = devices
+        self._left_out = left_out
         self._admission = admission
         self._watch = watch
         self._async_add = async_add
@@ -92,6 +95,7 @@ class Intake:
         heard: float,
     ) -> None:
         """Let a live heartbeat take effect that says the same but for what drifts."""
+        device.catch_up()
         if not device.received.follows(pulse):
             device.pulse = pulse = Pulse(pulse.frame)
             device.received.follow(pulse)
@@ -112,7 +116,7 @@ class Intake:
                 self.dropped += 1
                 self._count_faults(source, device_id, message, self.stray_faults)
                 return
-            device = Device(device_id=device_id)
+            device = self._left_out.pop(device_id, None) or Device(device_id=device_id)
         if type(message) is Heartbeat:
             text = message.text
             # What the parser has left out is kept with the log.

@@ -1,6 +1,6 @@
 """Notice when a device falls silent."""
 
-from collections.abc import Callable, Coroutine, Generator, Iterable, Iterator
+from collections.abc import Callable, Coroutine, Generator, Iterable
 from datetime import datetime
 from time import monotonic
 from typing import Any
@@ -113,14 +113,24 @@ class Watch:
     async def _async_judge(self) -> None:
         """Tell of those who are due where their silence counts; wait for the next."""
         if await self._async_link_answers():
-            self._timer = None
-            async_work_off(self._hass, self._tell())
+            steps = self._tell()
+            self._timer = steps.close
+            async_work_off(self._hass, steps)
 
-    def _tell(self) -> Iterator[None]:
-        """Tell of one silent device at each step."""
-        while self._watching and (device_id := self._liveness.pop_due(monotonic())):
-            self._async_fell_silent(device_id)
-            yield
+    def _tell(self) -> Generator[None]:
+        """Put off one device that was heard since, or tell of a silent one, each step.
+
+        Until then nobody sets the timer.
+        """
+        while True:
+            if self._liveness.postpone(monotonic()):
+                yield
+            elif device_id := self._liveness.pop_due(monotonic()):
+                self._async_fell_silent(device_id)
+                yield
+            else:
+                break
+        self._timer = None
         # In a turn of its own, for this is the end of a slice.
         self._hass.loop.call_soon(self._async_told)
         self._async_arm()

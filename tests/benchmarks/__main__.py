@@ -19,6 +19,7 @@ from .figures import Figure, table, taken_over
 
 MEASUREMENTS = (
     "heartbeat",
+    "paced",
     "collector",
     "growth",
     "instructions",

@@ -10,7 +10,7 @@ import pytest
 
 from custom_components.vesper.model.change import Change, Changes
 from custom_components.vesper.model.device import Device
-from custom_components.vesper.model.messages import Message
+from custom_components.vesper.model.messages import Message, parse_heartbeat
 from custom_components.vesper.model.saved import (
     DEVICE_FIELDS,
     DIAGNOSTICS_FIELDS,
@@ -394,3 +394,15 @@ def test_whatever_is_read_makes_a_device(saved: dict[str, Json]) -> None:
     saved_of(device)
     hear(device, heartbeat(**EVERYTHING))
     assert device.online
+
+
+@pytest.mark.parametrize("depth", [1, 500, 1020])
+def test_what_nests_in_an_event_is_not_saved(depth: int) -> None:
+    """It might nest so deep that the file with all devices can't be read."""
+    device = Device(device_id=DEVICE_ID)
+    nested = b"[" * depth + b"]" * depth
+    event = b'{"t":1,"d0":4,"d1":0,"ts":0,"up":1,"x":%b}' % nested
+    for number in range(3):
+        payload = b'{"uptime":%d,"heap_free":5,"recent_events":[%b]}' % (number, event)
+        hear(device, parse_heartbeat(payload, DEVICE_ID, device.diagnostics.log.member))
+    assert saved_of(device)["events"] == [{"t": 1, "d0": 4, "d1": 0, "ts": 0, "up": 1}]

@@ -73,6 +73,8 @@ class Device:
     """Until when somebody works on it; None while nobody does."""
     restarts: Restarts = field(default_factory=Restarts)
     heap: HeapTrend = field(default_factory=HeapTrend)
+    watched: Changes = ~Change.NOTHING
+    """What anybody wants to be told of it."""
     pulse: Pulse | None = None
     """Its last heartbeats, once two of them have said the same."""
     _faults: Counter[tuple[str, str, FaultKind]] | None = None
@@ -109,28 +111,33 @@ class Device:
                 return change | self._apply_info(message, live=live, now=now)
         return change
 
+    def watch(self, watched: Changes) -> None:
+        """Take in what anybody wants to be told of it."""
+        self.watched = watched
+        self._wake()
+
     @property
     def last_seen(self) -> float | None:
         """Return when it was heard last."""
-        self._catch_up()
+        self.catch_up()
         return self._last_seen
 
     @property
     def uptime(self) -> int | None:
         """Return its seconds since boot at the last live heartbeat."""
-        self._catch_up()
+        self.catch_up()
         return self._uptime
 
     @property
     def started(self) -> float:
         """Return when it started, by that: the heartbeat's time less its uptime."""
-        self._catch_up()
+        self.catch_up()
         return self._started
 
     @property
     def diagnostics(self) -> Diagnostics:
         """Return what it tells of itself in its heartbeats."""
-        self._catch_up()
+        self.catch_up()
         return self._diagnostics
 
     @property
@@ -156,8 +163,11 @@ class Device:
         """Return when its last heartbeat in a pulse came, by a monotonic clock."""
         return self.pulse.heard if self.pulse else _NEVER
 
-    def _catch_up(self) -> None:
-        """Take in the newest heartbeat, if the pulse has it alone."""
+    def catch_up(self) -> None:
+        """Take in the newest heartbeat, if the pulse has it alone.
+
+        To be done before another one is kept there.
+        """
         pulse = self.pulse
         if pulse is not None and pulse.ahead:
             pulse.ahead = False
@@ -167,7 +177,7 @@ class Device:
 
     def _wake(self) -> None:
         """Have the next heartbeat looked into, whatever it says."""
-        self._catch_up()
+        self.catch_up()
         if self.pulse is not None:
             self.pulse.wake()
 
@@ -364,8 +374,13 @@ class Device:
             and self.malformed is None
         ):
             # Nothing is left to be done for the next ones; what changes that wakes it.
-            until = self._last_seen_told + LAST_SEEN_INTERVAL
-            self.pulse.calm_down(self._diagnostics.calm(self._started, until, now))
+            until = float("inf")
+            if self.watched & Change.LAST_SEEN:
+                until = self._last_seen_told + LAST_SEEN_INTERVAL
+            calm = self._diagnostics.calm(
+                self._started, until, now, watched=self.watched
+            )
+            self.pulse.calm_down(calm)
 
     def _learn(self, heartbeat: Heartbeat) -> None:
         """Keep what a heartbeat says for a frame of others, if it can be one."""

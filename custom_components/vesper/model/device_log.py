@@ -1,12 +1,17 @@
 """Keep the device's own ring buffer, and find what is new in it."""
 
 from dataclasses import dataclass, field
+import re
 from typing import Self
 
 import orjson
 
 from .codes import EventTag, RecentEvent
 from .messages import Fault, Heartbeat, parse_events
+
+#: The text of a log without lists or objects in its entries. What nests is parsed, for
+#: it may nest so deep that it can be read here, but not where it stands deeper.
+_FLAT = re.compile(rb'"recent_events"\s*:\s*\[(?:[^][{}]|\{[^][{}]*\})*\]')
 
 
 @dataclass(eq=False, slots=True)
@@ -28,7 +33,8 @@ class DeviceLog:
     _end: int = 0
     """Where in the payload its text is; nowhere while it was told by no heartbeat."""
     _stands_alone: bool | None = False
-    """Whether that text is `recent_events` and nothing else; None if nobody looked."""
+    """Whether that text is `recent_events`, flat, and nothing else; None if nobody
+    looked."""
     _events: tuple[RecentEvent, ...] | None = ()
     """What it says, None where the text tells: once it was told twice."""
     _faults: list[Fault] | None = field(default=None)
@@ -74,7 +80,8 @@ class DeviceLog:
         """Take in a heartbeat with the same log: what was wrong with it is so still."""
         self.new = ()
         if self._stands_alone is None:
-            self._stands_alone = bool(heartbeat.events_member())
+            member = heartbeat.events_member()
+            self._stands_alone = _FLAT.fullmatch(member) is not None
             if self._stands_alone:
                 self._events = None
         if self._faults:

@@ -16,6 +16,9 @@ LOW_HEAP = 16 * 1024
 #: In seconds: what drifts is told anew at most this often, unless it means trouble.
 DRIFT_INTERVAL = 60
 
+#: In seconds: so often it is looked at where nobody is told, for its trend.
+TREND_INTERVAL = 600
+
 #: In seconds: the time of boot is worked out anew at each heartbeat, which comes sooner
 #: or later; a move within this is the way's, not the device's.
 BOOT_TIME_JITTER = 60
@@ -90,12 +93,16 @@ class Diagnostics:
         if heartbeat.events_at >= 0:
             self.log.move_to(heartbeat)
 
-    def calm(self, started: float, until: float, now: float) -> Calm:
+    def calm(
+        self, started: float, until: float, now: float, *, watched: Changes
+    ) -> Calm:
         """Return within which bounds what drifts is not to be told.
 
-        Given are when the device has started, and until when they may hold at most.
+        Given are when the device has started, until when they may hold at most, and
+        what is watched at all.
         """
-        told, due = self.heap_free or 0, self._heap_told_at + DRIFT_INTERVAL
+        interval = DRIFT_INTERVAL if watched & Change.HEAP_FREE else TREND_INTERVAL
+        told, due = self.heap_free or 0, self._heap_told_at + interval
         if not self._heap_told_at <= now < due:
             # It rests at what was told of it, and is told at once if it does not.
             heap_free = (told, told)

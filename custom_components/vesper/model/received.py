@@ -76,14 +76,14 @@ class Received:
         if is_heartbeat:
             self._heartbeat = noted
         self._last.append(noted)
-        if len(self._last) > KEPT:
-            del self._last[0]
+        del self._last[:-KEPT]
 
     def follow(self, pulse: Pulse) -> None:
         """Have the next heartbeats kept and counted in a pulse that has none yet."""
         self._live = self.live
         self._heartbeat = self._pulse = pulse
         self._last.append(pulse)
+        del self._last[:-KEPT]
 
     def follows(self, pulse: Pulse) -> bool:
         """Tell whether the newest message is in a pulse."""
