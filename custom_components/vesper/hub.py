@@ -167,8 +167,11 @@ class VesperHub:
         self._listeners: dict[str, _Listeners] = {}
         """Of each device what its listeners watch, and these."""
         self._link_steps: Generator[None] = self._step((), Device.regain_sight)
-        self._watches: dict[tuple[Changes, ...], tuple[Changes, ...]] = {}
-        """What is watched: one object for all devices of which it is so."""
+        self._watches: dict[
+            tuple[Changes, ...], tuple[tuple[Changes, ...], Changes]
+        ] = {}
+        """What is watched, and all of it joined: one object for all devices of which it
+        is so."""
         self._fleet_listeners: list[CALLBACK_TYPE] = []
         self._fleet_changed = False
         self._restarted: dict[str, float] = {}
@@ -258,8 +261,10 @@ class VesperHub:
     @callback
     def async_add_listener(self, device: Device, listener: ChangeListener) -> None:
         """Tell somebody of the changes of a device until they are removed."""
-        _, *listeners = self._listeners.get(device.device_id, _NOBODY)
-        self._set_listeners(device, [*listeners, listener])
+        watched, *listeners = self._listeners.get(device.device_id, _NOBODY)
+        self._set_listeners(
+            device, (*watched, listener.watched), (*listeners, listener)
+        )
 
     @callback
     def async_remove_listener(self, device: Device, listener: ChangeListener) -> None:
@@ -267,16 +272,22 @@ class VesperHub:
         if device.device_id in self._listeners:
             _, *listeners = self._listeners[device.device_id]
             left = [other for other in listeners if other is not listener]
-            self._set_listeners(device, left)
+            watched = tuple(other.watched for other in left)
+            self._set_listeners(device, watched, left)
 
     def _set_listeners(
-        self, device: Device, listeners: Sequence[ChangeListener]
+        self,
+        device: Device,
+        watched: tuple[Changes, ...],
+        listeners: Sequence[ChangeListener],
     ) -> None:
         """Have these told of a device, and note what they watch."""
-        watched = tuple(listener.watched for listener in listeners)
-        watched = self._watches.setdefault(watched, watched)
+        if watched not in self._watches:
+            in_all: Changes = reduce(or_, watched, Change.NOTHING)
+            self._watches[watched] = (watched, in_all)
+        watched, in_all = self._watches[watched]
         self._listeners[device.device_id] = (watched, *listeners)
-        device.watch(reduce(or_, watched, Change.NOTHING))
+        device.watch(in_all)
 
     @callback
     def async_listen_fleet(self, listener: CALLBACK_TYPE) -> CALLBACK_TYPE:

@@ -54,7 +54,7 @@ SAVE_INTERVAL = timedelta(minutes=15)
 SAVE_DELAY = 0.5
 
 #: In seconds: for so long at a time devices are read or written.
-SLICE = 0.002
+SLICE = 0.001
 
 
 class VesperStore(Store[dict[str, Any]]):
