@@ -713,3 +713,13 @@ def test_a_known_log_makes_no_payload_smaller() -> None:
     payload = in_full("", " " * (messages.MAX_HEARTBEAT_BYTES - 10))
     message = parse_heartbeat(payload, DEVICE_ID, known_events)
     assert found(message) == [("", FaultKind.TOO_LARGE)]
+
+
+@pytest.mark.parametrize("bad", [{}, 7, "log"])
+def test_a_restart_without_a_log_makes_nothing_of_it_new(
+    known: Device, bad: Json
+) -> None:
+    """What was known of the log is not of the new boot."""
+    change = hear(known, heartbeat(uptime=3, recent_events=bad), after=600)
+    assert change & Change.RESTART
+    assert not change & Change.DEVICE_LOG

@@ -150,6 +150,8 @@ class Diagnostics:
         new = self.log.new if change & Change.DEVICE_LOG else ()
         if (
             heartbeat.events_at >= 0
+            # What is no log tells of no boot.
+            and self.log.is_in(heartbeat)
             and not tells_of_boot(new)
             and self.log.begin_anew()
         ):
