@@ -1,6 +1,6 @@
 """Keep the device's own ring buffer, and find what is new in it."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 import re
 from typing import Self
 
@@ -37,7 +37,7 @@ class DeviceLog:
     looked."""
     _events: tuple[RecentEvent, ...] | None = ()
     """What it says, None where the text tells: once it was told twice."""
-    _faults: list[Fault] | None = field(default=None)
+    _faults: list[Fault] | None = None
     """What is wrong with it, None without a fault."""
 
     @classmethod

@@ -28,8 +28,8 @@ _ZERO = ord("0")
 class Frame:
     """A heartbeat with two blanks in it: the uptime and the free heap.
 
-    A device says the same every 30 seconds, but for these. To see that is ten times
-    cheaper than to parse the text again, and to keep it is all that is to be kept.
+    A device says the same every 30 seconds, but for these. To see that is far cheaper
+    than to parse the text again, and to keep it is all that is to be kept.
     It is no parser: what it takes for the same, the parser has read before.
     """
 

@@ -117,21 +117,21 @@ class Pulse:
 
     @property
     def beats(self) -> Iterator[tuple[float, int, int]]:
-        """Yield when each that is kept came, its uptime and free heap, the newest last.
+        """Return when each kept one came, its uptime and free heap, the newest last.
 
         In seconds since 1970, seconds and bytes.
         """
         count = self.count
-        for number in range(max(0, count - KEPT), count):
-            beat: tuple[float, int, int] = _BEAT.unpack_from(
-                self._buffer, _BEATS_AT + number % KEPT * _BEAT_SIZE
-            )
-            yield beat
+        return map(self._beat, range(max(0, count - KEPT), count))
 
     @property
     def newest(self) -> tuple[float, int, int]:
         """Return the newest of them."""
+        return self._beat(self.count - 1)
+
+    def _beat(self, number: int) -> tuple[float, int, int]:
+        """Return one of them, by how many came before it."""
         beat: tuple[float, int, int] = _BEAT.unpack_from(
-            self._buffer, _BEATS_AT + (self.count - 1) % KEPT * _BEAT_SIZE
+            self._buffer, _BEATS_AT + number % KEPT * _BEAT_SIZE
         )
         return beat
