@@ -3,7 +3,8 @@
 from collections import ChainMap
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial, reduce
+from functools import lru_cache, partial, reduce
+from itertools import compress
 from operator import or_
 from time import monotonic, time
 from typing import TYPE_CHECKING, Protocol
@@ -85,6 +86,16 @@ class _Called:
 #: What each of some listeners watches, and the listeners.
 type _Listeners = tuple[tuple[Changes, ...], *tuple[ChangeListener, ...]]
 _NOBODY: _Listeners = ((),)
+
+
+@lru_cache(maxsize=256)
+def _concerned(watched: tuple[Changes, ...], change: Changes) -> tuple[Changes, ...]:
+    """Return what of a change concerns each of some listeners.
+
+    Remembered: the devices have few sets of listeners, and changes are of few kinds.
+    """
+    return tuple(change & of_one for of_one in watched)
+
 
 #: In seconds: of a device that does little but restart one line says enough.
 RESTART_LOG_INTERVAL = 600
@@ -443,17 +454,15 @@ class VesperHub:
                 add(device, device.alerts.subsystems[-1])
         # Only those whom it concerns are touched: of a large fleet each costs more to
         # fetch from memory than to ask.
-        watched, *listeners = self._listeners.get(device.device_id, _NOBODY)
-        for concerned, listener in zip(watched, listeners, strict=True):
-            if change & concerned:
-                listener.async_device_changed(change)
-        self._async_tell_occurrences(device)
+        listening = self._listeners.get(device.device_id, _NOBODY)
+        for listener in compress(listening[1:], _concerned(listening[0], change)):
+            listener.async_device_changed(change)
+        if device.occurrences:
+            self._async_tell_occurrences(device)
 
     @callback
     def _async_tell_occurrences(self, device: Device) -> None:
         """Tell what has happened, once its entities show it."""
-        if not device.occurrences:
-            return
         occurrences, device.occurrences = device.occurrences, ()
         registered_id = self._registry.id_of(device.device_id)
         muted = device.muted(time())

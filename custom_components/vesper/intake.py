@@ -63,21 +63,23 @@ class Intake:
     def of(self, source: Source) -> TakeIn:
         """Return what takes in a payload of a source: whose, what, and if live."""
         # Looked up once: every message passes here.
-        take_in, devices = self._async_take_in, self._devices
+        meet, take_in, devices = self._async_meet, self._async_take_in, self._devices
         is_heartbeat = source is HEARTBEAT
 
         @callback
         def _async_take_in(device_id: str, payload: bytes, live: bool) -> None:  # noqa: FBT001
             """Let a payload take effect on its device, which it may make."""
             now = time()
-            device = devices.get(device_id)
+            if (device := devices.get(device_id)) is None:
+                meet(source, device_id, payload, live=live, now=now)
             # What the broker kept is no sign of life, and posts have a rhythm to keep.
-            if not is_heartbeat or not live or device is None:
-                take_in(source, device_id, payload, live=live, now=now)
-            elif (pulse := device.pulse) is None or (
-                numbers := pulse.frame.read(payload)
-            ) is None:
-                take_in(source, device_id, payload, live=True, now=now)
+            elif (
+                not is_heartbeat
+                or not live
+                or (pulse := device.pulse) is None
+                or (numbers := pulse.frame.read(payload)) is None
+            ):
+                take_in(source, device, payload, live=live, now=now)
             elif not pulse.beat(now, heard := monotonic(), *numbers):
                 heartbeat = pulse.frame.heartbeat(payload, *numbers)
                 self._async_repeat(device, pulse, heartbeat, now=now, heard=heard)
@@ -102,21 +104,58 @@ class Intake:
         pulse.add(now, heard, heartbeat)
         device.received.drop_old()
         self._watch.async_touch(device.device_id)
-        self._async_apply(HEARTBEAT, device, heartbeat, live=True, now=now)
+        # What has no fault itself adds none.
+        if change := device.apply(heartbeat, live=True, now=now):
+            self._async_changed(device, change)
 
     @callback
     def _async_take_in(
+        self, source: Source, device: Device, payload: bytes, *, live: bool, now: float
+    ) -> None:
+        """Let a payload of a known device take effect."""
+        # After a restart of the broker there comes one of each device.
+        if (
+            not live
+            and source is HEARTBEAT
+            and (pulse := device.pulse) is not None
+            and (numbers := pulse.frame.read(payload)) is not None
+        ):
+            message: Message = pulse.frame.heartbeat(payload, *numbers)
+        else:
+            known_events = device.diagnostics.log.member
+            message = source.parse(payload, device.device_id, known_events)
+        if change := self._async_apply(
+            source, device, payload, message, live=live, now=now
+        ):
+            self._async_changed(device, change)
+
+    @callback
+    def _async_meet(
         self, source: Source, device_id: str, payload: bytes, *, live: bool, now: float
     ) -> None:
-        """Parse a payload and let it take effect."""
-        device = self._devices.get(device_id)
-        message = _message(source, device, device_id, payload, live=live)
-        if is_new := device is None:
-            if not self._async_admits(device_id, message, live=live):
-                self.dropped += 1
-                self._count_faults(source, device_id, message, self.stray_faults)
-                return
-            device = self._left_out.pop(device_id, None) or Device(device_id=device_id)
+        """Let a payload of nobody known make a device, if it may."""
+        message = source.parse(payload, device_id, b"")
+        if not self._async_admits(device_id, message, live=live):
+            self.dropped += 1
+            self._count_faults(source, device_id, message, self.stray_faults)
+            return
+        device = self._left_out.pop(device_id, None) or Device(device_id=device_id)
+        change = self._async_apply(source, device, payload, message, live=live, now=now)
+        if change := self._async_add(device, change):
+            self._async_changed(device, change)
+
+    @callback
+    def _async_apply(  # noqa: PLR0913  # all that is known of it
+        self,
+        source: Source,
+        device: Device,
+        payload: bytes,
+        message: Message,
+        *,
+        live: bool,
+        now: float,
+    ) -> Changes:
+        """Keep a message, let it take effect, and return what it changed."""
         if type(message) is Heartbeat:
             text = message.text
             # What the parser has left out is kept with the log.
@@ -127,30 +166,13 @@ class Intake:
             noted = (now, source.name, live, payload[:MAX_KEPT_BYTES], b"")
             device.received.note(noted)
         if live:
-            self._watch.async_touch(device_id)
-        self._async_apply(source, device, message, live=live, now=now, is_new=is_new)
-
-    @callback
-    def _async_apply(  # noqa: PLR0913  # all that is known of it
-        self,
-        source: Source,
-        device: Device,
-        message: Message,
-        *,
-        live: bool,
-        now: float,
-        is_new: bool = False,
-    ) -> None:
-        """Let a message take effect, and tell of what it changed."""
+            self._watch.async_touch(device.device_id)
         change = device.apply(message, live=live, now=now)
         if message.faults:
             self._count_faults(source, device.device_id, message, device.faults)
             if live and source.parse is parse_heartbeat:
                 device.note_malformed(message.faults, now)
-        if is_new:
-            change = self._async_add(device, change)
-        if change:
-            self._async_changed(device, change)
+        return change
 
     @callback
     def async_take_post(self, post: Post) -> bool:
@@ -219,20 +241,3 @@ class Intake:
                     fault.path or "the payload",
                     fault.reason,
                 )
-
-
-def _message(
-    source: Source, device: Device | None, device_id: str, payload: bytes, *, live: bool
-) -> Message:
-    """Parse a payload, as far as it is not known already."""
-    if device is None:
-        return source.parse(payload, device_id, b"")
-    # After a restart of the broker there comes one of each device.
-    if (
-        not live
-        and source is HEARTBEAT
-        and (pulse := device.pulse) is not None
-        and (numbers := pulse.frame.read(payload)) is not None
-    ):
-        return pulse.frame.heartbeat(payload, *numbers)
-    return source.parse(payload, device_id, device.diagnostics.log.member)

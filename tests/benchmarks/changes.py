@@ -154,19 +154,16 @@ class Bench:
         new = [(name, told[name]) for name in FIELDS[:changed]]
         logged = told["recent_events"][-1]
         fleet = self._fleets[DIRECT]
-        work = [
-            (message, device.diagnostics, fleet.entities[device_id][:changed])
-            for message, (device_id, device) in zip(
-                messages, fleet.devices.items(), strict=True
-            )
-        ]
+        work = list(zip(messages, fleet.devices, strict=True))
         receive = self._ways.receive
         start = time.thread_time()
-        for message, diagnostics, entities in work:
+        for message, device_id in work:
             receive((message,))
+            # Looked up here: what was touched just before would be in the caches.
+            diagnostics = fleet.devices[device_id].diagnostics
             for name, value in new:
                 setattr(diagnostics, name, value)
-            for entity in entities:
+            for entity in fleet.entities[device_id][:changed]:
                 if isinstance(entity, EventEntity):
                     entity._trigger_event("wifi_up", logged)  # noqa: SLF001
                 entity.async_write_ha_state()

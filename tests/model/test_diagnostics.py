@@ -161,6 +161,16 @@ def test_what_is_bad_is_named_and_the_rest_is_taken(
     assert not good.faults
 
 
+def test_true_is_no_number_also_where_a_one_is_known() -> None:
+    """They are equal to Python; it is looked at where anything else is told anew."""
+    device = Device(device_id=DEVICE_ID)
+    hear(device, heartbeat(reset_reason=1, heap_min_free=9_000))
+    message = heartbeat(reset_reason=True, heap_min_free=8_000)
+    assert hear(device, message) & Change.HEAP_MIN_FREE
+    assert found(message) == [("reset_reason", FaultKind.INVALID)]
+    assert device.diagnostics.reset_reason == 1
+
+
 def test_what_the_broker_kept_fills_in() -> None:
     """The device is known by it before it speaks, but not when it booted."""
     device = Device(device_id=DEVICE_ID)

@@ -116,7 +116,7 @@ def said(message: Heartbeat) -> dict[str, Any]:
         "uptime": message.uptime,
         "heap_free": message.heap_free,
         "recent_events": message.events()[0],
-        **message.settled()[0]._asdict(),
+        **message.settled()[0],
     }
     return {name: value for name, value in fields.items() if value is not None}
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from .alerts import ActiveAlert, Alerts
 from .change import Change, Changes
-from .codes import EventTag
+from .device_log import tells_of_boot
 from .diagnostics import BOOT_TIME_JITTER, Diagnostics
 from .frame import Frame
 from .heap import HeapTrend
@@ -316,42 +316,34 @@ class Device:
         self, heartbeat: Heartbeat, change: Changes, *, live: bool, now: float
     ) -> Changes:
         """Take a heartbeat in, and add to the change that it came at all."""
-        diagnostics = self.diagnostics
-        is_known = heartbeat.in_frame or diagnostics.knows(heartbeat)
-        told = diagnostics.apply(heartbeat, live=live, now=now)
-        uptime = heartbeat.uptime
+        diagnostics = self._diagnostics
+        told = diagnostics.drift(heartbeat, live=live, now=now)
+        if is_known := diagnostics.knows(heartbeat):
+            diagnostics.repeat(heartbeat)
+        else:
+            told |= diagnostics.learn(heartbeat, live=live)
         # A kept heartbeat may be older than what is known (a broker that came back
         # from an old state of its own), so no restart is read from it.
         if live:
+            uptime = heartbeat.uptime
             if self._is_restart(heartbeat, now, told):
-                self.restarts.note(
-                    now, diagnostics.reset_reason, boot_before=self.started
-                )
-                self.heap.clear()
-                change |= self._restarted(now if uptime is None else now - uptime)
-                change |= diagnostics.restart(heartbeat, told, now)
-                # The stored reason may be that of an earlier boot.
-                reason = heartbeat.settled()[0].reset_reason
-                self._note(restart_occurrence(self.device_id, reason))
+                change |= self._take_for_restart(heartbeat, told, now)
             if uptime is not None:
                 self._uptime = uptime
                 self._started = now - uptime
                 self.resumed = False
+                if told & _HEAP:
+                    self.heap.sample(
+                        uptime,
+                        free=diagnostics.heap_free,
+                        least=diagnostics.heap_min_free,
+                    )
                 if self.alerts.awaited:
                     change |= self._close_overdue(uptime, now)
             if self.malformed is not None and not heartbeat.faults:
                 self.malformed = None
-        if told:
-            change |= told
-            if live and uptime is not None and told & _HEAP:
-                self.heap.sample(
-                    uptime,
-                    free=diagnostics.heap_free,
-                    least=diagnostics.heap_min_free,
-                )
-        if live:
             self._expect_the_same(heartbeat, is_known=is_known, now=now)
-        return change
+        return change | told
 
     def _expect_the_same(
         self, heartbeat: Heartbeat, *, is_known: bool, now: float
@@ -397,19 +389,19 @@ class Device:
         has not where an earlier boot is back: that is another device of the same id,
         or a message that comes late.
         """
-        uptime = heartbeat.uptime
-        if uptime is not None and self.uptime is not None:
-            fell = uptime < self.uptime - UPTIME_JITTER
+        uptime, last = heartbeat.uptime, self._uptime
+        if uptime is not None and last is not None:
+            fell = uptime < last - UPTIME_JITTER
             boot = now - uptime
-            later = boot - self.started
+            later = boot - self._started
             if (
                 not fell
                 and -UPTIME_JITTER <= later <= UPTIME_JITTER
-                and (uptime > self.uptime or not told)
+                and (uptime > last or not told)
             ):
                 return False
             if abs(later) > UPTIME_JITTER and self.restarts.return_to(
-                boot, now, boot_before=self.started
+                boot, now, boot_before=self._started
             ):
                 self.heap.clear()
                 # The restart that it was taken for was none of this device.
@@ -419,15 +411,29 @@ class Device:
             if fell or later < 0:
                 return fell
             # It has run for less time than has passed since it was heard last.
-            if uptime <= self.uptime and uptime + UPTIME_JITTER < later:
+            if uptime <= last and uptime + UPTIME_JITTER < later:
                 return True
             # While we did not listen its uptime may have grown past what it was. A log
             # would tell better: our clock may have been set meanwhile.
             if self.resumed and heartbeat.events_at < 0 and later > BOOT_TIME_JITTER:
                 return True
-        return bool(told & Change.DEVICE_LOG) and any(
-            event.tag == EventTag.BOOT for event in self.diagnostics.log.new
+        return bool(told & Change.DEVICE_LOG) and tells_of_boot(
+            self._diagnostics.log.new
         )
+
+    def _take_for_restart(
+        self, heartbeat: Heartbeat, told: Changes, now: float
+    ) -> Changes:
+        """Take in the first heartbeat after a restart, given what it changed."""
+        diagnostics, uptime = self._diagnostics, heartbeat.uptime
+        self.restarts.note(now, diagnostics.reset_reason, boot_before=self._started)
+        self.heap.clear()
+        change = self._restarted(now if uptime is None else now - uptime)
+        change |= diagnostics.restart(heartbeat, told, now)
+        # The stored reason may be that of an earlier boot.
+        reason = heartbeat.settled()[0].get("reset_reason")
+        self._note(restart_occurrence(self.device_id, reason))
+        return change
 
     def _restarted(self, started: float) -> Changes:
         """Take in that the device started anew (protocol, section 3).

@@ -62,7 +62,11 @@ class DeviceLog:
     @property
     def member(self) -> bytes:
         """Return its text for the parser to leave out, "" where it is not known so."""
-        return self._text if self._stands_alone else b""
+        if not self._stands_alone:
+            return b""
+        # Whoever asks once asks again, and keeps it: one object for all.
+        self._payload, self._begin, self._end = self._text, 0, self._end - self._begin
+        return self._payload
 
     @property
     def _text(self) -> bytes:

@@ -55,37 +55,47 @@ class Diagnostics:
     _heap_told: int | None = None
     _heap_told_at: float = float("-inf")
 
-    def apply(self, heartbeat: Heartbeat, *, live: bool, now: float) -> Changes:
-        """Take in what a heartbeat tells; what it leaves out stays as it was.
+    def knows(self, heartbeat: Heartbeat) -> bool:
+        """Tell whether a heartbeat says nothing new but for what drifts."""
+        return heartbeat.in_frame or (
+            heartbeat.settled_as_told == self._settled_as_told
+            and (heartbeat.events_at < 0 or self.log.is_in(heartbeat))
+        )
+
+    def drift(self, heartbeat: Heartbeat, *, live: bool, now: float) -> Changes:
+        """Take in what drifts from heartbeat to heartbeat."""
+        change: Changes = Change.NOTHING
+        heap_free, uptime = heartbeat.heap_free, heartbeat.uptime
+        if heap_free is not None:
+            self.heap_free = heap_free
+            if self._is_heap_due(heap_free, now):
+                self._heap_told, self._heap_told_at = heap_free, now
+                change = Change.HEAP_FREE
+        # A kept heartbeat is of an unknown age: its uptime tells of no moment.
+        if live and uptime is not None and self._has_moved(now - uptime):
+            self.boot_time = now - uptime
+            change |= Change.BOOT_TIME
+        return change
+
+    def repeat(self, heartbeat: Heartbeat) -> None:
+        """Take in a heartbeat that says nothing else that is new."""
+        if heartbeat.events_at >= 0:
+            self.log.repeat(heartbeat)
+
+    def learn(self, heartbeat: Heartbeat, *, live: bool) -> Changes:
+        """Take in what else a heartbeat tells; what it leaves out stays as it was.
 
         What came as it came before is not looked into.
         """
         change: Changes = Change.NOTHING
         if heartbeat.settled_as_told != self._settled_as_told:
             change = self._settle(heartbeat)
-        heap_free = heartbeat.heap_free
-        if heap_free is not None:
-            self.heap_free = heap_free
-            if self._is_heap_due(heap_free, now):
-                self._heap_told, self._heap_told_at = heap_free, now
-                change |= Change.HEAP_FREE
-        # A kept heartbeat is of an unknown age: its uptime tells of no moment.
-        uptime = heartbeat.uptime
-        if live and uptime is not None and self._has_moved(now - uptime):
-            self.boot_time = now - uptime
-            change |= Change.BOOT_TIME
         if heartbeat.events_at >= 0:
             if self.log.is_in(heartbeat):
                 self.log.repeat(heartbeat)
             else:
                 change |= self._log(heartbeat, live=live)
         return change
-
-    def knows(self, heartbeat: Heartbeat) -> bool:
-        """Tell whether a heartbeat says nothing new but for what drifts."""
-        return heartbeat.settled_as_told == self._settled_as_told and (
-            heartbeat.events_at < 0 or self.log.is_in(heartbeat)
-        )
 
     def move_to(self, heartbeat: Heartbeat, frame: Frame) -> None:
         """Keep what a heartbeat says where its frame does: it says what is known."""
@@ -160,17 +170,15 @@ class Diagnostics:
 
     def _settle(self, heartbeat: Heartbeat) -> Changes:
         """Take in the fields that hardly ever change."""
-        told, faults = heartbeat.settled()
+        told, faults = heartbeat.settled(self._settled_as_told)
         heartbeat.faults += faults
-        # What is bad is looked into each time: so it is counted, and `true`, which
-        # equals 1 and is none, does not stand for it.
+        # What is bad is looked into each time: so it is counted.
         self._settled_as_told = () if faults else heartbeat.settled_as_told
         change: Changes = Change.NOTHING
-        for name, flag in SETTLED_FIELDS.items():
-            value = getattr(told, name)
-            if value is not None and value != getattr(self, name):
+        for name, value in told.items():
+            if value != getattr(self, name):
                 setattr(self, name, value)
-                change |= flag
+                change |= SETTLED_FIELDS[name]
         return change
 
     def _log(self, heartbeat: Heartbeat, *, live: bool) -> Changes:
@@ -178,8 +186,11 @@ class Diagnostics:
         if (events := self.log.change(heartbeat, live=live)) is None:
             return Change.NOTHING
         change: Changes = Change.DEVICE_LOG if self.log.new else Change.NOTHING
-        signals = [event.d0 for event in events if event.tag == EventTag.WIFI_UP]
-        if signals and (rssi := rssi_dbm(signals[-1])) != self.rssi:
+        signal = next(
+            (event.d0 for event in reversed(events) if event.tag == EventTag.WIFI_UP),
+            None,
+        )
+        if signal is not None and (rssi := rssi_dbm(signal)) != self.rssi:
             self.rssi = rssi
             change |= Change.WIFI_SIGNAL
         return change
