@@ -5,6 +5,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 import tempfile
 import time
@@ -201,7 +202,7 @@ class Measure(Protocol):
         """Return what was measured, with less care where it is to be quick."""
 
 
-def tell(about: str, measure: Measure) -> None:
+def tell(about: str, measure: Measure, **broker_is: bool) -> None:
     """Be the command of a measurement: run it and tell its figures.
 
     There is one Home Assistant in the life of a process.
@@ -209,4 +210,4 @@ def tell(about: str, measure: Measure) -> None:
     parser = argparse.ArgumentParser(description=about.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="less, for trying out")
     quick = parser.parse_args().quick
-    hand_over(run(lambda config, broker: measure(config, broker, quick=quick)))
+    hand_over(run(partial(measure, quick=quick), **broker_is))

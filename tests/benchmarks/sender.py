@@ -36,14 +36,19 @@ class Burst:
     qos: int = 1
     retain: bool = False
     """Firmware has it so, at QoS 1."""
+    kind: str = "bell"
+    """Of devices, which are others of each kind."""
+    uptime: int | None = None
+    """In seconds; None where it moves with the heartbeat's number."""
 
     @property
     def messages(self) -> Iterator[tuple[str, bytes]]:
         """Return the topics and payloads in order."""
+        others = {} if self.uptime is None else {"uptime": self.uptime}
         for number in range(self.number, self.number + self.each):
-            for device_id in device_ids(self.devices):
+            for device_id in device_ids(self.devices, self.kind):
                 topic = f"{self.way}/{device_id}/status/heartbeat"
-                yield topic, heartbeat(device_id, number, self.events)
+                yield topic, heartbeat(device_id, number, self.events, **others)
 
 
 class Sender:

@@ -78,9 +78,9 @@ class Ways:
         """Add the floor."""
         await home.subscribe(self._hass, topic_of(way, "+"), Floor().receive)
 
-    async def add_no_op(self) -> None:
+    async def add_no_op(self, way: str = NO_OP) -> None:
         """Add the callback that does nothing."""
-        await home.subscribe(self._hass, topic_of(NO_OP, "+"), receive_nothing)
+        await home.subscribe(self._hass, topic_of(way, "+"), receive_nothing)
 
     async def add_vesper(
         self, device_ids: Sequence[str], way: str = VESPER, **options: Any

@@ -9,7 +9,6 @@ Assistant's client and dispatch, and what the way does.
 """
 
 import argparse
-import asyncio
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -23,8 +22,9 @@ from homeassistant.core import HomeAssistant, callback
 from tests.rig.broker import Broker
 
 from . import home
+from .bursts import Bursts
 from .figures import Figure, hand_over, median_of, ratio_of
-from .sender import SENTINEL, Burst, Sender
+from .sender import Burst, Sender
 
 WAYS = ("no-op", "floor", "vesper")
 DEVICES = 500
@@ -36,9 +36,6 @@ FIELDS = (
     "heap_min_free",
     "last_disconnect_code",
 )
-
-#: In seconds: a burst that takes longer has been lost.
-PATIENCE = 120
 
 
 class Ways:
@@ -67,21 +64,13 @@ class Ways:
 
 
 class Bench:
-    """Bursts of heartbeats, and the time that each takes."""
+    """Bursts of heartbeats, of which none may be lost."""
 
-    def __init__(self, sender: Sender, count: Callable[[str], int]) -> None:
-        """Take who sends, and what tells how many messages of a way were heard."""
-        self._sender = sender
+    def __init__(self, bursts: Bursts, count: Callable[[str], int]) -> None:
+        """Take what times them, and what tells how many of a way were heard."""
+        self._bursts = bursts
         self._count = count
         self._number = 0
-        self._came = asyncio.Event()
-        self._ended = 0.0
-
-    @callback
-    def end(self, _: mqtt.ReceiveMessage) -> None:
-        """Note that all of a burst is there."""
-        self._ended = time.thread_time()
-        self._came.set()
 
     async def measure(self, way: str, qos: int) -> float:
         """Return the microseconds of each heartbeat of a burst.
@@ -91,15 +80,11 @@ class Bench:
         burst = Burst(way=way, devices=DEVICES, number=self._number, each=EACH, qos=qos)
         self._number += EACH
         before = self._count(way)
-        self._came.clear()
-        start = time.thread_time()
-        self._sender.send(burst)
-        async with asyncio.timeout(PATIENCE):
-            await self._came.wait()
+        taken = await self._bursts.time(burst)
         if (heard := self._count(way) - before) != DEVICES * EACH:
             msg = f"{way} has heard {heard} of {DEVICES * EACH} heartbeats"
             raise RuntimeError(msg)
-        return (self._ended - start) / (DEVICES * EACH) * 1e6
+        return taken
 
 
 async def measure(rounds: int, config: Path, broker: Broker) -> list[Figure]:
@@ -109,10 +94,11 @@ async def measure(rounds: int, config: Path, broker: Broker) -> list[Figure]:
             entry = home.vesper_entry(max_devices=DEVICES)
             await hass.config_entries.async_add(entry)
             ways = Ways()
-            bench = Bench(sender, partial(_heard, hass, ways))
+            bursts = Bursts(sender)
+            bench = Bench(bursts, partial(_heard, hass, ways))
             await home.subscribe(hass, "no-op/+/status/heartbeat", ways.do_nothing)
             await home.subscribe(hass, "floor/+/status/heartbeat", ways.look)
-            await home.subscribe(hass, SENTINEL, bench.end)
+            await bursts.listen(hass)
             for way in WAYS:
                 await bench.measure(way, qos=1)
                 await hass.async_block_till_done()
