@@ -157,10 +157,8 @@ class Intake:
     ) -> Changes:
         """Keep a message, let it take effect, and return what it changed."""
         if type(message) is Heartbeat:
-            text = message.text
-            # What the parser has left out is kept with the log.
-            events = b"" if text is payload else device.diagnostics.log.member
-            noted = (now, source.name, live, text[:MAX_KEPT_BYTES], events)
+            text = message.text[:MAX_KEPT_BYTES]
+            noted = (now, source.name, live, text, message.known_events)
             device.received.note(noted, is_heartbeat=True)
         else:
             noted = (now, source.name, live, payload[:MAX_KEPT_BYTES], b"")

@@ -177,8 +177,8 @@ class Device:
 
     def _wake(self) -> None:
         """Have the next heartbeat looked into, whatever it says."""
-        self.catch_up()
         if self.pulse is not None:
+            self.catch_up()
             self.pulse.wake()
 
     @property

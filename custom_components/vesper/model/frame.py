@@ -108,6 +108,7 @@ class Frame:
             self.settled_as_told,
             payload,
             payload,
+            b"",
             payload.find(EVENTS),
             None,
             [],

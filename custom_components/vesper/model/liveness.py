@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterable
 from heapq import heappop, heappush, heapreplace
 
+_NEVER = float("inf")
+
 
 class Liveness:
     """Who was heard when, and who has been silent for too long.
@@ -56,7 +58,7 @@ class Liveness:
         self._heard[device_id] = now
         deadline = now + self.timeout
         # One that was waited for with more patience is due earlier than it is queued.
-        if self._queued.get(device_id, float("inf")) > deadline:
+        if self._queued.get(device_id, _NEVER) > deadline:
             self._queued[device_id] = deadline
             heappush(self._queue, (deadline, device_id))
 

@@ -126,6 +126,8 @@ class Heartbeat:
     payload: bytes
     text: bytes
     """The payload, without the events where they are known."""
+    known_events: bytes
+    """What the parser has left out there; "" where it has read all."""
     events_at: int
     """Where in the payload `recent_events` begins, -1 if it is not there."""
     _data: dict[str, Any] | None
@@ -136,7 +138,7 @@ class Heartbeat:
     @property
     def is_log_known(self) -> bool:
         """Tell whether its events are known: the parser has left them out, or all."""
-        return self.in_frame or self.text is not self.payload
+        return self.in_frame or self.known_events != b""
 
     @property
     def data(self) -> dict[str, Any]:
@@ -263,6 +265,8 @@ def parse_heartbeat(
     ):
         rest = payload[events_at + len(known_events) :]
         text = payload[:events_at] + NO_EVENTS + rest
+    else:
+        known_events = b""
     if (data := load_object(text, MAX_HEARTBEAT_BYTES, faults)) is None:
         return Malformed(faults=faults)
     claimed = data.get("device_id")
@@ -292,6 +296,7 @@ def parse_heartbeat(
         tuple(map(get, _SETTLED_NAMES)),
         payload,
         text,
+        known_events,
         events_at,
         data,
         faults,
