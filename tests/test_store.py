@@ -20,6 +20,8 @@ from custom_components.vesper.const import (
     MIN_HEARTBEAT_TIMEOUT,
 )
 from custom_components.vesper.model.change import Change, Changes
+from custom_components.vesper.model.device import Device
+from custom_components.vesper.model.saved import dump
 from homeassistant.const import (
     EVENT_HOMEASSISTANT_FINAL_WRITE,
     EVENT_STATE_CHANGED,
@@ -217,19 +219,34 @@ async def test_saved_when_home_assistant_stops(
 
 
 async def test_a_fleet_is_saved_in_slices(vesper: Vesper, disk: Disk) -> None:
-    """All are on disk in the end, and one that goes meanwhile is not."""
-    for number in range(5):
-        await vesper.heartbeat(f"bell-{number}")
-    with patch("custom_components.vesper.store.SLICE", 0):
-        hub = vesper.hub
-        vesper.hass.loop.call_soon(
-            lambda: vesper.hass.loop.call_soon(hub._forget, "bell-4")  # noqa: SLF001
-        )
+    """All are on disk in the end, and what goes meanwhile is not, looked at or not."""
+    ids = {f"bell-{number}" for number in range(5)}
+    for device_id in ids:
+        await vesper.heartbeat(device_id)
+    hub = vesper.hub
+    looked_at: list[str] = []
+    gone: set[str] = set()
+
+    def look_at(device: Device) -> bytes:
+        """Have two devices go while another one is looked at."""
+        looked_at.append(device.device_id)
+        if len(looked_at) == 2:
+            gone.update({looked_at[0], min(ids.difference(looked_at))})
+            for device_id in gone:
+                hub._forget(device_id)  # noqa: SLF001
+        return dump(device)
+
+    with (
+        patch("custom_components.vesper.store.SLICE", 0),
+        patch("custom_components.vesper.store.dump", side_effect=look_at),
+    ):
         await vesper.advance(AT_ONCE)
+        assert set(disk.devices) == ids - gone
         await vesper.advance(AT_ONCE)
-        assert set(disk.devices) == {f"bell-{number}" for number in range(4)}
+        assert set(disk.devices) == ids - gone
         await vesper.reload()
-    assert set(hub.devices) == set(vesper.hub.devices)
+    assert len(gone) == 2
+    assert set(hub.devices) == set(vesper.hub.devices) == ids - gone
 
 
 # A restart
