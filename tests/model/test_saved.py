@@ -10,7 +10,13 @@ import pytest
 
 from custom_components.vesper.model.change import Change, Changes
 from custom_components.vesper.model.device import Device
-from custom_components.vesper.model.messages import Message, parse_heartbeat
+from custom_components.vesper.model.device_log import new_in
+from custom_components.vesper.model.messages import (
+    Fault,
+    Message,
+    parse_events,
+    parse_heartbeat,
+)
 from custom_components.vesper.model.saved import (
     DEVICE_FIELDS,
     DIAGNOSTICS_FIELDS,
@@ -25,6 +31,7 @@ from .strategies import (
     Json,
     Step,
     alert,
+    encode,
     heartbeat,
     info,
     json_values,
@@ -338,6 +345,76 @@ def test_a_log_with_a_gap_is_forgotten(device: Device) -> None:
     back = load(DEVICE_ID, saved)
     told = heartbeat(recent_events=EVERYTHING["recent_events"])
     assert not hear(back, told) & Change.DEVICE_LOG
+
+
+def test_a_log_told_again_is_the_same_log(device: Device) -> None:
+    """Nothing of it is new, nor is there anything to be saved."""
+    back = restarted(device)
+    payload = orjson.dumps({"recent_events": EVERYTHING["recent_events"]})
+    for _ in range(3):
+        log = back.diagnostics.log
+        told = parse_heartbeat(payload, DEVICE_ID, log.member)
+        assert not hear(back, told) & Change.DEVICE_LOG
+        assert (log.new, log.changes) == ((), 0)
+    assert log.member in payload
+    assert log.member != b""
+    assert log.events == device.diagnostics.log.events
+
+
+event_fields = st.fixed_dictionaries(
+    {name: st.integers(0, 2) for name in ("t", "d0", "d1", "ts", "up")}
+)
+event_logs = st.lists(event_fields, max_size=4)
+bad_events = json_values | st.builds(
+    lambda event, name, value: event | {name: value},
+    event_fields,
+    st.sampled_from(["t", "up", "x"]),
+    json_values,
+)
+
+
+@st.composite
+def logs_before_and_after(draw: st.DrawFn) -> tuple[object, list[dict[str, int]]]:
+    """Return what was kept of a log, good or not, and what the device tells next."""
+    log = draw(event_logs)
+    told = log[draw(st.integers(0, len(log))) :] + draw(event_logs)
+    damaged = log[:-1] + draw(st.lists(bad_events, min_size=1, max_size=2))
+    kept = draw(st.sampled_from([log, told, damaged]) | json_values)
+    return kept, told
+
+
+@given(
+    logs_before_and_after(),
+    st.sampled_from([encode, orjson.dumps]),
+    st.booleans(),
+    st.booleans(),
+)
+def test_a_log_is_what_it_would_be_if_it_were_read_at_once(
+    logs: tuple[object, list[dict[str, int]]],
+    encoded: Callable[[object], bytes],
+    live: bool,  # noqa: FBT001
+    asked: bool,  # noqa: FBT001
+) -> None:
+    """When it is read, and whoever asks first, makes no difference to anybody."""
+    kept, told = logs
+    faults: list[Fault] = []
+    events = parse_events(kept, faults)
+    known = None if faults else events
+    now_told = parse_events(told, [])
+    assert now_told is not None
+
+    device = load(DEVICE_ID, {"events": kept})
+    log = device.diagnostics.log
+    if asked:
+        assert log.is_known is (known is not None)
+        assert log.events == (known or ())
+    payload = encoded({"recent_events": told})
+    change = device.apply(parse_heartbeat(payload, DEVICE_ID), live=live, now=NOW)
+    new = () if known is None or not live else new_in(known, now_told)
+    assert log.new == new
+    assert bool(change & Change.DEVICE_LOG) is bool(new)
+    assert log.events == (now_told if live or known is None else known)
+    assert saved_of(device)["events"] == [event.as_told() for event in log.events]
 
 
 @pytest.mark.parametrize("name", [*DEVICE_FIELDS, *DIAGNOSTICS_FIELDS])

@@ -7,7 +7,7 @@ from typing import Self
 import orjson
 
 from .codes import EventTag, RecentEvent
-from .messages import Fault, Heartbeat, parse_events
+from .messages import EVENTS, Fault, Heartbeat, parse_events
 
 #: The text of a log without lists or objects in its entries. What nests is parsed, for
 #: it may nest so deep that it can be read here, but not where it stands deeper.
@@ -22,12 +22,13 @@ class DeviceLog:
     it came, and looked into when somebody asks.
     """
 
-    is_known: bool = False
-    """Whether the device has ever told it."""
     changes: int = 0
     """How often it has changed."""
     new: tuple[RecentEvent, ...] = ()
     """What the last heartbeat brought, the oldest first; nothing at first sight."""
+    _is_known: bool = False
+    _saved: object = None
+    """What was kept of it over a restart, while nobody has asked for it."""
     _payload: bytes = b""
     _begin: int = 0
     _end: int = 0
@@ -41,13 +42,43 @@ class DeviceLog:
     """What is wrong with it, None without a fault."""
 
     @classmethod
-    def known(cls, events: tuple[RecentEvent, ...]) -> Self:
-        """Return the log of a device that told this before we started."""
-        return cls(is_known=True, _events=events)
+    def saved(cls, items: object) -> Self:
+        """Return the log of which that was kept over a restart, be it good or not.
+
+        It is most of what is kept of a device, so it is read when somebody asks, as
+        its first heartbeat does: not at the start, when all of them are at once.
+        """
+        return cls(_saved=items)
+
+    @property
+    def is_known(self) -> bool:
+        """Tell whether the device has ever told it."""
+        if self._saved is not None:
+            items, self._saved = self._saved, None
+            self._read(items)
+        return self._is_known
+
+    def _read(self, items: object) -> None:
+        """Take in what was kept, or nothing where anything is wrong with it.
+
+        With a gap in it, the log would make old events look new.
+        """
+        faults: list[Fault] = []
+        events = parse_events(items, faults)
+        if events is None or faults:
+            return
+        self._is_known, self._events = True, events
+        # Mostly the device tells the same again, letter by letter, and that is seen
+        # without a look into what it tells.
+        self._payload = b"%b:%b" % (EVENTS, self.as_saved())
+        self._end = len(self._payload)
+        self._stands_alone = None
 
     @property
     def events(self) -> tuple[RecentEvent, ...]:
         """Return all that is in it, the oldest first."""
+        if not self.is_known:
+            return ()
         if self._events is not None:
             return self._events
         member = orjson.loads(b"{%b}" % self._text)
@@ -76,7 +107,7 @@ class DeviceLog:
     def is_in(self, heartbeat: Heartbeat) -> bool:
         """Tell whether a heartbeat that has a log has this one, letter by letter."""
         return heartbeat.is_log_known or (
-            self._end > 0
+            self.is_known
             and heartbeat.payload.startswith(self._text, heartbeat.events_at)
         )
 
@@ -115,7 +146,7 @@ class DeviceLog:
             return None
         # None of it is news at first sight, also where it turns out to be of a start.
         self.new = () if first_sight else new_in(self.events, events)
-        self.is_known = True
+        self._is_known = True
         self.changes += 1
         self._faults = faults or None
         self._payload, self._begin = heartbeat.payload, heartbeat.events_at

@@ -19,10 +19,8 @@ from .messages import (
     MAX_CODE,
     MAX_HEAP,
     MAX_UPTIME,
-    Fault,
     Malformed,
     is_name,
-    parse_events,
     read_alert,
 )
 from .posts import KEPT_GAPS, MAX_GAP, Posts
@@ -130,12 +128,8 @@ def load(device_id: str, data: Mapping[str, Any]) -> Device:
 
 def _load_diagnostics(data: Mapping[str, Any]) -> Diagnostics:
     """Return the diagnostics in what was kept of a device."""
-    faults: list[Fault] = []
-    events = parse_events(data.get("events"), faults)
-    # With a gap in it, the log would make old events look new.
-    has_log = events is not None and not faults
     return Diagnostics(
-        log=DeviceLog.known(events or ()) if has_log else DeviceLog(),
+        log=DeviceLog.saved(data.get("events")),
         **_good(data.get("diagnostics"), DIAGNOSTICS_FIELDS),
     )
 
