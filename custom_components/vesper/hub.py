@@ -293,10 +293,10 @@ class VesperHub:
         listeners: Sequence[ChangeListener],
     ) -> None:
         """Have these told of a device, and note what they watch."""
-        if watched not in self._watches:
+        if (shared := self._watches.get(watched)) is None:
             in_all: Changes = reduce(or_, watched, Change.NOTHING)
-            self._watches[watched] = (watched, in_all)
-        watched, in_all = self._watches[watched]
+            shared = self._watches[watched] = (watched, in_all)
+        watched, in_all = shared
         self._listeners[device.device_id] = (watched, *listeners)
         device.watch(in_all)
 

@@ -56,20 +56,20 @@ class DeviceRegistry:
         if entry.sw_version:
             # So it is registered anew should the device tell another.
             device.diagnostics.firmware_version = entry.sw_version
-        prefix = unique_id_of(device.device_id, ALERT_KEY)
-        alerts = device.alerts
-        unsaved = [
-            subsystem
+        sensors = [
+            entity
             for entity in er.async_entries_for_device(
                 er.async_get(self._hass), entry.id, include_disabled_entities=True
             )
             if entity.translation_key == ALERT_TRANSLATION_KEY
-            and (subsystem := entity.unique_id.removeprefix(prefix))
-            not in alerts.subsystems
         ]
-        alerts.subsystems += tuple(unsaved)
-        if unsaved:
-            alerts.unheard |= set(unsaved)
+        if sensors:
+            alerts, prefix = device.alerts, unique_id_of(device.device_id, ALERT_KEY)
+            told = [sensor.unique_id.removeprefix(prefix) for sensor in sensors]
+            unsaved = [name for name in told if name not in alerts.subsystems]
+            if unsaved:
+                alerts.subsystems += tuple(unsaved)
+                alerts.unheard |= set(unsaved)
         return device
 
     async def async_keep_entities(self, is_wanted: Callable[[str], bool]) -> None:
