@@ -13,7 +13,7 @@ from custom_components.vesper.const import DEFAULT_HEARTBEAT_TIMEOUT, DOMAIN
 from homeassistant.components.mqtt import MQTT_CONNECTION_STATE
 from homeassistant.const import STATE_OFF, STATE_ON, STATE_UNAVAILABLE, STATE_UNKNOWN
 from homeassistant.core import HomeAssistant
-from homeassistant.helpers import device_registry as dr
+from homeassistant.helpers import device_registry as dr, entity_registry as er
 from homeassistant.helpers.dispatcher import async_dispatcher_send
 from homeassistant.setup import async_setup_component
 from tests.common import BELL, FLEET, Vesper
@@ -166,6 +166,36 @@ async def test_removed_and_back_between_two_slices(vesper: Vesper) -> None:
 
 
 @pytest.mark.usefixtures("retained")
+async def test_removed_by_somebody_while_it_is_set_up(
+    vesper: Vesper, page: Page
+) -> None:
+    """Nobody listens for that yet, so it is there again, with its entities."""
+    await vesper.heartbeat()
+    before = page.device()
+    assert before is not None
+    hass = vesper.hass
+    registry, forward = (
+        dr.async_get(hass),
+        hass.config_entries.async_forward_entry_setups,
+    )
+
+    async def _remove_and_forward(*args: Any) -> None:
+        registry.async_remove_device(before.id)
+        await forward(*args)
+
+    with patch.object(
+        hass.config_entries, "async_forward_entry_setups", _remove_and_forward
+    ):
+        await hass.config_entries.async_reload(vesper.entry.entry_id)
+    await hass.async_block_till_done()
+    after = page.device()
+    assert after is not None
+    entities = er.async_entries_for_device(
+        er.async_get(hass), after.id, include_disabled_entities=True
+    )
+    assert f"{BELL}_connectivity" in {entity.unique_id for entity in entities}
+
+
 async def test_speaks_again_at_once(vesper: Vesper) -> None:
     """A device that speaks as soon as it is removed is new, with all entities."""
     await vesper.heartbeat()

@@ -13,7 +13,6 @@ from homeassistant.helpers.device_registry import DeviceInfo
 from homeassistant.helpers.entity import Entity, EntityDescription
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
-from .const import DOMAIN
 from .hub import VesperConfigEntry, VesperHub
 from .model.change import Change, Changes
 from .model.device import Device
@@ -72,18 +71,15 @@ class VesperEntity(Entity):
         self.hub = hub
         self.device = device
         self.entity_description = description
+        # It is registered already: to describe it anew for each of its entities would
+        # take a quarter of the time in which they are added.
+        self.device_entry = hub.registered(device)
 
     @property
     @override
     def unique_id(self) -> str:
         """Return the id that no other entity of the integration has."""
         return unique_id_of(self.device.device_id, self.entity_description.key)
-
-    @property
-    @override
-    def device_info(self) -> DeviceInfo:
-        """Return which device it is of."""
-        return DeviceInfo(identifiers={(DOMAIN, self.device.device_id)})
 
     @property
     @override

@@ -4,10 +4,9 @@ from collections import ChainMap
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial, reduce
-from itertools import compress
 from operator import or_
 from time import monotonic, time
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import orjson
 
@@ -16,6 +15,7 @@ from homeassistant.config_entries import ConfigEntry
 from homeassistant.const import Platform
 from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 from homeassistant.exceptions import HomeAssistantError
+from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers.entity import EntityDescription
 
 from .admission import RESERVED_FOR_ALERTS, Admission, Limits
@@ -89,12 +89,12 @@ _NOBODY: _Listeners = ((),)
 
 
 @lru_cache(maxsize=256)
-def _concerned(watched: tuple[Changes, ...], change: Changes) -> tuple[Changes, ...]:
-    """Return what of a change concerns each of some listeners.
+def _concerned(watched: tuple[Changes, ...], change: Changes) -> tuple[int, ...]:
+    """Return which of some listeners a change concerns, the first being number 1.
 
     Remembered: the devices have few sets of listeners, and changes are of few kinds.
     """
-    return tuple(change & of_one for of_one in watched)
+    return tuple(number for number, of in enumerate(watched, 1) if change & of)
 
 
 #: In seconds: of a device that does little but restart one line says enough.
@@ -273,9 +273,8 @@ class VesperHub:
     def async_add_listener(self, device: Device, listener: ChangeListener) -> None:
         """Tell somebody of the changes of a device until they are removed."""
         watched, *listeners = self._listeners.get(device.device_id, _NOBODY)
-        self._set_listeners(
-            device, (*watched, listener.watched), (*listeners, listener)
-        )
+        listeners.append(listener)
+        self._set_listeners(device, (*watched, listener.watched), listeners)
 
     @callback
     def async_remove_listener(self, device: Device, listener: ChangeListener) -> None:
@@ -317,6 +316,10 @@ class VesperHub:
         """Call a listener with each subsystem that appears on a device from now on."""
         self._subsystem_listeners.append(listener)
         return partial(self._subsystem_listeners.remove, listener)
+
+    def registered(self, device: Device) -> dr.AnyDeviceEntry:
+        """Return what Home Assistant's registry says of a device."""
+        return self._registry.registered(device)
 
     async def async_run_health_check(self, device: Device) -> None:
         """Ask a device to check itself and say what is wrong.
@@ -454,9 +457,9 @@ class VesperHub:
                 add(device, device.alerts.subsystems[-1])
         # Only those whom it concerns are touched: of a large fleet each costs more to
         # fetch from memory than to ask.
-        listening = self._listeners.get(device.device_id, _NOBODY)
-        for listener in compress(listening[1:], _concerned(listening[0], change)):
-            listener.async_device_changed(change)
+        listening: tuple[Any, ...] = self._listeners.get(device.device_id, _NOBODY)
+        for number in _concerned(listening[0], change):
+            listening[number].async_device_changed(change)
         if device.occurrences:
             self._async_tell_occurrences(device)
 
@@ -464,7 +467,7 @@ class VesperHub:
     def _async_tell_occurrences(self, device: Device) -> None:
         """Tell what has happened, once its entities show it."""
         occurrences, device.occurrences = device.occurrences, ()
-        registered_id = self._registry.id_of(device.device_id)
+        registered_id = self._registry.registered(device).id
         muted = device.muted(time())
         for occurrence in occurrences:
             if occurrence.kind in SAVED_KINDS:

@@ -1,7 +1,6 @@
 """Keep Home Assistant's device registry as the devices are."""
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING
 
 from homeassistant.core import CALLBACK_TYPE, Event, HomeAssistant, callback
 from homeassistant.helpers import device_registry as dr, entity_registry as er
@@ -104,9 +103,9 @@ class DeviceRegistry:
             dr.EVENT_DEVICE_REGISTRY_UPDATED, _async_removed
         )
 
-    def register(self, device: Device) -> None:
+    def register(self, device: Device) -> dr.AnyDeviceEntry:
         """Register a device, or what has changed of it."""
-        self._registry.async_get_or_create(
+        return self._registry.async_get_or_create(
             config_entry_id=self._entry_id,
             identifiers={(DOMAIN, device.device_id)},
             manufacturer=MANUFACTURER,
@@ -128,12 +127,9 @@ class DeviceRegistry:
         """Return the id that the fleet itself has in the registry."""
         return self._fleet.id
 
-    def id_of(self, device_id: str) -> str:
-        """Return the id in the registry of a device that was registered."""
-        entry = self._entry_of(device_id)
-        if TYPE_CHECKING:
-            assert entry is not None
-        return entry.id
+    def registered(self, device: Device) -> dr.AnyDeviceEntry:
+        """Return what is registered of a device; that is done anew if it is gone."""
+        return self._entry_of(device.device_id) or self.register(device)
 
     def name_of(self, device_id: str) -> str:
         """Return what a person calls a device."""
