@@ -164,7 +164,9 @@ def test_what_is_bad_is_named_and_the_rest_is_taken(
 def test_true_is_no_number_also_where_a_one_is_known() -> None:
     """They are equal to Python; it is looked at where anything else is told anew."""
     device = Device(device_id=DEVICE_ID)
-    hear(device, heartbeat(reset_reason=1, heap_min_free=9_000))
+    fields = {"uptime": 61, "heap_free": 100_000, "heap_min_free": 9_000}
+    for reset_reason in (1, True, True):
+        hear(device, heartbeat(**fields, reset_reason=reset_reason))
     message = heartbeat(reset_reason=True, heap_min_free=8_000)
     assert hear(device, message) & Change.HEAP_MIN_FREE
     assert found(message) == [("reset_reason", FaultKind.INVALID)]

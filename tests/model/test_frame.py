@@ -76,6 +76,9 @@ def test_reads_the_two_numbers_and_nothing_else(payload: bytes) -> None:
         pytest.param(b'{"uptime": 61, "heap_free": null}', id="heap-is-null"),
         pytest.param(b'{"uptime": 6.0, "heap_free": 1}', id="a-fraction"),
         pytest.param(b'{"uptime": 1, "uptime": 2, "heap_free": 1}', id="told-twice"),
+        pytest.param(
+            b'{"uptime": 61, "heap_free": 1, "reset_reason": true}', id="a-bad-field"
+        ),
         pytest.param(b'{"x": {"uptime": 1}, "uptime": 2, "heap_free": 1}', id="inside"),
         pytest.param(
             b'{"uptime": 1, "heap_free": 2, "payload": {"uptime": 3}}', id="outside"
