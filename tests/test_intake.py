@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable
 import json
 from typing import Any
-from unittest.mock import Mock, patch
+from unittest.mock import Mock, PropertyMock, patch
 
 from hypothesis import given, settings, strategies as st
 
@@ -13,6 +13,7 @@ from custom_components.vesper.intake import Intake
 from custom_components.vesper.model import messages
 from custom_components.vesper.model.change import Change, Changes
 from custom_components.vesper.model.device import Device
+from custom_components.vesper.model.device_log import DeviceLog
 from custom_components.vesper.model.frame import Frame
 from custom_components.vesper.model.pulse import KEPT
 from custom_components.vesper.model.saved import dump, with_log
@@ -213,6 +214,33 @@ def test_what_the_broker_kept_of_what_is_known_is_not_parsed() -> None:
     assert side.device.diagnostics.heap_free == 40_000
     *_, record = side.device.received.records()
     assert (record.live, json.loads(record.payload)["uptime"]) == (False, 190)
+
+
+def test_what_the_broker_kept_is_overruled_by_what_is_said_over_and_over() -> None:
+    """It may be older, and the device goes on to say what it said before."""
+    side = Side(Frame.of)
+    now = 1_900_000_000.0
+    for number in range(4):
+        side.take(now, ("beat", (100 + number, 50_000, {"reset_reason": 1}, True)))
+    assert side.device.pulse is not None
+    side.take(now, ("beat", (90, 50_000, {"reset_reason": 4}, False)))
+    assert side.device.diagnostics.reset_reason == 4
+    side.take(now, ("beat", (104, 50_000, {"reset_reason": 1}, True)))
+    assert side.device.diagnostics.reset_reason == 1
+    assert side.told[-1][0] & Change.RESET_REASON
+
+
+def test_an_alert_leaves_the_log_where_it_is_kept() -> None:
+    """It has no use for it, and a copy for each device would cost most of a frame."""
+    side = Side(Frame.of)
+    log = [{"t": 1, "d0": 1, "d1": 0, "ts": 0, "up": 0}]
+    for number in range(4):
+        beat = (100 + number, 50_000, {"recent_events": log}, True)
+        side.take(1_900_000_000.0, ("beat", beat))
+    with patch.object(DeviceLog, "member", new_callable=PropertyMock) as member:
+        side.take(1_900_000_000.0, ("alert", "WARNING"))
+    assert side.device.alerts.active
+    member.assert_not_called()
 
 
 def test_a_restart_right_after_what_changed_nothing() -> None:

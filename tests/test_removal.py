@@ -165,7 +165,6 @@ async def test_removed_and_back_between_two_slices(vesper: Vesper) -> None:
     assert vesper.value("devices_online", FLEET) == "1"
 
 
-@pytest.mark.usefixtures("retained")
 async def test_removed_by_somebody_while_it_is_set_up(
     vesper: Vesper, page: Page
 ) -> None:
@@ -196,6 +195,7 @@ async def test_removed_by_somebody_while_it_is_set_up(
     assert f"{BELL}_connectivity" in {entity.unique_id for entity in entities}
 
 
+@pytest.mark.usefixtures("retained")
 async def test_speaks_again_at_once(vesper: Vesper) -> None:
     """A device that speaks as soon as it is removed is new, with all entities."""
     await vesper.heartbeat()

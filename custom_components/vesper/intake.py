@@ -122,7 +122,9 @@ class Intake:
         ):
             message: Message = pulse.frame.heartbeat(payload, *numbers)
         else:
-            known_events = device.diagnostics.log.member
+            # Nothing else holds them, and to ask has them cut out.
+            is_heartbeat = source.parse is parse_heartbeat
+            known_events = device.diagnostics.log.member if is_heartbeat else b""
             message = source.parse(payload, device.device_id, known_events)
         if change := self._async_apply(
             source, device, payload, message, live=live, now=now

@@ -35,7 +35,6 @@ SMALLEST, LARGEST = min(SIZES), max(SIZES)
 #: What may be there of timers beside those of the devices, and come and go meanwhile.
 OTHER_TIMERS = 20
 
-
 #: So many heartbeats of a device, and what is kept of its last messages is full.
 KEPT = 10
 

@@ -3,11 +3,13 @@
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
+from unittest.mock import patch
 
 from hypothesis import given, strategies as st
 import orjson
 import pytest
 
+from custom_components.vesper.model import device_log
 from custom_components.vesper.model.change import Change, Changes
 from custom_components.vesper.model.device import Device
 from custom_components.vesper.model.device_log import new_in
@@ -359,6 +361,31 @@ def test_a_log_told_again_is_the_same_log(device: Device) -> None:
     assert log.member in payload
     assert log.member != b""
     assert log.events == device.diagnostics.log.events
+
+
+def test_a_log_that_nobody_asked_for_is_saved_as_it_was(device: Device) -> None:
+    """A save after a start reads none of them."""
+    back = restarted(device)
+    with patch.object(device_log, "parse_events") as read:
+        assert saved_of(back)["events"] == saved_of(device)["events"]
+    read.assert_not_called()
+
+
+def test_a_log_with_a_number_that_is_none_is_forgotten() -> None:
+    """No event has one, and no file can hold it."""
+    back = load(DEVICE_ID, {"events": [{"t": 2**70}]})
+    assert not back.diagnostics.log.is_known
+
+
+def test_the_signal_is_read_from_a_log_that_is_told_again() -> None:
+    """It may be missing where the log was saved."""
+    events = [BOOT, WIFI_UP]
+    back = load(DEVICE_ID, {"events": events})
+    payload = orjson.dumps({"reset_reason": 1, "recent_events": events})
+    change = hear(back, parse_heartbeat(payload, DEVICE_ID))
+    assert change & Change.WIFI_SIGNAL
+    assert not change & Change.DEVICE_LOG
+    assert back.diagnostics.rssi == -53
 
 
 event_fields = st.fixed_dictionaries(

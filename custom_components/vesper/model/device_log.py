@@ -27,7 +27,7 @@ class DeviceLog:
     new: tuple[RecentEvent, ...] = ()
     """What the last heartbeat brought, the oldest first; nothing at first sight."""
     _is_known: bool = False
-    _saved: object = None
+    _saved: bytes | None = None
     """What was kept of it over a restart, while nobody has asked for it."""
     _payload: bytes = b""
     _begin: int = 0
@@ -46,15 +46,20 @@ class DeviceLog:
         """Return the log of which that was kept over a restart, be it good or not.
 
         It is most of what is kept of a device, so it is read when somebody asks, as
-        its first heartbeat does: not at the start, when all of them are at once.
+        its first heartbeat does: not at the start, when all of them are at once. Until
+        then it is kept on as it was.
         """
-        return cls(_saved=items)
+        try:
+            return cls(_saved=None if items is None else orjson.dumps(items))
+        except orjson.JSONEncodeError:
+            # A number that is far too large to be one of an event.
+            return cls()
 
     @property
     def is_known(self) -> bool:
         """Tell whether the device has ever told it."""
         if self._saved is not None:
-            items, self._saved = self._saved, None
+            items, self._saved = orjson.loads(self._saved), None
             self._read(items)
         return self._is_known
 
@@ -85,7 +90,12 @@ class DeviceLog:
         return parse_events(member["recent_events"], []) or ()
 
     def as_saved(self) -> bytes:
-        """Return it as JSON that `parse_events` takes without fault."""
+        """Return it as JSON, "" where it is not known.
+
+        `parse_events` takes it without fault, if anybody has asked for it.
+        """
+        if self._saved is not None or not self._is_known:
+            return self._saved or b""
         if self._events is None and not self._faults:
             return self._text.partition(b":")[2]
         return orjson.dumps([event.as_told() for event in self.events])

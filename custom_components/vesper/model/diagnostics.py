@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from .change import Change, Changes
-from .codes import EventTag, rssi_dbm
+from .codes import EventTag, RecentEvent, rssi_dbm
 from .device_log import DeviceLog, tells_of_boot
 from .frame import Frame
 from .messages import MAX_HEAP, Heartbeat
@@ -57,9 +57,9 @@ class Diagnostics:
 
     def knows(self, heartbeat: Heartbeat) -> bool:
         """Tell whether a heartbeat says nothing new but for what drifts."""
-        return heartbeat.in_frame or (
-            heartbeat.settled_as_told == self._settled_as_told
-            and (heartbeat.events_at < 0 or self.log.is_in(heartbeat))
+        # Also of one in a frame: what the broker kept may have come in between.
+        return heartbeat.settled_as_told == self._settled_as_told and (
+            heartbeat.events_at < 0 or self.log.is_in(heartbeat)
         )
 
     def drift(self, heartbeat: Heartbeat, *, live: bool, now: float) -> Changes:
@@ -92,6 +92,9 @@ class Diagnostics:
             change = self._settle(heartbeat)
         if heartbeat.events_at >= 0:
             if self.log.is_in(heartbeat):
+                # Of a log that was saved, this may not have been.
+                if self.rssi is None:
+                    change |= self._take_signal(self.log.events)
                 self.log.repeat(heartbeat)
             else:
                 change |= self._log(heartbeat, live=live)
@@ -186,11 +189,15 @@ class Diagnostics:
         if (events := self.log.change(heartbeat, live=live)) is None:
             return Change.NOTHING
         change: Changes = Change.DEVICE_LOG if self.log.new else Change.NOTHING
+        return change | self._take_signal(events)
+
+    def _take_signal(self, events: tuple[RecentEvent, ...]) -> Changes:
+        """Take in the signal of the Wi-Fi, as the last of some events tells it."""
         signal = next(
             (event.d0 for event in reversed(events) if event.tag == EventTag.WIFI_UP),
             None,
         )
         if signal is not None and (rssi := rssi_dbm(signal)) != self.rssi:
             self.rssi = rssi
-            change |= Change.WIFI_SIGNAL
-        return change
+            return Change.WIFI_SIGNAL
+        return Change.NOTHING

@@ -73,7 +73,7 @@ EVENTS = b'"recent_events"'
 #: What stands in a heartbeat for events that it repeats and that are not parsed again.
 NO_EVENTS = b'"recent_events":[]'
 
-#: What an event holds, in the order of `RecentEvent`, and of what types.
+#: What an event holds, in the order of `RecentEvent`.
 _EVENT_FIELDS = ("t", "d0", "d1", "ts", "up")
 _event_fields_of = itemgetter(*_EVENT_FIELDS)
 
@@ -159,7 +159,7 @@ class Heartbeat:
         values, known = self.settled_as_told, known or _NOTHING_SETTLED
         if values[:_NUMBERS_AT] != known[:_NUMBERS_AT]:
             version = _first_name(
-                zip(FIRMWARE_VERSION_NAMES, values, strict=False), faults
+                zip(FIRMWARE_VERSION_NAMES, values[:_NUMBERS_AT], strict=True), faults
             )
             if version is not None:
                 told["firmware_version"] = version

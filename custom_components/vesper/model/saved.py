@@ -109,8 +109,8 @@ def dump(device: Device) -> bytes:
 
 def with_log(text: bytes, device: Device) -> bytes:
     """Return what is kept of a device as JSON, given what `dump` has returned."""
-    log = device.diagnostics.log
-    return b'%b,"events":%b}' % (text[:-1], log.as_saved()) if log.is_known else text
+    log = device.diagnostics.log.as_saved()
+    return b'%b,"events":%b}' % (text[:-1], log) if log else text
 
 
 def load(device_id: str, data: Mapping[str, Any]) -> Device:
