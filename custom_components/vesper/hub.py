@@ -89,6 +89,15 @@ _NOBODY: _Listeners = ((),)
 
 
 @lru_cache(maxsize=256)
+def _shared(watched: tuple[Changes, ...]) -> tuple[tuple[Changes, ...], Changes]:
+    """Return what some listeners watch, each and all of them.
+
+    It is one object for all devices of which it is so.
+    """
+    return watched, reduce(or_, watched, Change.NOTHING)
+
+
+@lru_cache(maxsize=256)
 def _concerned(watched: tuple[Changes, ...], change: Changes) -> tuple[int, ...]:
     """Return which of some listeners a change concerns, the first being number 1.
 
@@ -178,11 +187,6 @@ class VesperHub:
         self._listeners: dict[str, _Listeners] = {}
         """Of each device what its listeners watch, and these."""
         self._link_steps: Generator[None] = self._step((), Device.regain_sight)
-        self._watches: dict[
-            tuple[Changes, ...], tuple[tuple[Changes, ...], Changes]
-        ] = {}
-        """What is watched, and all of it joined: one object for all devices of which it
-        is so."""
         self._fleet_listeners: list[CALLBACK_TYPE] = []
         self._fleet_changed = False
         self._restarted: dict[str, float] = {}
@@ -292,10 +296,7 @@ class VesperHub:
         listeners: Sequence[ChangeListener],
     ) -> None:
         """Have these told of a device, and note what they watch."""
-        if (shared := self._watches.get(watched)) is None:
-            in_all: Changes = reduce(or_, watched, Change.NOTHING)
-            shared = self._watches[watched] = (watched, in_all)
-        watched, in_all = shared
+        watched, in_all = _shared(watched)
         self._listeners[device.device_id] = (watched, *listeners)
         device.watch(in_all)
 

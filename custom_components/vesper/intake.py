@@ -158,13 +158,11 @@ class Intake:
         now: float,
     ) -> Changes:
         """Keep a message, let it take effect, and return what it changed."""
-        if type(message) is Heartbeat:
-            text = message.text[:MAX_KEPT_BYTES]
-            noted = (now, source.name, live, text, message.known_events)
-            device.received.note(noted, is_heartbeat=True)
-        else:
-            noted = (now, source.name, live, payload[:MAX_KEPT_BYTES], b"")
-            device.received.note(noted)
+        text, events = payload, b""
+        if is_heartbeat := type(message) is Heartbeat:
+            text, events = message.text, message.known_events
+        noted = (now, source.name, live, text[:MAX_KEPT_BYTES], events)
+        device.received.note(noted, is_heartbeat=is_heartbeat)
         if live:
             self._watch.async_touch(device.device_id)
         change = device.apply(message, live=live, now=now)

@@ -256,7 +256,8 @@ class Saver:
         What is left for Home Assistant to do in one go, while nobody else has a turn,
         is to copy it. To visit each device once more there takes several times as long.
         """
-        joined, separator = BytesIO(), b"{"
+        joined, separator = BytesIO(), b""
+        joined.write(b"{")
         # Nobody looks at a device meanwhile, for one save comes after the other.
         async for device_id, text in async_in_slices(self._texts.items(), SLICE):
             if device := self._devices.get(device_id):
@@ -264,7 +265,7 @@ class Saver:
                 # No id has a character that JSON would escape.
                 joined.write(b'%b"%b":%b' % (separator, device_id.encode(), kept))
                 separator = b","
-        joined.write(b"{}" if separator == b"{" else b"}")
+        joined.write(b"}")
         return joined.getvalue()
 
     def _look_at(self, device_id: str) -> None:

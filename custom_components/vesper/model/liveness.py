@@ -3,7 +3,8 @@
 from collections.abc import Callable, Iterable
 from heapq import heappop, heappush, heapreplace
 
-_NEVER = float("inf")
+#: In place of when a device is looked at that is not queued.
+_NOT_QUEUED = float("inf")
 
 
 class Liveness:
@@ -58,7 +59,7 @@ class Liveness:
         self._heard[device_id] = now
         deadline = now + self.timeout
         # One that was waited for with more patience is due earlier than it is queued.
-        if self._queued.get(device_id, _NEVER) > deadline:
+        if self._queued.get(device_id, _NOT_QUEUED) > deadline:
             self._queued[device_id] = deadline
             heappush(self._queue, (deadline, device_id))
 
