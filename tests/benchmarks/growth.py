@@ -21,7 +21,7 @@ from . import home, payloads
 from .bursts import Bursts
 from .figures import Figure, median_of
 from .sender import Burst, Sender
-from .ways import FLOOR, NO_OP, VESPER, Heartbeats, Ways
+from .ways import FLOOR, NO_OP, VESPER, Heartbeats, Ways, in_turn
 
 if TYPE_CHECKING:
     # Not before the limit of entities is lifted.
@@ -133,7 +133,7 @@ class Fleets:
         return sum(device.received.total for device in self._devices[size].values())
 
 
-async def in_turn(
+async def in_rounds(
     ways: Sequence[str],
     rounds: int,
     measure_one: Callable[[str, int], Awaitable[float]],
@@ -143,8 +143,7 @@ async def in_turn(
     times: Times = {lane: [] for lane in lanes}
     # The first round only warms up.
     for number in range(-1, rounds):
-        first = number % len(lanes)
-        for lane in (*lanes[first:], *lanes[:first]):
+        for lane in in_turn(lanes, number):
             taken = await measure_one(*lane)
             if number >= 0:
                 times[lane].append(taken)
@@ -185,8 +184,8 @@ async def measure(config: Path, broker: Broker, *, quick: bool) -> list[Figure]:
                 await hass.async_block_till_done()
                 return taken
 
-            times = await in_turn(WAYS, 3 if quick else 11, in_process)
-            on_wire = await in_turn(WIRE_WAYS, 2 if quick else 7, fleets.measure_wire)
+            times = await in_rounds(WAYS, 3 if quick else 11, in_process)
+            on_wire = await in_rounds(WIRE_WAYS, 2 if quick else 7, fleets.measure_wire)
     return [
         *told("growth", WAYS, times),
         *told("growth.wire", WIRE_WAYS, on_wire),

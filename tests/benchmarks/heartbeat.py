@@ -23,7 +23,17 @@ from tests.rig.broker import Broker
 from . import coordinator, home
 from .figures import Figure, median_of, ratio_of
 from .payloads import device_ids
-from .ways import FLOOR, NO_OP, PEERS, VESPER, Heartbeats, Ways, beats, written
+from .ways import (
+    FLOOR,
+    NO_OP,
+    PEERS,
+    VESPER,
+    Heartbeats,
+    Ways,
+    beats,
+    in_turn,
+    written,
+)
 
 WAYS = (NO_OP, FLOOR, VESPER, *PEERS)
 DEVICES = 1000
@@ -68,8 +78,7 @@ class Bench:
         times: dict[str, list[float]] = {way: [] for way in among}
         for number in range(rounds):
             heartbeats = await self.next_beats(each, events)
-            first = number % len(among)
-            for way in (*among[first:], *among[:first]):
+            for way in in_turn(among, number):
                 times[way].append(await self._time(way, heartbeats))
         return times
 

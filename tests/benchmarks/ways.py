@@ -61,6 +61,12 @@ def receive_nothing(_: mqtt.ReceiveMessage) -> None:
     """Do nothing."""
 
 
+def in_turn[T](lanes: Sequence[T], number: int) -> Sequence[T]:
+    """Return all of some lanes; which one is first changes from round to round."""
+    first = number % len(lanes)
+    return (*lanes[first:], *lanes[:first])
+
+
 def topic_of(way: str, device_id: str) -> str:
     """Return where the heartbeats of a device come by a way."""
     return f"{way}/{device_id}/status/heartbeat"

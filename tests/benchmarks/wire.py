@@ -8,14 +8,9 @@ the event loop's thread uses until the message after the last has come: paho, Ho
 Assistant's client and dispatch, and what the way does.
 """
 
-import argparse
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-import time
-from typing import Any
-
-import orjson
 
 from homeassistant.components import mqtt
 from homeassistant.core import HomeAssistant, callback
@@ -23,19 +18,13 @@ from tests.rig.broker import Broker
 
 from . import home
 from .bursts import Bursts
-from .figures import Figure, hand_over, median_of, ratio_of
+from .figures import Figure, median_of, ratio_of
 from .sender import Burst, Sender
+from .ways import FLOOR, NO_OP, VESPER, Floor, in_turn, topic_of
 
-WAYS = ("no-op", "floor", "vesper")
+WAYS = (NO_OP, FLOOR, VESPER)
 DEVICES = 500
 EACH = 4
-FIELDS = (
-    "uptime",
-    "reset_reason",
-    "heap_free",
-    "heap_min_free",
-    "last_disconnect_code",
-)
 
 
 class Ways:
@@ -45,8 +34,7 @@ class Ways:
         """Start with nothing heard."""
         self.nothing = 0
         self.looked = 0
-        self.fields: dict[str, tuple[Any, ...]] = {}
-        self.seen: dict[str, float] = {}
+        self._floor = Floor()
 
     @callback
     def do_nothing(self, _: mqtt.ReceiveMessage) -> None:
@@ -55,12 +43,9 @@ class Ways:
 
     @callback
     def look(self, message: mqtt.ReceiveMessage) -> None:
-        """Note what a heartbeat says, and when."""
+        """Count, and note what a heartbeat says, and when."""
         self.looked += 1
-        device_id = message.topic.rsplit("/", 3)[1]
-        data = orjson.loads(message.payload)
-        self.fields[device_id] = tuple(data.get(name) for name in FIELDS)
-        self.seen[device_id] = time.monotonic()
+        self._floor.receive(message)
 
 
 class Bench:
@@ -87,8 +72,9 @@ class Bench:
         return taken
 
 
-async def measure(rounds: int, config: Path, broker: Broker) -> list[Figure]:
-    """Return the figures of so many rounds."""
+async def measure(config: Path, broker: Broker, *, quick: bool) -> list[Figure]:
+    """Measure at both qualities of service, one after the other."""
+    rounds = 3 if quick else 15
     with Sender(broker.address) as sender:
         async with home.running(config, broker) as hass:
             entry = home.vesper_entry(max_devices=DEVICES)
@@ -96,8 +82,8 @@ async def measure(rounds: int, config: Path, broker: Broker) -> list[Figure]:
             ways = Ways()
             bursts = Bursts(sender)
             bench = Bench(bursts, partial(_heard, hass, ways))
-            await home.subscribe(hass, "no-op/+/status/heartbeat", ways.do_nothing)
-            await home.subscribe(hass, "floor/+/status/heartbeat", ways.look)
+            await home.subscribe(hass, topic_of(NO_OP, "+"), ways.do_nothing)
+            await home.subscribe(hass, topic_of(FLOOR, "+"), ways.look)
             await bursts.listen(hass)
             for way in WAYS:
                 await bench.measure(way, qos=1)
@@ -112,28 +98,27 @@ async def _rounds(bench: Bench, rounds: int, qos: int) -> list[Figure]:
     """Return the figures of one quality of service."""
     times: dict[str, list[float]] = {way: [] for way in WAYS}
     for number in range(rounds):
-        turn = number % len(WAYS)
-        for way in WAYS[turn:] + WAYS[:turn]:
+        for way in in_turn(WAYS, number):
             times[way].append(await bench.measure(way, qos))
     name = f"wire.qos{qos}"
     return [
         *(median_of(f"{name}.{way}", times[way], "µs") for way in WAYS),
         ratio_of(
             f"{name}.vesper_to_floor",
-            times["vesper"],
-            times["floor"],
+            times[VESPER],
+            times[FLOOR],
             target=1.1 if qos else None,
             note="as devices publish" if qos else "less to do for all, but for us",
         ),
-        ratio_of(f"{name}.vesper_to_no_op", times["vesper"], times["no-op"]),
+        ratio_of(f"{name}.vesper_to_no_op", times[VESPER], times[NO_OP]),
     ]
 
 
 def _heard(hass: HomeAssistant, ways: Ways, way: str) -> int:
     """Return how many messages a way has heard."""
-    if way == "no-op":
+    if way == NO_OP:
         return ways.nothing
-    if way == "floor":
+    if way == FLOOR:
         return ways.looked
     (entry,) = hass.config_entries.async_entries("vesper")
     return sum(device.received.total for device in entry.runtime_data.devices.values())
@@ -141,11 +126,7 @@ def _heard(hass: HomeAssistant, ways: Ways, way: str) -> int:
 
 def main() -> None:
     """Run from the command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true")
-    options = parser.parse_args()
-    rounds = 3 if options.quick else 15
-    hand_over(home.run(partial(measure, rounds), unbounded=True))
+    home.tell(__doc__, measure, unbounded=True)
 
 
 if __name__ == "__main__":
