@@ -18,7 +18,7 @@ from pytest_homeassistant_custom_component.common import (
     async_fire_time_changed,
 )
 
-from custom_components.vesper.hub import VesperHub
+from custom_components.vesper.hub.hub import VesperHub
 from homeassistant.components import mqtt
 from homeassistant.const import EVENT_STATE_CHANGED, EVENT_STATE_REPORTED
 from homeassistant.core import (

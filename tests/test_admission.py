@@ -8,19 +8,15 @@ from unittest.mock import patch
 import pytest
 from pytest_homeassistant_custom_component.common import async_fire_mqtt_message
 
-from custom_components.vesper.admission import (
+from custom_components.vesper.const import CONF_MAX_DEVICES, DEFAULT_MAX_DEVICES, DOMAIN
+from custom_components.vesper.hub.admission import (
     ISSUE_LEFT_OUT,
     LEFT_OUT_TIMEOUT,
     MAX_LEFT_OUT,
     REVIEW_INTERVAL,
 )
-from custom_components.vesper.const import (
-    CONF_MAX_DEVICES,
-    DEFAULT_MAX_DEVICES,
-    DOMAIN,
-)
 from custom_components.vesper.model.alerts import MAX_SUBSYSTEMS
-from custom_components.vesper.model.messages import FaultKind
+from custom_components.vesper.protocol.messages import FaultKind
 from homeassistant.const import STATE_ON, STATE_UNAVAILABLE
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import entity_registry as er, issue_registry as ir
@@ -49,8 +45,8 @@ def room(request: pytest.FixtureRequest) -> Iterator[int]:
     name = "MAX_ENABLED_ENTITIES_PER_CONFIG_ENTRY"
     with (
         patch(f"homeassistant.helpers.entity_platform.{name}", most),
-        patch(f"custom_components.vesper.admission.{name}", most),
-        patch("custom_components.vesper.hub.RESERVED_FOR_ALERTS", 2),
+        patch(f"custom_components.vesper.hub.admission.{name}", most),
+        patch("custom_components.vesper.hub.hub.RESERVED_FOR_ALERTS", 2),
     ):
         yield most
 

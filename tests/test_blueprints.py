@@ -13,7 +13,7 @@ from pytest_homeassistant_custom_component.common import (
 from pytest_homeassistant_custom_component.test_util.aiohttp import AiohttpClientMocker
 
 from custom_components.vesper.const import CONF_ENTITIES
-from custom_components.vesper.entity_set import EntitySet
+from custom_components.vesper.hub.entity_set import EntitySet
 from homeassistant.components import automation, persistent_notification
 from homeassistant.components.blueprint.importer import fetch_blueprint_from_url
 from homeassistant.components.blueprint.schemas import BLUEPRINT_SCHEMA

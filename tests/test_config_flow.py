@@ -25,8 +25,8 @@ from custom_components.vesper.const import (
     MAX_HEARTBEAT_TIMEOUT,
     MIN_HEARTBEAT_TIMEOUT,
 )
-from custom_components.vesper.entity_set import EntitySet
-from custom_components.vesper.key import is_key
+from custom_components.vesper.hub.api_key import is_key
+from custom_components.vesper.hub.entity_set import EntitySet
 from homeassistant.config_entries import (
     SOURCE_USER,
     ConfigEntryDisabler,

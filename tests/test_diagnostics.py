@@ -16,8 +16,8 @@ from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 from syrupy.assertion import SnapshotAssertion
 
 from custom_components.vesper.const import CONF_MAX_DEVICES, DOMAIN
+from custom_components.vesper.hub.registry import fleet_identifier
 from custom_components.vesper.model.pulse import KEPT
-from custom_components.vesper.registry import fleet_identifier
 from homeassistant.components.diagnostics import REDACTED
 from homeassistant.config_entries import ConfigEntryDisabler
 from homeassistant.const import Platform

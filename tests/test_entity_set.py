@@ -5,10 +5,11 @@ from unittest.mock import patch
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
-from custom_components.vesper import DESCRIPTIONS, admission
-from custom_components.vesper.admission import RESERVED_FOR_ALERTS, REVIEW_INTERVAL
+from custom_components.vesper import DESCRIPTIONS
 from custom_components.vesper.const import CONF_ENTITIES, CONF_MAX_DEVICES, DOMAIN
-from custom_components.vesper.entity_set import ESSENTIAL_KEYS, EntitySet
+from custom_components.vesper.hub import admission
+from custom_components.vesper.hub.admission import RESERVED_FOR_ALERTS, REVIEW_INTERVAL
+from custom_components.vesper.hub.entity_set import ESSENTIAL_KEYS, EntitySet
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
 from homeassistant.helpers import (
@@ -208,7 +209,7 @@ async def test_all_entities_of_too_many_devices_are_refused(vesper: Vesper) -> N
     await vesper.heartbeat("bell-2")
     choice = {CONF_ENTITIES: EntitySet.ALL, CONF_MAX_DEVICES: 1}
     with patch.dict(
-        "custom_components.vesper.entity_set._MOST_DEVICES", {EntitySet.ALL: 1}
+        "custom_components.vesper.hub.entity_set._MOST_DEVICES", {EntitySet.ALL: 1}
     ):
         assert await _submit(vesper.hass, vesper.entry, **choice) == {
             CONF_ENTITIES: "too_many_devices"

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 from pytest_homeassistant_custom_component.common import async_fire_mqtt_message
 
-from custom_components.vesper.admission import MAX_LEFT_OUT
 from custom_components.vesper.const import CONF_MAX_DEVICES
+from custom_components.vesper.hub.admission import MAX_LEFT_OUT
 from custom_components.vesper.model.alerts import MAX_SUBSYSTEMS
 from custom_components.vesper.model.frame import MAX_KEPT_BYTES
-from custom_components.vesper.model.messages import FaultKind
 from custom_components.vesper.model.pulse import KEPT
+from custom_components.vesper.protocol.messages import FaultKind
 from homeassistant.const import STATE_ON
 from homeassistant.helpers import entity_registry as er, issue_registry as ir
 

@@ -16,8 +16,8 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from syrupy.assertion import SnapshotAssertion
 
 from custom_components.vesper.const import CONF_HTTP_KEY, CONF_MAX_DEVICES, DOMAIN
-from custom_components.vesper.key import digest_of
-from custom_components.vesper.model.messages import MAX_HEARTBEAT_BYTES, FaultKind
+from custom_components.vesper.hub.api_key import digest_of
+from custom_components.vesper.protocol.messages import MAX_HEARTBEAT_BYTES, FaultKind
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import device_registry as dr, issue_registry as ir
 from homeassistant.setup import async_setup_component

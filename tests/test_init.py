@@ -21,7 +21,7 @@ from custom_components.vesper.const import (
     DEFAULT_HEARTBEAT_TIMEOUT,
     MIN_HEARTBEAT_TIMEOUT,
 )
-from custom_components.vesper.hub import VesperHub
+from custom_components.vesper.hub.hub import VesperHub
 from custom_components.vesper.model.change import Change
 from homeassistant.components import mqtt
 from homeassistant.config_entries import ConfigEntries, ConfigEntryState
@@ -265,7 +265,7 @@ async def test_unload_ends_work_in_hand(
     vesper.freezer.tick(DEFAULT_HEARTBEAT_TIMEOUT + 1)
     async_fire_mqtt_message(hass, "vesper/lively/status/heartbeat", "{}")
     hub = vesper.hub
-    with patch("custom_components.vesper.slices.SLICE", 0):
+    with patch("custom_components.vesper.hub.chunks.SLICE", 0):
         async_fire_time_changed(hass)
         while all(device.online for device in hub.devices.values()):  # noqa: ASYNC110
             await asyncio.sleep(0)  # until the broker has answered that it is there
@@ -290,7 +290,7 @@ async def test_unload_while_telling_of_the_link(
             Change.CONNECTIVITY,
             lambda _, device_id=device.device_id: told.append(device_id),  # type: ignore[misc]
         )
-    with patch("custom_components.vesper.slices.SLICE", 0):
+    with patch("custom_components.vesper.hub.chunks.SLICE", 0):
         async_dispatcher_send(hass, mqtt.MQTT_CONNECTION_STATE, False)  # noqa: FBT003
         await asyncio.sleep(0)
         assert await hass.config_entries.async_unload(vesper.entry.entry_id)

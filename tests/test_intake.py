@@ -8,16 +8,16 @@ from unittest.mock import Mock, PropertyMock, patch
 
 from hypothesis import given, settings, strategies as st
 
-from custom_components.vesper import intake as intake_module
-from custom_components.vesper.intake import Intake
-from custom_components.vesper.model import messages
+from custom_components.vesper.hub import receiver as intake_module
+from custom_components.vesper.hub.receiver import Intake
 from custom_components.vesper.model.change import Change, Changes
 from custom_components.vesper.model.device import Device
-from custom_components.vesper.model.device_log import DeviceLog
+from custom_components.vesper.model.event_log import DeviceLog
 from custom_components.vesper.model.frame import Frame
 from custom_components.vesper.model.pulse import KEPT
-from custom_components.vesper.model.saved import dump, with_log
-from custom_components.vesper.model.topics import STATUS_TOPICS
+from custom_components.vesper.model.snapshot import dump, with_log
+from custom_components.vesper.protocol import messages
+from custom_components.vesper.protocol.topics import STATUS_TOPICS
 
 BELL = "bell"
 HEARTBEAT, ALERTS, INFO = STATUS_TOPICS

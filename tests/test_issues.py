@@ -12,9 +12,9 @@ from pytest_homeassistant_custom_component.common import (
 
 import custom_components.vesper
 from custom_components.vesper.const import DOMAIN
-from custom_components.vesper.issues import CHECK_INTERVAL, DESCRIPTIONS
-from custom_components.vesper.model.heap import MIN_WINDOW
-from custom_components.vesper.model.malformed import LASTING
+from custom_components.vesper.hub.issues import CHECK_INTERVAL, DESCRIPTIONS
+from custom_components.vesper.model.fault_streak import LASTING
+from custom_components.vesper.model.heap_trend import MIN_WINDOW
 from custom_components.vesper.model.restarts import LOOP_SECONDS, MIX_SECONDS
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import device_registry as dr, issue_registry as ir
@@ -327,7 +327,7 @@ async def test_unload_ends_checks_in_hand(vesper: Vesper) -> None:
     await _malform(vesper, b"{", seconds=LASTING - 30)
     await vesper.publish(BELL, "heartbeat", b"{")
     vesper.freezer.tick(CHECK)
-    with patch("custom_components.vesper.slices.SLICE", 0):
+    with patch("custom_components.vesper.hub.chunks.SLICE", 0):
         async_fire_time_changed(vesper.hass)
         assert await vesper.hass.config_entries.async_unload(vesper.entry.entry_id)
         await vesper.hass.async_block_till_done()

@@ -3,7 +3,7 @@
 from hypothesis import given, strategies as st
 import pytest
 
-from custom_components.vesper.key import digest_of, is_key, new_key
+from custom_components.vesper.hub.api_key import digest_of, is_key, new_key
 
 
 def test_new_key() -> None:

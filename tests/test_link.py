@@ -46,8 +46,8 @@ class Broker:
         self._publish.side_effect = publish
         # Nobody has to wait for what does not come.
         with (
-            patch("custom_components.vesper.link.ANSWER_TIME", 0),
-            patch("custom_components.vesper.link.FIRST_ANSWER_TIME", 0),
+            patch("custom_components.vesper.hub.broker_link.ANSWER_TIME", 0),
+            patch("custom_components.vesper.hub.broker_link.FIRST_ANSWER_TIME", 0),
         ):
             yield
         self._publish.side_effect = answers
@@ -145,7 +145,7 @@ async def test_the_first_question_makes_it_hang_up(
     """It is not asked again when the connection is back."""
     with (
         broker.frozen(rc=0),
-        patch("custom_components.vesper.link.FIRST_ANSWER_TIME", 60),
+        patch("custom_components.vesper.hub.broker_link.FIRST_ANSWER_TIME", 60),
     ):
         await vesper.reload()
         assert broker.questions == 1
@@ -174,7 +174,7 @@ async def test_a_link_that_comes_back_before_all_know_that_it_was_lost(
     for number in range(4):
         await vesper.heartbeat(f"bell-{number}", uptime=5)
         await vesper.alert("SD", "WARNING", device_id=f"bell-{number}")
-    with patch("custom_components.vesper.slices.SLICE", 0):
+    with patch("custom_components.vesper.hub.chunks.SLICE", 0):
         async_dispatcher_send(hass, mqtt.MQTT_CONNECTION_STATE, False)  # noqa: FBT003
         await asyncio.sleep(0)
         async_dispatcher_send(hass, mqtt.MQTT_CONNECTION_STATE, True)  # noqa: FBT003

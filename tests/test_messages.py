@@ -10,7 +10,7 @@ from unittest.mock import patch
 import pytest
 
 from custom_components.vesper.model.device import Device
-from custom_components.vesper.model.messages import FaultKind
+from custom_components.vesper.protocol.messages import FaultKind
 
 from .common import BELL, BOOT, FLEET, Vesper, Writes, logged
 

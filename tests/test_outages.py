@@ -65,7 +65,7 @@ async def test_an_outage_from_beginning_to_end(
 async def test_all_at_once_are_counted(vesper: Vesper) -> None:
     """Also when telling of them takes more than one slice of work."""
     await speak(vesper, *bells(20))
-    with patch("custom_components.vesper.slices.SLICE", 0):
+    with patch("custom_components.vesper.hub.chunks.SLICE", 0):
         await vesper.advance(91)
         for _ in range(20):
             await vesper.hass.async_block_till_done()

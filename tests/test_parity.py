@@ -17,7 +17,6 @@ import pytest
 
 import custom_components.vesper
 from custom_components.vesper import PLATFORMS
-from custom_components.vesper.actions import FIELDS
 from custom_components.vesper.condition import CONDITIONS
 from custom_components.vesper.config_flow import (
     HTTP_SCHEMA,
@@ -28,11 +27,12 @@ from custom_components.vesper.config_flow import (
     VesperOptionsFlow,
 )
 from custom_components.vesper.const import CONF_ENTITIES, DOMAIN
-from custom_components.vesper.entity_set import EntitySet
-from custom_components.vesper.model.codes import EVENT_KEYS, ResetReason
+from custom_components.vesper.hub.entity_set import EntitySet
 from custom_components.vesper.model.device import Device
-from custom_components.vesper.model.topics import PrefixProblem
+from custom_components.vesper.protocol.codes import EVENT_KEYS, ResetReason
+from custom_components.vesper.protocol.topics import PrefixProblem
 from custom_components.vesper.sensor import VesperAlertSensor
+from custom_components.vesper.services import FIELDS
 from custom_components.vesper.trigger import TRIGGERS
 from homeassistant.const import CONF_OPTIONS, STATE_OFF, STATE_ON, Platform
 from homeassistant.core import HomeAssistant
@@ -51,7 +51,7 @@ ICONS: dict[str, Any] = EVERY_ICON["entity"]
 MANIFEST: dict[str, Any] = json.loads((PACKAGE / "manifest.json").read_bytes())
 
 #: The issues here are told by descriptions, and each may name its device.
-DEVICE_ISSUES = PACKAGE / "issues.py"
+DEVICE_ISSUES = PACKAGE / "hub" / "issues.py"
 
 ALERT = VesperAlertSensor(Mock(), Device(device_id=BELL), "SD").entity_description
 
@@ -727,6 +727,7 @@ def _modules() -> dict[str, set[str]]:
 
 
 MODULES = _modules()
+PROTOCOL = f"{custom_components.vesper.__name__}.protocol"
 MODEL = f"{custom_components.vesper.__name__}.model"
 
 
@@ -746,14 +747,17 @@ def _foreign(imported: Iterable[str]) -> set[str]:
     return tops - sys.stdlib_module_names - {"custom_components"}
 
 
-def test_model_stands_alone() -> None:
-    """The model knows nothing of Home Assistant, nor of what is above it."""
-    model = {name: names for name, names in MODULES.items() if name.startswith(MODEL)}
-    assert len(model) > 1
-    for name, imported in model.items():
+@pytest.mark.parametrize(
+    ("layer", "may_import"), [(PROTOCOL, (PROTOCOL,)), (MODEL, (MODEL, PROTOCOL))]
+)
+def test_pure_layers(layer: str, may_import: tuple[str, ...]) -> None:
+    """Protocol and model import neither Home Assistant nor a layer above them."""
+    modules = {name: names for name, names in MODULES.items() if name.startswith(layer)}
+    assert len(modules) > 1
+    for name, imported in modules.items():
         assert _foreign(imported) <= {"orjson"}, name
         ours = {other for other in imported if other in MODULES}
-        assert all(other.startswith(MODEL) for other in ours), name
+        assert all(other.startswith(may_import) for other in ours), name
         assert imported.isdisjoint({"time", "asyncio", "socket", "os", "pathlib"}), name
 
 

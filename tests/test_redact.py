@@ -7,7 +7,7 @@ from hypothesis import assume, given, settings, strategies as st
 import orjson
 import pytest
 
-from custom_components.vesper.redact import MAX_DEPTH, TOO_DEEP, redacted_json
+from custom_components.vesper.hub.redact import MAX_DEPTH, TOO_DEEP, redacted_json
 from homeassistant.components.diagnostics import REDACTED
 from tests.common import EVERYTHING, HTTP_FAIL, WIFI_UP
 from tests.model.strategies import json_values

@@ -21,7 +21,7 @@ from custom_components.vesper.const import (
 )
 from custom_components.vesper.model.change import Change, Changes
 from custom_components.vesper.model.device import Device
-from custom_components.vesper.model.saved import dump
+from custom_components.vesper.model.snapshot import dump
 from homeassistant.const import (
     EVENT_HOMEASSISTANT_FINAL_WRITE,
     EVENT_STATE_CHANGED,
@@ -237,8 +237,8 @@ async def test_a_fleet_is_saved_in_slices(vesper: Vesper, disk: Disk) -> None:
         return dump(device)
 
     with (
-        patch("custom_components.vesper.store.SLICE", 0),
-        patch("custom_components.vesper.store.dump", side_effect=look_at),
+        patch("custom_components.vesper.hub.store.SLICE", 0),
+        patch("custom_components.vesper.hub.store.dump", side_effect=look_at),
     ):
         await vesper.advance(AT_ONCE)
         assert set(disk.devices) == ids - gone

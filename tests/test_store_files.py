@@ -10,7 +10,7 @@ from unittest.mock import patch
 import pytest
 
 from custom_components.vesper.const import DOMAIN
-from custom_components.vesper.store import ISSUE_DAMAGED, ISSUE_NOT_WRITTEN
+from custom_components.vesper.hub.store import ISSUE_DAMAGED, ISSUE_NOT_WRITTEN
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import issue_registry as ir
@@ -155,7 +155,9 @@ async def test_a_damaged_file_that_cannot_be_kept(
 ) -> None:
     """It is not written over."""
     path.write_text("[]")
-    with patch("custom_components.vesper.store.os.rename", side_effect=OSError("no")):
+    with patch(
+        "custom_components.vesper.hub.store.os.rename", side_effect=OSError("no")
+    ):
         assert not await hass.config_entries.async_setup(FLEET)
     assert stopped.entry.state is ConfigEntryState.SETUP_RETRY
     assert stopped.entry.error_reason_translation_key == "store_unreadable"

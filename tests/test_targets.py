@@ -1,7 +1,7 @@
 """Test which devices a target stands for."""
 
 from custom_components.vesper.const import DOMAIN
-from custom_components.vesper.targets import Target
+from custom_components.vesper.hub.targets import Target
 from homeassistant.helpers import area_registry as ar, device_registry as dr
 from tests.common import BELL, FLEET, Vesper
 

@@ -12,12 +12,12 @@ from homeassistant.helpers.entity import EntityDescription
 from homeassistant.helpers.typing import ConfigType
 
 from . import binary_sensor, button, event, frontend, sensor, switch
-from .actions import async_register_actions
 from .const import DOMAIN
 from .http import async_register_views
-from .hub import VesperConfigEntry, VesperHub
-from .registry import device_id_of
-from .store import VesperStore
+from .hub.hub import VesperConfigEntry, VesperHub
+from .hub.registry import device_id_of
+from .hub.store import VesperStore
+from .services import async_register_actions
 
 #: What describes the entities of a device.
 DESCRIPTIONS: Mapping[Platform, Sequence[EntityDescription]] = {

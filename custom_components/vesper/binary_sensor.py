@@ -22,10 +22,10 @@ from .entity import (
     VesperFleetValueEntity,
     async_add_device_entities,
 )
-from .hub import VesperConfigEntry
+from .hub.hub import VesperConfigEntry
 from .model.change import Change
 from .model.device import Device
-from .model.severity import Severity
+from .protocol.severity import Severity
 
 # There is no I/O in the entities: the hub tells them.
 PARALLEL_UPDATES = 0

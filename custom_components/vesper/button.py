@@ -15,7 +15,7 @@ from .entity import (
     VesperEntityDescription,
     async_add_device_entities,
 )
-from .hub import VesperConfigEntry, VesperHub
+from .hub.hub import VesperConfigEntry, VesperHub
 from .model.device import Device
 
 # A press is one message to the broker; there is nothing to wait for.

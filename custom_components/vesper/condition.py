@@ -19,11 +19,11 @@ from homeassistant.helpers.condition import (
 )
 from homeassistant.helpers.typing import ConfigType
 
-from .alert_options import ALERT_OPTIONS, wants_alert
-from .hub import VesperHub
+from .hub.alert_options import ALERT_OPTIONS, wants_alert
+from .hub.hub import VesperHub
+from .hub.registry import device_id_of
+from .hub.targets import Target, find
 from .model.device import Device
-from .registry import device_id_of
-from .targets import Target, find
 
 
 def _target_schema(options: dict[probatio.Marker, Any]) -> probatio.Schema:

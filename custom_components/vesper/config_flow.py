@@ -43,10 +43,10 @@ from .const import (
     MAX_HEARTBEAT_TIMEOUT,
     MIN_HEARTBEAT_TIMEOUT,
 )
-from .entity_set import DEFAULT_ENTITY_SET, EntitySet
-from .hub import VesperConfigEntry
-from .key import digest_of, new_key
-from .model.topics import DEFAULT_PREFIX, prefix_problem
+from .hub.api_key import digest_of, new_key
+from .hub.entity_set import DEFAULT_ENTITY_SET, EntitySet
+from .hub.hub import VesperConfigEntry
+from .protocol.topics import DEFAULT_PREFIX, prefix_problem
 
 PREFIX_SCHEMA = probatio.Schema({probatio.Required(CONF_PREFIX): TextSelector()})
 

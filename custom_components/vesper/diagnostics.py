@@ -15,13 +15,13 @@ from .const import (
     DEFAULT_HEARTBEAT_TIMEOUT,
     DEFAULT_MAX_DEVICES,
 )
-from .hub import VesperConfigEntry, VesperHub
+from .hub.hub import VesperConfigEntry, VesperHub
+from .hub.redact import redacted, redacted_json
+from .hub.registry import device_id_of
+from .hub.statistics import Faults, ignored, malformed
 from .model.alerts import MAX_SUBSYSTEMS
 from .model.device import Device
 from .model.report import iso_time, report
-from .redact import redacted, redacted_json
-from .registry import device_id_of
-from .traffic import Faults, ignored, malformed
 
 
 async def async_get_config_entry_diagnostics(

@@ -13,10 +13,10 @@ from homeassistant.helpers.device_registry import DeviceInfo
 from homeassistant.helpers.entity import Entity, EntityDescription
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
-from .hub import VesperConfigEntry, VesperHub
+from .hub.hub import VesperConfigEntry, VesperHub
+from .hub.registry import fleet_identifier, unique_id_of
 from .model.change import Change, Changes
 from .model.device import Device
-from .registry import fleet_identifier, unique_id_of
 
 #: Adding entities keeps the event loop; with so many at a time it gets a turn every
 #: hundredth of a second or so.

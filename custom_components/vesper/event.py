@@ -15,10 +15,10 @@ from .entity import (
     VesperFleetEntity,
     async_add_device_entities,
 )
-from .hub import VesperConfigEntry
+from .hub.hub import VesperConfigEntry
 from .model.change import Change, Changes
-from .model.codes import EVENT_KEYS
 from .model.device import Device
+from .protocol.codes import EVENT_KEYS
 
 # There is no I/O in the entities: the hub tells them.
 PARALLEL_UPDATES = 0

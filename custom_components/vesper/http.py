@@ -20,16 +20,16 @@ from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers.json import json_dumps
 
 from .const import CONF_HTTP_KEY, DOMAIN, HEARTBEAT_URL, KEY_HEADER
-from .hub import VesperConfigEntry
-from .key import is_key
+from .hub.api_key import is_key
+from .hub.hub import VesperConfigEntry
+from .hub.redact import redacted_json
+from .hub.registry import device_id_of
+from .hub.statistics import malformed
 from .model.device import Device
-from .model.messages import MAX_HEARTBEAT_BYTES, Fault
-from .model.posts import parse_post
+from .model.post_schedule import parse_post
 from .model.report import iso_time, report
-from .model.severity import Severity
-from .redact import redacted_json
-from .registry import device_id_of
-from .traffic import malformed
+from .protocol.messages import MAX_HEARTBEAT_BYTES, Fault
+from .protocol.severity import Severity
 
 #: What is known is of this moment, and nothing on the way is to keep it.
 _NO_STORE = {hdrs.CACHE_CONTROL: "no-store"}

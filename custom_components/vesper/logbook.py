@@ -15,7 +15,7 @@ from homeassistant.util import dt as dt_util
 from .const import ATTR_VESPER_ID, DOMAIN, EVENT_OCCURRENCE
 from .model.alerts import ClosedBy
 from .model.occurrence import CLEARED, OccurrenceKind
-from .model.severity import Severity
+from .protocol.severity import Severity
 
 type _Data = Mapping[str, Any]
 

@@ -31,13 +31,13 @@ from .entity import (
     VesperFleetValueEntity,
     async_add_device_entities,
 )
-from .hub import VesperConfigEntry, VesperHub
+from .hub.hub import VesperConfigEntry, VesperHub
+from .hub.registry import ALERT_KEY, ALERT_TRANSLATION_KEY, unique_id_of
 from .model.alerts import ActiveAlert, ClosedBy
 from .model.change import Change, Changes
-from .model.codes import ResetReason, WifiReason, key_of, keys_of
 from .model.device import Device
-from .model.severity import Severity
-from .registry import ALERT_KEY, ALERT_TRANSLATION_KEY, unique_id_of
+from .protocol.codes import ResetReason, WifiReason, key_of, keys_of
+from .protocol.severity import Severity
 
 # There is no I/O in the entities: the hub tells them.
 PARALLEL_UPDATES = 0

@@ -12,8 +12,8 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.util import dt as dt_util
 
 from .entity import VesperEntity, VesperEntityDescription, async_add_device_entities
-from .hub import VesperConfigEntry
-from .maintenance import DEFAULT_MAINTENANCE
+from .hub.hub import VesperConfigEntry
+from .hub.maintenance import DEFAULT_MAINTENANCE
 from .model.change import Change
 
 # Nothing is sent to the device; there is nothing to wait for.

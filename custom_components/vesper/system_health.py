@@ -8,7 +8,7 @@ from homeassistant.core import HomeAssistant, callback
 from homeassistant.loader import async_get_integration
 
 from .const import CONF_HTTP_KEY, DOMAIN
-from .hub import VesperConfigEntry
+from .hub.hub import VesperConfigEntry
 
 
 @callback

@@ -25,16 +25,16 @@ from homeassistant.helpers.trigger import (
 )
 from homeassistant.helpers.typing import ConfigType
 
-from .alert_options import (
+from .const import SIGNAL_OCCURRENCE
+from .hub.alert_options import (
     ALERT_OPTIONS,
     SUBSYSTEM_OPTIONS,
     wants_alert,
     wants_subsystem,
 )
-from .const import SIGNAL_OCCURRENCE
-from .model.codes import ResetReason, keys_of
+from .hub.targets import Target, find
 from .model.occurrence import Occurrence, OccurrenceKind
-from .targets import Target, find
+from .protocol.codes import ResetReason, keys_of
 
 CONF_REASONS: Final = "reasons"
 

@@ -17,8 +17,8 @@ from typing import Any
 import orjson
 from paho.mqtt.client import MQTTMessage
 
+from custom_components.vesper.hub.registry import unique_id_of
 from custom_components.vesper.model.device import Device
-from custom_components.vesper.registry import unique_id_of
 from homeassistant.components.event import EventEntity
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.const import EVENT_STATE_CHANGED

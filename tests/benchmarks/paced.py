@@ -10,7 +10,7 @@ what is told once a minute. With the essential entities nothing of that is shown
 from pathlib import Path
 import time
 
-from custom_components.vesper import intake
+from custom_components.vesper.hub import receiver as intake
 from homeassistant.core import HomeAssistant
 from tests.rig.broker import Broker
 

@@ -18,9 +18,9 @@ from unittest.mock import patch
 
 import orjson
 
+from custom_components.vesper.hub.store import SAVE_DELAY, Saver, VesperStore
 from custom_components.vesper.model.device import Device
-from custom_components.vesper.model.messages import parse_alert, parse_heartbeat
-from custom_components.vesper.store import SAVE_DELAY, Saver, VesperStore
+from custom_components.vesper.protocol.messages import parse_alert, parse_heartbeat
 from homeassistant.core import HomeAssistant
 from tests.rig.broker import Broker
 

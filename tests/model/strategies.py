@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from custom_components.vesper.model.change import Changes
 from custom_components.vesper.model.device import Device
-from custom_components.vesper.model.messages import (
+from custom_components.vesper.protocol.messages import (
     Message,
     parse_alert,
     parse_heartbeat,

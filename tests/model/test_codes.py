@@ -8,7 +8,7 @@ from hypothesis import given, strategies as st
 import orjson
 import pytest
 
-from custom_components.vesper.model.codes import (
+from custom_components.vesper.protocol.codes import (
     EVENT_KEYS,
     MAX_TIME,
     EventTag,
@@ -22,7 +22,7 @@ from custom_components.vesper.model.codes import (
     label_of,
     rssi_dbm,
 )
-from custom_components.vesper.model.messages import MAX_EVENT_DATA
+from custom_components.vesper.protocol.messages import MAX_EVENT_DATA
 
 TABLES: list[type[IntEnum]] = [ResetReason, WifiReason, RebootReason, EventTag]
 

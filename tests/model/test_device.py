@@ -8,20 +8,17 @@ import pytest
 
 from custom_components.vesper.model.alerts import MAX_SUBSYSTEMS, ActiveAlert, ClosedBy
 from custom_components.vesper.model.change import Change, Changes
-from custom_components.vesper.model.codes import RecentEvent
-from custom_components.vesper.model.device import (
-    LAST_SEEN_INTERVAL,
-    Device,
-)
-from custom_components.vesper.model.messages import (
+from custom_components.vesper.model.device import LAST_SEEN_INTERVAL, Device
+from custom_components.vesper.model.restarts import UPTIME_JITTER
+from custom_components.vesper.protocol.codes import RecentEvent
+from custom_components.vesper.protocol.messages import (
     Alert,
     FaultKind,
     Heartbeat,
     Malformed,
     Message,
 )
-from custom_components.vesper.model.restarts import UPTIME_JITTER
-from custom_components.vesper.model.severity import Severity
+from custom_components.vesper.protocol.severity import Severity
 
 from .strategies import (
     DEVICE_ID,

@@ -6,24 +6,24 @@ from unittest.mock import patch
 from hypothesis import given, strategies as st
 import pytest
 
-from custom_components.vesper.model import messages
 from custom_components.vesper.model.change import Change, Changes
-from custom_components.vesper.model.codes import EventTag, RecentEvent
 from custom_components.vesper.model.device import Device
-from custom_components.vesper.model.device_log import new_in
-from custom_components.vesper.model.diagnostics import (
+from custom_components.vesper.model.event_log import new_in
+from custom_components.vesper.model.restarts import UPTIME_JITTER
+from custom_components.vesper.model.telemetry import (
     BOOT_TIME_JITTER,
     DRIFT_INTERVAL,
     LOW_HEAP,
 )
-from custom_components.vesper.model.messages import (
+from custom_components.vesper.protocol import messages
+from custom_components.vesper.protocol.codes import EventTag, RecentEvent
+from custom_components.vesper.protocol.messages import (
     FaultKind,
     Heartbeat,
     Message,
     parse_events,
     parse_heartbeat,
 )
-from custom_components.vesper.model.restarts import UPTIME_JITTER
 
 from .strategies import DEVICE_ID, Json, heartbeat, json_values
 

@@ -5,7 +5,7 @@ import pytest
 
 from custom_components.vesper.model.device import Device
 from custom_components.vesper.model.fleet import Fleet
-from custom_components.vesper.model.severity import Severity
+from custom_components.vesper.protocol.severity import Severity
 
 from .strategies import Step, alert, heartbeat, steps
 

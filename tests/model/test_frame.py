@@ -7,7 +7,7 @@ from hypothesis import given, strategies as st
 import pytest
 
 from custom_components.vesper.model.frame import MAX_KEPT_BYTES, Frame
-from custom_components.vesper.model.messages import (
+from custom_components.vesper.protocol.messages import (
     MAX_HEAP,
     MAX_UPTIME,
     RETAINED_INFO,

@@ -6,7 +6,7 @@ import random
 from hypothesis import given, strategies as st
 import pytest
 
-from custom_components.vesper.model.heap import (
+from custom_components.vesper.model.heap_trend import (
     HORIZON,
     MAX_POINTS,
     MIN_PART,

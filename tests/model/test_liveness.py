@@ -2,7 +2,7 @@
 
 from hypothesis import given, strategies as st
 
-from custom_components.vesper.model.liveness import Liveness
+from custom_components.vesper.model.deadlines import Liveness
 
 TIMEOUT = 90.0
 DEVICES = ["chapel", "hall", "school", "tower"]

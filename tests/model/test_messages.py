@@ -9,8 +9,8 @@ from hypothesis import example, given, strategies as st
 import orjson
 import pytest
 
-from custom_components.vesper.model.codes import RecentEvent
-from custom_components.vesper.model.messages import (
+from custom_components.vesper.protocol.codes import RecentEvent
+from custom_components.vesper.protocol.messages import (
     MAX_ALERT_BYTES,
     MAX_CODE,
     MAX_EVENT_DATA,
@@ -32,7 +32,7 @@ from custom_components.vesper.model.messages import (
     parse_heartbeat,
     parse_info,
 )
-from custom_components.vesper.model.severity import Severity
+from custom_components.vesper.protocol.severity import Severity
 
 from .strategies import (
     DEVICE_ID,

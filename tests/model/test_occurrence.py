@@ -15,7 +15,7 @@ from custom_components.vesper.model.occurrence import (
     playback_occurrence,
     restart_occurrence,
 )
-from custom_components.vesper.model.severity import Severity
+from custom_components.vesper.protocol.severity import Severity
 
 from .strategies import DEVICE_ID, alert, heartbeat
 

@@ -3,7 +3,7 @@
 from hypothesis import given, strategies as st
 import pytest
 
-from custom_components.vesper.model.outage import LEAST_LOST, Outages
+from custom_components.vesper.model.outages import LEAST_LOST, Outages
 
 TIMEOUT = 90.0
 

@@ -4,9 +4,9 @@ from hypothesis import given, strategies as st
 import pytest
 
 from custom_components.vesper.model.device import Device
-from custom_components.vesper.model.messages import FaultKind, parse_heartbeat
-from custom_components.vesper.model.posts import MAX_GAP, Posts, parse_post
-from custom_components.vesper.model.topics import is_device_id
+from custom_components.vesper.model.post_schedule import MAX_GAP, Posts, parse_post
+from custom_components.vesper.protocol.messages import FaultKind, parse_heartbeat
+from custom_components.vesper.protocol.topics import is_device_id
 
 from .strategies import DEVICE_ID, Json, encode, json_values, likely_objects
 

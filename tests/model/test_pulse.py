@@ -1,8 +1,8 @@
 """Heartbeats that change nothing that is told."""
 
 from custom_components.vesper.model.frame import Frame
-from custom_components.vesper.model.messages import Heartbeat, parse_heartbeat
 from custom_components.vesper.model.pulse import KEPT, Calm, Pulse
+from custom_components.vesper.protocol.messages import Heartbeat, parse_heartbeat
 
 TEXT = b'{"uptime":100,"heap_free":50000}'
 CALM = Calm(until=1060.0, started=(897.5, 902.5), heap_free=(16384, 2**32 - 1))

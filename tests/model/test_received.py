@@ -1,7 +1,7 @@
 """What is kept of the messages of a device."""
 
+from custom_components.vesper.model.message_log import Received, Record
 from custom_components.vesper.model.pulse import KEPT
-from custom_components.vesper.model.received import Received, Record
 
 
 def test_counts_live_and_retained_messages() -> None:

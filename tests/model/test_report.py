@@ -6,8 +6,8 @@ from typing import Any
 import orjson
 
 from custom_components.vesper.model.device import Device
-from custom_components.vesper.model.messages import parse_alert, parse_heartbeat
 from custom_components.vesper.model.report import iso_time, report
+from custom_components.vesper.protocol.messages import parse_alert, parse_heartbeat
 
 NOW = 1_900_000_000.75
 

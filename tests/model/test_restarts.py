@@ -4,7 +4,6 @@ from hypothesis import given, strategies as st
 import pytest
 
 from custom_components.vesper.model.change import Change
-from custom_components.vesper.model.codes import ResetReason
 from custom_components.vesper.model.device import Device
 from custom_components.vesper.model.restarts import (
     LOOP_RESTARTS,
@@ -12,6 +11,7 @@ from custom_components.vesper.model.restarts import (
     MIX_SECONDS,
     UPTIME_JITTER,
 )
+from custom_components.vesper.protocol.codes import ResetReason
 from tests.common import log_entry
 
 from .strategies import DEVICE_ID, heartbeat

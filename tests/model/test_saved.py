@@ -9,24 +9,24 @@ from hypothesis import given, strategies as st
 import orjson
 import pytest
 
-from custom_components.vesper.model import device_log
+from custom_components.vesper.model import event_log as device_log
 from custom_components.vesper.model.change import Change, Changes
 from custom_components.vesper.model.device import Device
-from custom_components.vesper.model.device_log import new_in
-from custom_components.vesper.model.messages import (
-    Fault,
-    Message,
-    parse_events,
-    parse_heartbeat,
-)
-from custom_components.vesper.model.saved import (
+from custom_components.vesper.model.event_log import new_in
+from custom_components.vesper.model.snapshot import (
     DEVICE_FIELDS,
     DIAGNOSTICS_FIELDS,
     dump,
     load,
     with_log,
 )
-from custom_components.vesper.model.severity import Severity
+from custom_components.vesper.protocol.messages import (
+    Fault,
+    Message,
+    parse_events,
+    parse_heartbeat,
+)
+from custom_components.vesper.protocol.severity import Severity
 
 from .strategies import (
     DEVICE_ID,

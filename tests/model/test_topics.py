@@ -5,12 +5,12 @@ import string
 from hypothesis import given, strategies as st
 import pytest
 
-from custom_components.vesper.model.messages import (
+from custom_components.vesper.protocol.messages import (
     parse_alert,
     parse_heartbeat,
     parse_info,
 )
-from custom_components.vesper.model.topics import (
+from custom_components.vesper.protocol.topics import (
     DEFAULT_PREFIX,
     HEARTBEAT,
     MAX_PREFIX_LENGTH,

@@ -38,7 +38,7 @@ def prefix(text: str) -> str:
     Raises ArgumentTypeError with what its config flow says to any other.
     """
     # Here, as it imports Home Assistant: who gives no prefix need not wait for that.
-    from custom_components.vesper.model.topics import prefix_problem  # noqa: PLC0415
+    from custom_components.vesper.protocol.topics import prefix_problem  # noqa: PLC0415
 
     if problem := prefix_problem(text):
         texts = json.loads((_INTEGRATION / "translations" / "en.json").read_text())

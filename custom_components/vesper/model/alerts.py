@@ -7,9 +7,9 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import TypeGuard
 
+from ..protocol.messages import RETAINED_ALERT, Alert, Fault, FaultKind
+from ..protocol.severity import Severity
 from .change import Change, Changes
-from .messages import RETAINED_ALERT, Alert, Fault, FaultKind
-from .severity import Severity
 
 #: A device with more subsystems than this is not one of ours (protocol, section 1).
 MAX_SUBSYSTEMS = 32

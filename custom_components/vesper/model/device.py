@@ -4,14 +4,22 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from ..protocol.messages import (
+    RETAINED_INFO,
+    Alert,
+    Fault,
+    FaultKind,
+    Heartbeat,
+    Info,
+    Message,
+)
 from .alerts import ActiveAlert, Alerts
 from .change import Change, Changes
-from .device_log import tells_of_boot
-from .diagnostics import BOOT_TIME_JITTER, Diagnostics
+from .event_log import tells_of_boot
+from .fault_streak import MalformedRun
 from .frame import Frame
-from .heap import HeapTrend
-from .malformed import MalformedRun
-from .messages import RETAINED_INFO, Alert, Fault, FaultKind, Heartbeat, Info, Message
+from .heap_trend import HeapTrend
+from .message_log import Received
 from .occurrence import (
     Occurrence,
     StopReason,
@@ -21,10 +29,10 @@ from .occurrence import (
     playback_occurrence,
     restart_occurrence,
 )
-from .posts import POST, Posts
+from .post_schedule import POST, Posts
 from .pulse import Pulse
-from .received import Received
 from .restarts import UPTIME_JITTER, Restarts
+from .telemetry import BOOT_TIME_JITTER, Diagnostics
 
 _NEVER = float("-inf")
 

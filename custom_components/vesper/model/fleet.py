@@ -2,8 +2,8 @@
 
 from collections import Counter
 
+from ..protocol.severity import Severity
 from .device import Device
-from .severity import Severity
 
 type _Standing = tuple[bool | None, Severity, bool]
 

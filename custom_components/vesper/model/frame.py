@@ -5,7 +5,7 @@ import re
 from sys import intern
 from typing import Self
 
-from .messages import EVENTS, MAX_HEAP, MAX_UPTIME, Heartbeat, parse_heartbeat
+from ..protocol.messages import EVENTS, MAX_HEAP, MAX_UPTIME, Heartbeat, parse_heartbeat
 
 #: In bytes: of what is longer no more than this is kept; no firmware sends as much.
 MAX_KEPT_BYTES = 2048

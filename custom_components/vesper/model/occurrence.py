@@ -6,9 +6,9 @@ Each is one real transition: a repeat is none, nor is a gap in what we hear.
 from dataclasses import dataclass
 from enum import StrEnum
 
+from ..protocol.codes import ResetReason, key_of
+from ..protocol.severity import Severity
 from .alerts import ActiveAlert, ClosedBy
-from .codes import ResetReason, key_of
-from .severity import Severity
 
 #: Why an alert ended that nothing else has closed: the device said so.
 CLEARED = "cleared"

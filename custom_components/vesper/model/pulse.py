@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from struct import Struct
 
+from ..protocol.messages import Heartbeat
 from .frame import Frame
-from .messages import Heartbeat
 
 #: How many heartbeats are kept.
 KEPT = 10

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from enum import IntEnum
 from typing import Any
 
-from .codes import ResetReason, WifiReason, label_of
+from ..protocol.codes import ResetReason, WifiReason, label_of
 from .device import Device
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from .codes import ResetReason
+from ..protocol.codes import ResetReason
 
 #: In seconds: a time of boot, or an uptime, that differs by no more than this is that
 #: of the same boot, told late.

@@ -11,7 +11,7 @@ from typing import Any
 
 from custom_components.vesper import DESCRIPTIONS
 from custom_components.vesper.entity import ENTITIES_AT_A_TIME
-from custom_components.vesper.entity_set import EntitySet
+from custom_components.vesper.hub.entity_set import EntitySet
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.const import Platform
 from homeassistant.core import HomeAssistant

@@ -8,8 +8,8 @@ from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.dispatcher import async_dispatcher_send
 from homeassistant.helpers.start import async_at_started
 
-from .const import ATTR_VESPER_ID, EVENT_OCCURRENCE, SIGNAL_OCCURRENCE
-from .model.occurrence import Occurrence, OccurrenceKind
+from ..const import ATTR_VESPER_ID, EVENT_OCCURRENCE, SIGNAL_OCCURRENCE
+from ..model.occurrence import Occurrence, OccurrenceKind
 
 #: Of a start that takes so long that more happens, the newest is told.
 MAX_HELD = 10_000

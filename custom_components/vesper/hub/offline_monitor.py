@@ -8,8 +8,8 @@ from typing import Any
 from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 from homeassistant.helpers.event import async_call_later
 
-from .model.liveness import Liveness
-from .slices import async_work_off
+from ..model.deadlines import Liveness
+from .chunks import async_work_off
 
 
 class Watch:

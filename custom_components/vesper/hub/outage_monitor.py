@@ -8,9 +8,9 @@ from time import monotonic
 from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 from homeassistant.helpers.event import async_call_later
 
-from .const import LOGGER
-from .model.outage import Outage, Outages
-from .slices import async_work_off
+from ..const import LOGGER
+from ..model.outages import Outage, Outages
+from .chunks import async_work_off
 
 type OutageListener = Callable[[str, dict[str, int]], None]
 

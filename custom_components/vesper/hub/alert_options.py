@@ -7,7 +7,7 @@ import probatio
 
 from homeassistant.helpers import config_validation as cv
 
-from .model.severity import Severity
+from ..protocol.severity import Severity
 
 CONF_SEVERITY: Final = "severity"
 CONF_SUBSYSTEMS: Final = "subsystems"

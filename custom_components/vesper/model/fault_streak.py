@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from .messages import Fault
+from ..protocol.messages import Fault
 
 #: In seconds: what goes on for this long is no accident on the way.
 LASTING = 600

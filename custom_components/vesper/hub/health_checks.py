@@ -8,7 +8,7 @@ from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.event import async_call_later
 
-from .const import LOGGER
+from ..const import LOGGER
 
 #: In seconds: no more than 20 devices a second check themselves, and answer.
 INTERVAL = 0.05

@@ -23,14 +23,14 @@ from homeassistant.helpers.storage import Store
 from homeassistant.util import dt as dt_util
 from homeassistant.util.file import WriteError
 
-from .const import DOMAIN, LOGGER
-from .model.change import Change
-from .model.device import Device
-from .model.messages import MAX_NAME_LENGTH
-from .model.occurrence import OccurrenceKind
-from .model.saved import dump, load, with_log
-from .model.topics import is_device_id
-from .slices import async_in_slices
+from ..const import DOMAIN, LOGGER
+from ..model.change import Change
+from ..model.device import Device
+from ..model.occurrence import OccurrenceKind
+from ..model.snapshot import dump, load, with_log
+from ..protocol.messages import MAX_NAME_LENGTH
+from ..protocol.topics import is_device_id
+from .chunks import async_in_slices
 
 #: A minor version adds fields, and all fields may be missing: any of them can be read.
 VERSION = 1

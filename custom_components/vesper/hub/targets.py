@@ -14,8 +14,8 @@ from homeassistant.helpers.target import (
     async_extract_referenced_entity_ids,
 )
 
+from ..model.device import Device
 from .hub import VesperConfigEntry, VesperHub
-from .model.device import Device
 from .registry import device_id_of, fleet_identifier
 
 #: What tells that a device, an entity or an area has come, changed or gone.

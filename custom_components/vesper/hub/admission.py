@@ -12,9 +12,9 @@ from homeassistant.helpers import entity_registry as er, issue_registry as ir
 from homeassistant.helpers.entity_platform import MAX_ENABLED_ENTITIES_PER_CONFIG_ENTRY
 from homeassistant.helpers.event import async_track_time_interval
 
-from .const import DOMAIN, LOGGER
+from ..const import DOMAIN, LOGGER
+from ..model.deadlines import Liveness
 from .entity_set import EntitySet
-from .model.liveness import Liveness
 from .registry import unique_id_of
 
 ISSUE_LEFT_OUT = "left_out"

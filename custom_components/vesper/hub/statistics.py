@@ -7,10 +7,10 @@ from datetime import datetime, timedelta
 from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 from homeassistant.helpers.event import async_track_time_interval
 
-from .model.device import Device
-from .model.messages import FaultKind
-from .model.received import Received
-from .slices import async_work_off
+from ..model.device import Device
+from ..model.message_log import Received
+from ..protocol.messages import FaultKind
+from .chunks import async_work_off
 
 MINUTE = timedelta(minutes=1)
 

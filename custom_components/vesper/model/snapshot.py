@@ -10,12 +10,8 @@ from typing import Any, TypeGuard
 
 import orjson
 
-from .alerts import MAX_SUBSYSTEMS, ActiveAlert, Alerts, ClosedBy, is_note
-from .codes import MAX_TIME
-from .device import Device
-from .device_log import DeviceLog
-from .diagnostics import Diagnostics
-from .messages import (
+from ..protocol.codes import MAX_TIME
+from ..protocol.messages import (
     MAX_CODE,
     MAX_HEAP,
     MAX_UPTIME,
@@ -23,8 +19,12 @@ from .messages import (
     is_name,
     read_alert,
 )
-from .posts import KEPT_GAPS, MAX_GAP, Posts
-from .severity import Severity
+from ..protocol.severity import Severity
+from .alerts import MAX_SUBSYSTEMS, ActiveAlert, Alerts, ClosedBy, is_note
+from .device import Device
+from .event_log import DeviceLog
+from .post_schedule import KEPT_GAPS, MAX_GAP, Posts
+from .telemetry import Diagnostics
 
 type _Check = Callable[[object], bool]
 

@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterator, Mapping
 from homeassistant.core import CALLBACK_TYPE, Event, HomeAssistant, callback
 from homeassistant.helpers import device_registry as dr, entity_registry as er
 
-from .const import DOMAIN
-from .model.device import Device
-from .model.topics import is_device_id
-from .slices import SLICE, async_in_slices
+from ..const import DOMAIN
+from ..model.device import Device
+from ..protocol.topics import is_device_id
+from .chunks import SLICE, async_in_slices
 
 #: What the keys of the subsystems' sensors begin with, and how they are translated.
 ALERT_KEY = "alert_"

@@ -10,13 +10,13 @@ from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 from homeassistant.helpers import issue_registry as ir
 from homeassistant.helpers.event import async_track_time_interval
 
-from .const import DOMAIN
-from .model.codes import ResetReason, label_of
-from .model.device import Device
-from .model.heap import HORIZON
-from .model.restarts import Restart
+from ..const import DOMAIN
+from ..model.device import Device
+from ..model.heap_trend import HORIZON
+from ..model.restarts import Restart
+from ..protocol.codes import ResetReason, label_of
+from .chunks import async_work_off
 from .registry import DeviceRegistry
-from .slices import async_work_off
 
 CHECK_INTERVAL = timedelta(minutes=1)
 

@@ -18,14 +18,14 @@ from homeassistant.helpers import config_validation as cv, device_registry as dr
 from homeassistant.helpers.typing import VolDictType
 from homeassistant.util.json import JsonValueType
 
-from .answers import async_ask
 from .const import DOMAIN
-from .hub import VesperConfigEntry, VesperHub
+from .hub.hub import VesperConfigEntry, VesperHub
+from .hub.responses import async_ask
+from .hub.targets import Target, find
 from .model.alerts import MAX_NOTE_LENGTH, is_note
 from .model.change import Changes
 from .model.device import Device
-from .model.messages import is_name
-from .targets import Target, find
+from .protocol.messages import is_name
 
 SERVICE_ACKNOWLEDGE_ALERT: Final = "acknowledge_alert"
 SERVICE_CLEAR_ALERT: Final = "clear_alert"

@@ -18,8 +18,7 @@ from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers.entity import EntityDescription
 
-from .admission import RESERVED_FOR_ALERTS, Admission, Limits
-from .const import (
+from ..const import (
     CONF_CLOSE_AFTER,
     CONF_ENTITIES,
     CONF_HEARTBEAT_TIMEOUT,
@@ -31,31 +30,32 @@ from .const import (
     DOMAIN,
     LOGGER,
 )
-from .entity_set import DEFAULT_ENTITY_SET, EntitySet
-from .health_checks import HealthChecks
-from .intake import Intake
-from .issues import Issues
-from .link import Link
-from .maintenance import Maintenance
-from .model.change import Change, Changes
-from .model.device import Device
-from .model.fleet import Fleet
-from .model.liveness import Liveness
-from .model.occurrence import outage_occurrence
-from .model.topics import (
+from ..model.change import Change, Changes
+from ..model.deadlines import Liveness
+from ..model.device import Device
+from ..model.fleet import Fleet
+from ..model.occurrence import outage_occurrence
+from ..protocol.topics import (
     HEARTBEAT,
     STATUS_TOPICS,
     StatusTopic,
     control_topic,
     link_topic,
 )
+from .admission import RESERVED_FOR_ALERTS, Admission, Limits
+from .broker_link import Link
+from .chunks import async_work_off
+from .entity_set import DEFAULT_ENTITY_SET, EntitySet
+from .health_checks import HealthChecks
+from .issues import Issues
+from .maintenance import Maintenance
 from .occurrences import Occurrences
-from .outages import OutageWatch
+from .offline_monitor import Watch
+from .outage_monitor import OutageWatch
+from .receiver import Intake
 from .registry import DeviceRegistry
-from .slices import async_work_off
+from .statistics import Traffic
 from .store import SAVED_AT_ONCE, SAVED_KINDS, Saver, VesperStore
-from .traffic import Traffic
-from .watch import Watch
 
 type VesperConfigEntry = ConfigEntry[VesperHub]
 type ChangeCallback = Callable[[Changes], None]

@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass, field
 
+from ..protocol.codes import EventTag, RecentEvent, rssi_dbm
+from ..protocol.messages import MAX_HEAP, Heartbeat
 from .change import Change, Changes
-from .codes import EventTag, RecentEvent, rssi_dbm
-from .device_log import DeviceLog, tells_of_boot
+from .event_log import DeviceLog, tells_of_boot
 from .frame import Frame
-from .messages import MAX_HEAP, Heartbeat
 from .pulse import Calm
 from .restarts import UPTIME_JITTER
 

@@ -10,8 +10,8 @@ from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 from homeassistant.helpers.event import async_track_point_in_utc_time
 from homeassistant.util import dt as dt_util
 
-from .model.change import Changes
-from .model.device import Device
+from ..model.change import Changes
+from ..model.device import Device
 
 type _Step = Callable[[Device], Changes]
 

@@ -6,12 +6,13 @@ from time import monotonic, time
 
 from homeassistant.core import callback
 
-from .admission import Admission
-from .const import LOGGER
-from .model.change import Changes
-from .model.device import Device
-from .model.frame import MAX_KEPT_BYTES
-from .model.messages import (
+from ..const import LOGGER
+from ..model.change import Changes
+from ..model.device import Device
+from ..model.frame import MAX_KEPT_BYTES
+from ..model.post_schedule import POST, Post
+from ..model.pulse import Pulse
+from ..protocol.messages import (
     MAX_NAME_LENGTH,
     RETAINED_INFO,
     Fault,
@@ -22,10 +23,9 @@ from .model.messages import (
     Message,
     parse_heartbeat,
 )
-from .model.posts import POST, Post
-from .model.pulse import Pulse
-from .model.topics import DEVICE_ID_WANTED, HEARTBEAT, Source, is_device_id
-from .watch import Watch
+from ..protocol.topics import DEVICE_ID_WANTED, HEARTBEAT, Source, is_device_id
+from .admission import Admission
+from .offline_monitor import Watch
 
 type TakeIn = Callable[[str, bytes, bool], None]
 

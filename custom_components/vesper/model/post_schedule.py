@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from statistics import median_low
 from typing import Any
 
-from .messages import (
+from ..protocol.messages import (
     MAX_HEARTBEAT_BYTES,
     Fault,
     FaultKind,
@@ -16,7 +16,7 @@ from .messages import (
     load_object,
     parse_heartbeat,
 )
-from .topics import DEVICE_ID_WANTED, Source, is_device_id
+from ..protocol.topics import DEVICE_ID_WANTED, Source, is_device_id
 
 POST = Source(name="post", parse=parse_heartbeat)
 

@@ -6,8 +6,8 @@ from typing import Self
 
 import orjson
 
-from .codes import EventTag, RecentEvent
-from .messages import EVENTS, Fault, Heartbeat, parse_events
+from ..protocol.codes import EventTag, RecentEvent
+from ..protocol.messages import EVENTS, Fault, Heartbeat, parse_events
 
 #: The text of a log without lists or objects in its entries. What nests is parsed, for
 #: it may nest so deep that it can be read here, but not where it stands deeper.

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import NamedTuple
 
-from .messages import NO_EVENTS
+from ..protocol.messages import NO_EVENTS
+from ..protocol.topics import HEARTBEAT
 from .pulse import KEPT, Pulse
-from .topics import HEARTBEAT
 
 #: What a `Record` is made of, for it is made only when it is asked for.
 type Noted = tuple[float, str, bool, bytes, bytes]

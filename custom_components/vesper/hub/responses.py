@@ -8,9 +8,9 @@ from time import monotonic
 
 from homeassistant.core import callback
 
+from ..model.change import Change, Changes
+from ..model.device import Device
 from .hub import VesperHub
-from .model.change import Change, Changes
-from .model.device import Device
 
 #: With one of these comes the first word of a device that is waited for.
 _WORD = Change.ANSWER | Change.CONTACT

@@ -7,7 +7,7 @@ from typing import Any
 from homeassistant.components import mqtt
 from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 
-from .const import LOGGER
+from ..const import LOGGER
 
 #: In seconds. An answer takes milliseconds; a verdict waits no longer for it.
 ANSWER_TIME = 2

@@ -1,0 +1,1 @@
+"""Turn what devices send into messages; nothing of Home Assistant is imported."""
