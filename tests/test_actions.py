@@ -304,7 +304,9 @@ async def test_health_check_of_a_device_that_goes_offline(
         hass, vesper.call("vesper.run_health_check", **devices(hass), timeout=60)
     )
     await begin(hass)
-    vesper.hub.async_change([vesper.hub.devices[BELL]], lambda bell: bell.go_silent())
+    vesper.hub.async_change(
+        [vesper.hub.devices[BELL]], lambda bell: bell.mark_offline()
+    )
     await begin(hass)
     assert not check.done()
     await vesper.heartbeat()
@@ -358,5 +360,5 @@ async def test_nobody_is_asked_once_the_entry_is_gone(vesper: Vesper) -> None:
     hub = vesper.hub
     await vesper.reload()
     with pytest.raises(HomeAssistantError) as raised:
-        hub.raise_without_link()
+        hub.raise_if_link_down()
     assert raised.value.translation_key == "not_running"

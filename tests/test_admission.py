@@ -10,13 +10,13 @@ from pytest_homeassistant_custom_component.common import async_fire_mqtt_message
 
 from custom_components.vesper.const import CONF_MAX_DEVICES, DEFAULT_MAX_DEVICES, DOMAIN
 from custom_components.vesper.hub.admission import (
-    ISSUE_LEFT_OUT,
-    LEFT_OUT_TIMEOUT,
-    MAX_LEFT_OUT,
+    ISSUE_REJECTED,
+    MAX_REJECTED,
+    REJECTED_TIMEOUT,
     REVIEW_INTERVAL,
 )
 from custom_components.vesper.model.alerts import MAX_SUBSYSTEMS
-from custom_components.vesper.protocol.messages import FaultKind
+from custom_components.vesper.protocol.fields import FaultKind
 from homeassistant.const import STATE_ON, STATE_UNAVAILABLE
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import entity_registry as er, issue_registry as ir
@@ -74,8 +74,8 @@ def _told(hass: HomeAssistant) -> dict[str, str] | None:
     if not issues:
         return None
     (issue,) = issues
-    assert (issue.domain, issue.issue_id) == (DOMAIN, ISSUE_LEFT_OUT)
-    assert issue.translation_key == ISSUE_LEFT_OUT
+    assert (issue.domain, issue.issue_id) == (DOMAIN, ISSUE_REJECTED)
+    assert issue.translation_key == ISSUE_REJECTED
     assert issue.severity is ir.IssueSeverity.WARNING
     return issue.translation_placeholders
 
@@ -111,8 +111,8 @@ async def test_flood_of_devices(
     assert told is not None
     assert told["prefix"] == "vesper"
     assert told["max_devices"] == str(DEFAULT_MAX_DEVICES)
-    assert told["devices"] == f"≥ {MAX_LEFT_OUT}", "no more of them are kept in mind"
-    assert not vesper.hub.intake.stray_faults
+    assert told["devices"] == f"≥ {MAX_REJECTED}", "no more of them are kept in mind"
+    assert not vesper.hub.receiver.stray_faults
 
     await vesper.alert("SD", "CLEARED")
     await vesper.info("playback_started", {"melody_uid": "A"})
@@ -128,7 +128,7 @@ async def test_flood_of_names_that_are_none(
     for number in range(100):
         await vesper.publish(f"böse {number}", "heartbeat", b"{}")
     assert not vesper.hub.devices
-    assert vesper.hub.intake.stray_faults == {
+    assert vesper.hub.receiver.stray_faults == {
         ("heartbeat", "topic", FaultKind.INVALID): 100
     }
     assert caplog.text.count("Malformed") == 1
@@ -154,7 +154,7 @@ async def test_issue_comes_and_goes(
     assert told is not None
     assert told["devices"] == "4"
 
-    for _ in range(LEFT_OUT_TIMEOUT // 30):
+    for _ in range(REJECTED_TIMEOUT // 30):
         await vesper.advance(30)
         await vesper.heartbeat()
         await vesper.heartbeat("one")
@@ -162,7 +162,7 @@ async def test_issue_comes_and_goes(
     assert told is not None
     assert told["devices"] == "1", "the others went away"
 
-    for _ in range(LEFT_OUT_TIMEOUT // 30 + 1):
+    for _ in range(REJECTED_TIMEOUT // 30 + 1):
         await vesper.advance(30)
     assert _told(vesper.hass) is None
     assert caplog.text.count("Not everything") == 1

@@ -370,7 +370,7 @@ async def test_options_unchanged(hass: HomeAssistant, loaded: MockConfigEntry) -
         pytest.param({CONF_CLOSE_AFTER: MAX_CLOSE_AFTER + 1}, id="too late"),
         pytest.param({CONF_MAX_DEVICES: 0}, id="none"),
         pytest.param(
-            {CONF_MAX_DEVICES: EntitySet.ESSENTIAL.most_devices + 1}, id="too many"
+            {CONF_MAX_DEVICES: EntitySet.ESSENTIAL.max_devices + 1}, id="too many"
         ),
         pytest.param({"unheard_of": 1}, id="unknown"),
     ],
@@ -405,7 +405,7 @@ async def test_options_out_of_bounds(
                 CONF_CLOSE_AFTER: MAX_CLOSE_AFTER,
                 CONF_ENTITIES: EntitySet.ESSENTIAL,
                 CONF_HEARTBEAT_TIMEOUT: MAX_HEARTBEAT_TIMEOUT,
-                CONF_MAX_DEVICES: EntitySet.ESSENTIAL.most_devices,
+                CONF_MAX_DEVICES: EntitySet.ESSENTIAL.max_devices,
             },
             id="most",
         ),

@@ -17,7 +17,7 @@ from syrupy.assertion import SnapshotAssertion
 
 from custom_components.vesper.const import CONF_MAX_DEVICES, DOMAIN
 from custom_components.vesper.hub.registry import fleet_identifier
-from custom_components.vesper.model.pulse import KEPT
+from custom_components.vesper.model.message_log import MAX_MESSAGES
 from homeassistant.components.diagnostics import REDACTED
 from homeassistant.config_entries import ConfigEntryDisabler
 from homeassistant.const import Platform
@@ -181,8 +181,8 @@ async def test_left_out(vesper: Vesper, downloads: Downloads) -> None:
     await vesper.alert("SD", "FAILED")
     await vesper.alert("SD", "CLEARED", retain=True)
     told = await downloads.of_entry()
-    assert told["left_out"] == {"devices": 2, "alert_sensors": 0}
-    assert told["counters"]["dropped"] == {"left_out": 3, "no_device": 1, "retained": 1}
+    assert told["rejected"] == {"devices": 2, "alert_sensors": 0}
+    assert told["counters"]["dropped"] == {"rejected": 3, "no_device": 1, "retained": 1}
     assert told["counters"]["malformed"] == {"invalid": 1}
 
 
@@ -207,11 +207,12 @@ async def test_networks_are_not_told(vesper: Vesper, downloads: Downloads) -> No
 
 async def test_last_messages(vesper: Vesper, downloads: Downloads) -> None:
     """The last messages of a device are told as they came, the newest last."""
-    for number in range(KEPT + 2):
+    for number in range(MAX_MESSAGES + 2):
         await vesper.heartbeat(uptime=number, extra={"a": [number]})
     messages = (await downloads.of_device())["last_messages"]
     assert [message["payload"] for message in messages] == [
-        {"uptime": number, "extra": {"a": [number]}} for number in range(2, KEPT + 2)
+        {"uptime": number, "extra": {"a": [number]}}
+        for number in range(2, MAX_MESSAGES + 2)
     ]
 
 

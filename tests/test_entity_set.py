@@ -56,7 +56,7 @@ def test_so_many_devices_fit(entity_set: EntitySet) -> None:
     """With the entities of the fleet, and room for alerts where they have sensors."""
     each = len(entity_set.enabled(DESCRIPTIONS))
     reserved = RESERVED_FOR_ALERTS if entity_set.has_alert_sensors else 0
-    most = entity_set.most_devices * each + reserved + 7
+    most = entity_set.max_devices * each + reserved + 7
     assert most <= MAX_ENABLED_ENTITIES_PER_CONFIG_ENTRY
 
 
@@ -209,7 +209,7 @@ async def test_all_entities_of_too_many_devices_are_refused(vesper: Vesper) -> N
     await vesper.heartbeat("bell-2")
     choice = {CONF_ENTITIES: EntitySet.ALL, CONF_MAX_DEVICES: 1}
     with patch.dict(
-        "custom_components.vesper.hub.entity_set._MOST_DEVICES", {EntitySet.ALL: 1}
+        "custom_components.vesper.hub.entity_set._MAX_DEVICES", {EntitySet.ALL: 1}
     ):
         assert await _submit(vesper.hass, vesper.entry, **choice) == {
             CONF_ENTITIES: "too_many_devices"

@@ -307,12 +307,24 @@ async def test_log_is_decoded(
 
 async def test_log_fires_each_entry_once(vesper: Vesper, log: Log) -> None:
     """The oldest first, also where many come in the same moment."""
-    lost, back = log_entry(3, 200, up=70), log_entry(2, 65470, up=80)
+    lost = log_entry(3, 200, ts=1_900_000_070, up=3070)
+    back = log_entry(2, 65470, ts=1_900_000_080, up=3080)
     for _ in range(3):
         await vesper.heartbeat(recent_events=[BOOT, WIFI_UP, HTTP_FAIL, lost, back])
     assert log.types() == ["http_fail", "wifi_down", "wifi_up"]
-    await vesper.heartbeat(recent_events=[HTTP_FAIL, lost, back, BOOT])
+    await vesper.heartbeat(recent_events=[HTTP_FAIL, lost, back, log_entry(1, 4)])
     assert log.types() == ["boot"]
+
+
+async def test_order_of_the_log(vesper: Vesper, log: Log) -> None:
+    """The order of the list does not matter: entries are ordered by time."""
+    first = log_entry(5, 1, 503, ts=1_900_000_001, up=3001)
+    second = log_entry(5, 1, 503, ts=1_900_000_002, up=3002)
+    await vesper.heartbeat(recent_events=[WIFI_UP, BOOT])
+    await vesper.heartbeat(recent_events=[second, BOOT, first, WIFI_UP])
+    assert [event["uptime"] for event in log.take()] == [3001, 3002]
+    await vesper.heartbeat(recent_events=[WIFI_UP, first, second, BOOT])
+    assert log.types() == []
 
 
 async def test_log_fires_the_same_twice(vesper: Vesper, log: Log) -> None:

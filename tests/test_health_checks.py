@@ -144,8 +144,8 @@ async def test_who_goes_is_not_asked(vesper: Vesper, asked: Asked) -> None:
     for device_id in ("first", "removed", "last"):
         await vesper.heartbeat(device_id)
     vesper.freezer.tick(0)
-    vesper.hub._async_fell_silent("first")  # noqa: SLF001
-    vesper.hub._async_fell_silent("removed")  # noqa: SLF001
+    vesper.hub._connectivity._async_timed_out("first")  # noqa: SLF001
+    vesper.hub._connectivity._async_timed_out("removed")  # noqa: SLF001
     await vesper.hub.async_remove_device("removed")
     assert await asked.take(1) == ["last"]
 
@@ -153,7 +153,7 @@ async def test_who_goes_is_not_asked(vesper: Vesper, asked: Asked) -> None:
 async def test_all_who_waited_are_gone(vesper: Vesper, asked: Asked) -> None:
     """The timer finds nobody."""
     await vesper.heartbeat()
-    vesper.hub._async_fell_silent(BELL)  # noqa: SLF001
+    vesper.hub._connectivity._async_timed_out(BELL)  # noqa: SLF001
     assert await asked.take(1) == []
     await vesper.heartbeat()
     assert await asked.take(1) == [BELL]
@@ -174,11 +174,11 @@ async def test_failures_are_logged_once(
     for number in range(10):
         await vesper.heartbeat(f"bell-{number}")
     await asked.take(1)
-    assert caplog.text.count("can't be asked: full") == 1
+    assert caplog.text.count(" failed: full") == 1
     vesper.mqtt.async_publish.side_effect = None
     await vesper.heartbeat("fine")
     await asked.take(1)
     vesper.mqtt.async_publish.side_effect = HomeAssistantError("full")
     await vesper.heartbeat("unlucky")
     await asked.take(1)
-    assert caplog.text.count("can't be asked: full") == 2
+    assert caplog.text.count(" failed: full") == 2

@@ -8,11 +8,10 @@ import pytest
 from pytest_homeassistant_custom_component.common import async_fire_mqtt_message
 
 from custom_components.vesper.const import CONF_MAX_DEVICES
-from custom_components.vesper.hub.admission import MAX_LEFT_OUT
+from custom_components.vesper.hub.admission import MAX_REJECTED
 from custom_components.vesper.model.alerts import MAX_SUBSYSTEMS
-from custom_components.vesper.model.frame import MAX_KEPT_BYTES
-from custom_components.vesper.model.pulse import KEPT
-from custom_components.vesper.protocol.messages import FaultKind
+from custom_components.vesper.model.message_log import MAX_KEPT_BYTES, MAX_MESSAGES
+from custom_components.vesper.protocol.fields import FaultKind
 from homeassistant.const import STATE_ON
 from homeassistant.helpers import entity_registry as er, issue_registry as ir
 
@@ -97,11 +96,10 @@ async def test_ten_thousand_ids_in_a_minute(
             await vesper.heartbeat(uptime=3600 + number // 1000 * 6)
     hub = vesper.hub
     assert len(hub.devices) == most
-    assert len(hub.fleet._standing) == most  # noqa: SLF001
-    assert len(hub._watch._liveness) == most  # noqa: SLF001
-    assert len(hub._listeners) == most  # noqa: SLF001
-    assert len(hub.admission._left_out) == MAX_LEFT_OUT  # noqa: SLF001
-    assert not hub.intake.stray_faults
+    assert hub.fleet.devices == most
+    assert len(hub._monitor._queue) == most  # noqa: SLF001
+    assert hub.admission.rejected == MAX_REJECTED
+    assert not hub.receiver.stray_faults
     assert len(ir.async_get(vesper.hass).issues) == 1
     assert len(_lines(caplog)) == 1
     assert _known(vesper) == before
@@ -118,7 +116,7 @@ async def test_ten_thousand_subsystems_in_a_minute(
     await vesper.hass.async_block_till_done()
     device = vesper.hub.devices[BELL]
     assert len(device.alerts.subsystems) == len(device.alerts.active) == MAX_SUBSYSTEMS
-    assert len(list(device.received.records())) == KEPT
+    assert len(list(device.message_log.records())) == MAX_MESSAGES
     assert device.faults == {
         ("alerts", "subsystem", FaultKind.TOO_MANY): 10_001 - MAX_SUBSYSTEMS
     }
@@ -182,7 +180,7 @@ async def test_payloads_beyond_measure(
 
 def _records(vesper: Vesper) -> list[Any]:
     """Return the messages of the bell that are kept."""
-    return list(vesper.hub.devices[BELL].received.records())[-3:]
+    return list(vesper.hub.devices[BELL].message_log.records())[-3:]
 
 
 async def test_duplicate_keys(vesper: Vesper) -> None:
@@ -198,7 +196,7 @@ async def test_duplicate_keys(vesper: Vesper) -> None:
     await vesper.publish(
         BELL, "heartbeat", b'{"recent_events":[],"recent_events":[5],"uptime":1}'
     )
-    assert vesper.hub.devices[BELL].diagnostics.log.events == ()
+    assert vesper.hub.devices[BELL].telemetry.event_log.events == ()
     await vesper.publish(BELL, "heartbeat", b'{"device_id":"bell","device_id":"x"}')
     assert vesper.hub.devices[BELL].faults == {
         ("heartbeat", "heap_free", FaultKind.INVALID): 1,
@@ -321,7 +319,7 @@ async def test_text_that_is_none(
     assert vesper.value("melody") == "unknown"
     assert vesper.state("activity").attributes["event_type"] == "playback_started"
     device = vesper.hub.devices[BELL]
-    assert device.firmware_version is None
+    assert device.telemetry.firmware_version is None
     assert device.faults.total() == 5
     assert list(vesper.hub.devices) == [BELL]
     assert len(_lines(caplog)) == 6

@@ -17,7 +17,8 @@ from syrupy.assertion import SnapshotAssertion
 
 from custom_components.vesper.const import CONF_HTTP_KEY, CONF_MAX_DEVICES, DOMAIN
 from custom_components.vesper.hub.api_key import digest_of
-from custom_components.vesper.protocol.messages import MAX_HEARTBEAT_BYTES, FaultKind
+from custom_components.vesper.protocol.fields import FaultKind
+from custom_components.vesper.protocol.heartbeat import MAX_HEARTBEAT_BYTES
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import device_registry as dr, issue_registry as ir
 from homeassistant.setup import async_setup_component
@@ -196,7 +197,7 @@ async def test_wrong_key(
         await _answer(response)
     wrong_login.assert_not_called()
     assert not vesper.hub.devices
-    assert not vesper.hub.intake.stray_faults
+    assert not vesper.hub.receiver.stray_faults
 
 
 async def test_login_is_no_key(vesper: Vesper, client: Any) -> None:
@@ -419,9 +420,9 @@ async def test_post_is_live(vesper: Vesper, device: Any) -> None:
     assert (status, answer) == (HTTPStatus.OK, {"device_id": BELL, "new": True})
     await vesper.hass.async_block_till_done()
     assert vesper.value("connectivity") == "on"
-    assert vesper.hub.devices[BELL].diagnostics.rssi == -53
+    assert vesper.hub.devices[BELL].telemetry.rssi == -53
     assert vesper.value("reset_reason") == "power_on"
-    received = vesper.hub.devices[BELL].received
+    received = vesper.hub.devices[BELL].message_log
     assert (received.live, received.retained, received.posts) == (1, 0, 1)
     assert [record.source for record in received.records()] == ["post"]
 
@@ -429,7 +430,7 @@ async def test_post_is_live(vesper: Vesper, device: Any) -> None:
     assert (received.live, received.posts) == (2, 1)
     status, answer = await _post(device, device_id=BELL, uptime=3640)
     assert answer == {"device_id": BELL, "new": False}
-    assert vesper.hub.devices[BELL].uptime == 3640
+    assert vesper.hub.devices[BELL].restarts.uptime == 3640
     for topic, _, _, retain in (
         call.args[:4] for call in vesper.mqtt.async_publish.call_args_list
     ):
@@ -441,7 +442,7 @@ async def test_post_in_an_envelope(vesper: Vesper, device: Any) -> None:
     """The envelope that MQTT's heartbeats may have is none the worse here."""
     status, _ = await _post(device, payload=V1_1_0)
     assert status == HTTPStatus.OK
-    assert vesper.hub.devices[BELL].diagnostics.heap_free == 170_000
+    assert vesper.hub.devices[BELL].telemetry.heap_free == 170_000
 
 
 async def test_post_without_a_broker(vesper: Vesper, client: Any, device: Any) -> None:
@@ -503,7 +504,7 @@ async def test_bad_post(
     assert _paths(answer) == paths
     assert all(error["message"].startswith("must be") for error in answer["errors"])
     assert not vesper.hub.devices
-    assert {source for source, _, _ in vesper.hub.intake.stray_faults} == {"post"}
+    assert {source for source, _, _ in vesper.hub.receiver.stray_faults} == {"post"}
 
 
 async def test_bad_post_of_a_known_device(
@@ -525,8 +526,8 @@ async def test_bad_post_of_a_known_device(
         known = vesper.hub.devices[BELL]
         assert known.faults == {("post", "heap_free", FaultKind.INVALID): count}
     assert vesper.value("connectivity") == "off"
-    assert known.uptime == EVERYTHING["uptime"]
-    assert known.received.posts == 0
+    assert known.restarts.uptime == EVERYTHING["uptime"]
+    assert known.message_log.posts == 0
     (listed,) = await _get(client, DEVICES)
     assert listed["counts"]["malformed"] == 2
     assert sum("Malformed post" in line for line in logged(caplog)) == 1
@@ -642,7 +643,7 @@ async def test_too_many_posts(vesper: Vesper, device: Any) -> None:
             assert response.headers["Retry-After"] == wait
             await _answer(response)
     known = vesper.hub.devices[BELL]
-    assert known.received.posts == 5
+    assert known.message_log.posts == 5
     assert known.faults.total() == 5
     assert (await _post(device, device_id="hall", uptime=1))[0] == HTTPStatus.OK
 
@@ -667,7 +668,7 @@ async def test_no_room(
     assert status == HTTPStatus.SERVICE_UNAVAILABLE
     assert "repair" in answer["message"]
     assert list(vesper.hub.devices) == [BELL]
-    assert ir.async_get(hass).async_get_issue(DOMAIN, "left_out") is not None
+    assert ir.async_get(hass).async_get_issue(DOMAIN, "rejected") is not None
     assert (await _post(device, **V1_0_0))[0] == HTTPStatus.OK
 
 

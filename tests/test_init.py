@@ -10,6 +10,7 @@ import weakref
 import pytest
 from pytest_homeassistant_custom_component.common import (
     MockConfigEntry,
+    async_capture_events,
     async_fire_mqtt_message,
     async_fire_time_changed,
 )
@@ -19,6 +20,7 @@ from custom_components.vesper.const import (
     CONF_HEARTBEAT_TIMEOUT,
     CONF_MAX_DEVICES,
     DEFAULT_HEARTBEAT_TIMEOUT,
+    EVENT_OCCURRENCE,
     MIN_HEARTBEAT_TIMEOUT,
 )
 from custom_components.vesper.hub.hub import VesperHub
@@ -27,13 +29,14 @@ from homeassistant.components import mqtt
 from homeassistant.config_entries import ConfigEntries, ConfigEntryState
 from homeassistant.const import (
     EVENT_HOMEASSISTANT_FINAL_WRITE,
+    EVENT_HOMEASSISTANT_STARTED,
     STATE_OFF,
     STATE_ON,
     STATE_UNAVAILABLE,
     STATE_UNKNOWN,
     Platform,
 )
-from homeassistant.core import HomeAssistant
+from homeassistant.core import CoreState, HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import (
     device_registry as dr,
@@ -139,7 +142,7 @@ async def test_known_at_once(
     assert vesper.value("connectivity") == STATE_UNKNOWN
     assert vesper.value("alert_SD") == "warning"
     assert vesper.value("devices", FLEET) == "2"
-    assert vesper.hub.devices[BELL].firmware_version == "1.2"
+    assert vesper.hub.devices[BELL].telemetry.firmware_version == "1.2"
     assert sorted(vesper.hass.states.async_entity_ids()) == sorted(before)
     assert len(device_registry.devices) == devices
     assert not [
@@ -265,7 +268,7 @@ async def test_unload_ends_work_in_hand(
     vesper.freezer.tick(DEFAULT_HEARTBEAT_TIMEOUT + 1)
     async_fire_mqtt_message(hass, "vesper/lively/status/heartbeat", "{}")
     hub = vesper.hub
-    with patch("custom_components.vesper.hub.chunks.SLICE", 0):
+    with patch("custom_components.vesper.hub.chunks.CHUNK", 0):
         async_fire_time_changed(hass)
         while all(device.online for device in hub.devices.values()):  # noqa: ASYNC110
             await asyncio.sleep(0)  # until the broker has answered that it is there
@@ -285,17 +288,19 @@ async def test_unload_while_telling_of_the_link(
         await vesper.alert("SD", "WARNING", device_id=f"bell-{number}")
     hub = vesper.hub
     for device in hub.devices.values():
-        hub.async_listen(
+        hub.listeners.async_listen(
             device,
             Change.CONNECTIVITY,
             lambda _, device_id=device.device_id: told.append(device_id),  # type: ignore[misc]
         )
-    with patch("custom_components.vesper.hub.chunks.SLICE", 0):
+    with patch("custom_components.vesper.hub.chunks.CHUNK", 0):
         async_dispatcher_send(hass, mqtt.MQTT_CONNECTION_STATE, False)  # noqa: FBT003
         await asyncio.sleep(0)
         assert await hass.config_entries.async_unload(vesper.entry.entry_id)
+        before = list(told)
         await hass.async_block_till_done()
-    assert told == ["bell-0"], "the first slice"
+    assert told == before
+    assert 0 < len(told) < 5, "the first chunks"
 
 
 @pytest.mark.parametrize("device_id", [BELL, "newcomer"])
@@ -387,7 +392,7 @@ async def test_rounds_of_both_reloads(
         await vesper.reload()
     caplog.clear()
     await vesper.publish("stranger", "heartbeat", b"no JSON")
-    assert list(vesper.hub.intake.stray_faults.values()) == [1]
+    assert list(vesper.hub.receiver.stray_faults.values()) == [1]
     assert caplog.text.count("Malformed heartbeat from 'stranger'") == 1
 
 
@@ -427,3 +432,36 @@ async def test_remove_entry(
     await hass.async_block_till_done()
     assert not dr.async_entries_for_config_entry(device_registry, vesper.entry.entry_id)
     assert not hass.states.async_entity_ids()
+
+
+async def test_failed_unload(
+    hass: HomeAssistant, vesper: Vesper, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Where the platforms can't be unloaded, devices are monitored all the same."""
+    await vesper.heartbeat(uptime=1)
+    with patch.object(
+        hass.config_entries, "async_unload_platforms", return_value=False
+    ):
+        assert not await hass.config_entries.async_unload(vesper.entry.entry_id)
+    await vesper.heartbeat(uptime=2)
+    assert vesper.value("connectivity") == "on"
+    await vesper.advance(300)
+    assert vesper.value("connectivity") == "off"
+    vesper.entry.mock_state(hass, ConfigEntryState.LOADED)
+    assert await hass.config_entries.async_unload(vesper.entry.entry_id)
+
+
+async def test_unload_before_the_start_is_over(
+    hass: HomeAssistant, vesper: Vesper, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What was held until Home Assistant has started is not published after unload."""
+    hass.set_state(CoreState.starting)
+    await vesper.reload()
+    await vesper.heartbeat(uptime=1)
+    occurrences = async_capture_events(hass, EVENT_OCCURRENCE)
+    await vesper.alert("SD", "FAILED")
+    assert await hass.config_entries.async_unload(vesper.entry.entry_id)
+    hass.set_state(CoreState.running)
+    hass.bus.async_fire(EVENT_HOMEASSISTANT_STARTED)
+    await hass.async_block_till_done()
+    assert not occurrences

@@ -13,9 +13,9 @@ from pytest_homeassistant_custom_component.common import (
 import custom_components.vesper
 from custom_components.vesper.const import DOMAIN
 from custom_components.vesper.hub.issues import CHECK_INTERVAL, DESCRIPTIONS
-from custom_components.vesper.model.fault_streak import LASTING
+from custom_components.vesper.model.fault_streak import LASTING_SECONDS
 from custom_components.vesper.model.heap_trend import MIN_WINDOW
-from custom_components.vesper.model.restarts import LOOP_SECONDS, MIX_SECONDS
+from custom_components.vesper.model.restarts import LOOP_SECONDS, SHARED_SECONDS
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import device_registry as dr, issue_registry as ir
 from tests.common import BELL, EVERYTHING, Vesper
@@ -51,7 +51,7 @@ def _told(hass: HomeAssistant) -> dict[str, dict[str, str]]:
 
 
 async def _malform(
-    vesper: Vesper, *payloads: bytes, seconds: int = LASTING + 60
+    vesper: Vesper, *payloads: bytes, seconds: int = LASTING_SECONDS + 60
 ) -> None:
     """Let the bell send malformed heartbeats, in turn, for so many seconds."""
     for number in range(seconds // 30 + 1):
@@ -94,7 +94,7 @@ async def test_malformed_heartbeats(vesper: Vesper) -> None:
         b'{"recent_events": [{"t": 1}], "uptime": -1}',
         b"no JSON [at](all)",
     )
-    await _malform(vesper, *payloads, seconds=LASTING - 60)
+    await _malform(vesper, *payloads, seconds=LASTING_SECONDS - 60)
     assert not _told(vesper.hass)
     await _malform(vesper, *payloads, seconds=120)
     fields = [f"recent_events[].{name}" for name in ("d0", "d1", "ts", "up")]
@@ -125,7 +125,7 @@ async def test_malformed_heartbeats_that_never_parse(vesper: Vesper) -> None:
 async def test_malformed_now_and_then(vesper: Vesper) -> None:
     """A heartbeat in order between them ends the run."""
     for _ in range(4):
-        await _malform(vesper, b'{"uptime": "long"}', seconds=LASTING - 60)
+        await _malform(vesper, b'{"uptime": "long"}', seconds=LASTING_SECONDS - 60)
         await vesper.heartbeat(uptime=5)
     assert not _told(vesper.hass)
 
@@ -133,7 +133,7 @@ async def test_malformed_now_and_then(vesper: Vesper) -> None:
 async def test_other_malformed_messages(vesper: Vesper) -> None:
     """Of alerts, infos and what the broker kept, nobody can say when it ends."""
     await vesper.heartbeat(uptime=5)
-    for _ in range(LASTING // 30 + 4):
+    for _ in range(LASTING_SECONDS // 30 + 4):
         await vesper.publish(BELL, "alerts", b"{}")
         await vesper.publish(BELL, "info", b"{}")
         await vesper.publish(BELL, "heartbeat", b"{", retain=True)
@@ -175,7 +175,7 @@ async def test_shared_id(vesper: Vesper, caplog: pytest.LogCaptureFixture) -> No
         await vesper.advance(CHECK)
         await vesper.heartbeat(uptime=10_000)
     assert _told(vesper.hass)
-    await vesper.advance(MIX_SECONDS)
+    await vesper.advance(SHARED_SECONDS)
     assert not _told(vesper.hass)
 
 
@@ -283,7 +283,7 @@ async def test_several_at_once(vesper: Vesper) -> None:
     await _restart(vesper, 9, 9, 9, 9)
     assert _told(vesper.hass)["restart_loop"]["reasons"] == "BROWN_OUT x4"
     await vesper.heartbeat("hall", uptime=5)
-    for _ in range(LASTING // 30 + 2):
+    for _ in range(LASTING_SECONDS // 30 + 2):
         await vesper.publish("hall", "heartbeat", b"{")
         await vesper.publish(BELL, "heartbeat", b"{")
         await vesper.advance(30)
@@ -324,10 +324,10 @@ async def test_unload_ends_checks_in_hand(vesper: Vesper) -> None:
     """What was left for later turns of the loop raises nothing after unload."""
     for device_id in ("hall", BELL):
         await vesper.heartbeat(device_id, uptime=5)
-    await _malform(vesper, b"{", seconds=LASTING - 30)
+    await _malform(vesper, b"{", seconds=LASTING_SECONDS - 30)
     await vesper.publish(BELL, "heartbeat", b"{")
     vesper.freezer.tick(CHECK)
-    with patch("custom_components.vesper.hub.chunks.SLICE", 0):
+    with patch("custom_components.vesper.hub.chunks.CHUNK", 0):
         async_fire_time_changed(vesper.hass)
         assert await vesper.hass.config_entries.async_unload(vesper.entry.entry_id)
         await vesper.hass.async_block_till_done()
@@ -336,7 +336,7 @@ async def test_unload_ends_checks_in_hand(vesper: Vesper) -> None:
 
 async def test_left_by_the_last_run(vesper: Vesper) -> None:
     """What Home Assistant kept in mind of old incidents goes, of others stays."""
-    others = [(DOMAIN, "left_out"), ("other", "restart_loop/bell/1")]
+    others = [(DOMAIN, "rejected"), ("other", "restart_loop/bell/1")]
     for domain, issue_id in (*others, (DOMAIN, "restart_loop/bell/1")):
         ir.async_create_issue(
             vesper.hass,
@@ -353,9 +353,9 @@ async def test_left_by_the_last_run(vesper: Vesper) -> None:
 def test_texts_name_their_figures() -> None:
     """The texts say the times that the code keeps."""
     texts = json.loads((PACKAGE / "translations" / "en.json").read_bytes())["issues"]
-    minutes = f"{LASTING // 60} minutes"
+    minutes = f"{LASTING_SECONDS // 60} minutes"
     assert minutes in texts["malformed_heartbeats"]["description"]
-    minutes = f"{MIX_SECONDS // 60} minutes"
+    minutes = f"{SHARED_SECONDS // 60} minutes"
     assert minutes in texts["shared_id"]["description"]
     assert LOOP_SECONDS == 3600
     assert "within an hour" in texts["restart_loop"]["description"]

@@ -46,8 +46,8 @@ class Broker:
         self._publish.side_effect = publish
         # Nobody has to wait for what does not come.
         with (
-            patch("custom_components.vesper.hub.broker_link.ANSWER_TIME", 0),
-            patch("custom_components.vesper.hub.broker_link.FIRST_ANSWER_TIME", 0),
+            patch("custom_components.vesper.hub.broker_link.RESPONSE_TIMEOUT", 0),
+            patch("custom_components.vesper.hub.broker_link.FIRST_RESPONSE_TIMEOUT", 0),
         ):
             yield
         self._publish.side_effect = answers
@@ -101,9 +101,9 @@ async def test_a_frozen_broker(
     assert vesper.value("mqtt_link", FLEET) == "on"
     assert vesper.hub.devices[BELL].online
     assert logged(caplog) == [
-        "The MQTT broker does not answer",
-        "The link to the MQTT broker is lost",
-        "The link to the MQTT broker is back",
+        "The MQTT broker does not respond",
+        "The link to the MQTT broker is down",
+        "The link to the MQTT broker is up again",
     ]
     await vesper.advance(89)
     assert vesper.value("connectivity") == "on"
@@ -145,7 +145,7 @@ async def test_the_first_question_makes_it_hang_up(
     """It is not asked again when the connection is back."""
     with (
         broker.frozen(rc=0),
-        patch("custom_components.vesper.hub.broker_link.FIRST_ANSWER_TIME", 60),
+        patch("custom_components.vesper.hub.broker_link.FIRST_RESPONSE_TIMEOUT", 60),
     ):
         await vesper.reload()
         assert broker.questions == 1
@@ -174,7 +174,7 @@ async def test_a_link_that_comes_back_before_all_know_that_it_was_lost(
     for number in range(4):
         await vesper.heartbeat(f"bell-{number}", uptime=5)
         await vesper.alert("SD", "WARNING", device_id=f"bell-{number}")
-    with patch("custom_components.vesper.hub.chunks.SLICE", 0):
+    with patch("custom_components.vesper.hub.chunks.CHUNK", 0):
         async_dispatcher_send(hass, mqtt.MQTT_CONNECTION_STATE, False)  # noqa: FBT003
         await asyncio.sleep(0)
         async_dispatcher_send(hass, mqtt.MQTT_CONNECTION_STATE, True)  # noqa: FBT003
@@ -184,7 +184,7 @@ async def test_a_link_that_comes_back_before_all_know_that_it_was_lost(
     for number in range(4):
         device_id = f"bell-{number}"
         assert vesper.value("connectivity", device_id) == "on"
-        assert vesper.hub.devices[device_id].in_sight
+        assert vesper.hub.devices[device_id].link_up
         sensor = vesper.state("alert_SD", device_id)
         assert sensor.attributes["confirmed"] is False
 

@@ -88,7 +88,7 @@ async def test_an_empty_payload_is_no_message(
     await vesper.advance(80)
     await vesper.publish(BELL, topic, b"", retain=retain)
     assert not vesper.hub.devices[BELL].faults
-    assert not vesper.hub.intake.stray_faults
+    assert not vesper.hub.receiver.stray_faults
     assert logged(caplog) == []
     await vesper.advance(11)
     assert vesper.value("connectivity") == "off"
@@ -422,7 +422,7 @@ async def test_the_log_tells_once_of_each_change(
     caplog.clear()
     await vesper.advance(91)
     await vesper.advance(91)
-    assert logged(caplog) == ["Device bell is offline: not heard in time"]
+    assert logged(caplog) == ["Device bell is offline: no message in time"]
     caplog.clear()
     await vesper.heartbeat(uptime=3900)
     await vesper.heartbeat(uptime=3930)

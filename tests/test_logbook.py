@@ -74,9 +74,9 @@ async def test_alerts(hass: HomeAssistant, vesper: Vesper, logbook: Logbook) -> 
         "Chapel bell: FileManager raised a warning: SD mount failed",
         "Chapel bell: FileManager raised a critical alert: SD card is gone",
         "Chapel bell: FileManager has failed",
-        "Chapel bell: FileManager is well again",
+        "Chapel bell: FileManager is OK again",
         "Chapel bell: Network raised a warning",
-        "Chapel bell: Network had its alert cleared by hand",
+        "Chapel bell: Network had its alert cleared by a user",
     ]
 
 

@@ -174,7 +174,7 @@ async def test_its_silence_is_no_outage(
     assert vesper.value("outage", FLEET) == "unknown"
     assert vesper.value("connectivity", "hall") == "off"
     assert sorted(logged(caplog)) == [
-        f"Device {device_id} is offline: not heard in time"
+        f"Device {device_id} is offline: no message in time"
         for device_id in sorted(OTHERS)
     ]
 

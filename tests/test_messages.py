@@ -10,7 +10,7 @@ from unittest.mock import patch
 import pytest
 
 from custom_components.vesper.model.device import Device
-from custom_components.vesper.protocol.messages import FaultKind
+from custom_components.vesper.protocol.fields import FaultKind
 
 from .common import BELL, BOOT, FLEET, Vesper, Writes, logged
 
@@ -141,7 +141,7 @@ async def test_malformed(
     assert writes.take() == []
     assert vesper.hub.devices[BELL].faults == Counter({bad.key: 3})
     assert not vesper.hub.devices["other"].faults
-    assert not vesper.hub.intake.stray_faults
+    assert not vesper.hub.receiver.stray_faults
 
     (line,) = logged(caplog, logging.WARNING)
     what = bad.path or "the payload"
@@ -166,7 +166,7 @@ async def test_partly_malformed(
     assert vesper.hub.devices[BELL].faults == Counter({bad.key: 1})
     assert len(logged(caplog, logging.WARNING)) == 1
     if bad.topic == "heartbeat":
-        assert len(vesper.hub.devices[BELL].diagnostics.log.events) == 64
+        assert len(vesper.hub.devices[BELL].telemetry.event_log.events) == 64
     elif bad.topic == "alerts":
         assert vesper.value("alert_FileManager") == "warning"
         assert vesper.state("alert_FileManager").attributes["message"] == ""
@@ -192,7 +192,7 @@ async def test_malformed_of_a_stranger(
         await vesper.publish(BELL, bad.topic, bad.payload)
     assert not vesper.hub.devices
     assert vesper.value("devices", FLEET) == "0"
-    assert vesper.hub.intake.stray_faults == Counter({bad.key: 3})
+    assert vesper.hub.receiver.stray_faults == Counter({bad.key: 3})
     assert len(logged(caplog, logging.WARNING)) == 1
 
 
@@ -200,8 +200,8 @@ async def test_one_bad_field_never_loses_the_others(vesper: Vesper) -> None:
     """The good fields of a heartbeat are taken, each bad one is counted."""
     await vesper.say_everything()
     await vesper.heartbeat(uptime=-5, fw_version="2.0", fw=7, heap_free="x")
-    assert vesper.hub.devices[BELL].firmware_version == "2.0"
-    assert vesper.hub.devices[BELL].uptime == 3600
+    assert vesper.hub.devices[BELL].telemetry.firmware_version == "2.0"
+    assert vesper.hub.devices[BELL].restarts.uptime == 3600
     assert set(vesper.hub.devices[BELL].faults) == {
         ("heartbeat", "uptime", FaultKind.INVALID),
         ("heartbeat", "heap_free", FaultKind.INVALID),
@@ -220,8 +220,8 @@ async def test_one_bad_field_never_loses_the_others(vesper: Vesper) -> None:
 async def test_forms_of_a_heartbeat(vesper: Vesper, heartbeat: dict[str, Any]) -> None:
     """An envelope, an id that fits and fields that nobody knows are all right."""
     await vesper.heartbeat(**heartbeat)
-    assert vesper.hub.devices[BELL].uptime == 10
-    assert vesper.hub.devices[BELL].firmware_version == "2.0"
+    assert vesper.hub.devices[BELL].restarts.uptime == 10
+    assert vesper.hub.devices[BELL].telemetry.firmware_version == "2.0"
     assert not vesper.hub.devices[BELL].faults
 
 
@@ -230,8 +230,8 @@ async def test_absent_fields_leave_what_is_known(vesper: Vesper) -> None:
     await vesper.heartbeat(uptime=3600, firmware_version="1.2.0")
     await vesper.heartbeat()
     await vesper.heartbeat(uptime=None, firmware_version=None)
-    assert vesper.hub.devices[BELL].uptime == 3600
-    assert vesper.hub.devices[BELL].firmware_version == "1.2.0"
+    assert vesper.hub.devices[BELL].restarts.uptime == 3600
+    assert vesper.hub.devices[BELL].telemetry.firmware_version == "1.2.0"
 
 
 @pytest.mark.parametrize("device_id", BAD_IDS)
@@ -255,7 +255,7 @@ async def test_ids_that_are_none(
         await vesper.publish(device_id, topic, payload)
     assert not vesper.hub.devices
     assert vesper.value("devices", FLEET) == "0"
-    assert vesper.hub.intake.stray_faults == Counter(
+    assert vesper.hub.receiver.stray_faults == Counter(
         {(topic, "topic", FaultKind.INVALID): 3}
     )
     (line,) = logged(caplog, logging.WARNING)
@@ -337,7 +337,7 @@ async def test_retained_info_of_a_stranger(vesper: Vesper) -> None:
     """It is ignored and counted too."""
     await vesper.publish(BELL, "info", b'{"type": "chime"}', retain=True)
     assert not vesper.hub.devices
-    assert vesper.hub.intake.stray_faults == Counter(
+    assert vesper.hub.receiver.stray_faults == Counter(
         {("info", "", FaultKind.RETAINED): 1}
     )
 
@@ -358,7 +358,7 @@ async def test_retained_heartbeat_fills_in(vesper: Vesper) -> None:
     """It tells of the firmware, not of a restart."""
     await vesper.say_everything()
     await vesper.heartbeat(retain=True, uptime=10, firmware_version="1.3")
-    assert vesper.hub.devices[BELL].firmware_version == "1.3"
+    assert vesper.hub.devices[BELL].telemetry.firmware_version == "1.3"
     assert vesper.value("playing") == "on"
     await vesper.heartbeat(uptime=3630)
     assert vesper.value("playing") == "on"
@@ -406,7 +406,7 @@ async def test_other_topics_are_not_ours(vesper: Vesper) -> None:
         await vesper.publish(BELL, topic, b"{}")
     await vesper.publish("a/b", "heartbeat", b"{}")
     assert not vesper.hub.devices
-    assert not vesper.hub.intake.stray_faults
+    assert not vesper.hub.receiver.stray_faults
 
 
 async def test_an_error_of_our_own(
@@ -420,4 +420,4 @@ async def test_an_error_of_our_own(
     caplog.clear()
     assert any("ours" in one.getMessage() for one in errors)
     await vesper.heartbeat(uptime=5)
-    assert vesper.hub.devices[BELL].uptime == 5
+    assert vesper.hub.devices[BELL].restarts.uptime == 5

@@ -10,8 +10,8 @@ from homeassistant.const import STATE_UNKNOWN
 
 from .common import FLEET, Vesper, logged
 
-STARTED = "Outage: {} of {} online devices fell silent within 90 s"
-OVER = "The outage is over after {} s: {} of the {} lost devices are still away"
+STARTED = "Outage: {} of {} online devices went offline within 90 s"
+OVER = "The outage ended after {} s: {} of the {} lost devices are still offline"
 
 
 def bells(count: int) -> list[str]:
@@ -65,7 +65,7 @@ async def test_an_outage_from_beginning_to_end(
 async def test_all_at_once_are_counted(vesper: Vesper) -> None:
     """Also when telling of them takes more than one slice of work."""
     await speak(vesper, *bells(20))
-    with patch("custom_components.vesper.hub.chunks.SLICE", 0):
+    with patch("custom_components.vesper.hub.chunks.CHUNK", 0):
         await vesper.advance(91)
         for _ in range(20):
             await vesper.hass.async_block_till_done()
@@ -113,7 +113,7 @@ async def test_few_are_as_many_stories(
     await speak(vesper, *bells(online)[silent:])
     await vesper.advance(3)
     assert logged(caplog) == [
-        f"Device {device_id} is offline: not heard in time"
+        f"Device {device_id} is offline: no message in time"
         for device_id in bells(silent)
     ]
     assert told(vesper) is None
@@ -150,7 +150,7 @@ async def test_no_line_of_a_single_device_while_it_lasts(
     await vesper.advance(29)
     await speak(vesper, *bells(9))
     await vesper.advance(61)
-    assert logged(caplog)[-1] == "Device old is offline: not heard in time"
+    assert logged(caplog)[-1] == "Device old is offline: no message in time"
     await speak(vesper, *bells(3))
     caplog.clear()
     await vesper.advance(30)
@@ -165,7 +165,7 @@ async def test_no_line_of_a_single_device_while_it_lasts(
     await speak(vesper, *bells(6)[3:])
     assert logged(caplog)[1:] == [
         OVER.format(240, 3, 6),
-        "Device bell-2 is offline: not heard in time",
+        "Device bell-2 is offline: no message in time",
     ]
 
 
@@ -184,8 +184,8 @@ async def test_a_lost_link_is_no_outage(
     await vesper.advance(31)
     assert told(vesper) == {"event_type": "started", "lost": 6, "online_before": 10}
     assert logged(caplog) == [
-        "The link to the MQTT broker is lost",
-        "The link to the MQTT broker is back",
+        "The link to the MQTT broker is down",
+        "The link to the MQTT broker is up again",
         STARTED.format(6, 10),
     ]
 
@@ -214,7 +214,7 @@ async def test_who_was_not_online_is_not_lost(
     await vesper.advance(91)
     assert told(vesper) is None
     assert logged(caplog) == [
-        f"Device {device_id} is offline: not heard in time" for device_id in bells(5)
+        f"Device {device_id} is offline: no message in time" for device_id in bells(5)
     ]
 
 

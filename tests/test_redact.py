@@ -10,7 +10,7 @@ import pytest
 from custom_components.vesper.hub.redact import MAX_DEPTH, TOO_DEEP, redacted_json
 from homeassistant.components.diagnostics import REDACTED
 from tests.common import EVERYTHING, HTTP_FAIL, WIFI_UP
-from tests.model.strategies import json_values
+from tests.strategies import json_values
 
 examples = settings(derandomize=True, deadline=None, max_examples=150)
 

@@ -156,7 +156,7 @@ async def test_removed_and_back_between_two_slices(vesper: Vesper) -> None:
         await vesper.heartbeat(device_id)
     await vesper.advance(DEFAULT_HEARTBEAT_TIMEOUT + 1)
     await vesper.lose_link()
-    with patch("custom_components.vesper.hub.chunks.SLICE", 0):
+    with patch("custom_components.vesper.hub.chunks.CHUNK", 0):
         async_dispatcher_send(vesper.hass, MQTT_CONNECTION_STATE, True)  # noqa: FBT003
         await vesper.hub.async_remove_device("bell-2")
         async_fire_mqtt_message(vesper.hass, "vesper/bell-2/status/heartbeat", "{}")

@@ -19,9 +19,9 @@ from custom_components.vesper.const import (
     DOMAIN,
     MIN_HEARTBEAT_TIMEOUT,
 )
-from custom_components.vesper.model.change import Change, Changes
+from custom_components.vesper.model.change import Change
 from custom_components.vesper.model.device import Device
-from custom_components.vesper.model.snapshot import dump
+from custom_components.vesper.model.snapshot import serialize
 from homeassistant.const import (
     EVENT_HOMEASSISTANT_FINAL_WRITE,
     EVENT_STATE_CHANGED,
@@ -188,7 +188,7 @@ async def test_a_heartbeat_is_not_saved_by_itself(vesper: Vesper, disk: Disk) ->
     await vesper.advance(AT_LAST)
     saved = disk.devices[BELL]
     assert saved["uptime"] == 4000
-    assert saved["diagnostics"]["heap_free"] == 7
+    assert saved["telemetry"]["heap_free"] == 7
 
 
 async def test_what_has_not_changed_is_not_written(vesper: Vesper) -> None:
@@ -218,35 +218,38 @@ async def test_saved_when_home_assistant_stops(
     assert disk.devices[BELL]["playing"] is True
 
 
-async def test_a_fleet_is_saved_in_slices(vesper: Vesper, disk: Disk) -> None:
-    """All are on disk in the end, and what goes meanwhile is not, looked at or not."""
+async def test_a_fleet_is_saved_in_chunks(vesper: Vesper, disk: Disk) -> None:
+    """All devices are on disk in the end, except those removed meanwhile."""
     ids = {f"bell-{number}" for number in range(5)}
     for device_id in ids:
         await vesper.heartbeat(device_id)
+    await vesper.advance(DEFAULT_HEARTBEAT_TIMEOUT + 1)
     hub = vesper.hub
-    looked_at: list[str] = []
-    gone: set[str] = set()
+    serialized: list[str] = []
+    removed: set[str] = set()
 
-    def look_at(device: Device) -> bytes:
-        """Have two devices go while another one is looked at."""
-        looked_at.append(device.device_id)
-        if len(looked_at) == 2:
-            gone.update({looked_at[0], min(ids.difference(looked_at))})
-            for device_id in gone:
-                hub._forget(device_id)  # noqa: SLF001
-        return dump(device)
+    def serialize_and_remove(device: Device) -> bytes:
+        """Remove two devices while another one is serialized."""
+        serialized.append(device.device_id)
+        if len(serialized) == 2:
+            removed.update({serialized[0], min(ids.difference(serialized))})
+            for device_id in removed:
+                hub._remove(device_id)  # noqa: SLF001
+        return serialize(device)
 
     with (
-        patch("custom_components.vesper.hub.store.SLICE", 0),
-        patch("custom_components.vesper.hub.store.dump", side_effect=look_at),
+        patch("custom_components.vesper.hub.chunks.CHUNK", 0),
+        patch(
+            "custom_components.vesper.hub.store.serialize",
+            side_effect=serialize_and_remove,
+        ),
     ):
+        await vesper.advance(AT_LAST)
         await vesper.advance(AT_ONCE)
-        assert set(disk.devices) == ids - gone
-        await vesper.advance(AT_ONCE)
-        assert set(disk.devices) == ids - gone
+        assert set(disk.devices) == ids - removed
         await vesper.reload()
-    assert len(gone) == 2
-    assert set(hub.devices) == set(vesper.hub.devices) == ids - gone
+    assert len(removed) == 2
+    assert set(hub.devices) == set(vesper.hub.devices) == ids - removed
 
 
 # A restart
@@ -267,9 +270,9 @@ async def test_all_is_there_at_once(
     async with disk.killed():
         caplog.clear()
         changes = async_capture_events(hass, EVENT_STATE_CHANGED)
-        told: list[Changes] = []
+        told: list[Change] = []
     hub = vesper.hub
-    hub.async_listen(hub.devices[BELL], ~Change.NOTHING, told.append)
+    hub.listeners.async_listen(hub.devices[BELL], ~Change.NOTHING, told.append)
     assert vesper.values() == before | {"connectivity": STATE_UNKNOWN}
     assert vesper.keys() == keys
     assert vesper.state("alert_FileManager").attributes["confirmed"] is False
@@ -294,9 +297,9 @@ async def test_connectivity_after_a_restart(vesper: Vesper, disk: Disk) -> None:
         pass
     await vesper.heartbeat(uptime=5, retain=True)
     assert vesper.value("connectivity") == STATE_UNKNOWN
-    told: list[Changes] = []
+    told: list[Change] = []
     hub = vesper.hub
-    hub.async_listen(hub.devices[BELL], ~Change.NOTHING, told.append)
+    hub.listeners.async_listen(hub.devices[BELL], ~Change.NOTHING, told.append)
     await vesper.heartbeat(uptime=5)
     assert vesper.value("connectivity") == STATE_ON
     assert not any(change & Change.CAME_ONLINE for change in told)
@@ -321,9 +324,9 @@ async def test_restarted_while_we_were_away(vesper: Vesper) -> None:
     await vesper.say_everything()
     await vesper.reload()
     vesper.freezer.tick(86_400)
-    told: list[Changes] = []
+    told: list[Change] = []
     hub = vesper.hub
-    hub.async_listen(hub.devices[BELL], Change.RESTART, told.append)
+    hub.listeners.async_listen(hub.devices[BELL], Change.RESTART, told.append)
     await vesper.heartbeat(uptime=4000)
     assert len(told) == 1
     assert vesper.value("playing") == STATE_OFF
@@ -399,7 +402,7 @@ async def test_a_device_that_only_the_registries_know(
         assert await vesper.hass.config_entries.async_unload(FLEET)
         disk._storage.pop(KEY)  # noqa: SLF001
     assert vesper.value("alert_SD") == STATE_UNKNOWN
-    assert vesper.hub.devices[BELL].firmware_version == "1.2"
+    assert vesper.hub.devices[BELL].telemetry.firmware_version == "1.2"
     await vesper.reload()
     assert vesper.value("alert_SD") == STATE_UNKNOWN, "nobody has heard it yet"
     await vesper.alert("SD", "CLEARED")
@@ -561,5 +564,5 @@ async def test_one_bad_device_does_not_lose_the_others(
     assert vesper.value("alert_SD") == "failed"
     assert list(vesper.hub.devices) == [BELL]
     (line,) = logged(caplog)
-    assert line.startswith("Of the saved devices 3 can't be read")
+    assert line.startswith("3 of the stored devices can't be read")
     assert r"'no id\n'" in line

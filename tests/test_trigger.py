@@ -822,13 +822,13 @@ async def test_muted(hass: HomeAssistant, vesper: Vesper) -> None:
     """A muted device makes nothing run, and the trace says why."""
     await vesper.heartbeat()
     automation = await automate(hass, "alert_raised", devices(hass))
-    with patch.object(Device, "muted", return_value=True):
+    with patch.object(Device, "is_suppressed", return_value=True):
         await vesper.alert("FileManager", "WARNING")
     assert automation.take() == []
     ((trigger, info),) = automation.not_triggered
     assert trigger == "vesper.alert_raised"
     assert info.as_dict() == {
-        "reason": "muted",
+        "reason": "suppressed",
         "data": {"device_id": registered_id(hass)},
     }
     await vesper.alert("FileManager", "CRITICAL")
@@ -839,7 +839,7 @@ async def test_muted_without_a_trace(hass: HomeAssistant, vesper: Vesper) -> Non
     """Whoever keeps no trace is not told."""
     await vesper.heartbeat()
     automation = await automate(hass, "alert_raised", devices(hass), traced=False)
-    with patch.object(Device, "muted", return_value=True):
+    with patch.object(Device, "is_suppressed", return_value=True):
         await vesper.alert("FileManager", "WARNING")
     assert automation.take() == []
 
@@ -852,7 +852,7 @@ async def test_muted_meanwhile(
     await vesper.heartbeat()
     automation = await automate(hass, "went_offline", devices(hass), FIVE_MINUTES)
     await vesper.advance(91)
-    with patch.object(Device, "muted", return_value=True):
+    with patch.object(Device, "is_suppressed", return_value=True):
         if back:
             await vesper.heartbeat()
             await vesper.advance(60)

@@ -1,4 +1,4 @@
-"""Watch a fleet of Vesper devices over MQTT."""
+"""Monitor a fleet of Vesper devices over MQTT."""
 
 from collections.abc import Mapping, Sequence
 
@@ -17,9 +17,9 @@ from .http import async_register_views
 from .hub.hub import VesperConfigEntry, VesperHub
 from .hub.registry import device_id_of
 from .hub.store import VesperStore
-from .services import async_register_actions
+from .services import async_setup_services
 
-#: What describes the entities of a device.
+#: The descriptions of the entities of a device.
 DESCRIPTIONS: Mapping[Platform, Sequence[EntityDescription]] = {
     Platform.BINARY_SENSOR: binary_sensor.DESCRIPTIONS,
     Platform.BUTTON: button.DESCRIPTIONS,
@@ -34,29 +34,27 @@ CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
 
 async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
     """Set up the actions and the HTTP API, which outlive the entry."""
-    async_register_actions(hass)
+    async_setup_services(hass)
     async_register_views(hass)
     return True
 
 
 async def async_setup_entry(hass: HomeAssistant, entry: VesperConfigEntry) -> bool:
-    """Set up the fleet; no device has to be there for it."""
-    # First: a dashboard that is opened meanwhile shows its cards, and not errors.
+    """Set up the fleet; no device has to be known yet."""
+    # First: a dashboard that is opened meanwhile shows its cards instead of errors.
     await frontend.async_load(hass)
     if not await mqtt.async_wait_for_mqtt_client(hass):
         raise ConfigEntryNotReady(
             translation_domain=DOMAIN, translation_key="mqtt_unavailable"
         )
-    store = VesperStore(hass, entry.entry_id)
-    saved = await store.async_load_devices()
-    hub = entry.runtime_data = VesperHub(hass, entry, store, saved, DESCRIPTIONS)
-    await hub.async_drop_entities()
-    # The entities listen before the first message comes.
+    hub = entry.runtime_data = VesperHub(hass, entry, DESCRIPTIONS)
+    await hub.async_setup()
+    # The entities listen before the first message is received.
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
     try:
         await hub.async_start()
     except HomeAssistantError as error:
-        # MQTT went away this moment; what is half done must not meet the next try.
+        # MQTT was unloaded meanwhile.
         await async_unload_entry(hass, entry)
         raise ConfigEntryNotReady(
             translation_domain=DOMAIN, translation_key="mqtt_unavailable"
@@ -65,15 +63,18 @@ async def async_setup_entry(hass: HomeAssistant, entry: VesperConfigEntry) -> bo
 
 
 async def async_unload_entry(hass: HomeAssistant, entry: VesperConfigEntry) -> bool:
-    """Unload the fleet: nobody new appears while the platforms are taken down."""
+    """Unload the platforms, then close the hub, which goes on if that fails."""
     hub = entry.runtime_data
-    hub.async_close()
-    await hub.saver.async_close()
-    return await hass.config_entries.async_unload_platforms(entry, PLATFORMS)
+    hub.async_suspend(suspended=True)
+    if not await hass.config_entries.async_unload_platforms(entry, PLATFORMS):
+        hub.async_suspend(suspended=False)
+        return False
+    await hub.async_close()
+    return True
 
 
 async def async_remove_entry(hass: HomeAssistant, entry: VesperConfigEntry) -> None:
-    """Leave nothing of an entry, neither on disk nor on the pages."""
+    """Remove the file of an entry and the cards."""
     frontend.async_remove(hass)
     await VesperStore(hass, entry.entry_id).async_remove()
 
@@ -81,9 +82,9 @@ async def async_remove_entry(hass: HomeAssistant, entry: VesperConfigEntry) -> N
 async def async_remove_config_entry_device(
     hass: HomeAssistant, entry: VesperConfigEntry, device_entry: dr.AnyDeviceEntry
 ) -> bool:
-    """Let a person remove a device that is not online.
+    """Remove a device that is not online.
 
-    Raises HomeAssistantError, which says why, where that can't be.
+    Raises HomeAssistantError with the reason if that is not possible.
     """
     device_id = device_id_of(device_entry)
     if device_id is None:

@@ -27,7 +27,7 @@ from .model.change import Change
 from .model.device import Device
 from .protocol.severity import Severity
 
-# There is no I/O in the entities: the hub tells them.
+# Entities are updated by the hub.
 PARALLEL_UPDATES = 0
 
 
@@ -38,7 +38,6 @@ class VesperBinarySensorDescription(
     """Describe a binary sensor of a device."""
 
     value_fn: Callable[[Device], bool | None]
-    attributes_fn: Callable[[Device], Mapping[str, datetime] | None] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +48,7 @@ class VesperFleetBinarySensorDescription(
 
 
 def _last_seen(device: Device) -> Mapping[str, datetime] | None:
-    """Return when an offline device was last heard; of others each message tells."""
+    """Return when an offline device was last seen."""
     if device.online is not False or device.last_seen is None:
         return None
     return {"last_seen": dt_util.utc_from_timestamp(int(device.last_seen))}
@@ -60,7 +59,7 @@ DESCRIPTIONS: tuple[VesperBinarySensorDescription, ...] = (
         key="connectivity",
         translation_key="connectivity",
         device_class=BinarySensorDeviceClass.CONNECTIVITY,
-        watched=Change.CONNECTIVITY,
+        changes=Change.CONNECTIVITY,
         availability=Availability.LINKED,
         value_fn=lambda device: device.online,
         attributes_fn=_last_seen,
@@ -69,16 +68,16 @@ DESCRIPTIONS: tuple[VesperBinarySensorDescription, ...] = (
         key="playing",
         translation_key="playing",
         device_class=BinarySensorDeviceClass.RUNNING,
-        watched=Change.PLAYING,
+        changes=Change.PLAYING,
         availability=Availability.ONLINE,
-        value_fn=lambda device: device.playing,
+        value_fn=lambda device: device.playback.playing,
     ),
     VesperBinarySensorDescription(
         key="problem",
         translation_key="problem",
         device_class=BinarySensorDeviceClass.PROBLEM,
         entity_registry_enabled_default=False,
-        watched=Change.PROBLEM,
+        changes=Change.PROBLEM,
         value_fn=lambda device: bool(device.alerts.active),
     ),
 )
@@ -122,16 +121,8 @@ class VesperBinarySensor(VesperEntity, BinarySensorEntity):
     @property
     @override
     def is_on(self) -> bool | None:
-        """Return whether it is on, None while that is not known."""
+        """Return whether it is on, None while it is not known."""
         return self.entity_description.value_fn(self.device)
-
-    @property
-    @override
-    def extra_state_attributes(self) -> Mapping[str, datetime] | None:
-        """Return what belongs to the state."""
-        if (attributes_fn := self.entity_description.attributes_fn) is None:
-            return None
-        return attributes_fn(self.device)
 
 
 class VesperFleetBinarySensor(VesperFleetValueEntity, BinarySensorEntity):

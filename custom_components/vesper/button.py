@@ -18,7 +18,7 @@ from .entity import (
 from .hub.hub import VesperConfigEntry, VesperHub
 from .model.device import Device
 
-# A press is one message to the broker; there is nothing to wait for.
+# A press only publishes one message.
 PARALLEL_UPDATES = 0
 
 
@@ -59,5 +59,5 @@ class VesperButton(VesperEntity, ButtonEntity):
 
     @override
     async def async_press(self) -> None:
-        """Do what the button is for."""
+        """Press the button."""
         await self.entity_description.press_fn(self.hub, self.device)

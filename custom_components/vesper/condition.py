@@ -19,7 +19,7 @@ from homeassistant.helpers.condition import (
 )
 from homeassistant.helpers.typing import ConfigType
 
-from .hub.alert_options import ALERT_OPTIONS, wants_alert
+from .hub.alert_options import ALERT_OPTIONS, is_alert_selected
 from .hub.hub import VesperHub
 from .hub.registry import device_id_of
 from .hub.targets import Target, find
@@ -27,7 +27,7 @@ from .model.device import Device
 
 
 def _target_schema(options: dict[probatio.Marker, Any]) -> probatio.Schema:
-    """Return the schema of a condition that takes a target and these options."""
+    """Return the schema of a condition with a target and these options."""
     return probatio.Schema(
         {
             probatio.Required(CONF_TARGET): cv.TARGET_FIELDS,
@@ -42,10 +42,9 @@ def _target_schema(options: dict[probatio.Marker, Any]) -> probatio.Schema:
 
 
 class VesperCondition(Condition):
-    """Test how the chosen devices stand, any of them or all.
+    """Test any or all devices of the target.
 
-    Of a device of which that is not known, as while its entry is not loaded, it does
-    not hold; nor where no device was chosen at all.
+    It is false for a device whose entry is not loaded, and without any device.
     """
 
     _schema: ClassVar[probatio.Schema] = _target_schema({})
@@ -59,7 +58,7 @@ class VesperCondition(Condition):
         return cast("ConfigType", cls._schema(config))
 
     def __init__(self, hass: HomeAssistant, config: ConditionConfig) -> None:
-        """Take what a person has chosen."""
+        """Set the options and the target."""
         super().__init__(hass, config)
         self._options = config.options or {}
         self._target = Target(hass, config.target or {})
@@ -67,21 +66,22 @@ class VesperCondition(Condition):
 
     @override
     async def _async_setup(self) -> None:
-        """Keep track of the chosen devices."""
+        """Track the target."""
         self._on_unload.append(self._target.async_track())
 
     @override
     def _async_unload(self) -> None:
-        """Keep track no longer, if it was ever begun."""
+        """Stop tracking."""
         for unload in self._on_unload:
             unload()
 
     @override
     def _async_check(self, **kwargs: Unpack[ConditionCheckParams]) -> bool:
-        """Test the chosen devices."""
+        """Test the devices of the target."""
         registry = dr.async_get(self._hass)
         results = [
-            (found := find(self._hass, registered)) is not None and self._holds(*found)
+            (found := find(self._hass, registered)) is not None
+            and self._is_true(*found)
             for device_id in self._target.device_ids
             if (registered := registry.async_get(device_id)) is not None
             and device_id_of(registered) is not None
@@ -91,34 +91,34 @@ class VesperCondition(Condition):
         return any(results)
 
     @abstractmethod
-    def _holds(self, hub: VesperHub, device: Device) -> bool:
-        """Tell whether the condition holds of a device."""
+    def _is_true(self, hub: VesperHub, device: Device) -> bool:
+        """Return whether the condition is true for a device."""
 
 
-def _make_condition(holds: Callable[[VesperHub, Device], bool]) -> type[Condition]:
-    """Return the condition that something holds of a device."""
+def _make_condition(is_true: Callable[[VesperHub, Device], bool]) -> type[Condition]:
+    """Return a condition without options of its own."""
 
     class CustomCondition(VesperCondition):
         """Condition without options of its own."""
 
         @override
-        def _holds(self, hub: VesperHub, device: Device) -> bool:
-            """Tell whether it holds of a device."""
-            return holds(hub, device)
+        def _is_true(self, hub: VesperHub, device: Device) -> bool:
+            """Return whether the condition is true for a device."""
+            return is_true(hub, device)
 
     return CustomCondition
 
 
 class HasAlertCondition(VesperCondition):
-    """Test whether there is an active alert, of some subsystems or as bad as chosen."""
+    """Test whether there is an active alert with the minimum severity."""
 
     _schema = _target_schema(ALERT_OPTIONS)
 
     @override
-    def _holds(self, hub: VesperHub, device: Device) -> bool:
-        """Tell whether a device has such an alert."""
+    def _is_true(self, hub: VesperHub, device: Device) -> bool:
+        """Return whether a device has such an alert."""
         return any(
-            wants_alert(self._options, alert.subsystem, alert.severity.key)
+            is_alert_selected(self._options, alert.subsystem, alert.severity.key)
             for alert in device.alerts.active.values()
         )
 
@@ -126,7 +126,7 @@ class HasAlertCondition(VesperCondition):
 CONDITIONS: dict[str, type[Condition]] = {
     "has_alert": HasAlertCondition,
     "is_healthy": _make_condition(lambda _, device: not device.alerts.active),
-    # Without a link nothing is known of the rest.
+    # While the link is down, the rest is not known.
     "is_offline": _make_condition(
         lambda hub, device: hub.connected and device.online is False
     ),
@@ -134,7 +134,7 @@ CONDITIONS: dict[str, type[Condition]] = {
         lambda hub, device: hub.connected and device.online is True
     ),
     "is_playing": _make_condition(
-        lambda hub, device: hub.connected and device.playing is True
+        lambda hub, device: hub.connected and device.playback.playing is True
     ),
 }
 

@@ -1,4 +1,4 @@
-"""Set up the Vesper integration, and change what it was set up with."""
+"""Config flow for the Vesper integration."""
 
 from collections.abc import Mapping
 from typing import Any, override
@@ -87,7 +87,7 @@ OPTIONS_SCHEMA = probatio.Schema(
             NumberSelector(
                 NumberSelectorConfig(
                     min=1,
-                    max=EntitySet.ESSENTIAL.most_devices,
+                    max=EntitySet.ESSENTIAL.max_devices,
                     mode=NumberSelectorMode.BOX,
                 )
             ),
@@ -205,9 +205,9 @@ class VesperOptionsFlow(OptionsFlowWithReload):
             if self.config_entry.state is ConfigEntryState.LOADED:
                 entry: VesperConfigEntry = self.config_entry
                 devices = len(entry.runtime_data.devices)
-            if devices > entity_set.most_devices:
+            if devices > entity_set.max_devices:
                 errors[CONF_ENTITIES] = "too_many_devices"
-            elif user_input[CONF_MAX_DEVICES] > entity_set.most_devices:
+            elif user_input[CONF_MAX_DEVICES] > entity_set.max_devices:
                 errors[CONF_MAX_DEVICES] = "over_the_limit"
             else:
                 return self._async_save(user_input)
@@ -219,8 +219,8 @@ class VesperOptionsFlow(OptionsFlowWithReload):
             errors=errors,
             description_placeholders={
                 "devices": str(devices),
-                "most_devices": str(entity_set.most_devices),
-                "most_essential": str(EntitySet.ESSENTIAL.most_devices),
+                "max_devices": str(entity_set.max_devices),
+                "max_essential": str(EntitySet.ESSENTIAL.max_devices),
             },
         )
 

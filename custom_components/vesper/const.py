@@ -19,27 +19,28 @@ CONF_HTTP_KEY: Final = "http_key"
 CONF_MAX_DEVICES: Final = "max_devices"
 CONF_PREFIX: Final = "prefix"
 
-#: In seconds. Devices send a heartbeat every 30 s, so less would cry wolf.
+#: In seconds. Devices send a heartbeat every 30 s, so a shorter timeout is too short.
 DEFAULT_HEARTBEAT_TIMEOUT: Final = 90
 MIN_HEARTBEAT_TIMEOUT: Final = 30
 MAX_HEARTBEAT_TIMEOUT: Final = 3600
 
-#: In minutes; 0 is never. Devices check themselves every 5 minutes, so less might close
-#: what a device is about to raise again.
+#: In minutes; 0 is never. Devices check themselves every 5 minutes, so a shorter time
+#: may close what a device raises again.
 DEFAULT_CLOSE_AFTER: Final = 10
 MAX_CLOSE_AFTER: Final = 1440
+
 #: Where devices post heartbeats, and a header for their key beside `Authorization`.
 HEARTBEAT_URL: Final = "/api/vesper/heartbeat"
 KEY_HEADER: Final = "X-Vesper-Key"
 
 DEFAULT_MAX_DEVICES: Final = 500
 
-#: What has happened, for the logbook: the fields of an `Occurrence` that are not None,
-#: with the id of the device in the registry as `device_id`, its own as `vesper_id`.
+#: An occurrence for the logbook: the fields of an `Occurrence` that are not None, with
+#: the registry id of the device as `device_id` and its own id as `vesper_id`.
 EVENT_OCCURRENCE: Final = f"{DOMAIN}_occurrence"
 
-#: What has happened: the id of the device in the registry, what it was, and whether it
-#: is muted, so that nobody is to act on it. It outlives the entries.
+#: An occurrence for triggers: the registry id of the device, the occurrence, and
+#: whether it is suppressed by maintenance. Listeners outlive the entries.
 SIGNAL_OCCURRENCE: SignalType[str, Occurrence, bool] = SignalType(
     f"{DOMAIN}_occurrence"
 )

@@ -1,4 +1,4 @@
-"""Diagnostics of the fleet and its devices: from memory, nobody is asked."""
+"""Diagnostics of the fleet and its devices, from memory."""
 
 import asyncio
 from typing import Any
@@ -18,9 +18,9 @@ from .const import (
 from .hub.hub import VesperConfigEntry, VesperHub
 from .hub.redact import redacted, redacted_json
 from .hub.registry import device_id_of
-from .hub.statistics import Faults, ignored, malformed
 from .model.alerts import MAX_SUBSYSTEMS
 from .model.device import Device
+from .model.fault_counter import FaultCounter
 from .model.report import iso_time, report
 
 
@@ -31,19 +31,19 @@ async def async_get_config_entry_diagnostics(
     if entry.state is not ConfigEntryState.LOADED:
         return _entry(entry)
     hub = entry.runtime_data
-    told = _entry(entry) | _fleet(hub)
+    data = _entry(entry) | _fleet(hub)
     devices = []
     for device in tuple(hub.devices.values()):
         devices.append(_summary(device) | _messages(device))
-        # A thousand of them take seconds.
+        # 1,000 devices take over half a second.
         await asyncio.sleep(0)
-    return told | {"devices": devices}
+    return data | {"devices": devices}
 
 
 async def async_get_device_diagnostics(
     hass: HomeAssistant, entry: VesperConfigEntry, device_entry: AnyDeviceEntry
 ) -> dict[str, Any]:
-    """Return diagnostics for a device, for the fleet's own those of the entry."""
+    """Return diagnostics for a device; for the fleet, those of the entry."""
     device_id = device_id_of(device_entry)
     if entry.state is ConfigEntryState.LOADED and device_id in (
         devices := entry.runtime_data.devices
@@ -54,7 +54,7 @@ async def async_get_device_diagnostics(
 
 
 def _entry(entry: VesperConfigEntry) -> dict[str, Any]:
-    """Return how the entry is set up and whether it is at work."""
+    """Return the configuration and the state of the entry."""
     options = entry.options
     return {
         "state": entry.state.value,
@@ -74,7 +74,7 @@ def _entry(entry: VesperConfigEntry) -> dict[str, Any]:
 
 
 def _fleet(hub: VesperHub) -> dict[str, Any]:
-    """Return the sums over all devices, and what made none."""
+    """Return the counts of the fleet."""
     devices = hub.devices.values()
     fleet, admission = hub.fleet, hub.admission
     return {
@@ -84,33 +84,33 @@ def _fleet(hub: VesperHub) -> dict[str, Any]:
             "with_alerts": fleet.with_alerts,
             "severity": fleet.severity.name,
         },
-        "left_out": {
-            "devices": admission.left_out,
+        "rejected": {
+            "devices": admission.rejected,
             "alert_sensors": admission.waiting,
         },
         "counters": {
-            "live": sum(device.received.live for device in devices),
-            "retained": sum(device.received.retained for device in devices),
-            "posts": sum(device.received.posts for device in devices),
-            "per_minute": hub.traffic.per_minute,
-            "malformed": hub.traffic.malformed,
+            "live": sum(device.message_log.live for device in devices),
+            "retained": sum(device.message_log.retained for device in devices),
+            "posts": sum(device.message_log.posts for device in devices),
+            "per_minute": hub.statistics.per_minute,
+            "malformed": hub.statistics.malformed,
             "dropped": {
-                "left_out": admission.dropped,
-                "no_device": hub.intake.dropped - admission.dropped,
-                "retained": sum(ignored(device.faults) for device in devices),
+                "rejected": admission.dropped,
+                "no_device": hub.receiver.dropped - admission.dropped,
+                "retained": sum(device.faults.retained for device in devices),
             },
         },
-        "stray_faults": _listed(hub.intake.stray_faults),
+        "stray_faults": _listed(hub.receiver.stray_faults),
     }
 
 
 def _summary(device: Device) -> dict[str, Any]:
-    """Return what matters of a device among many."""
+    """Return the summary of a device."""
     return {
         "device_id": device.device_id,
         "connected": device.online,
         "last_seen": iso_time(device.last_seen),
-        "firmware_version": device.firmware_version,
+        "firmware_version": device.telemetry.firmware_version,
         "severity": device.alerts.severity.name,
     }
 
@@ -121,23 +121,26 @@ def _everything(device: Device) -> dict[str, Any]:
     return {
         "report": redacted(report(device)),
         "subsystems": list(device.alerts.subsystems),
-        "subsystems_not_heard_of": sorted(device.alerts.unheard),
-        "playback": {"playing": device.playing, "melody": device.melody},
+        "subsystems_unknown": sorted(device.alerts.unknown),
+        "playback": {
+            "playing": device.playback.playing,
+            "melody": device.playback.melody,
+        },
         "activity": activity
         and redacted({"type": activity.type, "payload": dict(activity.payload)}),
     }
 
 
 def _messages(device: Device) -> dict[str, Any]:
-    """Return how many messages came from a device, what was wrong, and the last."""
-    received = device.received
+    """Return the message counts, faults and last messages of a device."""
+    log = device.message_log
     return {
         "counters": {
-            "live": received.live,
-            "retained": received.retained,
-            "posts": received.posts,
-            "malformed": malformed(device.faults),
-            "dropped": {"retained": ignored(device.faults)},
+            "live": log.live,
+            "retained": log.retained,
+            "posts": log.posts,
+            "malformed": device.faults.malformed,
+            "dropped": {"retained": device.faults.retained},
         },
         "faults": _listed(device.faults),
         "last_messages": [
@@ -147,13 +150,13 @@ def _messages(device: Device) -> dict[str, Any]:
                 "live": record.live,
                 "payload": redacted_json(record.payload),
             }
-            for record in received.records()
+            for record in log.records()
         ],
     }
 
 
-def _listed(faults: Faults) -> list[dict[str, str | int]]:
-    """Return what was wrong, where and how often."""
+def _listed(faults: FaultCounter) -> list[dict[str, str | int]]:
+    """Return the faults, with how often each occurred."""
     return [
         {"topic": topic, "field": field, "kind": kind, "count": count}
         for (topic, field, kind), count in sorted(faults.items())

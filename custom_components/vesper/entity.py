@@ -1,12 +1,12 @@
-"""Show a device, or the whole fleet, as entities."""
+"""Base of the entities of a device and of the fleet."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 from functools import cached_property
 from itertools import batched
-from typing import override
+from typing import Any, override
 
 from homeassistant.core import callback
 from homeassistant.helpers.device_registry import DeviceInfo
@@ -15,21 +15,20 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .hub.hub import VesperConfigEntry, VesperHub
 from .hub.registry import fleet_identifier, unique_id_of
-from .model.change import Change, Changes
+from .model.change import Change
 from .model.device import Device
 
-#: Adding entities keeps the event loop; with so many at a time it gets a turn every
-#: hundredth of a second or so.
-ENTITIES_AT_A_TIME = 60
+#: Adding entities blocks the event loop: so many take about 10 ms.
+ENTITIES_PER_CHUNK = 60
 
 
 class Availability(Enum):
-    """When an entity has something to tell."""
+    """When an entity is available."""
 
     ALWAYS = auto()
-    """It tells of the past, or what was said last holds until the device says else."""
+    """Its value stays true until the device reports another one."""
     LINKED = auto()
-    """Not while the broker can't be reached."""
+    """Not while the broker link is down."""
     ONLINE = auto()
     """Nor while the device is offline."""
 
@@ -43,22 +42,21 @@ AVAILABILITY_CHANGES = {
 
 @dataclass(frozen=True, kw_only=True)
 class VesperEntityDescription(EntityDescription):
-    """Describe an entity of a device: what it watches, and when it can tell."""
+    """Describe an entity of a device."""
 
-    watched: Changes = Change.NOTHING
+    attributes_fn: Callable[[Device], Mapping[str, Any] | None] | None = None
+    changes: Change = Change.NOTHING
+    """The changes of its value."""
     availability: Availability = Availability.ALWAYS
 
     @cached_property
-    def concerned(self) -> Changes:
-        """Return the changes that the entity is to be written for."""
-        return self.watched | AVAILABILITY_CHANGES[self.availability]
+    def listens_to(self) -> Change:
+        """Return the changes for which the state is written."""
+        return self.changes | AVAILABILITY_CHANGES[self.availability]
 
 
 class VesperEntity(Entity):
-    """An entity of a device: written when what it watches has changed, not before.
-
-    There are thousands of them, so none keeps what its device or description knows.
-    """
+    """An entity of a device; its state is written only when its value changed."""
 
     entity_description: VesperEntityDescription
     _attr_has_entity_name = True
@@ -67,24 +65,24 @@ class VesperEntity(Entity):
     def __init__(
         self, hub: VesperHub, device: Device, description: VesperEntityDescription
     ) -> None:
-        """Take the device that the entity shows."""
+        """Set the device."""
         self.hub = hub
         self.device = device
         self.entity_description = description
-        # It is registered already: to describe it anew for each of its entities would
-        # take a quarter of the time in which they are added.
-        self.device_entry = hub.registered(device)
+        # Not `device_info`: to register the device for each entity is a quarter of
+        # the time that adding them takes.
+        self.device_entry = hub.registry.async_entry(device)
 
     @property
     @override
     def unique_id(self) -> str:
-        """Return the id that no other entity of the integration has."""
+        """Return the unique id."""
         return unique_id_of(self.device.device_id, self.entity_description.key)
 
     @property
     @override
     def available(self) -> bool:
-        """Return whether the entity has something to tell."""
+        """Return whether the entity is available."""
         availability = self.entity_description.availability
         if availability is Availability.ALWAYS:
             return True
@@ -93,27 +91,30 @@ class VesperEntity(Entity):
         return self.hub.connected
 
     @property
-    def watched(self) -> Changes:
-        """Return the changes that concern the entity."""
-        return self.entity_description.concerned
+    @override
+    def extra_state_attributes(self) -> Mapping[str, Any] | None:
+        """Return the attributes."""
+        attributes_fn = self.entity_description.attributes_fn
+        return None if attributes_fn is None else attributes_fn(self.device)
 
     @override
     async def async_added_to_hass(self) -> None:
         """Listen to the device."""
-        self.hub.async_add_listener(self.device, self)
-
-    @override
-    async def async_will_remove_from_hass(self) -> None:
-        """Listen no more."""
-        self.hub.async_remove_listener(self.device, self)
+        self.async_on_remove(
+            self.hub.listeners.async_listen(
+                self.device,
+                self.entity_description.listens_to,
+                self.async_device_changed,
+            )
+        )
 
     @callback
     def async_entity_id_changed(self, old_entity_id: str) -> None:
-        """Go on as before: nothing here depends on the entity id."""
+        """Handle a new entity id, on which nothing here depends."""
 
     @callback
-    def async_device_changed(self, change: Changes) -> None:
-        """Show what has changed."""
+    def async_device_changed(self, change: Change) -> None:
+        """Write the state."""
         self.async_write_ha_state()
 
 
@@ -126,7 +127,7 @@ class VesperFleetEntity(Entity):
     def __init__(
         self, entry: VesperConfigEntry, description: EntityDescription
     ) -> None:
-        """Take the hub that knows the fleet."""
+        """Set the fleet."""
         self.hub = entry.runtime_data
         self.entity_description = description
         self._attr_unique_id = f"{entry.entry_id}_{description.key}"
@@ -136,14 +137,15 @@ class VesperFleetEntity(Entity):
 
     @callback
     def async_entity_id_changed(self, old_entity_id: str) -> None:
-        """Go on as before: nothing here depends on the entity id."""
+        """Handle a new entity id, on which nothing here depends."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class VesperFleetEntityDescription(EntityDescription):
-    """Describe an entity of the fleet: its value, and whether that takes a link."""
+    """Describe an entity of the fleet."""
 
     linked: bool = False
+    """Whether it is unavailable while the broker link is down."""
     value_fn: Callable[[VesperHub], int | str | bool]
 
 
@@ -151,30 +153,32 @@ class VesperFleetValueEntity(VesperFleetEntity):
     """An entity of the fleet that shows a value."""
 
     entity_description: VesperFleetEntityDescription
-    _shown: tuple[bool, int | str | bool] | None = None
+    _written: tuple[bool, int | str | bool] | None = None
 
     @property
     @override
     def available(self) -> bool:
-        """Return whether the entity has something to tell."""
+        """Return whether the entity is available."""
         return self.hub.connected or not self.entity_description.linked
 
     @property
     def value(self) -> int | str | bool:
-        """Return what the entity tells of the fleet."""
+        """Return the value."""
         return self.entity_description.value_fn(self.hub)
 
     @override
     async def async_added_to_hass(self) -> None:
         """Listen to the fleet."""
-        self._shown = (self.available, self.value)
-        self.async_on_remove(self.hub.async_listen_fleet(self._async_fleet_changed))
+        self._written = (self.available, self.value)
+        self.async_on_remove(
+            self.hub.listeners.async_listen_fleet(self._async_fleet_changed)
+        )
 
     @callback
     def _async_fleet_changed(self) -> None:
-        """Show the value, if it is another: most changes touch few of them."""
-        if (shown := (self.available, self.value)) != self._shown:
-            self._shown = shown
+        """Write the state if it has changed."""
+        if (written := (self.available, self.value)) != self._written:
+            self._written = written
             self.async_write_ha_state()
 
 
@@ -184,25 +188,25 @@ async def async_add_device_entities[D: VesperEntityDescription](
     entity_class: Callable[[VesperHub, Device, D], VesperEntity],
     descriptions: Sequence[D],
 ) -> None:
-    """Add the described entities of every device, known now or later."""
+    """Add the described entities of every device, now and later."""
     hub = entry.runtime_data
-    if not (descriptions := hub.entity_set.of(descriptions)):
+    if not (descriptions := hub.entity_set.select(descriptions)):
         return
-    # Listening first: nobody is missed while the known ones are worked off.
+    # Devices that are added meanwhile are not among the known ones.
     known = tuple(hub.devices.values())
 
     @callback
     def _async_add(*devices: Device) -> None:
-        """Add the entities of some devices in one call."""
+        """Add the entities of some devices."""
         async_add_entities(
             entity_class(hub, device, description)
             for device in devices
             for description in descriptions
         )
 
-    entry.async_on_unload(hub.async_listen_for_devices(_async_add))
-    devices_at_a_time = max(1, ENTITIES_AT_A_TIME // len(descriptions))
-    for some in batched(known, devices_at_a_time, strict=False):
-        # First of all: the platforms are set up in one turn.
+    entry.async_on_unload(hub.listeners.async_listen_new_devices(_async_add))
+    devices_per_chunk = max(1, ENTITIES_PER_CHUNK // len(descriptions))
+    for chunk in batched(known, devices_per_chunk, strict=False):
+        # Before the first chunk too: all platforms are set up in one turn.
         await asyncio.sleep(0)
-        _async_add(*some)
+        _async_add(*chunk)

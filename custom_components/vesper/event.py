@@ -16,14 +16,14 @@ from .entity import (
     async_add_device_entities,
 )
 from .hub.hub import VesperConfigEntry
-from .model.change import Change, Changes
+from .model.change import Change
 from .model.device import Device
 from .protocol.codes import EVENT_KEYS
 
-# There is no I/O in the entities: the hub tells them.
+# Entities are updated by the hub.
 PARALLEL_UPDATES = 0
 
-#: What a device can tell of by name; whatever else it tells of is the last one.
+#: The types of info messages; all others are the last one.
 DEVICE_ACTIVITIES = ["playback_started", "playback_stopped", "other"]
 
 type _Event = tuple[str, dict[str, Any]]
@@ -31,13 +31,13 @@ type _Event = tuple[str, dict[str, Any]]
 
 @dataclass(frozen=True, kw_only=True)
 class VesperEventDescription(VesperEntityDescription, EventEntityDescription):
-    """Describe an event entity of a device: what has happened, by type and details."""
+    """Describe an event entity of a device."""
 
-    events_fn: Callable[[Device, Changes], Iterator[_Event]]
+    events_fn: Callable[[Device, Change], Iterator[_Event]]
 
 
-def _activity(device: Device, change: Changes) -> Iterator[_Event]:
-    """Return what the device has just done, or what became of its alerts."""
+def _activity(device: Device, change: Change) -> Iterator[_Event]:
+    """Yield the last info message, and alerts that were closed."""
     if change & Change.ACTIVITY:
         activity = device.activity
         if TYPE_CHECKING:
@@ -46,14 +46,14 @@ def _activity(device: Device, change: Changes) -> Iterator[_Event]:
         yield event_type, {"type": activity.type, "payload": dict(activity.payload)}
     if change & Change.ALERT_CLOSED:
         alerts = device.alerts
-        for subsystem in alerts.just_closed:
+        for subsystem in alerts.last_closed:
             details = {"subsystem": subsystem, "cause": alerts.closed_by[subsystem]}
             yield "alert_closed", details
 
 
-def _device_log(device: Device, _change: Changes) -> Iterator[_Event]:
-    """Return what is new in the device's log, with the device's own time."""
-    for event in device.diagnostics.log.new:
+def _device_log(device: Device, _change: Change) -> Iterator[_Event]:
+    """Yield the new entries of the event log."""
+    for event in device.telemetry.event_log.new:
         yield event.key, event.as_json()
 
 
@@ -63,7 +63,7 @@ DESCRIPTIONS: tuple[VesperEventDescription, ...] = (
         translation_key="activity",
         entity_registry_enabled_default=False,
         event_types=["alert_closed", *DEVICE_ACTIVITIES],
-        watched=Change.ACTIVITY | Change.ALERT_CLOSED,
+        changes=Change.ACTIVITY | Change.ALERT_CLOSED,
         events_fn=_activity,
     ),
     VesperEventDescription(
@@ -72,7 +72,7 @@ DESCRIPTIONS: tuple[VesperEventDescription, ...] = (
         entity_category=EntityCategory.DIAGNOSTIC,
         entity_registry_enabled_default=False,
         event_types=EVENT_KEYS,
-        watched=Change.DEVICE_LOG,
+        changes=Change.EVENT_LOG,
         events_fn=_device_log,
     ),
 )
@@ -104,13 +104,13 @@ class VesperEvent(VesperEntity, EventEntity):
     """What happens on a device, as it happens."""
 
     entity_description: VesperEventDescription
-    # Whatever a device says; of no use to the recorder.
+    # Of no use to the recorder.
     _unrecorded_attributes = frozenset({"payload"})
 
     @override
     @callback
-    def async_device_changed(self, change: Changes) -> None:
-        """Fire what has happened, one after the other."""
+    def async_device_changed(self, change: Change) -> None:
+        """Trigger the events one after the other."""
         events = self.entity_description.events_fn(self.device, change)
         for event_type, details in events:
             self._trigger_event(event_type, details)
@@ -127,6 +127,6 @@ class VesperFleetEvent(VesperFleetEntity, EventEntity):
 
     @callback
     def _async_happened(self, event_type: str, details: dict[str, Any]) -> None:
-        """Fire what has happened."""
+        """Trigger the event."""
         self._trigger_event(event_type, details)
         self.async_write_ha_state()

@@ -1,6 +1,6 @@
-"""Tell in the logbook what has happened to devices.
+"""Describe occurrences in the logbook.
 
-The logbook takes sentences as they are, and no translations.
+The logbook has no translations: its sentences are English.
 """
 
 from collections.abc import Callable, Mapping
@@ -25,8 +25,8 @@ _RAISED = {
     Severity.FAILED.key: "has failed",
 }
 _CLEARED = {
-    CLEARED: "is well again",
-    ClosedBy.ACTION: "had its alert cleared by hand",
+    CLEARED: "is OK again",
+    ClosedBy.ACTION: "had its alert cleared by a user",
     ClosedBy.RESTART: "had its alert closed: not raised again after a restart",
 }
 
@@ -50,7 +50,7 @@ _SENTENCES: Mapping[str, Callable[[_Data], str]] = {
     ),
     OccurrenceKind.WENT_OFFLINE: lambda _data: "went offline",
 }
-"""What is said of each kind, after the name of the device."""
+"""The sentence of each kind, after the name of the device."""
 
 
 @callback
@@ -60,11 +60,11 @@ def async_describe_events(
         [str, str, Callable[[Event[Any]], dict[str, str]]], None
     ],
 ) -> None:
-    """Describe what has happened as the logbook shows it."""
+    """Describe logbook events."""
 
     @callback
     def async_describe(event: Event[Any]) -> dict[str, str]:
-        """Say what has happened, and to whom by the name that it has now."""
+        """Describe an occurrence, with the present name of the device."""
         data = event.data
         device = dr.async_get(hass).async_get(data[ATTR_DEVICE_ID])
         name = device and (device.name_by_user or device.name)
@@ -82,6 +82,6 @@ def _with_detail(sentence: str, detail: str) -> str:
 
 
 def _local_time(timestamp: float) -> str:
-    """Return a point in time as a clock on the wall shows it."""
+    """Return a point in time in the local time zone."""
     local = dt_util.as_local(dt_util.utc_from_timestamp(timestamp))
     return local.strftime("%Y-%m-%d %H:%M")

@@ -34,12 +34,12 @@ from .entity import (
 from .hub.hub import VesperConfigEntry, VesperHub
 from .hub.registry import ALERT_KEY, ALERT_TRANSLATION_KEY, unique_id_of
 from .model.alerts import ActiveAlert, ClosedBy
-from .model.change import Change, Changes
+from .model.change import Change
 from .model.device import Device
 from .protocol.codes import ResetReason, WifiReason, key_of, keys_of
 from .protocol.severity import Severity
 
-# There is no I/O in the entities: the hub tells them.
+# Entities are updated by the hub.
 PARALLEL_UPDATES = 0
 
 SEVERITIES = [severity.key for severity in Severity]
@@ -50,7 +50,6 @@ class VesperSensorDescription(VesperEntityDescription, SensorEntityDescription):
     """Describe a sensor of a device."""
 
     value_fn: Callable[[Device], datetime | int | str | None]
-    attributes_fn: Callable[[Device], Mapping[str, Any]] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,9 +68,9 @@ DESCRIPTIONS: tuple[VesperSensorDescription, ...] = (
     VesperSensorDescription(
         key="active_alerts",
         translation_key="active_alerts",
-        # This keeps it out of the logbook, which tells of each alert in a sentence.
+        # A measurement stays out of the logbook, which has a sentence for each alert.
         state_class=SensorStateClass.MEASUREMENT,
-        watched=Change.ALERTS,
+        changes=Change.ALERTS,
         value_fn=lambda device: len(device.alerts.active),
         attributes_fn=lambda device: {"alerts": device.alerts.as_json()},
     ),
@@ -80,15 +79,15 @@ DESCRIPTIONS: tuple[VesperSensorDescription, ...] = (
         translation_key="boot_time",
         device_class=SensorDeviceClass.UPTIME,
         entity_category=EntityCategory.DIAGNOSTIC,
-        watched=Change.BOOT_TIME,
-        value_fn=lambda device: _time(device.diagnostics.boot_time),
+        changes=Change.BOOT_TIME,
+        value_fn=lambda device: _time(device.telemetry.boot_time),
     ),
     VesperSensorDescription(
         key="health",
         translation_key="health",
         device_class=SensorDeviceClass.ENUM,
         options=SEVERITIES,
-        watched=Change.SEVERITY,
+        changes=Change.SEVERITY,
         value_fn=lambda device: device.alerts.severity.key,
     ),
     VesperSensorDescription(
@@ -100,9 +99,9 @@ DESCRIPTIONS: tuple[VesperSensorDescription, ...] = (
         state_class=SensorStateClass.MEASUREMENT,
         suggested_display_precision=1,
         suggested_unit_of_measurement=UnitOfInformation.KIBIBYTES,
-        watched=Change.HEAP_FREE,
+        changes=Change.HEAP_FREE,
         availability=Availability.ONLINE,
-        value_fn=lambda device: device.diagnostics.heap_free,
+        value_fn=lambda device: device.telemetry.heap_free,
     ),
     VesperSensorDescription(
         key="heap_min_free",
@@ -114,9 +113,9 @@ DESCRIPTIONS: tuple[VesperSensorDescription, ...] = (
         state_class=SensorStateClass.MEASUREMENT,
         suggested_display_precision=1,
         suggested_unit_of_measurement=UnitOfInformation.KIBIBYTES,
-        watched=Change.HEAP_MIN_FREE,
+        changes=Change.HEAP_MIN_FREE,
         availability=Availability.ONLINE,
-        value_fn=lambda device: device.diagnostics.heap_min_free,
+        value_fn=lambda device: device.telemetry.heap_min_free,
     ),
     VesperSensorDescription(
         key="last_disconnect",
@@ -125,12 +124,12 @@ DESCRIPTIONS: tuple[VesperSensorDescription, ...] = (
         entity_category=EntityCategory.DIAGNOSTIC,
         entity_registry_enabled_default=False,
         options=keys_of(WifiReason),
-        watched=Change.DISCONNECT,
-        # No reason is 0: what starts out as that has not lost the Wi-Fi yet.
+        changes=Change.DISCONNECT,
+        # No reason is 0: it means that the Wi-Fi was not lost yet.
         value_fn=lambda device: _key(
-            WifiReason, device.diagnostics.last_disconnect_code or None
+            WifiReason, device.telemetry.last_disconnect_code or None
         ),
-        attributes_fn=lambda device: _code(device.diagnostics.last_disconnect_code),
+        attributes_fn=lambda device: _code(device.telemetry.last_disconnect_code),
     ),
     VesperSensorDescription(
         key="last_seen",
@@ -138,15 +137,15 @@ DESCRIPTIONS: tuple[VesperSensorDescription, ...] = (
         device_class=SensorDeviceClass.TIMESTAMP,
         entity_category=EntityCategory.DIAGNOSTIC,
         entity_registry_enabled_default=False,
-        watched=Change.LAST_SEEN,
+        changes=Change.LAST_SEEN,
         value_fn=lambda device: _time(device.last_seen),
     ),
     VesperSensorDescription(
         key="melody",
         translation_key="melody",
-        watched=Change.MELODY,
+        changes=Change.MELODY,
         availability=Availability.ONLINE,
-        value_fn=lambda device: device.melody,
+        value_fn=lambda device: device.playback.melody,
     ),
     VesperSensorDescription(
         key="reset_reason",
@@ -154,9 +153,9 @@ DESCRIPTIONS: tuple[VesperSensorDescription, ...] = (
         device_class=SensorDeviceClass.ENUM,
         entity_category=EntityCategory.DIAGNOSTIC,
         options=keys_of(ResetReason),
-        watched=Change.RESET_REASON,
-        value_fn=lambda device: _key(ResetReason, device.diagnostics.reset_reason),
-        attributes_fn=lambda device: _code(device.diagnostics.reset_reason),
+        changes=Change.RESET_REASON,
+        value_fn=lambda device: _key(ResetReason, device.telemetry.reset_reason),
+        attributes_fn=lambda device: _code(device.telemetry.reset_reason),
     ),
     VesperSensorDescription(
         key="wifi_signal",
@@ -166,9 +165,9 @@ DESCRIPTIONS: tuple[VesperSensorDescription, ...] = (
         entity_registry_enabled_default=False,
         native_unit_of_measurement=SIGNAL_STRENGTH_DECIBELS_MILLIWATT,
         state_class=SensorStateClass.MEASUREMENT,
-        watched=Change.WIFI_SIGNAL,
+        changes=Change.WIFI_SIGNAL,
         availability=Availability.ONLINE,
-        value_fn=lambda device: device.diagnostics.rssi,
+        value_fn=lambda device: device.telemetry.rssi,
     ),
 )
 
@@ -212,7 +211,7 @@ async def async_setup_entry(
 
     @callback
     def _async_add_alert_sensor(device: Device, subsystem: str) -> None:
-        """Add the sensor of a subsystem, unless its device is gone by then."""
+        """Add the sensor of a subsystem, unless its device was removed."""
         if hub.devices.get(device.device_id) is device:
             async_add_entities([VesperAlertSensor(hub, device, subsystem)])
 
@@ -232,7 +231,9 @@ async def async_setup_entry(
     )
     if not hub.entity_set.has_alert_sensors:
         return
-    entry.async_on_unload(hub.async_listen_for_subsystems(_async_admit_alert_sensor))
+    entry.async_on_unload(
+        hub.listeners.async_listen_new_subsystems(_async_admit_alert_sensor)
+    )
     for device in tuple(hub.devices.values()):
         for subsystem in device.alerts.subsystems:
             _async_admit_alert_sensor(device, subsystem)
@@ -243,7 +244,7 @@ class VesperSensor(VesperEntity, SensorEntity):
     """A sensor of a device."""
 
     entity_description: VesperSensorDescription
-    # Lists of texts are for those who look now, not for the recorder.
+    # Lists of texts are not for the recorder.
     _unrecorded_attributes = frozenset({"alerts"})
 
     @property
@@ -252,22 +253,14 @@ class VesperSensor(VesperEntity, SensorEntity):
         """Return the value, None while it is not known."""
         return self.entity_description.value_fn(self.device)
 
-    @property
-    @override
-    def extra_state_attributes(self) -> Mapping[str, Any] | None:
-        """Return what belongs to the value."""
-        if (attributes_fn := self.entity_description.attributes_fn) is None:
-            return None
-        return attributes_fn(self.device)
-
 
 class VesperAlertSensor(VesperEntity, SensorEntity):
-    """The state of one subsystem; it stays, as ok, when its alert was cleared."""
+    """The state of one subsystem, ok when its alert was cleared."""
 
     entity_description: VesperAlertSensorDescription
 
     def __init__(self, hub: VesperHub, device: Device, subsystem: str) -> None:
-        """Take the subsystem, which is also the sensor's name."""
+        """Set the subsystem, which is also the name."""
         super().__init__(
             hub,
             device,
@@ -277,21 +270,18 @@ class VesperAlertSensor(VesperEntity, SensorEntity):
                 name=subsystem,
                 device_class=SensorDeviceClass.ENUM,
                 options=SEVERITIES,
-                watched=Change.ALERTS,
+                changes=Change.ALERTS,
             ),
         )
         self._subsystem = subsystem
-        self._shown = self._look()
+        self._written = self._values()
 
-    def _look(self) -> tuple[ActiveAlert | None, bool, ClosedBy | None]:
-        """Return the alert, whether it is known that there is none, and what closed it.
-
-        The last is None where the device itself has said so.
-        """
+    def _values(self) -> tuple[ActiveAlert | None, bool, ClosedBy | None]:
+        """Return the alert, whether it is known, and what closed the last one."""
         alerts = self.device.alerts
         return (
             alerts.active.get(self._subsystem),
-            self._subsystem not in alerts.unheard,
+            self._subsystem not in alerts.unknown,
             alerts.closed_by.get(self._subsystem),
         )
 
@@ -299,20 +289,20 @@ class VesperAlertSensor(VesperEntity, SensorEntity):
     @override
     def native_value(self) -> str | None:
         """Return the severity of the subsystem's alert, None while it is not known."""
-        alert, is_heard, _ = self._shown
+        alert, is_known, _ = self._written
         if alert is not None:
             return alert.severity.key
-        return Severity.OK.key if is_heard else None
+        return Severity.OK.key if is_known else None
 
     @property
     @override
     def extra_state_attributes(self) -> Mapping[str, Any]:
-        """Return what the device said of the alert, and when, or what closed it."""
-        alert, _, closed_by = self._shown
-        told = {"subsystem": self._subsystem}
+        """Return the alert, or what closed the last one."""
+        alert, _, closed_by = self._written
+        attributes = {"subsystem": self._subsystem}
         if alert is None:
-            return told | ({"closed_by": closed_by} if closed_by else {})
-        return told | {
+            return attributes | ({"closed_by": closed_by} if closed_by else {})
+        return attributes | {
             "message": alert.message,
             "updated_at": alert.updated_at,
             "confirmed": alert.confirmed,
@@ -322,10 +312,10 @@ class VesperAlertSensor(VesperEntity, SensorEntity):
 
     @override
     @callback
-    def async_device_changed(self, change: Changes) -> None:
-        """Show the subsystem's alert, if it is the one that has changed."""
-        if (shown := self._look()) != self._shown:
-            self._shown = shown
+    def async_device_changed(self, change: Change) -> None:
+        """Write the state if the alert of this subsystem has changed."""
+        if (written := self._values()) != self._written:
+            self._written = written
             self.async_write_ha_state()
 
 
@@ -342,12 +332,12 @@ class VesperFleetSensor(VesperFleetValueEntity, SensorEntity):
 
 
 def _key(table: type[IntEnum], code: int | None) -> str | None:
-    """Return the state that stands for a code, None while none was told."""
+    """Return the state of a code, None while none was reported."""
     return None if code is None else key_of(table, code)
 
 
 def _code(code: int | None) -> Mapping[str, Any]:
-    """Return the attribute that holds a code as the device told it."""
+    """Return the attribute of a code."""
     return {"code": code}
 
 

@@ -1,4 +1,4 @@
-"""Act on devices, and ask what is known of them, from scripts and automations."""
+"""Actions of the Vesper integration."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -20,12 +20,12 @@ from homeassistant.util.json import JsonValueType
 
 from .const import DOMAIN
 from .hub.hub import VesperConfigEntry, VesperHub
-from .hub.responses import async_ask
+from .hub.responses import async_request_responses
 from .hub.targets import Target, find
 from .model.alerts import MAX_NOTE_LENGTH, is_note
-from .model.change import Changes
+from .model.change import Change
 from .model.device import Device
-from .protocol.messages import is_name
+from .protocol.fields import is_name
 
 SERVICE_ACKNOWLEDGE_ALERT: Final = "acknowledge_alert"
 SERVICE_CLEAR_ALERT: Final = "clear_alert"
@@ -38,17 +38,17 @@ ATTR_NOTE: Final = "note"
 ATTR_SUBSYSTEM: Final = "subsystem"
 ATTR_TIMEOUT: Final = "timeout"
 
-#: In seconds. A device answers at once, or with its next heartbeat 30 seconds later.
+#: In seconds. A device responds at once, or with its next heartbeat 30 seconds later.
 DEFAULT_TIMEOUT: Final = 10
 MAX_TIMEOUT: Final = 60
 
-#: Who needs longer has put the device out of use, and can say so again.
+#: Maintenance can be extended.
 MIN_MAINTENANCE: Final = timedelta(minutes=1)
 MAX_MAINTENANCE: Final = timedelta(days=30)
 
 
 def _note(value: object) -> str:
-    """Return a note as it is; raise Invalid where it is none."""
+    """Validate a note."""
     if not is_note(value):
         message = f"must be one line of at most {MAX_NOTE_LENGTH} characters"
         raise probatio.Invalid(message)
@@ -56,7 +56,7 @@ def _note(value: object) -> str:
 
 
 def _subsystem(value: object) -> str:
-    """Return the name of a subsystem as it is; raise Invalid where it is none."""
+    """Validate the name of a subsystem."""
     if not is_name(value):
         message = "must be the exact name of a subsystem, such as FileManager"
         raise probatio.Invalid(message)
@@ -64,7 +64,7 @@ def _subsystem(value: object) -> str:
 
 
 def _duration(value: object) -> timedelta:
-    """Return how long a device is worked on; raise Invalid where that can't be."""
+    """Validate the duration of maintenance."""
     duration: timedelta = cv.time_period(value)
     if duration and not MIN_MAINTENANCE <= duration <= MAX_MAINTENANCE:
         message = "must be from 1 minute to 30 days, or 0 to end the maintenance"
@@ -74,7 +74,7 @@ def _duration(value: object) -> timedelta:
 
 _ALERT_FIELDS: VolDictType = {probatio.Required(ATTR_SUBSYSTEM): _subsystem}
 
-#: What each action takes besides its target.
+#: The fields of each action besides its target.
 FIELDS: Final[dict[str, VolDictType]] = {
     SERVICE_ACKNOWLEDGE_ALERT: {
         **_ALERT_FIELDS,
@@ -92,8 +92,8 @@ FIELDS: Final[dict[str, VolDictType]] = {
 
 
 @callback
-def async_register_actions(hass: HomeAssistant) -> None:
-    """Offer the actions, once for as long as Home Assistant runs."""
+def async_setup_services(hass: HomeAssistant) -> None:
+    """Register the actions, which outlive the entry."""
     for service, handler, supports_response in (
         (SERVICE_ACKNOWLEDGE_ALERT, _async_acknowledge, SupportsResponse.NONE),
         (SERVICE_CLEAR_ALERT, _async_clear, SupportsResponse.NONE),
@@ -111,14 +111,14 @@ def async_register_actions(hass: HomeAssistant) -> None:
 
 
 async def _async_acknowledge(call: ServiceCall) -> None:
-    """Take in that a person knows of an alert."""
+    """Acknowledge an alert."""
     subsystem: str = call.data[ATTR_SUBSYSTEM]
     note: str = call.data[ATTR_NOTE]
     _change_alert(call, lambda device: device.alerts.acknowledge(subsystem, note))
 
 
 async def _async_clear(call: ServiceCall) -> None:
-    """Take a person's word that an alert is over."""
+    """Close an alert."""
     subsystem: str = call.data[ATTR_SUBSYSTEM]
     _change_alert(call, lambda device: device.clear_alert(subsystem))
 
@@ -130,12 +130,12 @@ async def _async_get_alerts(call: ServiceCall) -> ServiceResponse:
 
 
 async def _async_run_check(call: ServiceCall) -> ServiceResponse:
-    """Ask devices to check themselves, and return how each has answered."""
+    """Request health checks and return the responses."""
     hub, devices = _find(call)
-    answers = await async_ask(hub, devices, call.data[ATTR_TIMEOUT])
+    responses = await async_request_responses(hub, devices, call.data[ATTR_TIMEOUT])
     return {
         device.device_id: {
-            "answered": (seconds := answers.get(device.device_id)) is not None,
+            "answered": (seconds := responses.get(device.device_id)) is not None,
             "round_trip_ms": None if seconds is None else round(1000 * seconds),
             "alerts": _alerts(device),
         }
@@ -144,33 +144,33 @@ async def _async_run_check(call: ServiceCall) -> ServiceResponse:
 
 
 async def _async_set_maintenance(call: ServiceCall) -> None:
-    """Begin, prolong or end the maintenance of devices."""
+    """Begin, extend or end the maintenance of devices."""
     hub, devices = _find(call)
     duration: timedelta = call.data[ATTR_DURATION]
     hub.maintenance.async_set(devices, duration)
 
 
-def _change_alert(call: ServiceCall, step: Callable[[Device], Changes]) -> None:
-    """Change an alert wherever it is active.
+def _change_alert(call: ServiceCall, step: Callable[[Device], Change]) -> None:
+    """Change an alert on the devices of the target that have it.
 
-    Raises ServiceValidationError where it is nowhere.
+    Raises ServiceValidationError if none has it.
     """
     hub, devices = _find(call)
     subsystem: str = call.data[ATTR_SUBSYSTEM]
-    concerned = [device for device in devices if subsystem in device.alerts.active]
-    if not concerned:
+    affected = [device for device in devices if subsystem in device.alerts.active]
+    if not affected:
         raise ServiceValidationError(
             translation_domain=DOMAIN,
             translation_key="no_alert",
             translation_placeholders={"subsystem": subsystem},
         )
-    hub.async_change(concerned, step)
+    hub.async_change(affected, step)
 
 
 def _find(call: ServiceCall) -> tuple[VesperHub, list[Device]]:
-    """Return the hub and the chosen devices that it knows.
+    """Return the hub and the devices of the target.
 
-    Raises ServiceValidationError where there is none.
+    Raises ServiceValidationError if there are none.
     """
     hass = call.hass
     entries: list[VesperConfigEntry] = hass.config_entries.async_loaded_entries(DOMAIN)

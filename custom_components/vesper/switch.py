@@ -1,8 +1,7 @@
 """Switches of Vesper devices."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, override
 
 from homeassistant.components.switch import SwitchEntity, SwitchEntityDescription
@@ -16,7 +15,7 @@ from .hub.hub import VesperConfigEntry
 from .hub.maintenance import DEFAULT_MAINTENANCE
 from .model.change import Change
 
-# Nothing is sent to the device; there is nothing to wait for.
+# Nothing is sent to the device.
 PARALLEL_UPDATES = 0
 
 
@@ -30,7 +29,12 @@ DESCRIPTIONS: tuple[VesperSwitchDescription, ...] = (
         key="maintenance",
         translation_key="maintenance",
         entity_category=EntityCategory.CONFIG,
-        watched=Change.MAINTENANCE,
+        attributes_fn=lambda device: (
+            {"until": dt_util.utc_from_timestamp(device.maintenance_until)}
+            if device.maintenance_until is not None
+            else None
+        ),
+        changes=Change.MAINTENANCE,
     ),
 )
 
@@ -47,27 +51,19 @@ async def async_setup_entry(
 
 
 class VesperMaintenanceSwitch(VesperEntity, SwitchEntity):
-    """Whether somebody works on a device; it turns off by itself."""
+    """The maintenance of a device, which ends by itself."""
 
     entity_description: VesperSwitchDescription
 
     @property
     @override
     def is_on(self) -> bool:
-        """Return whether somebody works on the device."""
+        """Return whether the device is in maintenance."""
         return self.device.in_maintenance
-
-    @property
-    @override
-    def extra_state_attributes(self) -> Mapping[str, datetime] | None:
-        """Return until when."""
-        if (until := self.device.maintenance_until) is None:
-            return None
-        return {"until": dt_util.utc_from_timestamp(until)}
 
     @override
     async def async_turn_on(self, **kwargs: Any) -> None:
-        """Begin maintenance for the usual time, unless it goes on anyway."""
+        """Begin maintenance of the default duration, unless it has begun."""
         if not self.device.in_maintenance:
             self.hub.maintenance.async_set([self.device], DEFAULT_MAINTENANCE)
 

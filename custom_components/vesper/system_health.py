@@ -1,4 +1,4 @@
-"""Tell the system health page how the fleet is connected and how much comes in."""
+"""System health of the Vesper integration."""
 
 from typing import Any
 
@@ -34,8 +34,8 @@ async def system_health_info(hass: HomeAssistant) -> dict[str, Any]:
             "mqtt_link": "ok" if hub.connected else _failed("unreachable"),
             "devices": hub.fleet.devices,
             "devices_online": hub.fleet.online,
-            "messages_per_minute": hub.traffic.per_minute,
-            "malformed": hub.traffic.malformed.total(),
+            "messages_per_minute": hub.statistics.per_minute,
+            "malformed": hub.statistics.malformed.total(),
         }
     return info
 

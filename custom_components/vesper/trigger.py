@@ -29,8 +29,8 @@ from .const import SIGNAL_OCCURRENCE
 from .hub.alert_options import (
     ALERT_OPTIONS,
     SUBSYSTEM_OPTIONS,
-    wants_alert,
-    wants_subsystem,
+    is_alert_selected,
+    is_subsystem_selected,
 )
 from .hub.targets import Target, find
 from .model.occurrence import Occurrence, OccurrenceKind
@@ -40,7 +40,7 @@ CONF_REASONS: Final = "reasons"
 
 
 def _target_schema(options: dict[probatio.Marker, Any]) -> probatio.Schema:
-    """Return the schema of a trigger that takes a target and these options."""
+    """Return the schema of a trigger with a target and these options."""
     return probatio.Schema(
         {
             probatio.Required(CONF_TARGET): cv.TARGET_FIELDS,
@@ -50,17 +50,16 @@ def _target_schema(options: dict[probatio.Marker, Any]) -> probatio.Schema:
 
 
 class VesperTrigger(Trigger):
-    """Trigger on something that happens to a chosen device.
+    """Trigger on an occurrence of a device of the target.
 
-    It goes by what the devices say, not by the states of entities, which also change
-    when an entry is reloaded or the link to the broker is lost. So it neither needs an
-    entry that is loaded nor ends with it.
+    Occurrences, not states: those change too when the entry is reloaded or the broker
+    link is lost. So a trigger neither needs a loaded entry nor ends with it.
     """
 
     kind: ClassVar[OccurrenceKind]
     _schema: ClassVar[probatio.Schema] = _target_schema({})
     _variables: ClassVar[tuple[str, ...]] = ("from_state", "to_state")
-    """What is handed on of the occurrence."""
+    """The fields of the occurrence that are trigger variables."""
 
     @classmethod
     @override
@@ -71,7 +70,7 @@ class VesperTrigger(Trigger):
         return cast("ConfigType", cls._schema(config))
 
     def __init__(self, hass: HomeAssistant, config: TriggerConfig) -> None:
-        """Take what a person has chosen."""
+        """Set the options and the target."""
         super().__init__(hass, config)
         self._options = config.options or {}
         self._target = Target(hass, config.target or {})
@@ -82,7 +81,7 @@ class VesperTrigger(Trigger):
         run_action: TriggerActionRunner,
         did_not_trigger: TriggerNotTriggeredReporter | None = None,
     ) -> CALLBACK_TYPE:
-        """Run the action whenever it happens, until what is returned is called."""
+        """Attach; returns what detaches."""
         stop_tracking = self._target.async_track()
         disconnect = async_dispatcher_connect(
             self._hass,
@@ -92,7 +91,7 @@ class VesperTrigger(Trigger):
 
         @callback
         def async_detach() -> None:
-            """Run the action no longer."""
+            """Detach."""
             disconnect()
             stop_tracking()
 
@@ -105,33 +104,33 @@ class VesperTrigger(Trigger):
         did_not_trigger: TriggerNotTriggeredReporter | None,
         device_id: str,
         occurrence: Occurrence,
-        muted: bool,  # noqa: FBT001
+        suppressed: bool,  # noqa: FBT001
     ) -> None:
-        """Run the action if this is what it waits for."""
+        """Run the action if the occurrence matches."""
         if (
             occurrence.kind is not self.kind
-            or not self._wants(occurrence)
-            or not self._is_chosen(device_id)
+            or not self._matches(occurrence)
+            or not self._is_targeted(device_id)
         ):
             return
-        if not muted:
+        if not suppressed:
             self._async_run(run_action, device_id, occurrence)
         elif did_not_trigger is not None:
-            did_not_trigger(NotTriggeredInfo("muted", {"device_id": device_id}))
+            did_not_trigger(NotTriggeredInfo("suppressed", {"device_id": device_id}))
 
-    def _is_chosen(self, device_id: str) -> bool:
-        """Tell whether a device of the registry is in the target."""
+    def _is_targeted(self, device_id: str) -> bool:
+        """Return whether a device of the registry is in the target."""
         return device_id in self._target.device_ids
 
-    def _wants(self, _occurrence: Occurrence) -> bool:
-        """Tell whether the options let an occurrence of this kind through."""
+    def _matches(self, _occurrence: Occurrence) -> bool:
+        """Return whether an occurrence of this kind matches the options."""
         return True
 
     @callback
     def _async_run(
         self, run_action: TriggerActionRunner, device_id: str, occurrence: Occurrence
     ) -> None:
-        """Run the action for a device, unless it was removed meanwhile."""
+        """Run the action for a device, unless it was removed."""
         if (device := dr.async_get(self._hass).async_get(device_id)) is None:
             return
         name = device.name_by_user or device.name
@@ -160,9 +159,9 @@ class AlertClearedTrigger(VesperTrigger):
     _variables = ("subsystem", "from_state", "to_state", "message", "reason")
 
     @override
-    def _wants(self, occurrence: Occurrence) -> bool:
-        """Tell whether the subsystem was chosen."""
-        return wants_subsystem(self._options, occurrence.subsystem)
+    def _matches(self, occurrence: Occurrence) -> bool:
+        """Return whether the subsystem is selected."""
+        return is_subsystem_selected(self._options, occurrence.subsystem)
 
 
 class AlertRaisedTrigger(VesperTrigger):
@@ -173,19 +172,21 @@ class AlertRaisedTrigger(VesperTrigger):
     _variables = ("subsystem", "from_state", "to_state", "message")
 
     @override
-    def _wants(self, occurrence: Occurrence) -> bool:
-        """Tell whether the subsystem was chosen, and it is bad enough."""
-        return wants_alert(self._options, occurrence.subsystem, occurrence.to_state)
+    def _matches(self, occurrence: Occurrence) -> bool:
+        """Return whether the subsystem is selected, with the minimum severity."""
+        return is_alert_selected(
+            self._options, occurrence.subsystem, occurrence.to_state
+        )
 
 
 class ConnectivityTrigger(VesperTrigger):
-    """Trigger when a device goes offline or comes online, and stays so for a while."""
+    """Trigger when the connectivity of a device changes and stays for a time."""
 
     _opposite: ClassVar[OccurrenceKind]
     _schema = _target_schema({probatio.Optional(CONF_FOR): cv.positive_time_period})
 
     def __init__(self, hass: HomeAssistant, config: TriggerConfig) -> None:
-        """Take how long it has to last."""
+        """Set how long it has to stay."""
         super().__init__(hass, config)
         self._duration: timedelta | None = self._options.get(CONF_FOR)
         self._pending: dict[str, CALLBACK_TYPE] = {}
@@ -196,15 +197,15 @@ class ConnectivityTrigger(VesperTrigger):
         run_action: TriggerActionRunner,
         did_not_trigger: TriggerNotTriggeredReporter | None = None,
     ) -> CALLBACK_TYPE:
-        """Run the action whenever it has lasted, until what is returned is called."""
+        """Attach; returns what detaches."""
         detach = await super().async_attach_runner(run_action, did_not_trigger)
 
         @callback
         def async_detach() -> None:
-            """Wait for nothing any longer."""
+            """Detach and cancel the timers."""
             detach()
             for device_id in tuple(self._pending):
-                self._async_give_up(device_id)
+                self._async_cancel(device_id)
 
         return async_detach
 
@@ -216,13 +217,13 @@ class ConnectivityTrigger(VesperTrigger):
         did_not_trigger: TriggerNotTriggeredReporter | None,
         device_id: str,
         occurrence: Occurrence,
-        muted: bool,
+        suppressed: bool,
     ) -> None:
-        """Begin to wait, or wait no longer, also where a muted device is back."""
+        """Start or cancel the timer, the latter also for a suppressed occurrence."""
         if occurrence.kind in (self.kind, self._opposite):
-            self._async_give_up(device_id)
+            self._async_cancel(device_id)
         super()._async_occurred(
-            run_action, did_not_trigger, device_id, occurrence, muted
+            run_action, did_not_trigger, device_id, occurrence, suppressed
         )
 
     @callback
@@ -230,65 +231,64 @@ class ConnectivityTrigger(VesperTrigger):
     def _async_run(
         self, run_action: TriggerActionRunner, device_id: str, occurrence: Occurrence
     ) -> None:
-        """Run the action, if it has to last then when it has."""
+        """Run the action, after the duration if there is one."""
         run = partial(super()._async_run, run_action, device_id, occurrence)
         if not self._duration:
             run()
             return
 
         @callback
-        def async_lasted(_now: datetime) -> None:
-            """Run the action, unless the device went another way without a word."""
+        def async_elapsed(_now: datetime) -> None:
+            """Run the action, unless the connectivity has changed."""
             del self._pending[device_id]
-            if self._lasts(device_id):
+            if self._is_unchanged(device_id):
                 run()
 
         self._pending[device_id] = async_call_later(
-            self._hass, self._duration, async_lasted
+            self._hass, self._duration, async_elapsed
         )
 
     @callback
-    def _async_give_up(self, device_id: str) -> None:
-        """Wait no longer for a device, if for it at all."""
+    def _async_cancel(self, device_id: str) -> None:
+        """Cancel the timer of a device."""
         if (cancel := self._pending.pop(device_id, None)) is not None:
             cancel()
 
-    def _lasts(self, device_id: str) -> bool:
-        """Tell whether a device stands as it stood, and is not muted by now.
+    def _is_unchanged(self, device_id: str) -> bool:
+        """Return whether the connectivity is unchanged and not suppressed by now.
 
-        One that was removed and is back stands anew. While its entry is not loaded it
-        is taken to stand as it did.
+        While the entry is not loaded, it is taken to be unchanged.
         """
         registered = dr.async_get(self._hass).async_get(device_id)
         if registered is None or (found := find(self._hass, registered)) is None:
             return True
         _, device = found
         online = self.kind is OccurrenceKind.CAME_ONLINE
-        return device.was_online is online and not device.muted(time())
+        return device.was_online is online and not device.is_suppressed(time())
 
 
 class CameOnlineTrigger(ConnectivityTrigger):
-    """Trigger when a device that was offline is heard again."""
+    """Trigger when a device that was offline is online again."""
 
     kind = OccurrenceKind.CAME_ONLINE
     _opposite = OccurrenceKind.WENT_OFFLINE
 
 
 class FleetOutageTrigger(VesperTrigger):
-    """Trigger when most of a fleet's devices fall silent together."""
+    """Trigger when most devices of a fleet go offline together."""
 
     kind = OccurrenceKind.FLEET_OUTAGE
     _schema = probatio.Schema({probatio.Required(CONF_OPTIONS, default={}): {}})
     _variables = ("lost", "online_before")
 
     @override
-    def _is_chosen(self, device_id: str) -> bool:
-        """Take every fleet: there is one."""
+    def _is_targeted(self, device_id: str) -> bool:
+        """Return True: there is one fleet."""
         return True
 
 
 class RestartedTrigger(VesperTrigger):
-    """Trigger when a device has restarted, for some reasons or for any."""
+    """Trigger when a device has restarted."""
 
     kind = OccurrenceKind.RESTARTED
     _schema = _target_schema(
@@ -301,8 +301,8 @@ class RestartedTrigger(VesperTrigger):
     _variables = ("reason",)
 
     @override
-    def _wants(self, occurrence: Occurrence) -> bool:
-        """Tell whether the reason was chosen; one not told is none of them."""
+    def _matches(self, occurrence: Occurrence) -> bool:
+        """Return whether the reason is selected; all are if none is."""
         reasons = self._options[CONF_REASONS]
         return not reasons or occurrence.reason in reasons
 
@@ -315,14 +315,14 @@ class StartedPlayingTrigger(VesperTrigger):
 
 
 class StoppedPlayingTrigger(VesperTrigger):
-    """Trigger when what a device played is over."""
+    """Trigger when a device stops playing."""
 
     kind = OccurrenceKind.STOPPED_PLAYING
     _variables = ("melody", "from_state", "to_state", "reason")
 
 
 class WentOfflineTrigger(ConnectivityTrigger):
-    """Trigger when a device that was online has been silent for a whole timeout."""
+    """Trigger when a device that was online has timed out."""
 
     kind = OccurrenceKind.WENT_OFFLINE
     _opposite = OccurrenceKind.CAME_ONLINE

@@ -1,1 +1,1 @@
-"""Benchmarks of Vesper for Home Assistant, never part of a verdict."""
+"""Benchmarks of the integration, with targets as ratios within one run."""

@@ -1,7 +1,7 @@
-"""Measure everything, or what is named, and hold it against what is wanted.
+"""Measure everything, or what is named, and compare it with the targets.
 
-Each measurement is a process of its own. What is missed fails nothing: these are
-figures, no tests. Only a measurement that could not be made is a failure.
+Each measurement is a process of its own. A missed target is no failure; a measurement
+that can't be made is.
 """
 
 import argparse
@@ -12,65 +12,63 @@ from pathlib import Path
 import platform
 import subprocess
 import sys
+import time
 
 from homeassistant.const import __version__ as home_assistant_version
 
-from .figures import Figure, table, taken_over
+from .figures import Figure, read_figures, table
 
 MEASUREMENTS = (
     "heartbeat",
-    "paced",
     "collector",
-    "growth",
     "instructions",
     "changes",
     "wire",
-    "latency",
     "storms",
+    "saving",
     "startup",
     "memory",
-    "saving",
-    "capacity",
 )
 
 ROOT = Path(__file__).parents[2]
 FIGURES = ROOT / ".cache" / "bench" / "figures.json"
 
-#: Of what a measurement that failed has said.
+#: How many lines of the log of a failed measurement are shown.
 LAST_LINES = 20
 
 
 class MeasurementError(Exception):
-    """A measurement could not be made; its last words."""
+    """A measurement failed; the end of its log."""
 
 
 def measure(name: str, *, quick: bool) -> list[Figure]:
     """Run one measurement.
 
-    Raises MeasurementError where that fails.
+    Raises MeasurementError if it fails.
     """
     command = [sys.executable, "-m", f"{__package__}.{name}"]
-    done = subprocess.run(  # noqa: S603
+    process = subprocess.run(  # noqa: S603  # our own modules
         [*command, "--quick"] if quick else command,
         cwd=ROOT,
         check=False,
         capture_output=True,
         text=True,
     )
-    last_words = "\n".join(done.stderr.splitlines()[-LAST_LINES:])
-    if done.returncode:
-        raise MeasurementError(last_words)
+    log = "\n".join(process.stderr.splitlines()[-LAST_LINES:])
+    if process.returncode:
+        raise MeasurementError(log)
     try:
-        return taken_over(done.stdout)
-    except (TypeError, ValueError, KeyError) as error:
-        msg = f"It told no figures: {error}\n{last_words}"
+        return read_figures(process.stdout)
+    except (KeyError, TypeError, ValueError) as error:
+        msg = f"It wrote no figures: {error}\n{log}"
         raise MeasurementError(msg) from error
 
 
-def machine() -> dict[str, str | int | None]:
-    """Return on what it was measured."""
+def machine() -> dict[str, str | int | float | None]:
+    """Return what the figures were measured on."""
     return {
         "cores": os.cpu_count(),
+        "load": os.getloadavg()[0],
         "machine": platform.machine(),
         "python": platform.python_version(),
         "home_assistant": home_assistant_version,
@@ -85,36 +83,39 @@ def main() -> int:
     parser.add_argument(
         "names", nargs="*", metavar="NAME", help=f"of {', '.join(MEASUREMENTS)}"
     )
-    parser.add_argument("--quick", action="store_true", help="less, for trying out")
+    parser.add_argument(
+        "--quick", action="store_true", help="fewer rounds and smaller fleets"
+    )
     parser.add_argument("--json", type=Path, default=FIGURES, metavar="FILE")
     options = parser.parse_args()
     if unknown := set(options.names) - set(MEASUREMENTS):
         parser.error(f"There is no {', '.join(sorted(unknown))}")
+    before = machine()
     figures: list[Figure] = []
     failed: list[str] = []
     for name in options.names or MEASUREMENTS:
-        print(f"\n{name}", flush=True)
+        start = time.monotonic()
         try:
             measured = measure(name, quick=options.quick)
         except MeasurementError as error:
             failed.append(name)
-            print(f"FAILED\n{error}", flush=True)
+            print(f"\n{name} FAILED\n{error}", flush=True)
             continue
         figures += measured
+        print(f"\n{name}: {time.monotonic() - start:.0f} s, load {os.getloadavg()[0]}")
         print(table(measured), flush=True)
     options.json.parent.mkdir(parents=True, exist_ok=True)
-    told = {
-        "machine": machine(),
+    results = {
+        "machine": before,
         "quick": options.quick,
         "failed": failed,
-        "figures": [asdict(figure) | {"kept": figure.kept} for figure in figures],
+        "figures": [asdict(figure) | {"met": figure.met} for figure in figures],
     }
-    options.json.write_text(json.dumps(told, indent=2, ensure_ascii=False) + "\n")
-    wanted = [figure for figure in figures if figure.target is not None]
-    kept = sum(figure.kept is True for figure in wanted)
-    print(f"\n{kept} of {len(wanted)} targets kept; all figures: {options.json}")
+    options.json.write_text(json.dumps(results, indent=2, ensure_ascii=False) + "\n")
+    targets = [figure.met for figure in figures if figure.met is not None]
+    print(f"\n{sum(targets)} of {len(targets)} targets met; figures: {options.json}")
     if failed:
-        print(f"Not measured: {', '.join(failed)}")
+        print(f"Failed: {', '.join(failed)}")
     return 1 if failed else 0
 
 

@@ -1,40 +1,33 @@
-"""Measure what a heartbeat costs that changes some values, beside their bare writes.
+"""Check that a heartbeat which changes k values writes exactly k states.
 
     python -m tests.benchmarks.changes [--quick]
 
-Beside the integration stands the least that shows the same: a floor that parses the
-heartbeat, the values set in the model of a second fleet, and the same entities of that
-one written, no other looked at.
+And an alert four, those of the entities that show it. The clock is set, and no entity
+is enabled by hand, so that nothing is written but what the messages change.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from pathlib import Path
-import time
 from typing import Any
 
 import orjson
-from paho.mqtt.client import MQTTMessage
 
+from custom_components.vesper.entity import VesperEntity
 from custom_components.vesper.hub.registry import unique_id_of
-from custom_components.vesper.model.device import Device
-from homeassistant.components.event import EventEntity
-from homeassistant.config_entries import ConfigEntry
-from homeassistant.const import EVENT_STATE_CHANGED
 from homeassistant.core import HomeAssistant
-from homeassistant.helpers import entity_platform, entity_registry as er
-from homeassistant.helpers.entity import Entity
 from tests.rig.broker import Broker
 
-from . import home, payloads
-from .figures import Figure, median_of, ratio_of
-from .ways import FLOOR, VESPER, Ways, written
+from . import environment
+from .clock import Clock
+from .figures import Figure
+from .payloads import device_ids, heartbeat
+from .state_writes import StateWrites, Writes, changed, stray_writes
+from .subjects import VESPER, Subjects
 
 DEVICES = 300
-DIRECT = "direct"
 
-#: The entities that show what is changed. So many of the first of them are changed.
+#: The entities that show what is changed: the first k of them.
 KEYS = (
     "reset_reason",
     "last_disconnect",
@@ -45,32 +38,29 @@ KEYS = (
 )
 COUNTS = (1, 2, 4, 6)
 
-#: Those that show an alert.
+#: The entities that show an alert.
 SUBSYSTEM = "audio"
 ALERT_KEYS = ("active_alerts", "health", "problem", f"alert_{SUBSYSTEM}")
 
-#: Where the model keeps what all but the last of them show.
-FIELDS = ("reset_reason", "last_disconnect_code", "heap_min_free", "heap_free", "rssi")
-
-#: On either side of what counts as little, which is told at once.
+#: On either side of what is little, which is written at once.
 HEAPS = (120_000, 12_000)
 SIGNALS = (-53, -66)
 WIFI_UP = 2
 
 
-def values(number: int, changed: int) -> dict[str, Any]:
-    """Return what stands in a heartbeat: so many values are others than before."""
+def fields(number: int, count: int) -> dict[str, Any]:
+    """Return fields of a heartbeat, of which so many differ from the last one."""
     side = number % 2
-    told = {
+    values = {
         "reset_reason": (1, 4)[side],
         "last_disconnect_code": (8, 200)[side],
         "heap_min_free": (9_000, 8_000)[side],
         "heap_free": HEAPS[side],
     }
-    others: dict[str, Any] = dict(list(told.items())[:changed])
-    # A new entry of the log, which tells another signal, is two values.
-    newest = number if changed > len(told) else 0
-    others["recent_events"] = [
+    differing: dict[str, Any] = dict(list(values.items())[:count])
+    # A new entry of the log, with another signal, is two values.
+    newest = number if count > len(values) else 0
+    differing["recent_events"] = [
         {
             "t": WIFI_UP,
             "d0": SIGNALS[(n + 1) % 2] % 2**16,
@@ -80,220 +70,110 @@ def values(number: int, changed: int) -> dict[str, Any]:
         }
         for n in range(newest, newest + 16)
     ]
-    return {"heap_free": HEAPS[0], "uptime": payloads.UPTIME + number} | others
+    return {"heap_free": HEAPS[0]} | differing
 
 
-async def enable(hass: HomeAssistant, entry: ConfigEntry) -> None:
-    """Enable all entities that show what is changed."""
-    registry = er.async_get(hass)
-    for entity in er.async_entries_for_config_entry(registry, entry.entry_id):
-        if (
-            entity.unique_id.endswith(KEYS + ALERT_KEYS)
-            and entity.disabled_by is not None
-        ):
-            registry.async_update_entity(entity.entity_id, disabled_by=None)
-    await hass.config_entries.async_reload(entry.entry_id)
-    await hass.async_block_till_done()
+def is_enabled(entity: VesperEntity) -> bool:
+    """Enable all entities but "last seen", which is written once a minute.
 
-
-def entities_of(
-    hass: HomeAssistant, entry: ConfigEntry, ids: Sequence[str]
-) -> dict[str, list[Entity]]:
-    """Return the entities of each device that show what is changed, in order."""
-    found = {
-        entity.unique_id: entity
-        for platform in entity_platform.async_get_platforms(hass, "vesper")
-        if platform.config_entry is entry
-        for entity in platform.entities.values()
-    }
-    return {
-        device_id: [found[unique_id_of(device_id, key)] for key in KEYS]
-        for device_id in ids
-    }
-
-
-@dataclass(frozen=True, kw_only=True)
-class Fleet:
-    """The devices of one entry, with those of their entities that show the changes."""
-
-    devices: Mapping[str, Device]
-    entities: Mapping[str, Sequence[Entity]]
-
-
-def payload(device_id: str, number: int, changed: int) -> bytes:
-    """Return a heartbeat with so many values that are others than before."""
-    return payloads.heartbeat(device_id, 0, **values(number, changed))
+    Not by the registry: Home Assistant reloads an entry 30 s after an entity of it was
+    enabled there, in a slow run in the middle of a measurement.
+    """
+    return entity.entity_description.key != "last_seen"
 
 
 class Bench:
-    """Rounds in which the two take turns."""
+    """Rounds of changes of all devices."""
 
-    def __init__(
-        self, hass: HomeAssistant, ways: Ways, fleets: Mapping[str, Fleet]
-    ) -> None:
-        """Take the fleet that hears the heartbeats, and the one written by hand."""
+    def __init__(self, hass: HomeAssistant, subjects: Subjects, clock: Clock) -> None:
+        """Set the fleet."""
         self._hass = hass
-        self._ways = ways
-        self._fleets = fleets
+        self._subjects = subjects
+        self._clock = clock
+        self._input = environment.MqttInput(hass)
+        self._ids = device_ids(DEVICES)
         self._number = 0
 
-    def take(self, way: str, changed: int) -> float:
-        """Change values by a way, and return the microseconds of each device."""
-        heartbeats = [
-            (device_id, payload(device_id, self._number, changed))
-            for device_id in self._fleets[way].devices
-        ]
-        if way == VESPER:
-            return self._ways.time(VESPER, heartbeats)
-        return self._write(self._ways.messages(FLOOR, heartbeats), changed)
-
-    def _write(self, messages: Iterable[MQTTMessage], changed: int) -> float:
-        """Have heartbeats parsed, and write what they change by hand."""
-        told = values(self._number, changed)
-        told["rssi"] = SIGNALS[self._number % 2]
-        new = [(name, told[name]) for name in FIELDS[:changed]]
-        logged = told["recent_events"][-1]
-        fleet = self._fleets[DIRECT]
-        work = list(zip(messages, fleet.devices, strict=True))
-        receive = self._ways.receive
-        start = time.thread_time()
-        for message, device_id in work:
-            receive((message,))
-            # Looked up here: what was touched just before would be in the caches.
-            diagnostics = fleet.devices[device_id].diagnostics
-            for name, value in new:
-                setattr(diagnostics, name, value)
-            for entity in fleet.entities[device_id][:changed]:
-                if isinstance(entity, EventEntity):
-                    entity._trigger_event("wifi_up", logged)  # noqa: SLF001
-                entity.async_write_ha_state()
-        return (time.thread_time() - start) / len(work) * 1e6
-
-    async def measure(self, changed: int, rounds: int) -> dict[str, list[float]]:
-        """Return the microseconds of each way in each round."""
-        times: dict[str, list[float]] = {VESPER: [], DIRECT: []}
-        # The first rounds warm up: in them also other values change back.
+    async def async_measure(
+        self,
+        name: str,
+        change: Callable[[int], object],
+        keys: Sequence[str],
+        rounds: int,
+    ) -> Figure:
+        """Change something in each round, by its number, and count what is written."""
+        found: Writes = Counter()
+        # In the first rounds, what was changed before changes back.
         for at in range(-2, rounds):
             self._number += 1
-            for way in sorted(times, reverse=at % 2 == 0):
-                taken = self.take(way, changed)
+            self._clock.set_to(self._number)
+            writes = StateWrites(self._hass, "bell-")
+            with writes.recording():
+                change(self._number)
                 await self._hass.async_block_till_done()
-                if at >= 0:
-                    times[way].append(taken)
-        return times
+            if at >= 0:
+                found.update(writes.by_entity())
+        wanted = changed(
+            unique_id_of(device_id, key) for device_id in self._ids for key in keys
+        )
+        return stray_writes(
+            f"{name}.stray_writes",
+            found,
+            Counter(dict.fromkeys(wanted, rounds)),
+            f"beside {len(keys)} of {DEVICES} devices in {rounds} rounds",
+        )
 
-    async def astray(self, changed: int) -> int:
-        """Return how many writes are too many, or missing, by both ways in all."""
-        self._number += 1
-        wanted: Counter[tuple[Any, str]] = Counter()
-        found: Counter[tuple[Any, str]] = Counter()
-        for way, fleet in self._fleets.items():
-            with written(self._hass) as events:
-                self.take(way, changed)
-                await self._hass.async_block_till_done()
-            found.update(
-                (event.event_type, event.data["entity_id"]) for event in events
-            )
-            wanted.update(
-                (EVENT_STATE_CHANGED, entity.entity_id)
-                for entities in fleet.entities.values()
-                for entity in entities[:changed]
-            )
-        return ((found - wanted) + (wanted - found)).total()
-
-
-async def alerts(hass: HomeAssistant, ids: Sequence[str], rounds: int) -> list[Figure]:
-    """Measure alerts that come and go: they are saved and told to automations too."""
-    door = home.Door(hass)
-    registry = er.async_get(hass)
-
-    def messages(state: str) -> list[MQTTMessage]:
-        """Return an alert of each device."""
-        told = orjson.dumps({"subsystem": SUBSYSTEM, "state": state, "msg": "Broken"})
-        return [
-            door.message(
-                f"{VESPER}/{device_id}/status/alerts", told, f"{VESPER}/+/status/alerts"
-            )
-            for device_id in ids
-        ]
-
-    # The first ones add the sensors of the subsystem.
-    for state in ("WARNING", "CLEARED"):
-        door.time(messages(state))
-        await hass.async_block_till_done()
-    times = []
-    for number in range(rounds):
-        times.append(door.time(messages(("WARNING", "CLEARED")[number % 2])))
-        await hass.async_block_till_done()
-    with written(hass) as events:
-        door.time(messages(("WARNING", "CLEARED")[rounds % 2]))
-        await hass.async_block_till_done()
-    found: Counter[tuple[Any, str]] = Counter(
-        (event.event_type, entity.unique_id)
-        for event in events
-        if (entity := registry.async_get(event.data["entity_id"]))
-        and entity.unique_id.startswith(VESPER)
-    )
-    wanted: Counter[tuple[Any, str]] = Counter(
-        (EVENT_STATE_CHANGED, unique_id_of(device_id, key))
-        for device_id in ids
-        for key in ALERT_KEYS
-    )
-    astray = ((found - wanted) + (wanted - found)).total()
-    return [
-        median_of("changes.alert.vesper", times, "µs"),
-        Figure(
-            name="changes.alert.astray",
-            value=astray,
-            unit="writes",
-            target=0,
-            note=f"too many or missing, of {len(ALERT_KEYS)} by {len(ids)} devices",
-        ),
-    ]
-
-
-async def measure(config: Path, broker: Broker, *, quick: bool) -> list[Figure]:
-    """Measure some numbers of changed values, one after the other."""
-    rounds = 3 if quick else 15
-    figures: list[Figure] = []
-    async with home.running(config, broker) as hass:
-        ways = Ways(hass)
-        await ways.add_floor()
-        fleets = {}
-        for way in (VESPER, DIRECT):
-            ids = payloads.device_ids(DEVICES, way)
-            entry = await ways.add_vesper(ids, way)
-            await enable(hass, entry)
-            await ways.introduce(way, ids)
-            fleets[way] = Fleet(
-                devices=entry.runtime_data.devices,
-                entities=entities_of(hass, entry, ids),
-            )
-        bench = Bench(hass, ways, fleets)
-        for changed in COUNTS:
-            times = await bench.measure(changed, rounds)
-            astray = await bench.astray(changed)
-            name = f"changes.{changed}"
-            figures += [
-                *(median_of(f"{name}.{way}", times[way], "µs") for way in times),
-                ratio_of(
-                    f"{name}.vesper/direct", times[VESPER], times[DIRECT], target=1.1
+    def values(self, count: int) -> Callable[[int], object]:
+        """Return what changes so many values by heartbeats."""
+        return lambda number: self._subjects.receive_messages(
+            self._subjects.messages(
+                VESPER,
+                (
+                    (device_id, heartbeat(device_id, number, **fields(number, count)))
+                    for device_id in self._ids
                 ),
-                Figure(
-                    name=f"{name}.astray",
-                    value=astray,
-                    unit="writes",
-                    target=0,
-                    note=f"too many or missing, of {changed} by {2 * DEVICES} devices",
-                ),
+            )
+        )
+
+    def alert(self, number: int) -> None:
+        """Raise an alert of each device, or clear it."""
+        state = ("WARNING", "CLEARED")[number % 2]
+        payload = orjson.dumps(
+            {"subsystem": SUBSYSTEM, "state": state, "msg": "Broken"}
+        )
+        wildcard = f"{VESPER}/+/status/alerts"
+        self._input.receive(
+            [
+                self._input.message(wildcard.replace("+", device_id), payload, wildcard)
+                for device_id in self._ids
             ]
-        figures += await alerts(hass, payloads.device_ids(DEVICES, VESPER), rounds)
-    return figures
+        )
+
+
+async def async_measure(config: Path, broker: Broker, *, quick: bool) -> list[Figure]:
+    """Change some numbers of values, one after the other."""
+    rounds = 2 if quick else 8
+    entity_class: Any = VesperEntity
+    entity_class.entity_registry_enabled_default = property(is_enabled)
+    async with environment.running(config, broker) as hass:
+        clock = Clock()
+        subjects = Subjects(hass, device_ids(DEVICES))
+        await subjects.async_add_vesper()
+        bench = Bench(hass, subjects, clock)
+        return [
+            *[
+                await bench.async_measure(
+                    f"changes.{count}", bench.values(count), KEYS[:count], rounds
+                )
+                for count in COUNTS
+            ],
+            await bench.async_measure("changes.alert", bench.alert, ALERT_KEYS, rounds),
+        ]
 
 
 def main() -> None:
     """Run from the command line."""
-    home.tell(__doc__, measure)
+    environment.run_command(__doc__, async_measure)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""The peer that has a coordinator for each device, as core's integrations write it.
+"""The peer that has a coordinator for each device, as core's integrations do.
 
-Ten entities a device, each written at every heartbeat; a timer a device, armed anew by
+Ten entities a device, each written at every heartbeat; a timer a device, restarted by
 each. One subscription with a wildcard. The integration is in `components/coordinated`.
 """
 
@@ -8,13 +8,13 @@ from pathlib import Path
 
 from homeassistant.core import HomeAssistant
 
-from .home import config_entry
+from .environment import config_entry
 
 COMPONENT = Path(__file__).parent / "components" / "coordinated"
 PREFIX = "coordinator"
 ENTITIES = 10
 
 
-async def add(hass: HomeAssistant) -> None:
+async def async_add(hass: HomeAssistant) -> None:
     """Set it up; its devices appear with their first heartbeats."""
     await hass.config_entries.async_add(config_entry("coordinated", {"prefix": PREFIX}))

@@ -1,8 +1,8 @@
 """The peer that needs no integration: core's MQTT, by real discovery messages.
 
-Five entities a device, as somebody would write them who wants to see a fleet without
-one: whether the device is online (it expires), its heap, the least of it, its uptime,
-and whether it plays. The messages are kept by the broker and come back from there.
+Five entities a device, as a user would configure them without an integration: whether
+the device is online (it expires), its heap, the least of it, its uptime, and whether it
+plays. The messages are retained by the broker and come back from there.
 """
 
 import asyncio
@@ -17,12 +17,12 @@ from homeassistant.core import HomeAssistant
 PREFIX = "discovery"
 ENTITIES = 5
 
-#: In seconds, until all are there.
-DISCOVERED_WITHIN = 120
+#: In seconds, until all entities are added.
+TIMEOUT = 120
 
 
 def discovery_message(device_id: str) -> bytes:
-    """Return what tells Home Assistant of a device with all of its entities."""
+    """Return the discovery message of a device with all of its entities."""
     status = f"{PREFIX}/{device_id}/status"
     heartbeat = {"state_topic": f"{status}/heartbeat"}
     heap = {
@@ -77,8 +77,8 @@ def discovery_message(device_id: str) -> bytes:
     )
 
 
-async def add(hass: HomeAssistant, device_ids: Iterable[str]) -> None:
-    """Publish the discovery messages, and wait until all entities are there."""
+async def async_add(hass: HomeAssistant, device_ids: Iterable[str]) -> None:
+    """Publish the discovery messages, and wait until all entities are added."""
     before = hass.states.async_entity_ids_count()
     wanted = before
     for device_id in device_ids:
@@ -87,8 +87,8 @@ async def add(hass: HomeAssistant, device_ids: Iterable[str]) -> None:
             hass, topic, discovery_message(device_id), qos=0, retain=True
         )
         wanted += ENTITIES
-    async with asyncio.timeout(DISCOVERED_WITHIN):
-        # Nobody tells when that is.
+    async with asyncio.timeout(TIMEOUT):
+        # There is no event for that.
         while hass.states.async_entity_ids_count() < wanted:  # noqa: ASYNC110
             await asyncio.sleep(0.1)
     await hass.async_block_till_done()

@@ -1,4 +1,4 @@
-"""Hold what was measured against what is wanted, as a table and as JSON."""
+"""Figures of a measurement: their targets, a table, and JSON between processes."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
@@ -13,22 +13,22 @@ type Limit = Literal["most", "least"]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Figure:
-    """One figure: the median of some rounds with its quartiles, or one value alone."""
+    """The median of some rounds with its quartiles, or a single value."""
 
     name: str
     """What was measured, by a name that stays: `heartbeat.vesper`."""
     value: float
     unit: str
-    """`µs`, `ms`, `s`, `B`, `kB`, `MB`, `writes`; `x` for a ratio of two ways."""
+    """`µs`, `ms`, `s`, `kB`, `writes`, ...; `x` for a ratio."""
     quartiles: tuple[float, float] | None = None
     target: float | None = None
-    """What is wanted of it, None for a figure that only explains others."""
+    """None for a figure that only explains others."""
     limit: Limit = "most"
     note: str = ""
 
     @property
-    def kept(self) -> bool | None:
-        """Tell whether the target is reached, None without one."""
+    def met(self) -> bool | None:
+        """Return whether the target is met, None without one."""
         if self.target is None:
             return None
         if self.limit == "most":
@@ -36,13 +36,8 @@ class Figure:
         return self.value >= self.target
 
 
-def median_of(
-    name: str,
-    values: Sequence[float],
-    unit: str,
-    **about: Any,
-) -> Figure:
-    """Return the figure of some rounds, with its target, limit and note if any."""
+def median_of(name: str, values: Sequence[float], unit: str, **about: Any) -> Figure:
+    """Return the median of some rounds, with a target, limit and note if any."""
     quartiles = None
     if len(values) > 1:
         low, _, high = statistics.quantiles(values, n=4, method="inclusive")
@@ -57,28 +52,25 @@ def median_of(
 
 
 def ratio_of(
-    name: str,
-    values: Sequence[float],
-    others: Sequence[float],
-    **about: Any,
+    name: str, values: Sequence[float], others: Sequence[float], **about: Any
 ) -> Figure:
     """Return the median of the ratios of each round.
 
-    So it holds while the machine's speed drifts.
+    The speed of the machine drifts, and moves such a ratio hardly at all.
     """
-    ratios = [mine / other for mine, other in zip(values, others, strict=True)]
+    ratios = [value / other for value, other in zip(values, others, strict=True)]
     return median_of(name, ratios, "x", **about)
 
 
-def hand_over(figures: Iterable[Figure]) -> None:
-    """Write the figures of one measurement to the output, for who collects them."""
+def write_figures(figures: Iterable[Figure]) -> None:
+    """Write the figures of one measurement to the output, as JSON."""
     json.dump([asdict(figure) for figure in figures], sys.stdout)
 
 
-def taken_over(text: str) -> list[Figure]:
-    """Return the figures that a measurement has written.
+def read_figures(text: str) -> list[Figure]:
+    """Return the figures that `write_figures` wrote.
 
-    Raises ValueError where it has written something else.
+    Raises KeyError, TypeError or ValueError for anything else.
     """
     return [
         Figure(**{**item, "quartiles": item["quartiles"] and tuple(item["quartiles"])})
@@ -86,36 +78,34 @@ def taken_over(text: str) -> list[Figure]:
     ]
 
 
-def in_a_process(module: str, *arguments: str) -> list[Figure]:
+def run_process(module: str, *arguments: str) -> list[Figure]:
     """Return the figures that a module measures in a process of its own.
 
-    Raises CalledProcessError where it fails; why is in its log.
+    Raises CalledProcessError if it fails; its log says why.
     """
-    measured = subprocess.run(  # noqa: S603  # our own modules
+    process = subprocess.run(  # noqa: S603  # our own modules
         [sys.executable, "-m", module, *arguments],
         check=True,
         stdout=subprocess.PIPE,
         text=True,
     )
-    return taken_over(measured.stdout)
+    return read_figures(process.stdout)
 
 
 def table(figures: Iterable[Figure]) -> str:
     """Return the figures as a table of text, one line each."""
-    lines = [f"{'figure':44}{'value':>10} {'unit':7}{'quartiles':>17}  {'wanted':12}"]
+    header = ("figure", "value", "unit", "quartiles", "target")
+    lines = ["{:40}{:>10} {:7}{:>17}  {:>8}  met  note".format(*header)]
     for figure in figures:
-        spread = ""
+        quartiles = target = met = ""
         if figure.quartiles is not None:
-            low, high = figure.quartiles
-            spread = f"{low:.2f}–{high:.2f}"
-        wanted = ""
+            quartiles = "–".join(f"{value:.2f}" for value in figure.quartiles)
         if figure.target is not None:
-            sign = "≤" if figure.limit == "most" else "≥"
-            verdict = "kept" if figure.kept else "MISSED"
-            wanted = f"{sign} {figure.target:g} {verdict}"
+            target = f"{'≤' if figure.limit == 'most' else '≥'} {figure.target:g}"
+            met = "yes" if figure.met else "NO"
         line = (
-            f"{figure.name:44}{figure.value:10.2f} {figure.unit:7}{spread:>17}  "
-            f"{wanted:12}  {figure.note}"
+            f"{figure.name:40}{figure.value:10.2f} {figure.unit:7}{quartiles:>17}  "
+            f"{target:>8}  {met:4} {figure.note}"
         )
         lines.append(line.rstrip())
     return "\n".join(lines)

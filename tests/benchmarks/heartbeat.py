@@ -1,200 +1,159 @@
-"""Measure what a heartbeat costs that changes nothing visible, beside the other ways.
+"""Measure a heartbeat that changes no visible value, beside the floor and two peers.
 
     python -m tests.benchmarks.heartbeat [--quick]
 
-All ways take the same heartbeats, of 16 events that stay while uptime and heap move,
-handed to Home Assistant's MQTT client in process. What Home Assistant writes meanwhile
-is counted too.
+1,000 devices with the default entities send heartbeats of 16 events at their rhythm:
+the clock moves by 30 s from round to round, uptime and free heap with it. The free heap
+is written once a minute, so every second heartbeat is unchanged, which has the targets;
+the others cost one state write of Home Assistant. Messages are handed to Home
+Assistant's MQTT client in process.
 """
 
-import asyncio
 from collections import Counter
 from collections.abc import Sequence
-from itertools import count
 from pathlib import Path
-import time
-from typing import Any
 
-from homeassistant.const import EVENT_STATE_CHANGED, EVENT_STATE_REPORTED
-from homeassistant.core import Event, HomeAssistant
-from homeassistant.helpers import entity_registry as er
+from homeassistant.core import HomeAssistant
 from tests.rig.broker import Broker
 
-from . import coordinator, home
+from . import coordinator, environment
+from .clock import Clock
 from .figures import Figure, median_of, ratio_of
 from .payloads import device_ids
-from .ways import (
-    FLOOR,
-    NO_OP,
-    PEERS,
-    VESPER,
-    Heartbeats,
-    Ways,
-    beats,
-    in_turn,
-    written,
-)
+from .state_writes import StateWrites, Writes, changed, stray_writes
+from .subjects import FLOOR, NO_OP, PEERS, VESPER, Subjects, in_turn
 
-WAYS = (NO_OP, FLOOR, VESPER, *PEERS)
+SUBJECTS = (NO_OP, FLOOR, VESPER, *PEERS)
 DEVICES = 1000
 
-#: In seconds: a time of boot that moves by a minute is another one.
-MOST_AHEAD = 40
+#: The heartbeats of even numbers write the free heap.
+WARM_UP = 2
 
-#: In seconds: what drifts is written once in so long, told by the clock of a message.
-TELEMETRY_INTERVAL = 59.5
-TELEMETRY = ("heap_free",)
+type Times = dict[str, list[float]]
 
 
 class Bench:
-    """Rounds in which the ways take turns."""
+    """Rounds in which the subjects take turns; heartbeats go on in number."""
 
-    def __init__(self, hass: HomeAssistant, ways: Ways, ids: Sequence[str]) -> None:
-        """Take the devices that all ways know."""
+    def __init__(self, hass: HomeAssistant, subjects: Subjects, clock: Clock) -> None:
+        """Set the subjects."""
         self._hass = hass
-        self._ways = ways
-        self._ids = ids
-        self._numbers = count(1)
-        self._start = time.monotonic()
-        self.written: list[Event[Any]] = []
-        """What vesper has written while it was measured."""
+        self._subjects = subjects
+        self._clock = clock
+        self._number = 1
+        self.writes: Writes = Counter()
+        """What vesper wrote at unchanged heartbeats."""
+        self.heap_writes: Writes = Counter()
+        """What it wrote at the others."""
+        self.rounds = 0
 
-    async def next_beats(self, each: int, events: int) -> Heartbeats:
-        """Return so many heartbeats of each device.
+    async def async_measure(
+        self, rounds: int, names: Sequence[str], events: int = 16
+    ) -> tuple[Times, Times]:
+        """Return the microseconds in each round: unchanged, and with a heap write."""
+        unchanged: Times = {name: [] for name in names}
+        written: Times = {name: [] for name in names}
+        for number in range(-WARM_UP, rounds):
+            for times in (written, unchanged):
+                self._number += 1
+                self._clock.set_to(self._number)
+                for name in in_turn(names, number):
+                    taken = await self._async_receive(name, events, count=number >= 0)
+                    if number >= 0:
+                        times[name].append(taken)
+            self.rounds += number >= 0
+        return unchanged, written
 
-        Uptimes rise by a second each time, which is faster than the clock; it is waited
-        for before they would tell of another time of boot.
-        """
-        numbers = [next(self._numbers) for _ in range(each)]
-        ahead = numbers[-1] - (time.monotonic() - self._start)
-        await asyncio.sleep(max(0, ahead - MOST_AHEAD))
-        return beats(self._ids, numbers, events)
-
-    async def measure(
-        self, rounds: int, each: int, events: int, among: Sequence[str]
-    ) -> dict[str, list[float]]:
-        """Return the microseconds of one heartbeat by each way, in each round."""
-        await self._warm_up(events, among)
-        times: dict[str, list[float]] = {way: [] for way in among}
-        for number in range(rounds):
-            heartbeats = await self.next_beats(each, events)
-            for way in in_turn(among, number):
-                times[way].append(await self._time(way, heartbeats))
-        return times
-
-    async def count(self, way: str) -> Counter[str]:
-        """Count what one heartbeat of each device makes a way write."""
-        heartbeats = await self.next_beats(1, 16)
-        with written(self._hass) as events:
-            self._ways.time(way, heartbeats)
-            await self._hass.async_block_till_done()
-        return Counter(str(event.event_type) for event in events)
-
-    async def _warm_up(self, events: int, among: Sequence[str]) -> None:
-        """Have all ways seen such heartbeats."""
-        heartbeats = await self.next_beats(2, events)
-        for way in among:
-            self._ways.time(way, heartbeats)
-        await self._hass.async_block_till_done()
-
-    async def _time(self, way: str, heartbeats: Heartbeats) -> float:
-        """Measure one way once; those who count would cost the peers, who write."""
-        if way != VESPER:
-            taken = self._ways.time(way, heartbeats)
+    async def _async_receive(self, name: str, events: int, *, count: bool) -> float:
+        """Measure one subject once; to count their writes would cost the peers time."""
+        if name != VESPER or not count:
+            taken = self._subjects.receive(name, self._number, events)
             await self._hass.async_block_till_done()
             return taken
-        with written(self._hass) as events:
-            taken = self._ways.time(way, heartbeats)
-            # What is written a little later is written too.
+        writes = StateWrites(self._hass)
+        with writes.recording():
+            taken = self._subjects.receive(name, self._number, events)
+            # What is written a little later counts too.
             await self._hass.async_block_till_done()
-        self.written += events
+        found = self.writes if self._number % 2 else self.heap_writes
+        found.update(writes.by_entity())
         return taken
 
-
-def writes(hass: HomeAssistant, events: Sequence[Event[Any]]) -> list[Figure]:
-    """Tell what vesper has written beyond the telemetry that is due once a minute."""
-    registry = er.async_get(hass)
-    last: dict[str, float] = {}
-    due, beyond = 0, Counter[str]()
-    for event in events:
-        entity_id, fired = event.data["entity_id"], event.time_fired_timestamp
-        entity = registry.async_get(entity_id)
-        if (
-            event.event_type == EVENT_STATE_CHANGED
-            and entity is not None
-            and entity.unique_id.endswith(TELEMETRY)
-            and fired - last.get(entity_id, 0) >= TELEMETRY_INTERVAL
-        ):
-            last[entity_id] = fired
-            due += 1
-        else:
-            beyond[str(event.event_type)] += 1
-    note = f"beside {due} of telemetry that were due"
-    return [
-        Figure(
-            name=f"heartbeat.{event_type}",
-            value=beyond[event_type],
-            unit="writes",
-            target=0,
-            note=note,
-        )
-        for event_type in (str(EVENT_STATE_CHANGED), str(EVENT_STATE_REPORTED))
-    ]
+    async def async_count(self, name: str) -> str:
+        """Return what one unchanged heartbeat of each device makes a subject write."""
+        self._number += 2
+        self._clock.set_to(self._number)
+        writes = StateWrites(self._hass)
+        with writes.recording():
+            await self._async_receive(name, 16, count=False)
+        return f"{writes.total / DEVICES:g} state writes each"
 
 
-async def side_by_side(config: Path, broker: Broker, *, quick: bool) -> list[Figure]:
-    """Measure all ways in one Home Assistant."""
-    rounds, each = (3, 2) if quick else (15, 3)
+async def async_measure(config: Path, broker: Broker, *, quick: bool) -> list[Figure]:
+    """Measure all subjects in one Home Assistant."""
+    rounds = 5 if quick else 21
     ids = device_ids(DEVICES)
-    async with home.running(config, broker, coordinator.COMPONENT) as hass:
-        ways = Ways(hass)
-        await ways.add_no_op()
-        await ways.add_floor()
-        await ways.add_vesper(ids)
-        await ways.add_discovery(ids)
-        await ways.add_coordinator(ids)
-        bench = Bench(hass, ways, ids)
-        times = await bench.measure(rounds, each, 16, WAYS)
-        about = {way: await bench.count(way) for way in WAYS}
-        small = await bench.measure(rounds, 2, 0, (FLOOR, VESPER))
+    async with environment.running(config, broker, coordinator.COMPONENT) as hass:
+        clock = Clock()
+        subjects = Subjects(hass, ids)
+        await subjects.async_add_callbacks()
+        await subjects.async_add_vesper()
+        await subjects.async_add_peers()
+        bench = Bench(hass, subjects, clock)
+        unchanged, written = await bench.async_measure(rounds, SUBJECTS)
+        notes = {name: await bench.async_count(name) for name in PEERS}
+        small, _ = await bench.async_measure(rounds, (FLOOR, VESPER), events=0)
+        heap = [f"{device_id}_heap_free" for device_id in ids]
+        about = f"by {DEVICES} devices in {bench.rounds} rounds"
         return [
             *(
-                median_of(f"heartbeat.{way}", times[way], "µs", note=_told(about[way]))
-                for way in WAYS
+                median_of(
+                    f"heartbeat.{name}", unchanged[name], "µs", note=notes.get(name, "")
+                )
+                for name in SUBJECTS
             ),
-            ratio_of("heartbeat.vesper/floor", times[VESPER], times[FLOOR], target=1.3),
+            ratio_of(
+                "heartbeat.vesper/floor", unchanged[VESPER], unchanged[FLOOR], target=2
+            ),
             *(
                 ratio_of(
                     f"heartbeat.{peer}/vesper",
-                    times[peer],
-                    times[VESPER],
-                    target=12,
+                    unchanged[peer],
+                    unchanged[VESPER],
+                    target=10,
                     limit="least",
                 )
                 for peer in PEERS
             ),
+            stray_writes("heartbeat.writes", bench.writes, Counter(), about),
+            stray_writes(
+                "heartbeat.stray_heap_writes",
+                bench.heap_writes,
+                Counter(dict.fromkeys(changed(heap), bench.rounds)),
+                f"{about}, beside one each",
+            ),
+            median_of("heartbeat.with_heap_write", written[VESPER], "µs"),
             *(
-                median_of(f"heartbeat.small.{way}", small[way], "µs")
-                for way in (FLOOR, VESPER)
+                ratio_of(
+                    f"heartbeat.{peer}/vesper_mean",
+                    unchanged[peer],
+                    [
+                        sum(both) / 2
+                        for both in zip(unchanged[VESPER], written[VESPER], strict=True)
+                    ],
+                    note="with a heap write at every second heartbeat",
+                )
+                for peer in PEERS
             ),
-            ratio_of(
-                "heartbeat.small.vesper/floor", small[VESPER], small[FLOOR], target=1.6
-            ),
-            *writes(hass, bench.written),
+            median_of("heartbeat.small.vesper", small[VESPER], "µs", note="no events"),
+            ratio_of("heartbeat.small.vesper/floor", small[VESPER], small[FLOOR]),
         ]
-
-
-def _told(counted: Counter[str]) -> str:
-    """Return in words what one heartbeat of each device has made a way write."""
-    return ", ".join(
-        f"{number / DEVICES:g} {event_type}" for event_type, number in counted.items()
-    )
 
 
 def main() -> None:
     """Run from the command line."""
-    home.lift_entity_cap(100_000)
-    home.tell(__doc__, side_by_side)
+    environment.lift_entity_limit(100_000)
+    environment.run_command(__doc__, async_measure)
 
 
 if __name__ == "__main__":

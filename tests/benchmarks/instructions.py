@@ -1,10 +1,10 @@
-"""Count the instructions of a heartbeat by each way, with callgrind.
+"""Count the instructions of an unchanged heartbeat with callgrind.
 
     python -m tests.benchmarks.instructions [--quick]
 
-Few devices, and no garbage collection: what is left is the work itself, the same in
-each run, without caches and without the machine's mood. This starts itself anew under
-valgrind: a start of Home Assistant takes one to two minutes there.
+Few devices, no garbage collection, no caches, no other processes: what is left is the
+work itself, the same in each run. This starts itself again under valgrind, where a
+start of Home Assistant takes a minute.
 """
 
 import argparse
@@ -21,17 +21,17 @@ import tempfile
 
 from tests.rig.broker import Broker
 
-from . import coordinator, home
-from .figures import Figure, hand_over, median_of, ratio_of
+from . import environment
+from .clock import Clock
+from .figures import Figure, median_of, ratio_of, write_figures
 from .payloads import device_ids
-from .ways import FLOOR, NO_OP, PEERS, VESPER, Ways, beats
+from .subjects import FLOOR, NO_OP, VESPER, Subjects
 
-WAYS = (NO_OP, FLOOR, VESPER, *PEERS)
-DEVICES = 20
-EACH = 5
+SUBJECTS = (NO_OP, FLOOR, VESPER)
+DEVICES = 50
 
-#: Two functions of the C library that nobody else calls, by whichever of their names:
-#: at the first callgrind begins to count anew, at the other it writes what it has.
+#: Two functions of the C library that nothing else calls, by whichever of their names:
+#: at the first callgrind begins to count, at the other it writes its counters.
 BEGIN, END = "j0", "j1"
 
 COUNTERS = "callgrind.out"
@@ -47,10 +47,10 @@ VALGRIND = (
 )
 
 
-def switch_on() -> None:
+def start_counting() -> None:
     """Have callgrind count from now on.
 
-    It looks for such a wish between two instructions, so there have to be some.
+    It looks for such a request between two instructions, so there have to be some.
     """
     command = ("callgrind_control", "--instr=on", str(os.getpid()))
     with subprocess.Popen(command, stdout=subprocess.DEVNULL) as control:  # noqa: S603
@@ -61,37 +61,36 @@ def switch_on() -> None:
         raise RuntimeError(msg)
 
 
-async def run_all(config: Path, broker: Broker, rounds: int) -> None:
-    """Let the ways take turns under callgrind: one of its dumps for each."""
-    ids = device_ids(DEVICES)
-    async with home.running(config, broker, coordinator.COMPONENT) as hass:
-        ways = Ways(hass)
-        await ways.add_no_op()
-        await ways.add_floor()
-        await ways.add_vesper(ids)
-        await ways.add_discovery(ids)
-        await ways.add_coordinator(ids)
+async def async_run(config: Path, broker: Broker, rounds: int) -> None:
+    """Let the subjects take turns under callgrind: one of its dumps for each."""
+    async with environment.running(config, broker) as hass:
+        clock = Clock()
+        subjects = Subjects(hass, device_ids(DEVICES))
+        await subjects.async_add_callbacks()
+        await subjects.async_add_vesper()
         library = ctypes.PyDLL(ctypes.util.find_library("m"))
         begin, end = library[BEGIN], library[END]
         gc.disable()
-        switch_on()
+        start_counting()
         # The first round only warms up.
-        for number in range(rounds + 1):
-            numbers = range(1 + number * EACH, 1 + (number + 1) * EACH)
-            heartbeats = beats(ids, numbers)
-            for way in WAYS:
-                messages = ways.messages(way, heartbeats)
-                begin()
-                ways.receive(messages)
-                end()
+        for number in range(2, 2 * rounds + 4):
+            clock.set_to(number)
+            for subject in SUBJECTS:
+                messages = subjects.heartbeats(subject, number)
+                # The others write the free heap.
+                if unchanged := number % 2 == 1:
+                    begin()
+                subjects.receive_messages(messages)
+                if unchanged:
+                    end()
             await hass.async_block_till_done()
 
 
-def counters(directory: Path) -> list[int]:
-    """Return what callgrind has counted in each of its dumps, the oldest first."""
+def counters(folder: Path) -> list[int]:
+    """Return what callgrind counted in each of its dumps, the oldest first."""
     dumps = sorted(
         (int(path.suffix[1:]), path)
-        for path in directory.glob(f"{COUNTERS}.*")
+        for path in folder.glob(f"{COUNTERS}.*")
         if path.suffix[1:].isdigit()
     )
     found = (
@@ -102,15 +101,15 @@ def counters(directory: Path) -> list[int]:
 
 
 def measure(rounds: int) -> list[Figure]:
-    """Start anew under valgrind, and return what was counted.
+    """Start again under valgrind, and return what was counted.
 
-    Raises RuntimeError where it has counted something else.
+    Raises RuntimeError if it has counted something else.
     """
-    with tempfile.TemporaryDirectory(prefix="vesper-bench-") as directory:
+    with tempfile.TemporaryDirectory(prefix="vesper-bench-") as folder:
         subprocess.run(  # noqa: S603
             [
                 *VALGRIND,
-                f"--callgrind-out-file={directory}/{COUNTERS}",
+                f"--callgrind-out-file={folder}/{COUNTERS}",
                 *(sys.executable, "-m", f"{__package__}.instructions"),
                 *(INSIDE, str(rounds)),
             ],
@@ -118,46 +117,41 @@ def measure(rounds: int) -> list[Figure]:
             stdout=sys.stderr,
             env=os.environ | {"PYTHONHASHSEED": "0"},
         )
-        counted = counters(Path(directory))
-    if len(counted) < len(WAYS) * (rounds + 1):
+        counted = counters(Path(folder))
+    if len(counted) < len(SUBJECTS) * (rounds + 1):
         msg = f"callgrind has written {len(counted)} dumps"
         raise RuntimeError(msg)
     each = {
-        way: [
-            counted[number * len(WAYS) + position] / (DEVICES * EACH)
+        subject: [
+            counted[number * len(SUBJECTS) + position] / DEVICES
             for number in range(1, rounds + 1)
         ]
-        for position, way in enumerate(WAYS)
+        for position, subject in enumerate(SUBJECTS)
     }
     return [
-        *(median_of(f"instructions.{way}", each[way], "instr.") for way in WAYS),
-        ratio_of("instructions.vesper/floor", each[VESPER], each[FLOOR], target=1.15),
         *(
-            ratio_of(
-                f"instructions.{peer}/vesper",
-                each[peer],
-                each[VESPER],
-                target=8,
-                limit="least",
-            )
-            for peer in PEERS
+            median_of(f"instructions.{subject}", each[subject], "instr.")
+            for subject in SUBJECTS
         ),
+        ratio_of("instructions.vesper/floor", each[VESPER], each[FLOOR], target=1.2),
     ]
 
 
 def main() -> None:
     """Run from the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="less, for trying out")
+    parser.add_argument("--quick", action="store_true", help="less, for trying it out")
     parser.add_argument(INSIDE, type=int, metavar="ROUNDS", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.inside is not None:
-        home.run(lambda config, broker: run_all(config, broker, options.inside))
+        environment.run(
+            lambda config, broker: async_run(config, broker, options.inside)
+        )
     elif shutil.which("valgrind") and shutil.which("callgrind_control"):
-        hand_over(measure(2 if options.quick else 5))
+        write_figures(measure(2 if options.quick else 5))
     else:
         note = "not counted: valgrind is not installed"
-        hand_over([Figure(name="instructions", value=0, unit="", note=note)])
+        write_figures([Figure(name="instructions", value=0, unit="", note=note)])
 
 
 if __name__ == "__main__":

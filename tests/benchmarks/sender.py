@@ -1,4 +1,4 @@
-"""Publish bursts of heartbeats from a process of its own, as fast as a broker reads."""
+"""Publish bursts of heartbeats from another process, as fast as a broker reads."""
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -13,7 +13,7 @@ from tests.rig.broker import BrokerAddress
 
 from .payloads import device_ids, heartbeat
 
-#: The last message of each burst has this topic; when it is there, all are there.
+#: The topic of the message after the last of each burst.
 SENTINEL = "sentinel"
 
 _CONNECT = b"\x10\x10\x00\x04MQTT\x04\x02\x00\x3c\x00\x04vbnc"
@@ -21,41 +21,35 @@ _DISCONNECT = b"\xe0\x00"
 _CONNACK_LENGTH = 4
 _PUBACK_LENGTH = 4
 _IDS = 65_535
+_QOS = 1
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Burst:
-    """Heartbeats of all devices of a way, one device after the other."""
+    """One heartbeat of each device."""
 
-    way: str
+    prefix: str
     devices: int
     number: int
-    """Of the first heartbeat of each device: they move with it."""
-    each: int = 1
-    events: int = 16
-    qos: int = 1
+    """Of the heartbeat: it moves uptime and free heap."""
     retain: bool = False
-    """Firmware has it so, at QoS 1."""
-    kind: str = "bell"
-    """Of devices, which are others of each kind."""
     uptime: int | None = None
-    """In seconds; None where it moves with the heartbeat's number."""
+    """In seconds; None where it moves with the number."""
 
     @property
     def messages(self) -> Iterator[tuple[str, bytes]]:
-        """Return the topics and payloads in order."""
-        others = {} if self.uptime is None else {"uptime": self.uptime}
-        for number in range(self.number, self.number + self.each):
-            for device_id in device_ids(self.devices, self.kind):
-                topic = f"{self.way}/{device_id}/status/heartbeat"
-                yield topic, heartbeat(device_id, number, self.events, **others)
+        """Yield topics and payloads."""
+        fields = {} if self.uptime is None else {"uptime": self.uptime}
+        for device_id in device_ids(self.devices):
+            topic = f"{self.prefix}/{device_id}/status/heartbeat"
+            yield topic, heartbeat(device_id, self.number, **fields)
 
 
 class Sender:
-    """The process that sends; it goes on from burst to burst."""
+    """The other process; it runs from burst to burst."""
 
     def __init__(self, address: BrokerAddress) -> None:
-        """Take the broker."""
+        """Start it."""
         command = [sys.executable, "-m", __name__, address.host, str(address.port)]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, text=True)  # noqa: S603  # our own
 
@@ -64,48 +58,42 @@ class Sender:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """End its process."""
+        """End the process."""
         self._process.communicate()
 
     def send(self, burst: Burst) -> None:
-        """Have a burst published, and then the sentinel; that is to be waited for."""
+        """Have a burst published, and then the sentinel, for which to wait."""
         assert self._process.stdin
         print(json.dumps(asdict(burst)), file=self._process.stdin, flush=True)
 
 
 def main() -> None:
-    """Send the bursts that are told on the input."""
+    """Send the bursts that are named on the input."""
     _, host, port = sys.argv
     for line in sys.stdin:
         _send(host, int(port), Burst(**json.loads(line)))
 
 
 def _send(host: str, port: int, burst: Burst) -> None:
-    """Publish a burst: paho would be no faster than who is to be measured."""
+    """Publish a burst by hand: paho would be no faster than what is measured."""
     packets = [
-        _publish(topic, payload, number % _IDS + 1, burst)
+        _publish(topic, payload, number % _IDS + 1, retain=burst.retain)
         for number, (topic, payload) in enumerate(burst.messages)
     ]
-    packets.append(_publish(SENTINEL, b"!", len(packets) % _IDS + 1, burst, kept=False))
+    packets.append(_publish(SENTINEL, b"!", len(packets) % _IDS + 1, retain=False))
     with socket.create_connection((host, port)) as connection:
         connection.sendall(_CONNECT)
         _receive(connection, _CONNACK_LENGTH)
         connection.sendall(b"".join(packets))
-        if burst.qos:
-            _receive(connection, _PUBACK_LENGTH * len(packets))
+        _receive(connection, _PUBACK_LENGTH * len(packets))
         connection.sendall(_DISCONNECT)
 
 
-def _publish(
-    topic: str, payload: bytes, packet_id: int, burst: Burst, *, kept: bool = True
-) -> bytes:
-    """Return the packet of a message, as MQTT 3.1.1 has it."""
+def _publish(topic: str, payload: bytes, packet_id: int, *, retain: bool) -> bytes:
+    """Return the packet of a message, as in MQTT 3.1.1."""
     name = topic.encode()
-    body = struct.pack("!H", len(name)) + name
-    if burst.qos:
-        body += struct.pack("!H", packet_id)
-    body += payload
-    head = bytes([0x30 | burst.qos << 1 | (burst.retain and kept)])
+    body = struct.pack("!H", len(name)) + name + struct.pack("!H", packet_id) + payload
+    head = bytes([0x30 | _QOS << 1 | retain])
     length = len(body)
     while length > 0x7F:
         head += bytes([length & 0x7F | 0x80])
@@ -114,14 +102,14 @@ def _publish(
 
 
 def _receive(connection: socket.socket, length: int) -> None:
-    """Read so many bytes, which say no more than that they have come.
+    """Read so many bytes, which only say that the packets have come.
 
-    Raises ConnectionError where the broker hangs up before.
+    Raises ConnectionError if the broker closes the connection before.
     """
     while length:
         received = len(connection.recv(min(length, 65_536)))
         if not received:
-            msg = "The broker has hung up"
+            msg = "The broker has closed the connection"
             raise ConnectionError(msg)
         length -= received
 

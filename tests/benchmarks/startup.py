@@ -1,24 +1,19 @@
-"""Measure how long a start takes until all entities are there, and how it stalls.
+"""Measure how long a start with a known fleet takes, beside bare entities.
 
-    .venv-release/bin/python -m tests.benchmarks.startup
+    python -m tests.benchmarks.startup [--quick]
 
-Vesper with a fleet that is known from before, as after a restart of Home Assistant,
-beside an integration that adds as many entities that do nothing. In one Home Assistant
-the two are set up and unloaded in turn; the time is what the event loop's thread uses,
-without garbage collection. That has rows of its own: a full one, which goes through all
-that Home Assistant holds, falls to the one or the other by chance.
+Vesper and an integration with as many entities that do nothing are set up and unloaded
+in turn, in one Home Assistant. The time is what the event loop's thread uses, without
+garbage collection: a full one takes half as long as a start, and falls to either by
+chance.
 """
 
 import argparse
 import asyncio
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import partial
 import gc
-import logging
 from pathlib import Path
-import statistics
 import time
 from typing import Any
 
@@ -27,194 +22,96 @@ from homeassistant.core import HomeAssistant
 from homeassistant.helpers import entity_registry as er
 from tests.rig.broker import Broker
 
-from . import home
-from .figures import Figure, hand_over, in_a_process, median_of, ratio_of
-from .payloads import device_ids, heartbeat
-from .stalls import Collections, Stalls
+from . import environment
+from .figures import Figure, median_of, ratio_of, run_process, write_figures
+from .payloads import device_ids
+from .stalls import Collections
+from .state_writes import BARE
+from .subjects import Subjects
 
 FLEETS = ((1_000, "all"), (3_000, "essential"))
-BARE = Path(__file__).with_name("components") / "bare"
 
-#: In milliseconds: what a stall may take beside a full garbage collection.
-SLICE = 50
-
-#: In seconds; Home Assistant's MQTT fails at what is unsubscribed before.
+#: In seconds; Home Assistant's MQTT fails if an entry is unloaded before.
 SUBSCRIBED_WITHIN = 1
 
-_LOGGER = logging.getLogger("vesper.benchmarks")
 
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Start:
-    """What it took to set an entry up, in seconds."""
-
-    wall: float
-    """By the clock."""
-    used: float
-    """By the event loop's thread, without garbage collection."""
-    collected: float
-
-
-async def measure(
+async def async_measure(
     devices: int, entities: str, rounds: int, config: Path, broker: Broker
 ) -> list[Figure]:
-    """Return the figures of a fleet of so many devices."""
+    """Measure a fleet of so many devices."""
     name = f"startup.{devices}_{entities}"
-    async with home.running(config, broker, BARE) as hass:
-        vesper = home.vesper_entry(
-            max_devices=devices, entities=entities, heartbeat_timeout=3600
+    async with environment.running(config, broker, BARE) as hass:
+        subjects = Subjects(hass, device_ids(devices))
+        vesper = await subjects.async_add_vesper(entities=entities)
+        bare = environment.config_entry(
+            "bare", {"devices": devices, "entities": entities}
         )
-        await hass.config_entries.async_add(vesper)
-        cold = [await discover(hass, devices)]
-        bare = home.config_entry("bare", _as_many(hass, vesper, devices, entities))
-        start = time.thread_time()
         await hass.config_entries.async_add(bare)
         await hass.async_block_till_done()
-        cold.append(time.thread_time() - start)
-
-        ours: list[Start] = []
-        others: list[Start] = []
-        for _ in range(rounds):
-            ours.append(await start_again(hass, vesper))
-            others.append(await start_again(hass, bare))
-        bare_stalls = await stalls_of(f"{name}.bare", hass, bare)
-        await hass.config_entries.async_remove(bare.entry_id)
-        stalls = await stalls_of(f"{name}.vesper", hass, vesper)
-        collection = _collection()
-        registered = _of_devices(hass, vesper)
-        disabled = sum(entity.disabled for entity in registered) // devices
-        enabled = len(registered) // devices - disabled
-        there = f"{enabled} enabled and {disabled} disabled entities of each device"
+        check_equal(hass, vesper, bare, devices)
+        times: dict[ConfigEntry[Any], list[float]] = {vesper: [], bare: []}
+        for number in range(rounds):
+            for entry in sorted(times, key=lambda entry: entry.domain)[
+                :: 1 if number % 2 else -1
+            ]:
+                times[entry].append(await async_start(hass, entry))
+        shown = len(shown_of(hass, vesper)) // devices
     return [
+        median_of(f"{name}.vesper", times[vesper], "s"),
+        median_of(f"{name}.bare", times[bare], "s"),
         ratio_of(
-            f"{name}.vesper_to_bare",
-            [start.used for start in ours],
-            [start.used for start in others],
+            f"{name}.vesper/bare",
+            times[vesper],
+            times[bare],
             target=1.1,
-            note=there,
-        ),
-        ratio_of(
-            f"{name}.vesper_to_bare.collected",
-            [start.used + start.collected for start in ours],
-            [start.used + start.collected for start in others],
-            note="with garbage collection: full ones, by chance",
-        ),
-        *_starts(f"{name}.vesper", ours),
-        *_starts(f"{name}.bare", others),
-        Figure(name=f"{name}.cold.vesper", value=cold[0], unit="s", note="discovered"),
-        Figure(name=f"{name}.cold.bare", value=cold[1], unit="s"),
-        Figure(
-            name=f"{name}.stall",
-            value=stalls.longest_used * 1e3,
-            unit="ms",
-            target=collection + SLICE,
-            note="a full garbage collection and 50 ms",
-        ),
-        Figure(
-            name=f"{name}.stall.vesper_alone",
-            value=stalls.worst(1)[0].used * 1e3,
-            unit="ms",
-            note="without garbage collection",
-        ),
-        Figure(
-            name=f"{name}.stall.bare", value=bare_stalls.longest_used * 1e3, unit="ms"
-        ),
-        Figure(
-            name=f"{name}.collection", value=collection, unit="ms", note="a full one"
+            note=f"{shown} enabled entities of each device",
         ),
     ]
 
 
-async def discover(hass: HomeAssistant, devices: int) -> float:
-    """Return the seconds until a fleet is there that was never heard before."""
-    door = home.Door(hass)
-    subscribed = "vesper/+/status/heartbeat"
-    messages = [
-        door.message(
-            subscribed.replace("+", device_id), heartbeat(device_id, 1), subscribed
+def check_equal(
+    hass: HomeAssistant, vesper: ConfigEntry, bare: ConfigEntry, devices: int
+) -> None:
+    """Check that both have the same entities, but for those of the fleet.
+
+    Raises RuntimeError if not.
+    """
+    registry = er.async_get(hass)
+    ours, others = (
+        Counter(
+            (entity.domain, entity.disabled)
+            for entity in er.async_entries_for_config_entry(registry, entry.entry_id)
+            if not entity.unique_id.startswith(entry.entry_id)
         )
-        for device_id in device_ids(devices)
-    ]
-    start = time.thread_time()
-    for message in messages:
-        door.receive(None, None, message)
-        await asyncio.sleep(0)
-    await hass.async_block_till_done()
-    return time.thread_time() - start
-
-
-def _of_devices(
-    hass: HomeAssistant, vesper: ConfigEntry[Any]
-) -> list[er.RegistryEntry]:
-    """Return the registered entities, the few of the fleet itself aside."""
-    entities = er.async_entries_for_config_entry(er.async_get(hass), vesper.entry_id)
-    return [
-        entity
-        for entity in entities
-        if not entity.unique_id.startswith(vesper.entry_id)
-    ]
-
-
-def _as_many(
-    hass: HomeAssistant, vesper: ConfigEntry[Any], devices: int, entities: str
-) -> dict[str, Any]:
-    """Return the data of a bare entry with as many entities as the fleet has.
-
-    Raises RuntimeError where the devices are not all whole.
-    """
-    kinds = Counter(
-        (entity.domain, entity.disabled) for entity in _of_devices(hass, vesper)
+        for entry in (vesper, bare)
     )
-    if torn := {kind: count for kind, count in kinds.items() if count % devices}:
-        msg = f"Not all of {devices} devices have all of their entities: {torn}"
+    if ours != others or any(count % devices for count in ours.values()):
+        msg = f"Vesper has {ours}, bare has {others}"
         raise RuntimeError(msg)
-    return {"devices": devices, "entities": entities}
 
 
-def _starts(name: str, starts: Sequence[Start]) -> Iterator[Figure]:
-    """Return the figures of some starts of the same entry."""
-    yield median_of(name, [start.used for start in starts], "s")
-    yield median_of(f"{name}.collected", [start.collected for start in starts], "s")
-    yield median_of(
-        f"{name}.clock",
-        [start.wall for start in starts],
-        "s",
-        note="beside all else that this machine does",
-    )
+async def async_start(hass: HomeAssistant, entry: ConfigEntry) -> float:
+    """Return the seconds until all entities of an entry are there again.
 
-
-async def start_again(hass: HomeAssistant, entry: ConfigEntry[Any]) -> Start:
-    """Return what it takes until all entities of an entry are there again.
-
-    Raises RuntimeError where any of them is missing.
+    Raises RuntimeError if any of them is missing.
     """
-    there = len(shown_of(hass, entry))
-    if not there:
-        msg = f"There are no entities of {entry.domain}"
-        raise RuntimeError(msg)
-    await _stop(hass, entry)
-    wall, used = time.perf_counter(), time.thread_time()
-    with Collections() as collections:
-        await hass.config_entries.async_setup(entry.entry_id)
-        await hass.async_block_till_done()
-    used, wall = time.thread_time() - used, time.perf_counter() - wall
-    if (shown := len(shown_of(hass, entry))) != there:
-        msg = f"{shown} of {there} entities of {entry.domain} are there again"
-        raise RuntimeError(msg)
-    collected = collections.total
-    return Start(wall=wall, used=used - collected, collected=collected)
-
-
-async def _stop(hass: HomeAssistant, entry: ConfigEntry[Any]) -> None:
-    """Unload an entry, but not while it is subscribing still."""
+    before = len(shown_of(hass, entry))
     await asyncio.sleep(SUBSCRIBED_WITHIN)
     await hass.config_entries.async_unload(entry.entry_id)
     await hass.async_block_till_done()
-    # So that the next ones come as late in each start.
     gc.collect()
+    used = time.thread_time()
+    with Collections() as collections:
+        await hass.config_entries.async_setup(entry.entry_id)
+        await hass.async_block_till_done()
+    used = time.thread_time() - used - collections.total
+    if (shown := len(shown_of(hass, entry))) != before:
+        msg = f"{shown} of {before} entities of {entry.domain} are there again"
+        raise RuntimeError(msg)
+    return used
 
 
-def shown_of(hass: HomeAssistant, entry: ConfigEntry[Any]) -> list[str]:
+def shown_of(hass: HomeAssistant, entry: ConfigEntry) -> list[str]:
     """Return the entities of an entry that have a state of their own."""
     registry = er.async_get(hass)
     return [
@@ -225,55 +122,27 @@ def shown_of(hass: HomeAssistant, entry: ConfigEntry[Any]) -> list[str]:
     ]
 
 
-async def stalls_of(name: str, hass: HomeAssistant, entry: ConfigEntry[Any]) -> Stalls:
-    """Return what keeps the event loop while an entry is set up."""
-    stalls = Stalls()
-    await _stop(hass, entry)
-    with stalls.recording():
-        await hass.config_entries.async_setup(entry.entry_id)
-        await hass.async_block_till_done()
-    for stall in stalls.worst(5):
-        _LOGGER.warning("%s: %s", name, stall.told)
-    return stalls
-
-
-def _collection() -> float:
-    """Return the milliseconds of a full garbage collection with all there."""
-    took = []
-    for _ in range(4):  # the first of them has most to clear away
-        start = time.thread_time()
-        gc.collect()
-        took.append((time.thread_time() - start) * 1e3)
-    return statistics.median(took[1:])
-
-
-def _of_fleet(devices: int, entities: str, options: argparse.Namespace) -> list[Figure]:
-    """Measure a fleet, and nothing else in this process."""
-    # The first question is what a device costs, the second how many fit.
-    home.lift_entity_cap(60_000)
-    rounds = 2 if options.quick else 7
-    return home.run(partial(measure, devices, entities, rounds))
-
-
 def main() -> None:
-    """Run from the command line."""
+    """Run from the command line: each fleet in a process of its own."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--devices", type=int, help="so many alone")
+    parser.add_argument("--quick", action="store_true", help="less, for trying it out")
+    parser.add_argument("--devices", type=int, help="only so many")
     parser.add_argument("--entities", default="all")
     options = parser.parse_args()
     if options.devices or options.quick:
-        devices = options.devices or FLEETS[0][0]
-        figures = _of_fleet(devices, options.entities, options)
-    else:
-        figures = [
-            figure
-            for devices, entities in FLEETS
-            for figure in in_a_process(
-                __spec__.name, "--devices", str(devices), "--entities", entities
-            )
-        ]
-    hand_over(figures)
+        measure = partial(
+            async_measure,
+            options.devices or FLEETS[0][0],
+            options.entities,
+            2 if options.quick else 7,
+        )
+        write_figures(environment.run(measure))
+        return
+    figures: list[Figure] = []
+    for devices, entities in FLEETS:
+        arguments = ("--devices", str(devices), "--entities", entities)
+        figures += run_process(__spec__.name, *arguments)
+    write_figures(figures)
 
 
 if __name__ == "__main__":

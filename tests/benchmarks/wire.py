@@ -1,132 +1,105 @@
-"""Measure what one heartbeat costs that comes through a real broker and socket.
+"""Measure an unchanged heartbeat that comes through a real broker and socket.
 
-    .venv-release/bin/python -m tests.benchmarks.wire
+    python -m tests.benchmarks.wire [--quick]
 
-The ways lie side by side in one Home Assistant, each behind a subscription of its own.
-Another process publishes bursts of heartbeats to each of them in turn; the time is what
-the event loop's thread uses until the message after the last has come: paho, Home
-Assistant's client and dispatch, and what the way does.
+Another process publishes a heartbeat of each device to each subject in turn, as
+firmware does: at QoS 1 and retained. The time is what the event loop's thread uses
+until the message after the last has come: paho, Home Assistant's client and dispatch,
+and what the subject does.
 """
 
-from collections.abc import Callable
-from functools import partial
+import asyncio
 from pathlib import Path
+import time
 
 from homeassistant.components import mqtt
 from homeassistant.core import HomeAssistant, callback
 from tests.rig.broker import Broker
 
-from . import home
-from .bursts import Bursts
+from . import environment
+from .clock import Clock
 from .figures import Figure, median_of, ratio_of
-from .sender import Burst, Sender
-from .ways import FLOOR, NO_OP, VESPER, Floor, in_turn, topic_of
+from .payloads import device_ids
+from .sender import SENTINEL, Burst, Sender
+from .subjects import FLOOR, NO_OP, VESPER, Subjects, in_turn
 
-WAYS = (NO_OP, FLOOR, VESPER)
-DEVICES = 500
-EACH = 4
+SUBJECTS = (NO_OP, FLOOR, VESPER)
+DEVICES = 1000
+WARM_UP = 1
 
-
-class Ways:
-    """The least that there is to do, and less: what the integration is held against."""
-
-    def __init__(self) -> None:
-        """Start with nothing heard."""
-        self.nothing = 0
-        self.looked = 0
-        self._floor = Floor()
-
-    @callback
-    def do_nothing(self, _: mqtt.ReceiveMessage) -> None:
-        """Count, so that nothing is lost unseen."""
-        self.nothing += 1
-
-    @callback
-    def look(self, message: mqtt.ReceiveMessage) -> None:
-        """Count, and note what a heartbeat says, and when."""
-        self.looked += 1
-        self._floor.receive(message)
+#: In seconds: a burst that takes longer was lost.
+TIMEOUT = 120
 
 
-class Bench:
+class Bursts:
     """Bursts of heartbeats, of which none may be lost."""
 
-    def __init__(self, bursts: Bursts, count: Callable[[str], int]) -> None:
-        """Take what times them, and what tells how many of a way were heard."""
-        self._bursts = bursts
-        self._count = count
-        self._number = 0
+    def __init__(self, sender: Sender, subjects: Subjects) -> None:
+        """Set the sender and the subjects."""
+        self._sender = sender
+        self._subjects = subjects
+        self._ended = asyncio.Event()
+        self._end = 0.0
 
-    async def measure(self, way: str, qos: int) -> float:
+    async def async_start(self, hass: HomeAssistant) -> None:
+        """Subscribe to the message after the last of each burst."""
+        await environment.subscribe(hass, SENTINEL, self._async_ended)
+
+    @callback
+    def _async_ended(self, _: mqtt.ReceiveMessage) -> None:
+        """Handle the end of a burst."""
+        self._end = time.thread_time()
+        self._ended.set()
+
+    async def async_receive(self, subject: str, number: int) -> float:
         """Return the microseconds of each heartbeat of a burst.
 
-        Raises RuntimeError where one of them was lost.
+        Raises RuntimeError if any of them was lost.
         """
-        burst = Burst(way=way, devices=DEVICES, number=self._number, each=EACH, qos=qos)
-        self._number += EACH
-        before = self._count(way)
-        taken = await self._bursts.time(burst)
-        if (heard := self._count(way) - before) != DEVICES * EACH:
-            msg = f"{way} has heard {heard} of {DEVICES * EACH} heartbeats"
+        before = self._subjects.received(subject)
+        self._ended.clear()
+        start = time.thread_time()
+        self._sender.send(
+            Burst(prefix=subject, devices=DEVICES, number=number, retain=True)
+        )
+        async with asyncio.timeout(TIMEOUT):
+            await self._ended.wait()
+        received = self._subjects.received(subject) - before
+        if received != DEVICES:
+            msg = f"{subject} has received {received} of {DEVICES} heartbeats"
             raise RuntimeError(msg)
-        return taken
+        return (self._end - start) / DEVICES * 1e6
 
 
-async def measure(config: Path, broker: Broker, *, quick: bool) -> list[Figure]:
-    """Measure at both qualities of service, one after the other."""
-    rounds = 3 if quick else 15
+async def async_measure(config: Path, broker: Broker, *, quick: bool) -> list[Figure]:
+    """Measure all subjects in one Home Assistant."""
+    rounds = 7 if quick else 25
+    times: dict[str, list[float]] = {subject: [] for subject in SUBJECTS}
     with Sender(broker.address) as sender:
-        async with home.running(config, broker) as hass:
-            entry = home.vesper_entry(max_devices=DEVICES)
-            await hass.config_entries.async_add(entry)
-            ways = Ways()
-            bursts = Bursts(sender)
-            bench = Bench(bursts, partial(_heard, hass, ways))
-            await home.subscribe(hass, topic_of(NO_OP, "+"), ways.do_nothing)
-            await home.subscribe(hass, topic_of(FLOOR, "+"), ways.look)
-            await bursts.listen(hass)
-            for way in WAYS:
-                await bench.measure(way, qos=1)
-                await hass.async_block_till_done()
-            figures = []
-            for qos in (1, 0):
-                figures += await _rounds(bench, rounds, qos)
-            return figures
-
-
-async def _rounds(bench: Bench, rounds: int, qos: int) -> list[Figure]:
-    """Return the figures of one quality of service."""
-    times: dict[str, list[float]] = {way: [] for way in WAYS}
-    for number in range(rounds):
-        for way in in_turn(WAYS, number):
-            times[way].append(await bench.measure(way, qos))
-    name = f"wire.qos{qos}"
+        async with environment.running(config, broker) as hass:
+            clock = Clock()
+            subjects = Subjects(hass, device_ids(DEVICES))
+            await subjects.async_add_callbacks()
+            await subjects.async_add_vesper()
+            bursts = Bursts(sender, subjects)
+            await bursts.async_start(hass)
+            for number in range(2, 2 * (rounds + WARM_UP) + 2):
+                clock.set_to(number)
+                for subject in in_turn(SUBJECTS, number // 2):
+                    taken = await bursts.async_receive(subject, number)
+                    # The others write the free heap.
+                    if number % 2 and number > 2 * WARM_UP + 1:
+                        times[subject].append(taken)
+                    await hass.async_block_till_done()
     return [
-        *(median_of(f"{name}.{way}", times[way], "µs") for way in WAYS),
-        ratio_of(
-            f"{name}.vesper_to_floor",
-            times[VESPER],
-            times[FLOOR],
-            target=1.1 if qos else None,
-            note="as devices publish" if qos else "less to do for all, but for us",
-        ),
-        ratio_of(f"{name}.vesper_to_no_op", times[VESPER], times[NO_OP]),
+        *(median_of(f"wire.{subject}", times[subject], "µs") for subject in SUBJECTS),
+        ratio_of("wire.vesper/floor", times[VESPER], times[FLOOR], target=1.15),
     ]
-
-
-def _heard(hass: HomeAssistant, ways: Ways, way: str) -> int:
-    """Return how many messages a way has heard."""
-    if way == NO_OP:
-        return ways.nothing
-    if way == FLOOR:
-        return ways.looked
-    (entry,) = hass.config_entries.async_entries("vesper")
-    return sum(device.received.total for device in entry.runtime_data.devices.values())
 
 
 def main() -> None:
     """Run from the command line."""
-    home.tell(__doc__, measure, unbounded=True)
+    environment.run_command(__doc__, async_measure, unbounded=True)
 
 
 if __name__ == "__main__":

@@ -85,5 +85,5 @@ def test_actions(
     name = f"Vesper {DEVICE}"
     assert raised == f"{name}: FileManager raised a critical alert: SD mount failed"
     assert began.startswith(f"{name}: is in maintenance until 20")
-    assert cleared == f"{name}: FileManager had its alert cleared by hand"
+    assert cleared == f"{name}: FileManager had its alert cleared by a user"
     assert ended == f"{name}: is no longer in maintenance"

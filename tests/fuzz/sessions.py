@@ -172,7 +172,7 @@ class Sessions(RuleBasedStateMachine):
         """Return how often anything was wrong with a message."""
         hub = self.vesper.hub
         counters = [
-            hub.intake.stray_faults,
+            hub.receiver.stray_faults,
             *(one.faults for one in hub.devices.values()),
         ]
         return sum(counter.total() for counter in counters)

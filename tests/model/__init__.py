@@ -1,1 +1,1 @@
-"""Tests of the pure model, which do without Home Assistant."""
+"""Tests of the model, without Home Assistant."""

@@ -1,13 +1,24 @@
-"""Fixtures of the model's tests: no Home Assistant, and a fixed budget of examples."""
+"""Fixtures of the model's tests."""
 
-from hypothesis import settings
 import pytest
 
-# The same examples in each run: a failure is the change's, never the day's.
-settings.register_profile("vesper", derandomize=True, deadline=None, max_examples=80)
-settings.load_profile("vesper")
+from custom_components.vesper.model.device import Device
+from tests.pure import auto_enable_custom_integrations
+from tests.strategies import DEVICE_ID, heartbeat
+
+from .common import receive
+
+__all__ = ["auto_enable_custom_integrations"]
 
 
-@pytest.fixture(autouse=True)
-def auto_enable_custom_integrations() -> None:
-    """Start no Home Assistant: the model knows nothing of it."""
+@pytest.fixture
+def device() -> Device:
+    """Return a device of which nothing is known."""
+    return Device(device_id=DEVICE_ID)
+
+
+@pytest.fixture
+def online(device: Device) -> Device:
+    """Return a device that is online, without alerts."""
+    receive(device, heartbeat(uptime=100, firmware_version="1.0.0"))
+    return device

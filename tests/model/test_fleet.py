@@ -1,4 +1,4 @@
-"""The sums of a fleet are those of its devices."""
+"""Counts of a fleet are those of its devices."""
 
 from hypothesis import given, strategies as st
 import pytest
@@ -6,15 +6,14 @@ import pytest
 from custom_components.vesper.model.device import Device
 from custom_components.vesper.model.fleet import Fleet
 from custom_components.vesper.protocol.severity import Severity
-
-from .strategies import Step, alert, heartbeat, steps
+from tests.strategies import Step, alert, heartbeat, steps
 
 DEVICES = ["chapel", "hall", "tower"]
 
 
 @pytest.fixture
 def device() -> Device:
-    """Return a device that nothing is known of."""
+    """Return a device of which nothing is known."""
     return Device(device_id="chapel")
 
 
@@ -25,14 +24,14 @@ def test_an_empty_fleet_is_well() -> None:
     assert fleet.severity is Severity.OK
 
 
-def test_a_device_counts_before_it_is_heard(device: Device) -> None:
-    """A known device is one of the fleet, but online only when heard."""
+def test_a_device_counts_before_its_first_message(device: Device) -> None:
+    """A known device is one of the fleet, but online only with a message."""
     fleet = Fleet()
     assert fleet.update(device)
     assert (fleet.devices, fleet.online, fleet.with_alerts) == (1, 0, 0)
 
 
-def test_a_device_counts_as_online_once_heard(device: Device) -> None:
+def test_a_device_counts_as_online_with_a_message(device: Device) -> None:
     """A live heartbeat changes what the fleet shows."""
     fleet = Fleet()
     fleet.update(device)
@@ -41,28 +40,28 @@ def test_a_device_counts_as_online_once_heard(device: Device) -> None:
     assert fleet.online == 1
 
 
-def test_a_device_counts_as_offline_once_silent(device: Device) -> None:
+def test_a_device_counts_as_offline_after_a_timeout(device: Device) -> None:
     """A device that is offline is still one of the fleet."""
     fleet = Fleet()
     device.apply(heartbeat(), live=True, now=0.0)
     fleet.update(device)
-    device.go_silent()
+    device.mark_offline()
     assert fleet.update(device)
     assert (fleet.devices, fleet.online) == (1, 0)
 
 
 def test_a_device_in_maintenance_counts_as_well(device: Device) -> None:
-    """It is online as it is, but not among those whom an outage can take away."""
+    """It is online as it is, but not among those that an outage can affect."""
     fleet = Fleet()
     device.apply(alert("FileManager", "FAILED"), live=True, now=0.0)
     device.set_maintenance(until=60.0)
     fleet.update(device)
     assert (fleet.devices, fleet.online, fleet.with_alerts) == (1, 1, 0)
-    assert fleet.online_for_use == 0
+    assert fleet.online_in_use == 0
     assert fleet.severity is Severity.OK
     device.set_maintenance(until=None)
     assert fleet.update(device)
-    assert (fleet.online_for_use, fleet.with_alerts) == (1, 1)
+    assert (fleet.online_in_use, fleet.with_alerts) == (1, 1)
 
 
 def test_two_alerts_of_a_device_count_once(device: Device) -> None:
@@ -123,7 +122,7 @@ def test_the_sums_equal_a_recount(life: list[tuple[str, Step | None]]) -> None:
             is_new = device_id not in devices
             device = devices.setdefault(device_id, Device(device_id=device_id))
             before = (device.online, device.alerts.severity)
-            step.take(device, now)
+            step.apply(device, now)
             after = (device.online, device.alerts.severity)
             assert fleet.update(device) is (is_new or before != after)
         assert fleet.devices == len(devices)

@@ -1,4 +1,4 @@
-"""What is a transition, and what is none."""
+"""Transitions that automations may act on."""
 
 from datetime import UTC, datetime
 
@@ -13,11 +13,9 @@ from custom_components.vesper.model.occurrence import (
     alert_occurrence,
     connectivity_occurrence,
     playback_occurrence,
-    restart_occurrence,
 )
 from custom_components.vesper.protocol.severity import Severity
-
-from .strategies import DEVICE_ID, alert, heartbeat
+from tests.strategies import DEVICE_ID, alert, heartbeat
 
 severities = st.sampled_from(Severity)
 
@@ -38,25 +36,25 @@ def _active(severity: Severity) -> ActiveAlert | None:
 @given(before=severities, after=severities)
 def test_alert(before: Severity, after: Severity) -> None:
     """To get worse is to be raised, to end is to be cleared, and there is no more."""
-    told = alert_occurrence(DEVICE_ID, _active(before), _active(after))
+    occurred = alert_occurrence(DEVICE_ID, _active(before), _active(after))
     if after > before:
-        assert told is not None
-        assert told.kind is OccurrenceKind.ALERT_RAISED
-        assert told.reason is None
+        assert occurred is not None
+        assert occurred.kind is OccurrenceKind.ALERT_RAISED
+        assert occurred.reason is None
     elif before and not after:
-        assert told is not None
-        assert told.kind is OccurrenceKind.ALERT_CLEARED
-        assert told.reason == "cleared"
+        assert occurred is not None
+        assert occurred.kind is OccurrenceKind.ALERT_CLEARED
+        assert occurred.reason == "cleared"
     else:
-        assert told is None
+        assert occurred is None
         return
-    assert (told.from_state, told.to_state) == (before.key, after.key)
-    assert (told.subsystem, told.message) == ("FileManager", "SD mount failed")
+    assert (occurred.from_state, occurred.to_state) == (before.key, after.key)
+    assert (occurred.subsystem, occurred.message) == ("FileManager", "SD mount failed")
 
 
 @given(st.lists(severities, min_size=1))
-def test_alerts_are_told_in_turn(states: list[Severity]) -> None:
-    """Who hears only what is told knows whether there is an alert, and the worst of it.
+def test_alerts_are_published_in_turn(states: list[Severity]) -> None:
+    """Follow only the occurrences: they show whether there is an alert, and the worst.
 
     Each transition begins where the one before it ended, but for a fall that was none.
     """
@@ -64,14 +62,14 @@ def test_alerts_are_told_in_turn(states: list[Severity]) -> None:
     for now, severity in enumerate(states):
         name = severity.name if severity else "CLEARED"
         device.apply(alert("FileManager", name), live=True, now=now)
-    heard = Severity.OK
+    known = Severity.OK
     for occurrence in device.occurrences:
         assert occurrence.from_state is not None
         assert occurrence.to_state is not None
-        assert Severity[occurrence.from_state.upper()] <= heard
-        heard = Severity[occurrence.to_state.upper()]
-    assert bool(heard) is bool(states[-1])
-    assert heard >= states[-1]
+        assert Severity[occurrence.from_state.upper()] <= known
+        known = Severity[occurrence.to_state.upper()]
+    assert bool(known) is bool(states[-1])
+    assert known >= states[-1]
 
 
 @pytest.mark.parametrize(
@@ -89,30 +87,30 @@ def test_connectivity(
     *, before: bool | None, after: bool, kind: OccurrenceKind | None
 ) -> None:
     """Only what was known before can have changed."""
-    told = connectivity_occurrence(DEVICE_ID, before=before, after=after)
-    assert (told and told.kind) == kind
+    occurred = connectivity_occurrence(DEVICE_ID, before=before, after=after)
+    assert (occurred and occurred.kind) == kind
 
 
 @pytest.mark.parametrize("was_online", [None, False, True])
-@pytest.mark.parametrize("heard", [False, True])
+@pytest.mark.parametrize("is_live", [False, True])
 def test_what_was_known_before_we_started(
-    *, was_online: bool | None, heard: bool
+    *, was_online: bool | None, is_live: bool
 ) -> None:
     """A device that is not known to be online is compared with what it was last."""
     device = Device(device_id=DEVICE_ID, was_online=was_online)
     for _ in range(2):
-        if heard:
+        if is_live:
             device.apply(heartbeat(), live=True, now=0)
         else:
-            device.go_silent()
-    told = [occurrence.kind for occurrence in device.occurrences]
-    if was_online is None or was_online is heard:
-        assert told == []
-    elif heard:
-        assert told == [OccurrenceKind.CAME_ONLINE]
+            device.mark_offline()
+    occurred = [occurrence.kind for occurrence in device.occurrences]
+    if was_online is None or was_online is is_live:
+        assert occurred == []
+    elif is_live:
+        assert occurred == [OccurrenceKind.CAME_ONLINE]
     else:
-        assert told == [OccurrenceKind.WENT_OFFLINE]
-    assert device.was_online is heard
+        assert occurred == [OccurrenceKind.WENT_OFFLINE]
+    assert device.was_online is is_live
 
 
 @pytest.mark.parametrize(
@@ -135,23 +133,28 @@ def test_playback(
     states: tuple[str | None, str | None] | None,
 ) -> None:
     """Not to know what plays is neither a beginning nor an end."""
-    told = playback_occurrence(
+    occurred = playback_occurrence(
         DEVICE_ID, before=before, after=after, melody="A", reason=StopReason.STOPPED
     )
-    assert (told and told.kind) == kind
-    assert (told and (told.from_state, told.to_state)) == states
+    assert (occurred and occurred.kind) == kind
+    assert (occurred and (occurred.from_state, occurred.to_state)) == states
 
 
 @pytest.mark.parametrize(
     ("code", "reason"), [(None, None), (4, "panic"), (4711, "other")]
 )
 def test_restart(code: int | None, reason: str | None) -> None:
-    """A restart is told with its reason by name, if the device gave one."""
-    assert restart_occurrence(DEVICE_ID, code).reason == reason
+    """A restart has its reason by name, if that heartbeat reported one."""
+    device = Device(device_id=DEVICE_ID)
+    device.apply(heartbeat(uptime=3600, reset_reason=1), live=True, now=0)
+    device.apply(heartbeat(uptime=5, reset_reason=code), live=True, now=10)
+    (restarted,) = device.occurrences
+    assert restarted.kind is OccurrenceKind.RESTARTED
+    assert restarted.reason == reason
 
 
-def test_what_the_broker_kept_is_no_transition() -> None:
-    """Kept messages fill in what is known, and nothing has happened."""
+def test_a_retained_message_is_no_transition() -> None:
+    """Retained messages fill in values, and nothing has happened."""
     device = Device(device_id=DEVICE_ID)
     device.apply(heartbeat(uptime=3600), live=True, now=0)
     device.apply(heartbeat(uptime=5), live=False, now=1)

@@ -1,4 +1,4 @@
-"""What is told of a device as JSON."""
+"""The report of a device as JSON."""
 
 import json
 from typing import Any
@@ -6,32 +6,35 @@ from typing import Any
 import orjson
 
 from custom_components.vesper.model.device import Device
+from custom_components.vesper.model.message_log import Record
 from custom_components.vesper.model.report import iso_time, report
-from custom_components.vesper.protocol.messages import parse_alert, parse_heartbeat
+from custom_components.vesper.protocol.alert import parse_alert
+from custom_components.vesper.protocol.heartbeat import parse_heartbeat
 
 NOW = 1_900_000_000.75
 
 
-def _hear(device: Device, *, live: bool = True, **fields: Any) -> None:
-    """Have a device send a heartbeat."""
+def _receive(device: Device, *, live: bool = True, **fields: Any) -> None:
+    """Record and apply a heartbeat."""
     payload = json.dumps(fields).encode()
-    device.received.note((NOW, "heartbeat", live, payload, b""), is_heartbeat=True)
+    record = Record(NOW, "heartbeat", live, payload, b"")
+    device.message_log.record(record, is_heartbeat=True)
     device.apply(parse_heartbeat(payload, device.device_id), live=live, now=NOW)
 
 
-def test_device_that_never_spoke() -> None:
-    """What was never told is None, and of what there can be many there is nothing."""
-    told = report(Device(device_id="bell"))
-    assert told.pop("device_id") == "bell"
-    assert told.pop("recent_events") == []
-    assert told.pop("alerts") == []
-    assert set(told.values()) == {None}
+def test_device_without_messages() -> None:
+    """What was never reported is None; lists are empty."""
+    shown = report(Device(device_id="bell"))
+    assert shown.pop("device_id") == "bell"
+    assert shown.pop("recent_events") == []
+    assert shown.pop("alerts") == []
+    assert set(shown.values()) == {None}
 
 
 def test_everything() -> None:
     """Codes have their names, times are in UTC, and all of it is JSON."""
     device = Device(device_id="bell")
-    _hear(
+    _receive(
         device,
         uptime=3600,
         firmware_version="1.2.0",
@@ -75,17 +78,17 @@ def test_everything() -> None:
     }
 
 
-def test_kept_heartbeat() -> None:
-    """What the broker kept is told for what it is; a code may have no name."""
+def test_retained_heartbeat() -> None:
+    """It is marked as not live; a code may have no name."""
     device = Device(device_id="bell")
-    _hear(device, live=False, uptime=3600, reset_reason=99)
-    told = report(device)
-    assert told["received_at"] == "2030-03-17T17:46:40+00:00"
-    assert told["live"] is False
-    assert told["connected"] is None
-    assert told["last_seen"] is None
-    assert told["uptime"] is None
-    assert told["reset_reason"] == {"name": "unknown (99)", "code": 99}
+    _receive(device, live=False, uptime=3600, reset_reason=99)
+    shown = report(device)
+    assert shown["received_at"] == "2030-03-17T17:46:40+00:00"
+    assert shown["live"] is False
+    assert shown["connected"] is None
+    assert shown["last_seen"] is None
+    assert shown["uptime"] is None
+    assert shown["reset_reason"] == {"name": "unknown (99)", "code": 99}
 
 
 def test_boot_before_1970() -> None:

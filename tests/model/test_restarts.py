@@ -1,4 +1,4 @@
-"""What restarts, and two devices on one id, look like (section 3)."""
+"""Restarts, and two devices with one id (docs/protocol.md)."""
 
 from hypothesis import given, strategies as st
 import pytest
@@ -8,42 +8,44 @@ from custom_components.vesper.model.device import Device
 from custom_components.vesper.model.restarts import (
     LOOP_RESTARTS,
     LOOP_SECONDS,
-    MIX_SECONDS,
+    SHARED_SECONDS,
     UPTIME_JITTER,
+    Boot,
+    Restarts,
 )
+from custom_components.vesper.model.telemetry import BOOT_TIME_JITTER
 from custom_components.vesper.protocol.codes import ResetReason
 from tests.common import log_entry
-
-from .strategies import DEVICE_ID, heartbeat
+from tests.strategies import DEVICE_ID, heartbeat
 
 NOW = 1_800_000_000.0
 
 
-class Heard:
-    """A device that is heard, by when what speaks under its id has booted.
+class Scenario:
+    """A device, by when the sender with its id has booted.
 
     Times are seconds after NOW.
     """
 
     def __init__(self) -> None:
-        """Start with nothing heard."""
+        """Start without messages."""
         self.device = Device(device_id=DEVICE_ID)
         self.restarted: list[float] = []
 
-    def hear(self, at: float, boot: float, **fields: object) -> None:
-        """Take in the heartbeat of a boot."""
+    def receive(self, at: float, boot: float, **fields: object) -> None:
+        """Apply the heartbeat of a boot."""
         message = heartbeat(uptime=int(at - boot), **fields)
         if self.device.apply(message, live=True, now=NOW + at) & Change.RESTART:
             self.restarted.append(at)
 
     def restart(self, at: float, **fields: object) -> None:
-        """Take in the first heartbeat of a new boot, and one before the next."""
-        self.hear(at, at - 2, **fields)
-        self.hear(at + 9, at - 2)
+        """Apply the first heartbeat of a new boot, and a second one."""
+        self.receive(at, at - 2, **fields)
+        self.receive(at + 9, at - 2)
 
     def mixed(self, at: float) -> bool:
-        """Tell whether two devices are heard."""
-        return self.device.restarts.are_mixed(NOW + at)
+        """Return whether two devices use the id."""
+        return self.device.restarts.is_id_shared(NOW + at)
 
     def loop(self, at: float) -> list[int]:
         """Return the reasons of a restart loop."""
@@ -51,123 +53,123 @@ class Heard:
 
 
 @pytest.fixture
-def heard() -> Heard:
-    """Return a device that nothing is known of."""
-    return Heard()
+def scenario() -> Scenario:
+    """Return a device of which nothing is known."""
+    return Scenario()
 
 
 # Restart loop
 
 
-def test_restart_loop(heard: Heard) -> None:
+def test_restart_loop(scenario: Scenario) -> None:
     """So many restarts within an hour are one, until the first of them is older."""
-    heard.hear(0, -50)
+    scenario.receive(0, -50)
     for number in range(LOOP_RESTARTS):
-        assert not heard.loop(LOOP_SECONDS)
+        assert not scenario.loop(LOOP_SECONDS)
         at = 600 * (number + 1)
-        heard.restart(at, reset_reason=4 + number)
-    assert heard.loop(600 * LOOP_RESTARTS) == [4, 5, 6, 7]
-    assert heard.loop(600 + LOOP_SECONDS) == [4, 5, 6, 7]
-    assert not heard.loop(600 + LOOP_SECONDS + 1)
-    assert not heard.loop(599), "the clock was set back"
+        scenario.restart(at, reset_reason=4 + number)
+    assert scenario.loop(600 * LOOP_RESTARTS) == [4, 5, 6, 7]
+    assert scenario.loop(600 + LOOP_SECONDS) == [4, 5, 6, 7]
+    assert not scenario.loop(600 + LOOP_SECONDS + 1)
+    assert not scenario.loop(599), "the clock was set back"
 
-    heard.restart(4000, reset_reason=99)
-    assert heard.loop(4000) == [5, 6, 7, 99], "the last ones count"
+    scenario.restart(4000, reset_reason=99)
+    assert scenario.loop(4000) == [5, 6, 7, 99], "the last ones count"
 
 
-def test_restarts_too_rare_for_a_loop(heard: Heard) -> None:
+def test_restarts_too_rare_for_a_loop(scenario: Scenario) -> None:
     """One every twenty minutes is bad enough, but no loop."""
-    heard.hear(0, -50)
+    scenario.receive(0, -50)
     for at in range(1201, 30_000, 1201):
-        heard.restart(at)
-        assert not heard.loop(at)
+        scenario.restart(at)
+        assert not scenario.loop(at)
 
 
-def test_reason_that_is_not_told(heard: Heard) -> None:
+def test_reason_that_is_not_reported(scenario: Scenario) -> None:
     """Old firmware gives none."""
-    heard.hear(0, -50)
+    scenario.receive(0, -50)
     for at in range(100, 500, 100):
-        heard.restart(at)
-    assert heard.loop(500) == [ResetReason.UNDETERMINED] * LOOP_RESTARTS
+        scenario.restart(at)
+    assert scenario.loop(500) == [ResetReason.UNDETERMINED] * LOOP_RESTARTS
 
 
 # Two devices
 
 
 @pytest.mark.parametrize("boots", [(-9000, -300), (-300, -9000), (-9000, -99, -300)])
-def test_devices_in_turn(heard: Heard, boots: tuple[float, ...]) -> None:
-    """They are told within three rounds, and make no restarts beyond the first."""
+def test_devices_in_turn(scenario: Scenario, boots: tuple[float, ...]) -> None:
+    """They are detected within three rounds, with one restart at most for each."""
     rounds = 40
     for turn in range(rounds * len(boots)):
-        heard.hear(turn * 30 / len(boots), boots[turn % len(boots)])
+        scenario.receive(turn * 30 / len(boots), boots[turn % len(boots)])
     end = rounds * 30
-    assert len(heard.restarted) < len(boots)
-    assert heard.mixed(end)
-    assert not heard.loop(end)
-    assert heard.mixed(end + MIX_SECONDS - 60)
-    assert not heard.mixed(end + MIX_SECONDS + 1)
+    assert len(scenario.restarted) < len(boots)
+    assert scenario.mixed(end)
+    assert not scenario.loop(end)
+    assert scenario.mixed(end + SHARED_SECONDS - 60)
+    assert not scenario.mixed(end + SHARED_SECONDS + 1)
 
 
-def test_two_devices_are_told_by_the_second_return(heard: Heard) -> None:
+def test_two_devices_are_detected_by_the_second_return(scenario: Scenario) -> None:
     """One return may be a late message, two may not."""
     for at, boot in [(0, -9000), (10, -5), (30, -9000), (40, -5)]:
-        heard.hear(at, boot)
-        assert not heard.mixed(at)
-    heard.hear(60, -9000)
-    assert heard.mixed(60)
-    assert heard.restarted == [10]
+        scenario.receive(at, boot)
+        assert not scenario.mixed(at)
+    scenario.receive(60, -9000)
+    assert scenario.mixed(60)
+    assert scenario.restarted == [10]
 
 
-def test_devices_with_logs_of_their_own(heard: Heard) -> None:
+def test_devices_with_logs_of_their_own(scenario: Scenario) -> None:
     """The boots in their logs are no restarts either."""
     for turn in range(20):
         boot = (-9000, -300)[turn % 2]
         log = [log_entry(1, 1, up=turn % 2), log_entry(2, turn)]
-        heard.hear(15 * turn, boot, recent_events=log)
-    assert heard.restarted == [15]
+        scenario.receive(15 * turn, boot, recent_events=log)
+    assert scenario.restarted == [15]
 
 
-def test_second_device_that_restarts(heard: Heard) -> None:
+def test_second_device_that_restarts(scenario: Scenario) -> None:
     """A new boot of one of the two is a restart as ever."""
     for turn in range(6):
-        heard.hear(15 * turn, (-9000, -300)[turn % 2])
-    heard.hear(90, 80)
-    assert heard.restarted == [15, 90]
-    heard.hear(100, -300)
-    heard.hear(110, 80)
-    assert heard.restarted == [15, 90]
+        scenario.receive(15 * turn, (-9000, -300)[turn % 2])
+    scenario.receive(90, 80)
+    assert scenario.restarted == [15, 90]
+    scenario.receive(100, -300)
+    scenario.receive(110, 80)
+    assert scenario.restarted == [15, 90]
 
 
-def test_returns_far_apart(heard: Heard) -> None:
+def test_returns_far_apart(scenario: Scenario) -> None:
     """Late messages once in a while are no second device."""
-    heard.hear(0, -9000)
-    heard.hear(30, 20)
-    for at in range(60, 9000, MIX_SECONDS + 60):
-        heard.hear(at, -9000)
-        heard.hear(at + 1, 20)
-        assert not heard.mixed(at + 1)
-    assert heard.restarted == [30]
+    scenario.receive(0, -9000)
+    scenario.receive(30, 20)
+    for at in range(60, 9000, SHARED_SECONDS + 60):
+        scenario.receive(at, -9000)
+        scenario.receive(at + 1, 20)
+        assert not scenario.mixed(at + 1)
+    assert scenario.restarted == [30]
 
 
-def test_late_message_of_the_boot_before(heard: Heard) -> None:
+def test_late_message_of_the_boot_before(scenario: Scenario) -> None:
     """It is no restart, no second device, and leaves none to be seen after it."""
-    heard.hear(0, -9000)
-    heard.hear(30, 28)
-    heard.hear(31, -9000 + UPTIME_JITTER)
+    scenario.receive(0, -9000)
+    scenario.receive(30, 28)
+    scenario.receive(31, -9000 + UPTIME_JITTER)
     for at in range(60, 900, 30):
-        heard.hear(at, 28)
-        assert not heard.mixed(at)
-    assert heard.restarted == [30]
+        scenario.receive(at, 28)
+        assert not scenario.mixed(at)
+    assert scenario.restarted == [30]
 
 
-def test_restart_after_a_return_is_seen(heard: Heard) -> None:
-    """Who restarts all the time starts later each time, and is in a loop."""
-    heard.hear(0, -9000)
+def test_restart_after_a_return_is_seen(scenario: Scenario) -> None:
+    """Its boot time is later each time, and it is in a loop."""
+    scenario.receive(0, -9000)
     for at in range(20, 400, 20):
-        heard.restart(at)
-        assert not heard.mixed(at)
-    assert heard.restarted == list(range(20, 400, 20))
-    assert heard.loop(400)
+        scenario.restart(at)
+        assert not scenario.mixed(at)
+    assert scenario.restarted == list(range(20, 400, 20))
+    assert scenario.loop(400)
 
 
 @given(
@@ -184,60 +186,134 @@ def test_steps_of_the_wall_clock(life: list[tuple[int, int, int]]) -> None:
 
     It is set by hours and some, while boots lie at other distances.
     """
-    heard = Heard()
+    scenario = Scenario()
     at, boot, clock = 0, -100, 0
     for step, restarts, hours in life:
         at += step
         if restarts:
             boot = at - 1
         clock += hours * 7200 + (hours != 0) * 3601
-        heard.hear(at + clock, boot + clock)
-        assert not heard.mixed(at + clock)
+        scenario.receive(at + clock, boot + clock)
+        assert not scenario.mixed(at + clock)
 
 
-def test_clock_set_back_and_forth(heard: Heard) -> None:
+def test_clock_set_back_and_forth(scenario: Scenario) -> None:
     """The time of boot goes with it, yet no boot was left for another."""
-    heard.hear(0, -100)
+    scenario.receive(0, -100)
     for at in range(30, 900, 30):
         step = 3600 * (at // 30 % 2)
-        heard.hear(at + step, -100 + step)
-        assert not heard.mixed(at + step)
-    assert not heard.restarted
+        scenario.receive(at + step, -100 + step)
+        assert not scenario.mixed(at + step)
+    assert not scenario.restarted
 
 
-# What else hangs on it
+# Effects on the heap trend
 
 
-def test_heap_of_two_devices(heard: Heard) -> None:
+def test_heap_of_two_devices(scenario: Scenario) -> None:
     """What is free on one does not count as lost on the other."""
-    device = heard.device
+    device = scenario.device
     for turn in range(200):
         first = turn % 2 == 0
         at = 15 * turn
         heap = 100_000 if first else 50_000
-        heard.hear(at, -90_000 if first else -300, heap_free=heap, heap_min_free=heap)
-        assert device.heap.seconds_left(device.uptime or 0) is None
+        scenario.receive(
+            at, -90_000 if first else -300, heap_free=heap, heap_min_free=heap
+        )
+        assert device.heap_trend.seconds_left(device.restarts.uptime or 0) is None
 
 
-def test_heap_of_the_boot_before(heard: Heard) -> None:
-    """A restart gives all back, also where more is used than at the first sight."""
-    device = heard.device
+def test_heap_of_the_boot_before(scenario: Scenario) -> None:
+    """A restart frees all, also where less is free than at first."""
+    device = scenario.device
     for at in range(0, 4000, 100):
         heap = 100_000 - 10 * at
-        heard.hear(at, -100, heap_free=heap, heap_min_free=heap)
-    assert device.uptime is not None
-    assert device.heap.seconds_left(device.uptime) == pytest.approx(6100, rel=0.05)
-    heard.hear(4000, 3990, heap_free=50_000, heap_min_free=50_000)
-    assert device.heap.seconds_left(device.uptime + 4000) is None
+        scenario.receive(at, -100, heap_free=heap, heap_min_free=heap)
+    assert device.restarts.uptime is not None
+    assert device.heap_trend.seconds_left(device.restarts.uptime) == pytest.approx(
+        6100, rel=0.05
+    )
+    scenario.receive(4000, 3990, heap_free=50_000, heap_min_free=50_000)
+    assert device.heap_trend.seconds_left(device.restarts.uptime + 4000) is None
 
 
-def test_kept_heartbeats_tell_of_no_heap(heard: Heard) -> None:
-    """Nor do those without an uptime: there is no telling when they were."""
-    device = heard.device
+def test_retained_heartbeats_are_no_samples(scenario: Scenario) -> None:
+    """Nor are those without an uptime: it is not known when they were sent."""
+    device = scenario.device
     for at in range(0, 4000, 100):
         heap = 100_000 - 10 * at
-        kept = heartbeat(uptime=at, heap_free=heap, heap_min_free=heap)
-        device.apply(kept, live=False, now=NOW + at)
-        silent = heartbeat(heap_free=heap - 1, heap_min_free=heap - 1)
-        device.apply(silent, live=True, now=NOW + at)
-    assert device.heap.seconds_left(4000) is None
+        retained = heartbeat(uptime=at, heap_free=heap, heap_min_free=heap)
+        device.apply(retained, live=False, now=NOW + at)
+        untimed = heartbeat(heap_free=heap - 1, heap_min_free=heap - 1)
+        device.apply(untimed, live=True, now=NOW + at)
+    assert device.heap_trend.seconds_left(4000) is None
+
+
+# Comparing one heartbeat with the last one
+
+
+@pytest.mark.parametrize(
+    ("uptime", "after", "boot_logged", "boot"),
+    [
+        pytest.param(1030, 30, False, Boot.SAME, id="went-on"),
+        pytest.param(1030, 30, True, Boot.SAME, id="boot-logged-late"),
+        pytest.param(1000, 30, False, Boot.SAME, id="repeated"),
+        pytest.param(994, 30, False, Boot.NEW, id="fell"),
+        pytest.param(995, 30, False, Boot.SAME, id="fell-within-jitter"),
+        pytest.param(1000, 1006, False, Boot.NEW, id="too-little"),
+        pytest.param(1000, 1005, False, Boot.SAME, id="too-little-within-jitter"),
+        pytest.param(2000, 86_400, False, Boot.SAME, id="clock-set-forward"),
+        pytest.param(2000, 86_400, True, Boot.NEW, id="boot-logged"),
+        pytest.param(1030, -3600, True, Boot.SAME, id="clock-set-back"),
+        pytest.param(None, 30, False, Boot.SAME, id="no-uptime"),
+        pytest.param(None, 30, True, Boot.NEW, id="no-uptime-boot-logged"),
+    ],
+)
+def test_boot_of_a_heartbeat(
+    uptime: int | None, after: float, boot: Boot, *, boot_logged: bool
+) -> None:
+    """The last heartbeat had an uptime of 1000 seconds."""
+    restarts = Restarts()
+    restarts.update(1000, NOW)
+    found = restarts.compare(
+        uptime,
+        NOW + after,
+        changed=True,
+        boot_logged=boot_logged,
+        log_compared=True,
+    )
+    assert found is boot
+
+
+@pytest.mark.parametrize("log_compared", [True, False])
+@pytest.mark.parametrize("restored", [True, False])
+@pytest.mark.parametrize("late", [BOOT_TIME_JITTER, BOOT_TIME_JITTER + 1])
+def test_boot_time_that_moved_while_home_assistant_did_not_run(
+    *, log_compared: bool, restored: bool, late: int
+) -> None:
+    """It shows a restart unless the event log could."""
+    restarts = Restarts(uptime=1000, started=NOW - 1000, restored=restored)
+    found = restarts.compare(
+        2000,
+        NOW + 1000 + late,
+        changed=False,
+        boot_logged=False,
+        log_compared=log_compared,
+    )
+    is_new = restored and not log_compared and late > BOOT_TIME_JITTER
+    assert found is (Boot.NEW if is_new else Boot.SAME)
+
+
+def test_earlier_boot_returns() -> None:
+    """It becomes the current one, and the other one may return in turn."""
+    restarts = Restarts()
+    restarts.update(9000, NOW)
+    restarts.record(NOW + 30, None)
+    restarts.update(5, NOW + 30)
+    for at, uptime in [(60, 9060), (70, 45), (90, 9090)]:
+        found = restarts.compare(
+            uptime, NOW + at, changed=True, boot_logged=True, log_compared=True
+        )
+        assert found is Boot.EARLIER
+        restarts.update(uptime, NOW + at)
+    assert restarts.is_id_shared(NOW + 90)

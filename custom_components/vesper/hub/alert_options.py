@@ -1,4 +1,4 @@
-"""Say which alerts a trigger or a condition is about."""
+"""Filter alerts by the options of a trigger or a condition."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -28,19 +28,19 @@ ALERT_OPTIONS: dict[probatio.Marker, Any] = {
 }
 
 
-def wants_subsystem(options: Mapping[str, Any], subsystem: str | None) -> bool:
-    """Tell whether a subsystem is one of those chosen, or none was chosen."""
+def is_subsystem_selected(options: Mapping[str, Any], subsystem: str | None) -> bool:
+    """Return whether a subsystem is selected; all are if none is."""
     subsystems: list[str] = options[CONF_SUBSYSTEMS]
     return not subsystems or subsystem in subsystems
 
 
-def wants_alert(
+def is_alert_selected(
     options: Mapping[str, Any], subsystem: str | None, severity: str | None
 ) -> bool:
-    """Tell whether an alert, its severity by its key, is as bad as was chosen."""
-    least: str = options[CONF_SEVERITY]
+    """Return whether an alert has the minimum severity and a selected subsystem."""
+    minimum: str = options[CONF_SEVERITY]
     return (
         severity in SEVERITIES
-        and SEVERITIES[severity] >= SEVERITIES[least]
-        and wants_subsystem(options, subsystem)
+        and SEVERITIES[severity] >= SEVERITIES[minimum]
+        and is_subsystem_selected(options, subsystem)
     )

@@ -1,4 +1,4 @@
-"""Ask devices that are back to check themselves, not all at once."""
+"""Request health checks of devices that are back, not of all at once."""
 
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
@@ -10,69 +10,70 @@ from homeassistant.helpers.event import async_call_later
 
 from ..const import LOGGER
 
-#: In seconds: no more than 20 devices a second check themselves, and answer.
+#: In seconds: at most 20 devices a second check themselves and respond.
 INTERVAL = 0.05
 
 
 class HealthChecks:
-    """The devices that are to be asked, each once, and one timer while there are any.
+    """A queue of devices, and one timer while there are any.
 
-    What they said while nobody could hear them is lost; a health check says it again.
+    Alerts that a device raised while it could not be heard are lost; a health check
+    raises them again.
     """
 
     def __init__(
-        self, hass: HomeAssistant, async_ask: Callable[[str], Awaitable[None]]
+        self, hass: HomeAssistant, async_request: Callable[[str], Awaitable[None]]
     ) -> None:
-        """Take what asks a device, by its id."""
+        """Set what requests the health check of a device, by its id."""
         self._hass = hass
-        self._async_ask = async_ask
-        self._waiting: OrderedDict[str, None] = OrderedDict()
+        self._async_request = async_request
+        self._queue: OrderedDict[str, None] = OrderedDict()
         self._timer: CALLBACK_TYPE | None = None
         self._failing = False
 
     @callback
     def async_add(self, device_id: str) -> None:
-        """Ask a device when it is its turn."""
-        self._waiting[device_id] = None
-        self._async_arm()
+        """Request the health check of a device when it is its turn."""
+        self._queue[device_id] = None
+        self._async_set_timer()
 
     @callback
     def async_discard(self, device_id: str) -> None:
-        """Do not ask a device that is away."""
-        self._waiting.pop(device_id, None)
+        """Do not request the health check of a device."""
+        self._queue.pop(device_id, None)
 
     @callback
     def async_clear(self) -> None:
-        """Ask nobody: there is no way to them."""
-        self._waiting.clear()
+        """Request no health checks."""
+        self._queue.clear()
         if self._timer is not None:
             self._timer()
             self._timer = None
 
     @callback
-    def _async_arm(self) -> None:
-        """Set the timer for the next device, unless it is set or nobody waits."""
-        if self._timer is None and self._waiting:
+    def _async_set_timer(self) -> None:
+        """Set the timer for the next device, unless it is set or there is none."""
+        if self._timer is None and self._queue:
             self._timer = async_call_later(self._hass, INTERVAL, self._async_next)
 
     @callback
     def _async_next(self, _now: datetime) -> None:
-        """Ask the next device."""
+        """Request the health check of the next device."""
         self._timer = None
-        if self._waiting:
-            device_id, _ = self._waiting.popitem(last=False)
+        if self._queue:
+            device_id, _ = self._queue.popitem(last=False)
             self._hass.async_create_task(
                 self._async_try(device_id), f"Vesper health check of {device_id}"
             )
-        self._async_arm()
+        self._async_set_timer()
 
     async def _async_try(self, device_id: str) -> None:
-        """Ask a device, and log the first failure of a row."""
+        """Request a health check, and log the first failure in a row."""
         try:
-            await self._async_ask(device_id)
+            await self._async_request(device_id)
         except HomeAssistantError as error:
             if not self._failing:
-                LOGGER.debug("Device %s can't be asked: %s", device_id, error)
+                LOGGER.debug("Health check of %s failed: %s", device_id, error)
             self._failing = True
         else:
             self._failing = False

@@ -1,7 +1,7 @@
-"""Raise a repair issue where a person can act on a device, until it is over."""
+"""Raise repair issues of devices, and delete them when they are over."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from time import time
@@ -15,7 +15,7 @@ from ..model.device import Device
 from ..model.heap_trend import HORIZON
 from ..model.restarts import Restart
 from ..protocol.codes import ResetReason, label_of
-from .chunks import async_work_off
+from .chunks import async_in_chunks
 from .registry import DeviceRegistry
 
 CHECK_INTERVAL = timedelta(minutes=1)
@@ -25,15 +25,15 @@ CHECK_INTERVAL = timedelta(minutes=1)
 class IssueDescription:
     """One thing that can be wrong with a device.
 
-    What its texts are filled in with is rendered as Markdown. So none of it may be a
-    device's own words: only numbers, what the tables and paths of the model name, the
-    id, which a pattern bounds, and the name that a person gives.
+    Home Assistant renders the placeholders as Markdown. So none may be text from the
+    device: only numbers, names of our tables and fields, the id, which a pattern
+    bounds, and the name that a user gives.
     """
 
     key: str
     severity: ir.IssueSeverity
     value_fn: Callable[[Device, float], dict[str, str] | None]
-    """What fills in its texts at a time in seconds since 1970; None if all is well."""
+    """Returns the placeholders, given a time in seconds since 1970, or None."""
 
 
 DESCRIPTIONS = (
@@ -42,7 +42,8 @@ DESCRIPTIONS = (
         severity=ir.IssueSeverity.WARNING,
         value_fn=lambda device, _: (
             {"hours": str(max(1, round(left / 3600)))}
-            if (left := device.heap.seconds_left(device.uptime or 0)) is not None
+            if (left := device.heap_trend.seconds_left(device.restarts.uptime or 0))
+            is not None
             and left < HORIZON
             else None
         ),
@@ -51,8 +52,12 @@ DESCRIPTIONS = (
         key="malformed_heartbeats",
         severity=ir.IssueSeverity.WARNING,
         value_fn=lambda device, _: (
-            {"fields": ", ".join(sorted(path or "the payload" for path in run.fields))}
-            if (run := device.malformed) is not None and run.lasting
+            {
+                "fields": ", ".join(
+                    sorted(path or "the payload" for path in streak.fields)
+                )
+            }
+            if (streak := device.fault_streak) is not None and streak.lasting
             else None
         ),
     ),
@@ -69,7 +74,9 @@ DESCRIPTIONS = (
         key="shared_id",
         severity=ir.IssueSeverity.ERROR,
         value_fn=lambda device, now: (
-            {"device_id": device.device_id} if device.restarts.are_mixed(now) else None
+            {"device_id": device.device_id}
+            if device.restarts.is_id_shared(now)
+            else None
         ),
     ),
 )
@@ -93,19 +100,19 @@ class Issues:
         devices: Mapping[str, Device],
         registry: DeviceRegistry,
     ) -> None:
-        """Take the devices by id, and where their names are."""
+        """Set the devices, and the registry that has their names."""
         self._hass = hass
         self._devices = devices
         self._registry = registry
         self._raised: dict[str, dict[str, str]] = {}
-        """The ids of the issues that stand, by device and kind."""
+        """The ids of the raised issues, by device and key."""
         self._closed = False
 
     @callback
     def async_start(self) -> CALLBACK_TYPE:
-        """Look after all devices from now on; returns what ends it."""
-        # Home Assistant keeps in mind for ever which issues there were when it stopped,
-        # in case that they come again; these are told anew, under another id.
+        """Check all devices regularly; returns what ends that."""
+        # Home Assistant remembers the issues that it had when it stopped forever; these
+        # are raised again with another id.
         kinds = tuple(f"{description.key}/" for description in DESCRIPTIONS)
         for domain, issue_id in tuple(ir.async_get(self._hass).issues):
             if domain == DOMAIN and issue_id.startswith(kinds):
@@ -116,24 +123,24 @@ class Issues:
 
     @callback
     def async_close(self) -> None:
-        """Withdraw what was told, for good."""
+        """Delete all issues."""
         self._closed = True
         for device_id in tuple(self._raised):
-            self.async_forget(device_id)
+            self.async_discard(device_id)
 
     @callback
-    def async_forget(self, device_id: str) -> None:
-        """Withdraw what was told of a device."""
+    def async_discard(self, device_id: str) -> None:
+        """Delete the issues of a device."""
         for issue_id in self._raised.pop(device_id, {}).values():
             ir.async_delete_issue(self._hass, DOMAIN, issue_id)
 
     @callback
     def async_check(self, device: Device) -> None:
-        """Raise what is wrong with a device, and withdraw what is not so any more."""
+        """Raise the issues of a device, and delete those that are over."""
         now = time()
         for description in DESCRIPTIONS:
-            if (told := description.value_fn(device, now)) is not None:
-                self._async_raise(device.device_id, description, told, now)
+            if (placeholders := description.value_fn(device, now)) is not None:
+                self._async_raise(device.device_id, description, placeholders, now)
             elif issue_id := self._raised.get(device.device_id, {}).pop(
                 description.key, None
             ):
@@ -144,11 +151,11 @@ class Issues:
         self,
         device_id: str,
         description: IssueDescription,
-        told: dict[str, str],
+        placeholders: dict[str, str],
         now: float,
     ) -> None:
-        """Raise an issue, or bring the one that stands up to date."""
-        # The time is in its id, for who ignores it ignores it this one time.
+        """Raise an issue, or update it."""
+        # With the time in its id, a user who ignores it ignores it this one time.
         issue_id = self._raised.setdefault(device_id, {}).setdefault(
             description.key, f"{description.key}/{device_id}/{now:.0f}"
         )
@@ -160,21 +167,15 @@ class Issues:
             severity=description.severity,
             translation_key=description.key,
             translation_placeholders={
-                # In the description it stands between backticks.
+                # The description has it between backticks.
                 "device": self._registry.name_of(device_id).replace("`", "'"),
-                **told,
+                **placeholders,
             },
         )
 
-    @callback
-    def _async_check_all(self, _now: datetime) -> None:
-        """Check all devices, in slices."""
-        async_work_off(self._hass, self._check(tuple(self._devices.values())))
-
-    def _check(self, devices: Iterable[Device]) -> Iterator[None]:
-        """Check one device at each step."""
-        for device in devices:
-            # Both may have changed in the turns between two slices.
+    async def _async_check_all(self, _now: datetime) -> None:
+        """Check all devices, in chunks."""
+        async for device in async_in_chunks(tuple(self._devices.values())):
+            # Both may have changed since the last chunk.
             if not self._closed and self._devices.get(device.device_id) is device:
                 self.async_check(device)
-            yield

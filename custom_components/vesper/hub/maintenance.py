@@ -1,4 +1,4 @@
-"""Know which devices somebody works on, and when that is over."""
+"""End the maintenance of devices when its time is over."""
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
@@ -10,29 +10,26 @@ from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 from homeassistant.helpers.event import async_track_point_in_utc_time
 from homeassistant.util import dt as dt_util
 
-from ..model.change import Changes
 from ..model.device import Device
+from .change_handler import DeviceStep
 
-type _Step = Callable[[Device], Changes]
-
-#: For so long somebody works on a device who has not said for how long.
+#: How long maintenance lasts unless a user sets a duration.
 DEFAULT_MAINTENANCE: Final = timedelta(hours=1)
 
 
 class Maintenance:
-    """The maintenance of all devices, and one timer for the first that is over.
+    """The maintenance of all devices, and one timer for the first that ends.
 
-    The devices themselves know until when it lasts, by the wall clock, for that is kept
-    over a restart.
+    Each device knows its end by the wall clock, as that is stored.
     """
 
     def __init__(
         self,
         hass: HomeAssistant,
         devices: Mapping[str, Device],
-        async_change: Callable[[Iterable[Device], _Step], None],
+        async_change: Callable[[Iterable[Device], DeviceStep], object],
     ) -> None:
-        """Take the devices, which may come and go, and what changes some of them."""
+        """Set the devices, and what changes some of them."""
         self._hass = hass
         self._devices = devices
         self._async_change = async_change
@@ -40,27 +37,27 @@ class Maintenance:
 
     @callback
     def async_start(self) -> None:
-        """End what is over by now, and the rest when it is."""
-        self._async_arm()
+        """End the maintenance of devices from now on."""
+        self._async_set_timer()
 
     @callback
     def async_close(self) -> None:
-        """End nothing any more."""
+        """Cancel the timer."""
         if self._timer is not None:
             self._timer()
             self._timer = None
 
     @callback
     def async_set(self, devices: Iterable[Device], duration: timedelta) -> None:
-        """Have devices be worked on for so long from now; no time at all ends it."""
-        # Whole seconds, so that the timer and what is saved mean the same moment.
+        """Set devices in maintenance for a duration; zero ends it."""
+        # Whole seconds, so that the timer and the store mean the same moment.
         until = ceil(time() + duration.total_seconds()) if duration else None
         self._async_change(devices, lambda device: device.set_maintenance(until))
-        self._async_arm()
+        self._async_set_timer()
 
     @callback
-    def _async_arm(self) -> None:
-        """Set the timer for the first that is over, if there is any."""
+    def _async_set_timer(self) -> None:
+        """Set the timer for the first maintenance that ends, if there is any."""
         self.async_close()
         first = min(
             (
@@ -77,13 +74,13 @@ class Maintenance:
 
     @callback
     def _async_end_due(self, _now: datetime) -> None:
-        """End what is over."""
+        """End the maintenance whose time is over."""
         self._timer = None
         now = time()
         due = [
             device
             for device in self._devices.values()
-            if device.in_maintenance and not device.muted(now)
+            if device.in_maintenance and not device.is_suppressed(now)
         ]
         self._async_change(due, lambda device: device.set_maintenance(None))
-        self._async_arm()
+        self._async_set_timer()

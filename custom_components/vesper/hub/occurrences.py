@@ -1,71 +1,75 @@
-"""Tell everybody what has happened, whoever of them came first."""
+"""Publish what happens to triggers and the logbook."""
 
 from collections import deque
 from dataclasses import asdict
 
 from homeassistant.const import ATTR_DEVICE_ID
-from homeassistant.core import HomeAssistant, callback
+from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 from homeassistant.helpers.dispatcher import async_dispatcher_send
 from homeassistant.helpers.start import async_at_started
 
 from ..const import ATTR_VESPER_ID, EVENT_OCCURRENCE, SIGNAL_OCCURRENCE
 from ..model.occurrence import Occurrence, OccurrenceKind
 
-#: Of a start that takes so long that more happens, the newest is told.
+#: The newest so many occurrences of a start are published.
 MAX_HELD = 10_000
 
-#: Of these the logbook tells nothing but what **Playing** says there, at each ring.
+#: The logbook has no sentence for these: the state of Playing is in it already.
 _NOT_LOGGED = {OccurrenceKind.STARTED_PLAYING, OccurrenceKind.STOPPED_PLAYING}
 
 
 class Occurrences:
-    """What has happened, on its way to triggers and the logbook.
+    """Occurrences on their way to triggers and the logbook.
 
-    Automations listen only once Home Assistant has started. What was found out before,
-    such as that a device fell silent in the meantime, is held back until then.
+    Automations run only once Home Assistant has started, so what happens before, such
+    as a device that times out, is held until then.
     """
 
     def __init__(self, hass: HomeAssistant) -> None:
-        """Wait for the end of the start, if it is not over."""
+        """Hold occurrences until the start is over."""
         self._hass = hass
         self._held: deque[tuple[str, Occurrence, bool]] | None = deque(maxlen=MAX_HELD)
-        async_at_started(hass, self._async_started)
 
     @callback
-    def async_tell(
-        self, device_id: str, occurrence: Occurrence, *, muted: bool
+    def async_start(self) -> CALLBACK_TYPE:
+        """Publish as soon as Home Assistant has started; returns what ends that."""
+        return async_at_started(self._hass, self._async_started)
+
+    @callback
+    def async_publish(
+        self, device_id: str, occurrence: Occurrence, *, suppressed: bool
     ) -> None:
-        """Tell what has happened to a device of the registry, by its id there."""
+        """Publish an occurrence of a device, given by its registry id."""
         if self._held is None:
-            self._async_tell_now(device_id, occurrence, muted)
+            self._async_publish_now(device_id, occurrence, suppressed)
         else:
-            self._held.append((device_id, occurrence, muted))
+            self._held.append((device_id, occurrence, suppressed))
 
     @callback
     def _async_started(self, _hass: HomeAssistant) -> None:
-        """Tell what was held back."""
+        """Publish what was held."""
         held, self._held = self._held, None
-        for told in held or ():
-            self._async_tell_now(*told)
+        for occurrence in held or ():
+            self._async_publish_now(*occurrence)
 
     @callback
-    def _async_tell_now(
+    def _async_publish_now(
         self,
         device_id: str,
         occurrence: Occurrence,
-        muted: bool,  # noqa: FBT001  # as the signal has it
+        suppressed: bool,  # noqa: FBT001  # as the signal has it
     ) -> None:
-        """Tell triggers, and the logbook, for which nothing is muted."""
+        """Publish to triggers, and to the logbook even if it is suppressed."""
         async_dispatcher_send(
-            self._hass, SIGNAL_OCCURRENCE, device_id, occurrence, muted
+            self._hass, SIGNAL_OCCURRENCE, device_id, occurrence, suppressed
         )
         if occurrence.kind not in _NOT_LOGGED:
-            told = {
+            data = {
                 name: value
                 for name, value in asdict(occurrence).items()
                 if value is not None
             }
-            told[ATTR_VESPER_ID] = told.pop(ATTR_DEVICE_ID, None)
+            data[ATTR_VESPER_ID] = data.pop(ATTR_DEVICE_ID, None)
             self._hass.bus.async_fire(
-                EVENT_OCCURRENCE, {**told, ATTR_DEVICE_ID: device_id}
+                EVENT_OCCURRENCE, {**data, ATTR_DEVICE_ID: device_id}
             )

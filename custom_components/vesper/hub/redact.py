@@ -1,4 +1,4 @@
-"""Take out of what devices say whatever could identify a network or open a door."""
+"""Redact what could identify a network, or is secret, in what devices send."""
 
 from functools import lru_cache
 import re
@@ -12,8 +12,7 @@ from homeassistant.util.json import JsonValueType
 MAX_DEPTH = 8
 TOO_DEEP = "…"
 
-#: The protocol's own fields that hold a name or a version, which may look like an
-#: address (protocol, section 1).
+#: Names and versions of the protocol, which may look like an address.
 _VERBATIM = frozenset(
     {
         *("device_id", "firmware_version", "fw", "fw_version", "melody_uid"),
@@ -24,8 +23,7 @@ _VERBATIM = frozenset(
 #: A key is split into words at what is no letter, and where a capital follows.
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 
-#: As a word of its own each of these names a secret or an address; many other words
-#: hold one of them.
+#: Each of these, as a whole word, names a secret or an address.
 _SECRET_WORDS = frozenset(
     {
         *("addr", "address", "addresses", "auth", "authorization", "gw", "host", "ip"),
@@ -33,20 +31,20 @@ _SECRET_WORDS = frozenset(
     }
 )
 
-#: These do wherever they stand, in however many words they are written.
+#: These do within a word or across words too.
 _SECRET_PART = re.compile(
     "ssid|psk|passw|passphrase|secret|token|credential|apikey|username|hostname|dns"
     "|gateway|netmask|subnet|ipaddr|ipv|macaddr"
 )
 
-#: A network itself, where a text is its name, and what else is told of one.
+#: A network, whose text is its name, and the secrets and addresses of one.
 _NETWORK = re.compile("(wifi|wlan|network|accesspoint|ap|router)s?")
 _OF_NETWORK = re.compile(
     "(wifi|wlan|network|accesspoint|ap|router|sta|net|lan|wan|eth|local|mqtt|broker)+s?"
     "(ip|mac|key|host|pass|pwd|user|name|id)s?"
 )
 
-#: A key within a text, of one word or two, and what parts it from its value.
+#: A key within a text, of one word or two, and what separates it from its value.
 _KEY_IN_TEXT = re.compile(
     r"""(?<![\w.-])(?P<key>(?:[\w.-]++\ )?[\w.-]++)
         (?:\\*["']?\s*+[:=]\s*+|\s++(?=\\*["']))""",
@@ -83,10 +81,9 @@ _ADDRESS = re.compile(
 
 
 def redacted_json(payload: bytes) -> JsonValueType:
-    """Return what a payload holds without what could identify a network.
+    """Return a payload redacted; as text if it is not JSON or was cut.
 
-    One that is no JSON, or was cut off, is shown as text. Never raises, and gives
-    nothing that JSON can't be written with.
+    Never raises, and the result can always be written as JSON.
     """
     try:
         value: JsonValueType = orjson.loads(payload)
@@ -96,8 +93,8 @@ def redacted_json(payload: bytes) -> JsonValueType:
 
 
 def redacted(value: JsonValueType, name: str = "", depth: int = 0) -> JsonValueType:
-    """Return what JSON holds, under a name, without what could identify a network."""
-    # Whether there is one at all tells nothing of it.
+    """Return a JSON value redacted, given the name that it stands under."""
+    # That there is none, or true and false, reveals nothing.
     if value is None or value == "" or isinstance(value, bool):
         return value
     if _names_secret(name):
@@ -124,10 +121,7 @@ def _within(
 
 
 def redacted_text(text: str) -> str:
-    """Return a text with what could identify a network taken out.
-
-    In doubt more is taken out: where a value ends can't be told of every text.
-    """
+    """Return a text redacted; more than needed where the end of a value is unclear."""
     pieces = []
     shown = at = 0
     while key := _KEY_IN_TEXT.search(text, at):
@@ -139,17 +133,17 @@ def redacted_text(text: str) -> str:
 
 
 def _full_name(parent: str, key: str) -> str:
-    """Return a key, with that of the network which it tells of."""
+    """Return a key with its parent, if that is a network."""
     return f"{parent} {key}" if _names_network(parent) else key
 
 
-# Keys are few and come again and again.
+# Keys are few and repeat.
 _shown_key = lru_cache(redacted_text)
 
 
 @lru_cache
 def _names_secret(name: str) -> bool:
-    """Tell whether what has this name is to be taken out, whatever it is."""
+    """Return whether a value of this name is redacted, whatever it is."""
     letters = _letters(name)
     return (
         any(
@@ -163,12 +157,12 @@ def _names_secret(name: str) -> bool:
 
 @lru_cache
 def _names_network(name: str) -> bool:
-    """Tell whether a text of this name is the name of a network."""
+    """Return whether a text of this name is the name of a network."""
     return _NETWORK.fullmatch(_letters(name)) is not None
 
 
 def _is_secret_in_text(key: str) -> bool:
-    """Tell whether a key is secret by its two words, or the last alone."""
+    """Return whether a key is secret by its two words, or by the last alone."""
     return any(
         _names_secret(name) or _names_network(name)
         for name in (key, key.rpartition(" ")[2])
@@ -176,5 +170,5 @@ def _is_secret_in_text(key: str) -> bool:
 
 
 def _letters(name: str) -> str:
-    """Return a name as it reads in any spelling."""
+    """Return the letters of a name, in lower case."""
     return "".join(filter(str.isalpha, name.lower()))

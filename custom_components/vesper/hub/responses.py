@@ -1,4 +1,4 @@
-"""Ask devices to check themselves, and wait for them to speak."""
+"""Request health checks and wait for the responses."""
 
 import asyncio
 from collections.abc import Collection
@@ -8,50 +8,49 @@ from time import monotonic
 
 from homeassistant.core import callback
 
-from ..model.change import Change, Changes
+from ..model.change import Change
 from ..model.device import Device
 from .hub import VesperHub
 
-#: With one of these comes the first word of a device that is waited for.
-_WORD = Change.ANSWER | Change.CONTACT
+#: One of these marks the first message after the request.
+_RESPONSE = Change.CONTACT | Change.RESPONSE
 
 
-async def async_ask(
-    hub: VesperHub, devices: Collection[Device], patience: float
+async def async_request_responses(
+    hub: VesperHub, devices: Collection[Device], seconds: float
 ) -> dict[str, float]:
-    """Return after how many seconds each device spoke, of those that did in time.
+    """Return after how many seconds each device responded, of those that did in time.
 
-    The patience is in seconds. Any live message counts: firmware does not say to what
-    it answers. Raises HomeAssistantError where there is no link to the broker, or it is
-    lost meanwhile.
+    Any live message counts: firmware does not say to what it
+    responds. Raises HomeAssistantError if the broker link is down or is lost meanwhile.
     """
-    asked: dict[str, float] = {}
-    answers: dict[str, float] = {}
-    over = asyncio.Event()
+    requested: dict[str, float] = {}
+    responses: dict[str, float] = {}
+    done = asyncio.Event()
 
     @callback
-    def _async_changed(device_id: str, change: Changes) -> None:
-        """Note that a device has spoken, or that none can be heard any more."""
-        if change & _WORD:
-            answers.setdefault(device_id, monotonic() - asked[device_id])
-        if len(answers) == len(devices) or not hub.connected:
-            over.set()
+    def _async_changed(device_id: str, change: Change) -> None:
+        """Note a response, or that no more can arrive."""
+        if change & _RESPONSE:
+            responses.setdefault(device_id, monotonic() - requested[device_id])
+        if len(responses) == len(devices) or not hub.connected:
+            done.set()
 
     with ExitStack() as stack:
         for device in devices:
             device_id = device.device_id
-            asked[device_id] = monotonic()
-            device.await_word()
+            requested[device_id] = monotonic()
+            device.expect_response()
             stack.callback(
-                hub.async_listen(
+                hub.listeners.async_listen(
                     device,
-                    _WORD | Change.CONNECTIVITY,
+                    _RESPONSE | Change.CONNECTIVITY,
                     partial(_async_changed, device_id),
                 )
             )
             await hub.async_run_health_check(device)
-        timer = asyncio.get_running_loop().call_later(patience, over.set)
+        timer = asyncio.get_running_loop().call_later(seconds, done.set)
         stack.callback(timer.cancel)
-        await over.wait()
-    hub.raise_without_link()
-    return answers
+        await done.wait()
+    hub.raise_if_link_down()
+    return responses

@@ -1,93 +1,65 @@
-"""Sum up what has come from all devices, and how much of it in a minute."""
+"""Count the messages of all devices, and how many arrive in a minute."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 from homeassistant.helpers.event import async_track_time_interval
 
 from ..model.device import Device
-from ..model.message_log import Received
-from ..protocol.messages import FaultKind
-from .chunks import async_work_off
+from ..model.fault_counter import FaultCounter
+from ..model.message_log import MessageLog
+from ..protocol.fields import FaultKind
+from .chunks import async_in_chunks
 
 MINUTE = timedelta(minutes=1)
 
-type Faults = Counter[tuple[str, str, FaultKind]]
 
-
-class Traffic:
-    """The messages of all devices, summed up when asked: no message pays for it."""
+class Statistics:
+    """The counters of all devices, added up on request."""
 
     def __init__(
-        self, hass: HomeAssistant, devices: Mapping[str, Device], stray_faults: Faults
+        self,
+        hass: HomeAssistant,
+        devices: Mapping[str, Device],
+        stray_faults: FaultCounter,
     ) -> None:
-        """Take the devices, which may come and go, and the faults of who is none."""
+        """Set the devices, and the faults of messages that made no device."""
         self._hass = hass
         self._devices = devices
         self._stray_faults = stray_faults
-        self._before: dict[Received, int] = {}
+        self._before: dict[MessageLog, int] = {}
         self._last_minute: int | None = None
 
     @callback
     def async_start(self) -> CALLBACK_TYPE:
-        """Look once a minute from now on, until the returned function is called."""
-        return async_track_time_interval(self._hass, self._async_look, MINUTE)
+        """Count once a minute; returns what ends that."""
+        return async_track_time_interval(self._hass, self._async_count, MINUTE)
 
     @property
     def per_minute(self) -> int:
-        """Return how many came in the last whole minute, before that since the start.
+        """Return how many messages arrived in the last whole minute.
 
-        Those of the devices that are there: what is nobody's is not counted.
+        In the first minute, how many have arrived so far.
         """
-        return self._new() if self._last_minute is None else self._last_minute
+        if self._last_minute is not None:
+            return self._last_minute
+        return sum(device.message_log.total for device in self._devices.values())
 
     @property
     def malformed(self) -> Counter[FaultKind]:
-        """Return how often each kind of thing was wrong, with messages of anybody."""
-        kinds = malformed(self._stray_faults)
+        """Return how often each kind of fault occurred."""
+        kinds = self._stray_faults.malformed
         for device in self._devices.values():
-            kinds.update(malformed(device.faults))
+            kinds.update(device.faults.malformed)
         return kinds
 
-    @callback
-    def _async_look(self, _now: datetime) -> None:
-        """Look at all devices, in slices."""
-        async_work_off(self._hass, self._look(tuple(self._devices.values())))
-
-    def _look(self, devices: Iterable[Device]) -> Iterator[None]:
-        """Look at one device at each step, and note then how many have come by now."""
-        new, totals = 0, dict[Received, int]()
-        for device in devices:
-            received = device.received
-            total = totals[received] = received.total
-            new += total - self._before.get(received, 0)
-            yield
+    async def _async_count(self, _now: datetime) -> None:
+        """Count the messages of all devices, in chunks."""
+        new, totals = 0, dict[MessageLog, int]()
+        async for device in async_in_chunks(tuple(self._devices.values())):
+            log = device.message_log
+            total = totals[log] = log.total
+            new += total - self._before.get(log, 0)
         self._last_minute, self._before = new, totals
-
-    def _new(self) -> int:
-        """Return how many have come since the last look."""
-        return sum(
-            device.received.total - self._before.get(device.received, 0)
-            for device in self._devices.values()
-        )
-
-
-def malformed(faults: Faults) -> Counter[FaultKind]:
-    """Return how often each kind of thing was wrong.
-
-    A message of the past is well formed: see `ignored`.
-    """
-    kinds = Counter[FaultKind]()
-    for (_, _, kind), count in faults.items():
-        if kind is not FaultKind.RETAINED:
-            kinds[kind] += count
-    return kinds
-
-
-def ignored(faults: Faults) -> int:
-    """Return how many messages had no effect because the broker had kept them."""
-    return sum(
-        count for (_, _, kind), count in faults.items() if kind is FaultKind.RETAINED
-    )

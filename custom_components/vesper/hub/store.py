@@ -1,9 +1,7 @@
-"""Keep on disk what must not be lost in a restart."""
+"""Store the devices over a restart."""
 
-import asyncio
-from collections.abc import Iterable, Mapping, Set as AbstractSet
+from collections.abc import Mapping
 from datetime import datetime, timedelta
-from io import BytesIO
 import os
 from typing import Any, NoReturn, override
 
@@ -18,7 +16,7 @@ from homeassistant.exceptions import (
     UnsupportedStorageVersionError,
 )
 from homeassistant.helpers import issue_registry as ir
-from homeassistant.helpers.event import async_call_later, async_track_time_interval
+from homeassistant.helpers.event import async_track_time_interval
 from homeassistant.helpers.storage import Store
 from homeassistant.util import dt as dt_util
 from homeassistant.util.file import WriteError
@@ -27,21 +25,21 @@ from ..const import DOMAIN, LOGGER
 from ..model.change import Change
 from ..model.device import Device
 from ..model.occurrence import OccurrenceKind
-from ..model.snapshot import dump, load, with_log
-from ..protocol.messages import MAX_NAME_LENGTH
+from ..model.snapshot import deserialize, serialize
+from ..protocol.fields import MAX_NAME_LENGTH
 from ..protocol.topics import is_device_id
-from .chunks import async_in_slices
+from .chunks import async_in_chunks
 
-#: A minor version adds fields, and all fields may be missing: any of them can be read.
+#: A minor version adds fields, and any field may be missing: all can be read.
 VERSION = 1
 MINOR_VERSION = 1
 
 ISSUE_DAMAGED = "store_damaged"
 ISSUE_NOT_WRITTEN = "store_not_written"
 
-#: What is on disk within a second; the rest has time until the next of the saves.
+#: What is on disk within a second; the rest is saved at the interval.
 SAVED_AT_ONCE = Change.ALERTS | Change.SUBSYSTEMS | Change.MAINTENANCE
-#: What has happened would happen again after a restart of ours, were it not on disk.
+#: These would happen again after a restart if they were not on disk.
 SAVED_KINDS = frozenset(
     {
         OccurrenceKind.CAME_ONLINE,
@@ -51,39 +49,36 @@ SAVED_KINDS = frozenset(
 )
 SAVE_INTERVAL = timedelta(minutes=15)
 
-#: In seconds: what changes meanwhile goes to disk with it.
+#: In seconds.
 SAVE_DELAY = 0.5
-
-#: In seconds: for so long at a time devices are read or written.
-SLICE = 0.001
 
 
 class VesperStore(Store[dict[str, Any]]):
-    """The file of one config entry: its versions, and what becomes of a damaged one."""
+    """The file of one config entry."""
 
     def __init__(self, hass: HomeAssistant, entry_id: str) -> None:
-        """Name the file; nothing is read yet."""
+        """Set the name of the file."""
         super().__init__(
             hass,
             VERSION,
             f"{DOMAIN}.{entry_id}",
             atomic_writes=True,
             minor_version=MINOR_VERSION,
-            # What is given to `async_save` is nobody else's.
             serialize_in_event_loop=False,
         )
         self.failed = False
-        """Whether what was to be written last is not on disk."""
+        """Whether the last write has failed."""
 
     async def async_load_devices(self) -> dict[str, Device]:
-        """Return the devices as they were saved; none where the file is damaged.
+        """Return the stored devices; none if the file is damaged.
 
-        Raises ConfigEntryError where a newer version of Vesper saved them, and
-        ConfigEntryNotReady where there is a file that can't be read at all.
+        Raises ConfigEntryError if a newer version of Vesper has written the file, and
+        ConfigEntryNotReady if it can't be read at all.
         """
         try:
-            saved = await self.async_load()
-            items = () if saved is None else saved["devices"].items()
+            data = await self.async_load()
+            items = {} if data is None else data["devices"]
+            items = dict(items.items())
         except UnsupportedStorageVersionError as error:
             raise ConfigEntryError(
                 translation_domain=DOMAIN,
@@ -93,14 +88,14 @@ class VesperStore(Store[dict[str, Any]]):
         except HomeAssistantError as error:
             self._raise_unreadable(error)
         except AttributeError, KeyError, NotImplementedError, TypeError:
-            # It is JSON (where it is not, Home Assistant does the same), but not ours.
-            await self._async_move_aside()
+            # JSON, but not ours. Where it is no JSON, Home Assistant does the same.
+            await self._async_move_damaged()
             return {}
-        return await _async_load_good(items)
+        return await _async_deserialize(items)
 
     @override
     async def async_remove(self) -> None:
-        """Remove the file, and what people are told of it."""
+        """Remove the file and its repair issues."""
         await super().async_remove()
         for issue_id in (ISSUE_DAMAGED, ISSUE_NOT_WRITTEN):
             ir.async_delete_issue(self.hass, DOMAIN, issue_id)
@@ -112,9 +107,9 @@ class VesperStore(Store[dict[str, Any]]):
         old_minor_version: int,
         old_data: dict[str, Any],
     ) -> dict[str, Any]:
-        """Take the data of any minor version.
+        """Return the data of any minor version.
 
-        Raises NotImplementedError for a major version that never was.
+        Raises NotImplementedError for a major version that never existed.
         """
         if old_major_version != VERSION:
             raise NotImplementedError
@@ -122,7 +117,7 @@ class VesperStore(Store[dict[str, Any]]):
 
     @override
     async def _async_write_data(self, data: dict[str, Any]) -> None:
-        """Write, and tell a person as long as that fails.
+        """Write the data; raise a repair issue as long as that fails.
 
         Raises WriteError, which Home Assistant logs.
         """
@@ -143,10 +138,10 @@ class VesperStore(Store[dict[str, Any]]):
         self.failed = False
         ir.async_delete_issue(self.hass, DOMAIN, ISSUE_NOT_WRITTEN)
 
-    async def _async_move_aside(self) -> None:
-        """Keep a damaged file under another name, as Home Assistant does, and say so.
+    async def _async_move_damaged(self) -> None:
+        """Rename a damaged file, as Home Assistant does, and raise a repair issue.
 
-        Raises ConfigEntryNotReady where that can't be done.
+        Raises ConfigEntryNotReady if that fails.
         """
         kept = f"{self.path}.corrupt.{dt_util.utcnow().isoformat()}"
         try:
@@ -166,7 +161,7 @@ class VesperStore(Store[dict[str, Any]]):
         )
 
     def _raise_unreadable(self, error: Exception) -> NoReturn:
-        """Leave a file alone that can't be read: it may be whole."""
+        """Refuse to set up with a file that can't be read: it may be whole."""
         raise ConfigEntryNotReady(
             translation_domain=DOMAIN,
             translation_key="store_unreadable",
@@ -175,29 +170,25 @@ class VesperStore(Store[dict[str, Any]]):
 
 
 class Saver:
-    """Write what is known of the devices, when it is due."""
+    """Save the devices when it is due."""
 
     def __init__(
         self, hass: HomeAssistant, store: VesperStore, devices: Mapping[str, Device]
     ) -> None:
-        """Take the devices, which may come and go."""
+        """Set the devices, which may be added and removed."""
         self._hass = hass
         self._store = store
         self._devices = devices
-        self._texts: dict[str, bytes] = {}
-        """The JSON of each device as it was when it was last looked at."""
-        self._logs: dict[str, int] = {}
-        """How often the log of each had changed by then; its text is kept with it."""
-        self._unsaved = False
-        """Whether any of that is not on disk."""
-        self._due: set[str] = set()
-        self._timer: CALLBACK_TYPE | None = None
-        self._saving = asyncio.Lock()
+        self._snapshots: dict[str, bytes] = {}
+        """The JSON of each device as it was serialized last."""
+        self._scheduled = False
         self._unsubscribe: list[CALLBACK_TYPE] = []
 
-    @callback
-    def async_start(self) -> None:
-        """Save from now on, and in the end."""
+    async def async_start(self) -> None:
+        """Save at the interval, and when Home Assistant stops."""
+        # The first write has all devices in it.
+        async for device_id in async_in_chunks(tuple(self._devices)):
+            self._serialize(device_id)
         self._unsubscribe += [
             async_track_time_interval(
                 self._hass, self._async_save_all, SAVE_INTERVAL, cancel_on_shutdown=True
@@ -212,88 +203,60 @@ class Saver:
         for unsubscribe in self._unsubscribe:
             unsubscribe()
         self._unsubscribe.clear()
-        if self._timer is not None:
-            self._timer()
-            self._timer = None
         await self._async_save_all()
 
     @callback
     def async_save_soon(self, device_id: str) -> None:
-        """Have a device that came, changed or went on disk within a second.
-
-        What is due already is not put off by it.
-        """
-        self._due.add(device_id)
-        if self._timer is None:
-            self._timer = async_call_later(self._hass, SAVE_DELAY, self._async_save_due)
-
-    async def _async_save_due(self, _now: datetime) -> None:
-        """Save the devices that can't wait, and those never looked at."""
-        self._timer = None
-        due, self._due = self._due, set()
-        await self._async_save(due | (self._devices.keys() - self._texts.keys()))
+        """Save a device that was added, changed or removed within a second."""
+        self._serialize(device_id)
+        # Not more than once: Home Assistant would postpone the write each time.
+        if not self._scheduled:
+            self._scheduled = True
+            self._store.async_delay_save(self._data, SAVE_DELAY)
 
     async def _async_save_all(self, _: datetime | Event | None = None) -> None:
-        """Save what has changed of any device."""
-        await self._async_save(self._devices.keys() | self._texts.keys() | self._due)
+        """Save all devices now if any has changed."""
+        changed = self._scheduled or self._store.failed
+        async for device_id in async_in_chunks(
+            tuple(self._devices.keys() | self._snapshots.keys())
+        ):
+            changed |= self._serialize(device_id)
+        if changed:
+            await self._store.async_save(self._data())
 
-    async def _async_save(self, device_ids: AbstractSet[str]) -> None:
-        """Look at some devices, and write all if anything is not on disk."""
-        # One after the other: what is written last is the newest, and on closing
-        # nobody writes any more once this has returned.
-        async with self._saving:
-            async for device_id in async_in_slices(device_ids, SLICE):
-                self._look_at(device_id)
-            if self._unsaved:
-                self._unsaved = False
-                devices = orjson.Fragment(await self._async_joined())
-                await self._store.async_save({"devices": devices})
-                self._unsaved |= self._store.failed
-
-    async def _async_joined(self) -> bytes:
-        """Return what is kept of all devices as one JSON object, made in slices.
-
-        What is left for Home Assistant to do in one go, while nobody else has a turn,
-        is to copy it. To visit each device once more there takes several times as long.
-        """
-        joined, separator = BytesIO(), b""
-        joined.write(b"{")
-        # Nobody looks at a device meanwhile, for one save comes after the other.
-        async for device_id, text in async_in_slices(self._texts.items(), SLICE):
-            if device := self._devices.get(device_id):
-                kept = with_log(text, device)
-                # No id has a character that JSON would escape.
-                joined.write(b'%b"%b":%b' % (separator, device_id.encode(), kept))
-                separator = b","
-        joined.write(b"}")
-        return joined.getvalue()
-
-    def _look_at(self, device_id: str) -> None:
-        """Take in what is to be saved of a device."""
+    def _serialize(self, device_id: str) -> bool:
+        """Serialize a device, and return whether it has changed."""
+        before = self._snapshots.pop(device_id, None)
         if (device := self._devices.get(device_id)) is None:
-            # Also one that was never looked at, for it may be on disk from before.
-            self._texts.pop(device_id, None)
-            self._logs.pop(device_id, None)
-            self._unsaved = True
-            return
-        text, changes = dump(device), device.diagnostics.log.changes
-        if text != self._texts.get(device_id) or changes != self._logs.get(device_id):
-            self._texts[device_id], self._logs[device_id] = text, changes
-            self._unsaved = True
+            return before is not None
+        snapshot = self._snapshots[device_id] = serialize(device)
+        return snapshot != before
+
+    def _data(self) -> dict[str, Any]:
+        """Return what is stored; runs in the executor too."""
+        self._scheduled = False
+        # A copy at once: devices may be added meanwhile.
+        snapshots = self._snapshots.copy()
+        return {
+            "devices": {
+                device_id: orjson.Fragment(snapshot)
+                for device_id, snapshot in snapshots.items()
+            }
+        }
 
 
-async def _async_load_good(items: Iterable[tuple[str, Any]]) -> dict[str, Device]:
-    """Return the devices that can be read, and log that there are others."""
+async def _async_deserialize(items: Mapping[str, Any]) -> dict[str, Device]:
+    """Return the devices that can be deserialized, and log if there are others."""
     devices: dict[str, Device] = {}
     bad: list[str] = []
-    async for device_id, data in async_in_slices(items, SLICE):
+    async for device_id, data in async_in_chunks(items.items()):
         if is_device_id(device_id) and isinstance(data, dict):
-            devices[device_id] = load(device_id, data)
+            devices[device_id] = deserialize(device_id, data)
         else:
             bad.append(ascii(device_id[:MAX_NAME_LENGTH]))
     if bad:
         LOGGER.warning(
-            "Of the saved devices %s can't be read and are left out, the first is %s",
+            "%s of the stored devices can't be read and are skipped, the first is %s",
             len(bad),
             bad[0],
         )

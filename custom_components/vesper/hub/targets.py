@@ -1,4 +1,4 @@
-"""Find the devices that a person has chosen for a trigger or a condition."""
+"""Resolve the target of a trigger, a condition or an action to devices."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ from ..model.device import Device
 from .hub import VesperConfigEntry, VesperHub
 from .registry import device_id_of, fleet_identifier
 
-#: What tells that a device, an entity or an area has come, changed or gone.
+#: The events after which a target may have other devices.
 _REGISTRY_EVENTS = (
     ar.EVENT_AREA_REGISTRY_UPDATED,
     dr.EVENT_DEVICE_REGISTRY_UPDATED,
@@ -27,22 +27,21 @@ _REGISTRY_EVENTS = (
 
 
 class Target:
-    """The devices that a person has chosen, whatever becomes of them.
+    """The devices of a target, also of its areas, floors and labels.
 
-    What stands in a chosen area, or bears a chosen label, is looked up when it is asked
-    for and not before, and again only after something of it has changed: a fleet may
-    fall silent at once, and looking up a thousand devices takes a while.
+    They are looked up once and again after a registry has changed: an outage tests a
+    target once for each device, and to look up 1,000 devices takes over 20 ms.
     """
 
     def __init__(self, hass: HomeAssistant, config: dict[str, Any]) -> None:
-        """Take the target as a person has configured it."""
+        """Set the target as it is configured."""
         self._hass = hass
         self._config = config
         self._device_ids: set[str] | None = None
 
     @callback
     def async_track(self) -> CALLBACK_TYPE:
-        """Begin to notice changes, which is needed before anything is asked for."""
+        """Track changes of the registries; returns what ends that."""
         unsubscribe = [
             self._hass.bus.async_listen(event_type, self._async_changed)
             for event_type in _REGISTRY_EVENTS
@@ -50,7 +49,7 @@ class Target:
 
         @callback
         def async_stop() -> None:
-            """Notice changes no longer."""
+            """Stop tracking."""
             for stop in unsubscribe:
                 stop()
 
@@ -58,27 +57,27 @@ class Target:
 
     @callback
     def _async_changed(self, _event: Event[Any]) -> None:
-        """Look again when next asked."""
+        """Look the devices up again when they are needed."""
         self._device_ids = None
 
     @property
     def device_ids(self) -> set[str]:
-        """Return the ids of the chosen devices in the registry, not only of ours."""
+        """Return the registry ids of the devices, of other integrations too."""
         if self._device_ids is None:
             self._device_ids = self._look_up()
         return self._device_ids
 
     def _look_up(self) -> set[str]:
-        """Return the ids of the devices that are chosen and not left out."""
+        """Return the registry ids of the devices less those that are excluded."""
         config = dict(self._config)
-        left_out = config.pop("exclude", None)
-        chosen = self._devices_of(config)
-        return chosen - self._devices_of(left_out) if left_out else chosen
+        excluded = config.pop("exclude", None)
+        devices = self._devices_of(config)
+        return devices - self._devices_of(excluded) if excluded else devices
 
     def _devices_of(self, config: dict[str, Any]) -> set[str]:
-        """Return the ids of the devices that a configuration names.
+        """Return the registry ids of the devices of a target.
 
-        An entity stands for its device, and a fleet for all devices of it.
+        An entity stands for its device, and a fleet for all of its devices.
         """
         selection = TargetSelection(config)
         registry = dr.async_get(self._hass)
@@ -108,9 +107,9 @@ class Target:
 def find(
     hass: HomeAssistant, registered: dr.AnyDeviceEntry
 ) -> tuple[VesperHub, Device] | None:
-    """Return a registered device with its hub, None while that is not loaded.
+    """Return a registered device with its hub.
 
-    None too for a device that is none of ours.
+    None while the entry is not loaded, and for devices of other integrations.
     """
     entry: VesperConfigEntry | None = hass.config_entries.async_get_entry(
         registered.config_entry_id

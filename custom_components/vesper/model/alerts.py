@@ -4,57 +4,53 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
-from types import MappingProxyType
 from typing import TypeGuard
 
-from ..protocol.messages import RETAINED_ALERT, Alert, Fault, FaultKind
+from ..protocol.alert import RETAINED_ALERT, Alert
+from ..protocol.fields import Fault, FaultKind
 from ..protocol.severity import Severity
-from .change import Change, Changes
+from .change import Change
 
-#: A device with more subsystems than this is not one of ours (protocol, section 1).
+#: A device with more subsystems is not a Vesper (docs/protocol.md, "Alert").
 MAX_SUBSYSTEMS = 32
 
-#: What a person notes on an alert is a line, not a report.
+#: In characters: a note on an alert is one line.
 MAX_NOTE_LENGTH = 255
 
 
 def is_note(value: object) -> TypeGuard[str]:
-    """Tell whether a value is one line of text, which may be empty."""
+    """Return whether a value is one line of text, which may be empty."""
     return (
         isinstance(value, str) and len(value) <= MAX_NOTE_LENGTH and value.isprintable()
     )
 
 
 class ClosedBy(StrEnum):
-    """What closed an alert without a word of its device."""
+    """What closed an alert that the device did not clear."""
 
     ACTION = "action"
-    """A person has said that it is over."""
+    """A user, with an action."""
     RESTART = "restart"
-    """The device has restarted and not raised it again in time."""
-
-
-#: What most devices have of it, so that they share it.
-NOBODY: Mapping[str, ClosedBy] = MappingProxyType({})
+    """The device restarted and did not raise it again in time."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ActiveAlert:
-    """The trouble of one subsystem as it stands now."""
+    """The alert of one subsystem as it is now."""
 
     subsystem: str
     severity: Severity
     message: str
     updated_at: datetime
     confirmed: bool
-    """Whether the device itself has said so since the last gap in what we heard."""
+    """Whether the device has reported it since the last gap."""
     acknowledged: bool = False
-    """Whether a person knows of it, and of nothing worse."""
+    """Whether a user knows of it, at this severity or a worse one."""
     note: str = ""
-    """What that person had to say about it."""
+    """The note of that user."""
 
     def as_json(self) -> dict[str, str | bool]:
-        """Return the alert as the API shows it (protocol, section 5)."""
+        """Return the alert as the API shows it (docs/http-api.md)."""
         return {
             "subsystem": self.subsystem,
             "state": self.severity.name,
@@ -68,25 +64,25 @@ class ActiveAlert:
 
 @dataclass(eq=False, kw_only=True, slots=True)
 class Alerts:
-    """The active set of one device, and the subsystems that it ever spoke of."""
+    """The active alerts of one device, and all subsystems that ever raised one."""
 
     active: dict[str, ActiveAlert] = field(default_factory=dict)
-    """The active set, by subsystem."""
+    """The active alerts, by subsystem."""
     subsystems: tuple[str, ...] = ()
-    """Every subsystem that ever raised an alert, in that order."""
-    unheard: frozenset[str] = frozenset()
-    """Those known from before, of which it has not spoken since."""
-    awaited: frozenset[str] = frozenset()
-    """Those whose active alert is from before the last restart of the device: it is to
-    be raised again, or closed in the end. To be kept when the active set is."""
-    closed_by: Mapping[str, ClosedBy] = NOBODY
-    """What closed the last alert of a subsystem, where that was not the device."""
-    just_closed: tuple[str, ...] = ()
+    """All subsystems that ever raised an alert, in that order."""
+    unknown: frozenset[str] = frozenset()
+    """Those of them of which it is not known whether there is an alert."""
+    unconfirmed_since_restart: frozenset[str] = frozenset()
+    """Those with an alert from before the last restart of the device, which it raises
+    again or which is closed in the end."""
+    closed_by: Mapping[str, ClosedBy] = field(default_factory=dict)
+    """What closed the last alert of a subsystem, where the device did not clear it."""
+    last_closed: tuple[str, ...] = ()
     """The subsystems whose alerts were closed last."""
 
     @property
     def severity(self) -> Severity:
-        """Return the severity of the worst active alert."""
+        """Return the worst severity of the active alerts."""
         return max(
             (alert.severity for alert in self.active.values()), default=Severity.OK
         )
@@ -101,24 +97,37 @@ class Alerts:
             )
         ]
 
-    def apply(self, alert: Alert, *, live: bool, now: float) -> Changes:
-        """Take a transition of a subsystem in, or the same state told again."""
-        subsystem = alert.subsystem
-        worst = self.severity
-        known = self.active.get(subsystem)
+    def apply(self, alert: Alert, *, live: bool, now: float) -> Change:
+        """Apply the state of a subsystem and return what changed.
+
+        A retained one is of unknown age: it neither ends an alert nor replaces what a
+        live message reported.
+        """
+        known = self.active.get(alert.subsystem)
         if not live and known and (alert.severity is Severity.OK or known.confirmed):
-            # Of an unknown age: it must not end an alert, nor outdo what was heard.
             alert.faults.append(RETAINED_ALERT)
             return Change.NOTHING
         if alert.severity is Severity.OK:
-            if known is None and not (live and subsystem in self.unheard):
-                return Change.NOTHING
-            self.unheard -= {subsystem}
-            self.awaited -= {subsystem}
-            self.active.pop(subsystem, None)
-            return self._changed(worst)
+            return self._clear(alert.subsystem, live=live)
+        return self._raise(alert, known, live=live, now=now)
+
+    def _clear(self, subsystem: str, *, live: bool) -> Change:
+        """Remove the alert of a subsystem, if there is one."""
+        if subsystem not in self.active and not (live and subsystem in self.unknown):
+            return Change.NOTHING
+        worst = self.severity
+        self.unknown -= {subsystem}
+        self.unconfirmed_since_restart -= {subsystem}
+        self.active.pop(subsystem, None)
+        return self._change(worst)
+
+    def _raise(
+        self, alert: Alert, known: ActiveAlert | None, *, live: bool, now: float
+    ) -> Change:
+        """Add or replace the alert of a subsystem."""
+        subsystem, worst = alert.subsystem, self.severity
         change = Change.NOTHING
-        self.unheard -= {subsystem}
+        self.unknown -= {subsystem}
         if subsystem not in self.subsystems:
             if len(self.subsystems) >= MAX_SUBSYSTEMS:
                 alert.faults.append(
@@ -131,13 +140,11 @@ class Alerts:
                 return Change.NOTHING
             self.subsystems += (subsystem,)
             change = Change.SUBSYSTEMS
-        self.awaited -= {subsystem}
-        if subsystem in self.closed_by:
-            left = {
-                name: by for name, by in self.closed_by.items() if name != subsystem
-            }
-            self.closed_by = left
-        # What a person knows of holds until it gets worse.
+        self.unconfirmed_since_restart -= {subsystem}
+        self.closed_by = {
+            name: cause for name, cause in self.closed_by.items() if name != subsystem
+        }
+        # An acknowledgement holds until the alert gets worse.
         acknowledged = known if known and alert.severity <= known.severity else None
         self.active[subsystem] = ActiveAlert(
             subsystem=subsystem,
@@ -148,72 +155,73 @@ class Alerts:
             acknowledged=acknowledged is not None and acknowledged.acknowledged,
             note=acknowledged.note if acknowledged else "",
         )
-        return change | self._changed(worst)
+        return change | self._change(worst)
 
-    def unconfirm(self) -> Changes:
-        """Mark the alerts as not confirmed until the device speaks of them again."""
+    def unconfirm(self) -> Change:
+        """Mark all alerts as unconfirmed until the device reports them again."""
         return self._unconfirm(self.active.values())
 
-    def restart(self, started: float, surely_before: float) -> Changes:
-        """Wait for what the device had raised before it started anew.
+    def restart(self, started: float, surely_before: float) -> Change:
+        """Mark the alerts from before a restart as unconfirmed.
 
-        It starts out healthy, and says nothing of what is no longer wrong. What came
-        between the two times may be of either boot: it is not confirmed, and stays.
+        Firmware starts out healthy and does not clear what it raised before. Alerts
+        that arrived between the two times may be of either boot: they are unconfirmed,
+        but never closed.
         """
         earlier = [
             alert
             for alert in self.active.values()
             if alert.updated_at.timestamp() < started
         ]
-        self.awaited |= {
+        self.unconfirmed_since_restart |= {
             alert.subsystem
             for alert in earlier
             if alert.updated_at.timestamp() < surely_before
         }
         return self._unconfirm(earlier)
 
-    def close_awaited(self) -> Changes:
-        """Close what the device has not raised again since it started anew."""
+    def close_unconfirmed_since_restart(self) -> Change:
+        """Close the alerts that the device did not raise again after a restart."""
+        unconfirmed = self.unconfirmed_since_restart
         change = self._close(
-            tuple(name for name in self.active if name in self.awaited),
-            ClosedBy.RESTART,
+            tuple(name for name in self.active if name in unconfirmed), ClosedBy.RESTART
         )
-        self.unheard -= self.awaited
-        self.awaited = frozenset()
+        self.unknown -= unconfirmed
+        self.unconfirmed_since_restart = frozenset()
         return change
 
-    def close(self, subsystem: str) -> Changes:
-        """Take a person's word that an alert is over, where there is one."""
+    def close(self, subsystem: str) -> Change:
+        """Close an alert on behalf of a user, if there is one."""
         if subsystem not in self.active:
             return Change.NOTHING
-        self.awaited -= {subsystem}
+        self.unconfirmed_since_restart -= {subsystem}
         return self._close((subsystem,), ClosedBy.ACTION)
 
-    def acknowledge(self, subsystem: str, note: str) -> Changes:
-        """Take in that a person knows of an alert, where there is one."""
+    def acknowledge(self, subsystem: str, note: str) -> Change:
+        """Acknowledge an alert on behalf of a user, if there is one."""
         if (alert := self.active.get(subsystem)) is None:
             return Change.NOTHING
         self.active[subsystem] = replace(alert, acknowledged=True, note=note)
         return Change.ALERTS
 
-    def _close(self, subsystems: tuple[str, ...], closed_by: ClosedBy) -> Changes:
-        """Close alerts without a word of the device."""
+    def _close(self, subsystems: tuple[str, ...], closed_by: ClosedBy) -> Change:
+        """Close alerts that the device did not clear."""
         worst = self.severity
         for subsystem in subsystems:
             del self.active[subsystem]
             self.closed_by = {**self.closed_by, subsystem: closed_by}
-        self.just_closed = subsystems
-        return Change.ALERT_CLOSED | self._changed(worst)
+        self.last_closed = subsystems
+        return Change.ALERT_CLOSED | self._change(worst)
 
-    def _unconfirm(self, alerts: Iterable[ActiveAlert]) -> Changes:
-        """Mark some of the alerts as not confirmed."""
+    def _unconfirm(self, alerts: Iterable[ActiveAlert]) -> Change:
+        """Mark some alerts as unconfirmed."""
         confirmed = [alert for alert in alerts if alert.confirmed]
         for alert in confirmed:
             self.active[alert.subsystem] = replace(alert, confirmed=False)
         return Change.ALERTS if confirmed else Change.NOTHING
 
-    def _changed(self, before: Severity) -> Changes:
-        """Return what a change of the active set changed, given the worst before."""
+    def _change(self, before: Severity) -> Change:
+        """Return what changed, given the worst severity before."""
         now = self.severity
         if now is before:
             return Change.ALERTS

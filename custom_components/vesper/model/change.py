@@ -1,41 +1,33 @@
-"""Name what a message, or silence, can change of a device."""
+"""Name what a message, or a timeout, can change of a device."""
 
-from enum import IntEnum
-
-#: Several aspects at once, joined by `|`, and looked for by `&`.
-type Changes = int
+from enum import IntFlag
 
 
-class Change(IntEnum):
-    """The aspects of a device that a message, or its silence, can change.
-
-    A bit each, and no `Flag`: what these do by themselves to join or look for two costs
-    as much as to parse a short heartbeat, and every change does it a dozen times.
-    """
+class Change(IntFlag):
+    """The aspects of a device that a message or a timeout can change."""
 
     NOTHING = 0
     CONNECTIVITY = 1 << 0
-    """Whether it is online, or whether that can be told."""
+    """Whether it is online, or whether that is known."""
     REACHABILITY = 1 << 1
-    """Whether it can be reached: there is a link, and it is not offline."""
+    """Whether it can be reached: the link is up and it is not offline."""
     CAME_ONLINE = 1 << 2
-    """It was offline and has spoken."""
+    """It was offline and has sent a message."""
     CONTACT = 1 << 3
-    """It has spoken for the first time, or first since it was offline or the link lost.
-    """
-    ANSWER = 1 << 4
-    """It has spoken, which was awaited, and was online before."""
+    """The first message: ever, since it was offline, or since the link was down."""
+    RESPONSE = 1 << 4
+    """The message that `Device.expect_response` asked for."""
     LAST_SEEN = 1 << 5
     ALERTS = 1 << 6
-    """The active set, or what one of its alerts says."""
+    """The active alerts, or what one of them says."""
     SEVERITY = 1 << 7
-    """The worst of the active set."""
+    """The worst severity of the active alerts."""
     PROBLEM = 1 << 8
-    """Whether there is any active alert."""
+    """Whether there is an active alert."""
     ALERT_CLOSED = 1 << 9
-    """Alerts were closed without a word of the device: those of `just_closed`."""
+    """Alerts were closed, not cleared by the device: those of `last_closed`."""
     SUBSYSTEMS = 1 << 10
-    """A subsystem raised an alert for the first time: the last of `subsystems`."""
+    """A subsystem raised its first alert: the last one of `subsystems`."""
     PLAYING = 1 << 11
     MELODY = 1 << 12
     ACTIVITY = 1 << 13
@@ -47,6 +39,7 @@ class Change(IntEnum):
     HEAP_FREE = 1 << 19
     HEAP_MIN_FREE = 1 << 20
     WIFI_SIGNAL = 1 << 21
-    DEVICE_LOG = 1 << 22
+    EVENT_LOG = 1 << 22
+    """There are new entries in the device's event log."""
     MAINTENANCE = 1 << 23
-    """Whether somebody works on it, or until when."""
+    """Whether it is in maintenance, or until when."""

@@ -1,45 +1,36 @@
-"""Keep what is known of one device and tell what a message changed of it."""
+"""Keep the state of one device and tell what each message changed."""
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import assert_never
 
-from ..protocol.messages import (
-    RETAINED_INFO,
-    Alert,
-    Fault,
-    FaultKind,
-    Heartbeat,
-    Info,
-    Message,
-)
+from ..protocol.alert import Alert
+from ..protocol.codes import ResetReason, key_of
+from ..protocol.heartbeat import Heartbeat
+from ..protocol.info import RETAINED_INFO, Info
+from ..protocol.malformed import Malformed
+from ..protocol.message import Message
+from ..protocol.post import POST
+from ..protocol.recent_events import contains_boot
 from .alerts import ActiveAlert, Alerts
-from .change import Change, Changes
-from .event_log import tells_of_boot
-from .fault_streak import MalformedRun
-from .frame import Frame
+from .change import Change
+from .fault_counter import FaultCounter
+from .fault_streak import FaultStreak
 from .heap_trend import HeapTrend
-from .message_log import Received
+from .message_log import MessageLog
 from .occurrence import (
     Occurrence,
+    OccurrenceKind,
     StopReason,
     alert_occurrence,
     connectivity_occurrence,
-    maintenance_occurrence,
-    playback_occurrence,
-    restart_occurrence,
 )
-from .post_schedule import POST, Posts
-from .pulse import Pulse
-from .restarts import UPTIME_JITTER, Restarts
-from .telemetry import BOOT_TIME_JITTER, Diagnostics
+from .playback import Playback
+from .post_schedule import PostSchedule
+from .restarts import UPTIME_JITTER, Boot, Restarts
+from .telemetry import Telemetry
 
-_NEVER = float("-inf")
-
-#: In place of when "last seen" was told last: it is to be told with the next word.
-_AWAITED = float("inf")
-
-#: In seconds: "last seen" is told anew at most this often while a device is online.
+#: In seconds: "last seen" changes at most this often while a device is online.
 LAST_SEEN_INTERVAL = 60
 
 _HEAP = Change.HEAP_FREE | Change.HEAP_MIN_FREE
@@ -47,211 +38,131 @@ _HEAP = Change.HEAP_FREE | Change.HEAP_MIN_FREE
 
 @dataclass(eq=False, kw_only=True, slots=True)
 class Device:
-    """One device, as far as its messages tell.
+    """One device as its messages describe it.
 
     Times are passed in as seconds since 1970; nothing here reads a clock.
     """
 
     device_id: str
     close_after: int = 0
-    """Seconds of its uptime, 0 for never: an alert from before a restart that is not
-    raised again for so long is closed."""
-    in_sight: bool = True
-    """Whether all that it says can be heard: not while the broker link is lost."""
+    """Seconds of its uptime after which an alert from before a restart is closed unless
+    it is raised again; 0 for never."""
+    link_up: bool = True
+    """Whether the broker link is up, so that all messages arrive."""
     online: bool | None = None
-    """None until it has been heard, or silent for a whole timeout."""
+    """None until the first live message or the first timeout."""
     was_online: bool | None = None
-    """The last that was known of `online`, also from before we started."""
-    resumed: bool = False
-    """Known from before we started, and not heard to tell its uptime since."""
+    """The last known value of `online`, also from before Home Assistant started."""
+    last_seen: float | None = None
+    """When the last live message arrived."""
     alerts: Alerts = field(default_factory=Alerts)
-    playing: bool | None = None
-    melody: str | None = None
-    was_playing: bool | None = None
-    """The last that was known of `playing`, also from before a gap."""
-    was_melody: str | None = None
-    activity: Info | None = None
-    """The last thing that happened on the device."""
-    malformed: MalformedRun | None = None
-    """The malformed heartbeats that it sent last; None if the last was well-formed."""
-    received: Received = field(default_factory=Received)
-    occurrences: tuple[Occurrence, ...] = ()
-    """What has happened to it and was told nobody yet."""
-    maintenance_until: float | None = None
-    """Until when somebody works on it; None while nobody does."""
+    playback: Playback = field(default_factory=Playback)
+    telemetry: Telemetry = field(default_factory=Telemetry)
     restarts: Restarts = field(default_factory=Restarts)
-    heap: HeapTrend = field(default_factory=HeapTrend)
-    watched: Changes = ~Change.NOTHING
-    """What anybody wants to be told of it."""
-    pulse: Pulse | None = None
-    """Its last heartbeats, once two of them have said the same."""
-    _faults: Counter[tuple[str, str, FaultKind]] | None = None
-    _posts: Posts | None = None
-    _last_seen: float | None = None
-    _uptime: int | None = None
-    _started: float = 0.0
-    _diagnostics: Diagnostics = field(default_factory=Diagnostics)
-    _last_seen_told: float = _NEVER
-    _playback_told: float = _NEVER
-    _awaiting_since: int | None = None
-    """The uptime from which it has had the time to raise its alerts again; None until
-    the next live heartbeat."""
+    heap_trend: HeapTrend = field(default_factory=HeapTrend)
+    message_log: MessageLog = field(default_factory=MessageLog)
+    activity: Info | None = None
+    """The last info message."""
+    fault_streak: FaultStreak | None = None
+    """The malformed heartbeats since the last well-formed one."""
+    post_schedule: PostSchedule = field(default_factory=PostSchedule)
+    """When it posted heartbeats over HTTP."""
+    faults: FaultCounter = field(default_factory=FaultCounter)
+    occurrences: tuple[Occurrence, ...] = ()
+    """What has happened and was not published yet."""
+    maintenance_until: float | None = None
+    _last_seen_written: float = float("-inf")
+    _contact_due: bool = True
+    """Whether the next live message is the first since the link came up."""
+    _response_due: bool = False
+    """Whether the next live message is the response to a request."""
+    _alert_timeout_start: int | None = None
+    """The uptime since which it could raise its alerts again after a restart; None
+    until the next live heartbeat."""
 
-    @property
-    def firmware_version(self) -> str | None:
-        """Return the version of its firmware, None until it has told."""
-        return self.diagnostics.firmware_version
+    def apply(self, message: Message, *, live: bool, now: float) -> Change:
+        """Apply a message and return what it changed.
 
-    def apply(self, message: Message, *, live: bool, now: float) -> Changes:
-        """Take a message in and return what it changed.
-
-        A message that is not live was kept by the broker: it fills in what it says,
-        but it is no sign of life (protocol, section 2).
+        A retained message fills in values, but is no sign of life
+        (docs/protocol.md, "Liveness").
         """
-        self._wake()
-        change = self._seen(now) if live else Change.NOTHING
+        change = self._mark_seen(now) if live else Change.NOTHING
         match message:
             case Heartbeat():
-                return self._apply_heartbeat(message, change, live=live, now=now)
+                return change | self._apply_heartbeat(message, live=live, now=now)
             case Alert():
                 return change | self._apply_alert(message, live=live, now=now)
             case Info():
                 return change | self._apply_info(message, live=live, now=now)
-        return change
-
-    def watch(self, watched: Changes) -> None:
-        """Take in what anybody wants to be told of it."""
-        self.watched = watched
-        self._wake()
+            case Malformed():
+                return change
+            case _:
+                assert_never(message)
 
     @property
-    def last_seen(self) -> float | None:
-        """Return when it was heard last."""
-        self.catch_up()
-        return self._last_seen
+    def post_timeout(self) -> float:
+        """Return the seconds of silence that its posts allow, 0 without a rhythm.
 
-    @property
-    def uptime(self) -> int | None:
-        """Return its seconds since boot at the last live heartbeat."""
-        self.catch_up()
-        return self._uptime
-
-    @property
-    def started(self) -> float:
-        """Return when it started, by that: the heartbeat's time less its uptime."""
-        self.catch_up()
-        return self._started
-
-    @property
-    def diagnostics(self) -> Diagnostics:
-        """Return what it tells of itself in its heartbeats."""
-        self.catch_up()
-        return self._diagnostics
-
-    @property
-    def faults(self) -> Counter[tuple[str, str, FaultKind]]:
-        """Return how often each thing was wrong with its messages.
-
-        By topic, path and kind. As with its posts, most devices never need a place for
-        it.
+        Once its heartbeats arrive by MQTT, the usual timeout applies.
         """
-        if self._faults is None:
-            self._faults = Counter()
-        return self._faults
-
-    @property
-    def posts(self) -> Posts:
-        """Return when it posted."""
-        if self._posts is None:
-            self._posts = Posts()
-        return self._posts
-
-    @property
-    def heard_at(self) -> float:
-        """Return when its last heartbeat in a pulse came, by a monotonic clock."""
-        return self.pulse.heard if self.pulse else _NEVER
-
-    def catch_up(self) -> None:
-        """Take in the newest heartbeat, if the pulse has it alone.
-
-        To be done before another one is kept there.
-        """
-        pulse = self.pulse
-        if pulse is not None and pulse.ahead:
-            pulse.ahead = False
-            self._last_seen, self._uptime, heap_free = pulse.newest
-            self._started = self._last_seen - self._uptime
-            self._diagnostics.heap_free = heap_free
-
-    def _wake(self) -> None:
-        """Have the next heartbeat looked into, whatever it says."""
-        if self.pulse is not None:
-            self.catch_up()
-            self.pulse.wake()
-
-    @property
-    def patience(self) -> float:
-        """Return the seconds of silence that its rhythm of posts allows, 0 without one.
-
-        It has none any more once its heartbeats come by MQTT.
-        """
-        last = self.received.heartbeat
+        last = self.message_log.heartbeat
         if last is not None and last.source != POST.name and last.live:
             return 0
-        return self._posts.patience if self._posts else 0
-
-    def wait_anew(self) -> None:
-        """Give it the whole time again to raise what it had raised before a restart."""
-        self._awaiting_since = None
-        self._wake()
-
-    def note_malformed(self, faults: list[Fault], now: float) -> None:
-        """Take in what was wrong with a live heartbeat."""
-        if self.malformed is None:
-            self.malformed = MalformedRun(began=now, last=now)
-        self.malformed.note(faults, now)
+        return self.post_schedule.timeout
 
     @property
     def in_maintenance(self) -> bool:
-        """Tell whether somebody works on it: it then does not count for the fleet."""
+        """Return whether it is in maintenance: it then does not count for the fleet."""
         return self.maintenance_until is not None
 
-    def muted(self, now: float) -> bool:
-        """Tell whether nobody is to act on what happens to it."""
+    def is_suppressed(self, now: float) -> bool:
+        """Return whether its occurrences are not to trigger anything."""
         until = self.maintenance_until
         return until is not None and now < until
 
-    def set_maintenance(self, until: float | None) -> Changes:
-        """Take in until when somebody works on it, None where nobody does."""
+    def set_maintenance(self, until: float | None) -> Change:
+        """Begin, extend or end its maintenance."""
         if until == self.maintenance_until:
             return Change.NOTHING
         self.maintenance_until = until
-        self._note(maintenance_occurrence(self.device_id, until))
+        self._record(
+            Occurrence(
+                kind=(
+                    OccurrenceKind.MAINTENANCE_ENDED
+                    if until is None
+                    else OccurrenceKind.MAINTENANCE_STARTED
+                ),
+                device_id=self.device_id,
+                until=until,
+            )
+        )
         return Change.MAINTENANCE
 
-    def clear_alert(self, subsystem: str) -> Changes:
-        """Take a person's word that an alert is over."""
+    def clear_alert(self, subsystem: str) -> Change:
+        """Close an alert on behalf of a user."""
         before = dict(self.alerts.active)
         change = self.alerts.close(subsystem)
         if change:
-            self._note_closed(before)
+            self._record_closed(before)
         return change
 
-    def await_word(self) -> None:
-        """Have the next live message, whatever it says, be told of.
+    def expect_response(self) -> None:
+        """Report the next live message, whatever it is, as `Change.RESPONSE`.
 
-        It is with `Change.ANSWER`, or with `Change.CONTACT` where it is also the first.
+        It is `Change.CONTACT` where it is also the first one.
         """
-        if self._last_seen_told != _NEVER:
-            self._last_seen_told = _AWAITED
-            self._wake()
+        self._response_due = True
 
-    def go_silent(self) -> Changes:
-        """Declare the device offline: it was not heard for a whole timeout."""
+    def reset_alert_timeout(self) -> None:
+        """Give it the full time again to raise its alerts after a restart."""
+        self._alert_timeout_start = None
+
+    def mark_offline(self) -> Change:
+        """Mark it offline after a timeout."""
         if self.online is False:
             return Change.NOTHING
         self._set_online(online=False)
-        self.wait_anew()
+        self.reset_alert_timeout()
         return (
             Change.CONNECTIVITY
             | Change.REACHABILITY
@@ -259,61 +170,57 @@ class Device:
             | self._set_playback(playing=None)
         )
 
-    def lose_sight(self) -> Changes:
-        """Prepare for a gap in what we hear, such as a lost broker link.
-
-        What the device says of its alerts and playback in the meantime is lost.
-        """
-        self.in_sight = False
-        self._wake()
+    def broker_disconnected(self) -> Change:
+        """Handle the loss of the broker link: what it sends meanwhile is lost."""
+        self.link_up = False
         return (
-            self._link_changed()
+            self._connectivity_change()
             | self._set_playback(playing=None)
             | self.alerts.unconfirm()
         )
 
-    def regain_sight(self) -> Changes:
-        """Take in that such a gap is over; what was known before is so still."""
-        # There was a gap, also where it was over before this came to know of it.
-        change = self.lose_sight() if self.in_sight else Change.NOTHING
-        self.in_sight = True
-        self.wait_anew()
-        self._last_seen_told = _NEVER
-        return change | self._link_changed()
+    def broker_connected(self) -> Change:
+        """Handle the return of the broker link; what was known before stays known."""
+        # A loss that was over at once may not have been handled.
+        change = self.broker_disconnected() if self.link_up else Change.NOTHING
+        self.link_up = True
+        self.reset_alert_timeout()
+        self._contact_due = True
+        return change | self._connectivity_change()
 
-    def _link_changed(self) -> Changes:
+    def _connectivity_change(self) -> Change:
         """Return what a change of the link changes by itself."""
         if self.online is False:
             return Change.CONNECTIVITY
         return Change.CONNECTIVITY | Change.REACHABILITY
 
-    def _seen(self, now: float) -> Changes:
-        """Take a live message for the sign of life it is."""
-        self._last_seen = now
+    def _mark_seen(self, now: float) -> Change:
+        """Handle the sign of life of a live message."""
+        self.last_seen = now
+        change = Change.NOTHING
         if self.online is not True:
             change = Change.CONNECTIVITY | Change.CONTACT | Change.LAST_SEEN
             if self.online is False:
                 change |= Change.REACHABILITY | Change.CAME_ONLINE
             else:
-                # What is known of playback is from before we started.
+                # What is known of playback is from before Home Assistant started.
                 change |= self._set_playback(playing=None)
             self._set_online(online=True)
-            self._last_seen_told = now
-            return change
-        # The lower bound lets the telling go on after the wall clock was set back.
-        if 0 <= now - self._last_seen_told < LAST_SEEN_INTERVAL:
-            return Change.NOTHING
-        change = Change.LAST_SEEN
-        if self._last_seen_told == _NEVER:
-            change |= Change.CONTACT
-        elif self._last_seen_told == _AWAITED:
-            change |= Change.ANSWER
-        self._last_seen_told = now
+        elif self._contact_due:
+            change = Change.LAST_SEEN | Change.CONTACT
+        elif self._response_due:
+            change = Change.LAST_SEEN | Change.RESPONSE
+        # The lower bound covers a wall clock that was set back.
+        elif not 0 <= now - self._last_seen_written < LAST_SEEN_INTERVAL:
+            change = Change.LAST_SEEN
+        if change:
+            self._contact_due = self._response_due = False
+            self._last_seen_written = now
         return change
 
     def _set_online(self, *, online: bool) -> None:
-        """Take in that it is online, or is not."""
-        self._note(
+        """Set whether it is online, and record what that means."""
+        self._record(
             connectivity_occurrence(
                 self.device_id, before=self.was_online, after=online
             )
@@ -321,185 +228,117 @@ class Device:
         self.online = self.was_online = online
 
     def _apply_heartbeat(
-        self, heartbeat: Heartbeat, change: Changes, *, live: bool, now: float
-    ) -> Changes:
-        """Take a heartbeat in, and add to the change that it came at all."""
-        diagnostics = self._diagnostics
-        told = diagnostics.drift(heartbeat, live=live, now=now)
-        if is_known := diagnostics.knows(heartbeat):
-            diagnostics.repeat(heartbeat)
-        else:
-            told |= diagnostics.learn(heartbeat, live=live)
-        # A kept heartbeat may be older than what is known (a broker that came back
-        # from an old state of its own), so no restart is read from it.
-        if live:
-            uptime = heartbeat.uptime
-            if self._is_restart(heartbeat, now, told):
-                change |= self._take_for_restart(heartbeat, told, now)
-            if uptime is not None:
-                self._uptime = uptime
-                self._started = now - uptime
-                self.resumed = False
-                if told & _HEAP:
-                    self.heap.sample(
-                        uptime,
-                        free=diagnostics.heap_free,
-                        least=diagnostics.heap_min_free,
-                    )
-                if self.alerts.awaited:
-                    change |= self._close_overdue(uptime, now)
-            if self.malformed is not None and not heartbeat.faults:
-                self.malformed = None
-            self._expect_the_same(heartbeat, is_known=is_known, now=now)
-        return change | told
-
-    def _expect_the_same(
-        self, heartbeat: Heartbeat, *, is_known: bool, now: float
-    ) -> None:
-        """Learn what its heartbeats say over and over, and see if the next may count.
-
-        A frame in which no second heartbeat came is kept, and no other is looked for:
-        something else drifts too in what it says.
-        """
-        if not is_known:
-            self.pulse = None
-        elif not heartbeat.in_frame:
-            if self.pulse is None or self.pulse.count:
-                self._learn(heartbeat)
-        elif (
-            self.pulse is not None
-            and self.online
-            and self.in_sight
-            and not self.alerts.awaited
-            and self.malformed is None
-        ):
-            # Nothing is left to be done for the next ones; what changes that wakes it.
-            until = float("inf")
-            if self.watched & Change.LAST_SEEN:
-                until = self._last_seen_told + LAST_SEEN_INTERVAL
-            calm = self._diagnostics.calm(
-                self._started, until, now, watched=self.watched
-            )
-            self.pulse.calm_down(calm)
-
-    def _learn(self, heartbeat: Heartbeat) -> None:
-        """Keep what a heartbeat says for a frame of others, if it can be one."""
-        frame = Frame.of(heartbeat, self.device_id)
-        self.pulse = Pulse(frame) if frame else None
-        if frame:
-            self._diagnostics.move_to(heartbeat, frame)
-
-    def _is_restart(self, heartbeat: Heartbeat, now: float, told: Changes) -> bool:
-        """Tell whether the device has started anew since its last live heartbeat.
-
-        It has where its uptime fell, or where its log has a new boot in it that the
-        uptime does not deny: a boot may be logged late, when it is known already. It
-        has not where an earlier boot is back: that is another device of the same id,
-        or a message that comes late.
-        """
-        uptime, last = heartbeat.uptime, self._uptime
-        if uptime is not None and last is not None:
-            fell = uptime < last - UPTIME_JITTER
-            boot = now - uptime
-            later = boot - self._started
-            if (
-                not fell
-                and -UPTIME_JITTER <= later <= UPTIME_JITTER
-                and (uptime > last or not told)
-            ):
-                return False
-            if abs(later) > UPTIME_JITTER and self.restarts.return_to(
-                boot, now, boot_before=self._started
-            ):
-                self.heap.clear()
-                # The restart that it was taken for was none of this device.
-                self.alerts.awaited = frozenset()
-                self.wait_anew()
-                return False
-            if fell or later < 0:
-                return fell
-            # It has run for less time than has passed since it was heard last.
-            if uptime <= last and uptime + UPTIME_JITTER < later:
-                return True
-            # While we did not listen its uptime may have grown past what it was. A log
-            # would tell better: our clock may have been set meanwhile.
-            if self.resumed and heartbeat.events_at < 0 and later > BOOT_TIME_JITTER:
-                return True
-        return bool(told & Change.DEVICE_LOG) and tells_of_boot(
-            self._diagnostics.log.new
+        self, heartbeat: Heartbeat, *, live: bool, now: float
+    ) -> Change:
+        """Apply a heartbeat."""
+        telemetry = self.telemetry
+        log_compared = (
+            heartbeat.recent_events is not None and telemetry.event_log.is_known
         )
-
-    def _take_for_restart(
-        self, heartbeat: Heartbeat, told: Changes, now: float
-    ) -> Changes:
-        """Take in the first heartbeat after a restart, given what it changed."""
-        diagnostics, uptime = self._diagnostics, heartbeat.uptime
-        self.restarts.note(now, diagnostics.reset_reason, boot_before=self._started)
-        self.heap.clear()
-        change = self._restarted(now if uptime is None else now - uptime)
-        change |= diagnostics.restart(heartbeat, told, now)
-        # The stored reason may be that of an earlier boot.
-        reason = heartbeat.settled()[0].get("reset_reason")
-        self._note(restart_occurrence(self.device_id, reason))
+        change = telemetry.apply(heartbeat, live=live, now=now)
+        # A broker that was restored from a backup may retain an old heartbeat, so no
+        # restart is read from a retained one.
+        if not live:
+            return change
+        boot = self.restarts.compare(
+            heartbeat.uptime,
+            now,
+            changed=bool(change),
+            boot_logged=(
+                Change.EVENT_LOG in change and contains_boot(telemetry.event_log.new)
+            ),
+            log_compared=log_compared,
+        )
+        if boot is Boot.NEW:
+            change |= self._apply_restart(heartbeat, now, log_compared=log_compared)
+        elif boot is Boot.EARLIER:
+            self.heap_trend.clear()
+            # The restart that was seen before was another device's.
+            self.alerts.unconfirmed_since_restart = frozenset()
+            self.reset_alert_timeout()
+        if (uptime := heartbeat.uptime) is not None:
+            self.restarts.update(uptime, now)
+            if change & _HEAP:
+                self.heap_trend.sample(
+                    uptime, free=telemetry.heap_free, least=telemetry.heap_min_free
+                )
+            if self.alerts.unconfirmed_since_restart:
+                change |= self._close_overdue(uptime, now)
+        if not heartbeat.faults:
+            self.fault_streak = None
         return change
 
-    def _restarted(self, started: float) -> Changes:
-        """Take in that the device started anew (protocol, section 3).
+    def _apply_restart(
+        self, heartbeat: Heartbeat, now: float, *, log_compared: bool
+    ) -> Change:
+        """Apply a restart (docs/protocol.md, "Restarts").
 
-        What it has said since then holds: it mostly speaks before its next heartbeat.
+        What the device has sent since then stays: it mostly sends something before its
+        next heartbeat.
         """
-        self.wait_anew()
-        # What came within the jitter may be of either boot.
+        uptime, telemetry = heartbeat.uptime, self.telemetry
+        self.restarts.record(now, telemetry.reset_reason)
+        self.heap_trend.clear()
+        self.reset_alert_timeout()
+        started = now if uptime is None else now - uptime
+        # What arrived within the jitter may be of either boot.
         surely_before = started - UPTIME_JITTER
         change = Change.RESTART | self.alerts.restart(started, surely_before)
-        if self._playback_told < surely_before:
+        if self.playback.reported_at < surely_before:
             change |= self._set_playback(playing=False, reason=StopReason.RESTART)
+        change |= telemetry.restart(heartbeat, now, log_compared=log_compared)
+        # The known reason may be that of an earlier boot.
+        code = heartbeat.reset_reason
+        self._record(
+            Occurrence(
+                kind=OccurrenceKind.RESTARTED,
+                device_id=self.device_id,
+                reason=None if code is None else key_of(ResetReason, code),
+            )
+        )
         return change
 
-    def _apply_alert(self, alert: Alert, *, live: bool, now: float) -> Changes:
-        """Take in the state of a subsystem.
-
-        One that the broker kept is no transition (protocol, section 1).
-        """
+    def _apply_alert(self, alert: Alert, *, live: bool, now: float) -> Change:
+        """Apply the state of a subsystem; a retained one is no transition."""
         active = self.alerts.active
         before = active.get(alert.subsystem)
         change = self.alerts.apply(alert, live=live, now=now)
         if live:
             after = active.get(alert.subsystem)
-            self._note(alert_occurrence(self.device_id, before, after))
+            self._record(alert_occurrence(self.device_id, before, after))
         return change
 
-    def _close_overdue(self, uptime: int, now: float) -> Changes:
-        """Close the alerts that it had the time to raise again, and has not.
+    def _close_overdue(self, uptime: int, now: float) -> Change:
+        """Close the alerts that it had the time to raise again, and did not.
 
-        The time counts by its own clock, which no jump of ours distorts, and only while
-        it is online and can be heard: a health check may else have gone unheard.
+        The time is that of its own uptime, which no clock jump distorts, while it is
+        online and the link is up: a health check may be missed otherwise.
         """
-        if not (self.close_after and self.in_sight) or self.restarts.are_mixed(now):
+        if not (self.close_after and self.link_up) or self.restarts.is_id_shared(now):
             return Change.NOTHING
-        if self._awaiting_since is None:
-            self._awaiting_since = uptime
-        if uptime - self._awaiting_since < self.close_after:
+        if self._alert_timeout_start is None:
+            self._alert_timeout_start = uptime
+        if uptime - self._alert_timeout_start < self.close_after:
             return Change.NOTHING
         before = dict(self.alerts.active)
-        change = self.alerts.close_awaited()
-        self._note_closed(before)
+        change = self.alerts.close_unconfirmed_since_restart()
+        self._record_closed(before)
         return change
 
-    def _apply_info(self, info: Info, *, live: bool, now: float) -> Changes:
-        """Take in what happened on the device."""
+    def _apply_info(self, info: Info, *, live: bool, now: float) -> Change:
+        """Apply an info message."""
         if not live:
             info.faults.append(RETAINED_INFO)
             return Change.NOTHING
         self.activity = info
         match info.type:
             case "playback_started":
-                self._playback_told = now
+                self.playback.reported_at = now
                 return Change.ACTIVITY | self._set_playback(
                     playing=True, melody=info.melody_uid
                 )
             case "playback_stopped":
-                self._playback_told = now
+                self.playback.reported_at = now
                 return Change.ACTIVITY | self._set_playback(playing=False)
             case _:
                 return Change.ACTIVITY
@@ -510,38 +349,19 @@ class Device:
         playing: bool | None,
         melody: str | None = None,
         reason: StopReason = StopReason.STOPPED,
-    ) -> Changes:
-        """Set what plays; playing None stands for not known.
-
-        It is forgotten wherever a stop may go unheard: no bell plays for ever.
-        """
-        if playing is not None and (playing, melody) != (self.playing, self.melody):
-            # A start is never said twice, so after a gap it is another one. A stop ends
-            # what was said to play, however long ago.
-            self._note(
-                playback_occurrence(
-                    self.device_id,
-                    before=self.playing if playing else self.was_playing,
-                    after=playing,
-                    melody=melody if playing else self.was_melody,
-                    reason=reason,
-                )
-            )
-            self.was_playing, self.was_melody = playing, melody
-        change: Changes = Change.NOTHING
-        if playing is not self.playing:
-            self.playing = playing
-            change |= Change.PLAYING
-        if melody != self.melody:
-            self.melody = melody
-            change |= Change.MELODY
+    ) -> Change:
+        """Set what plays, None for unknown, and record what that means."""
+        change, occurrence = self.playback.set(
+            self.device_id, playing=playing, melody=melody, reason=reason
+        )
+        self._record(occurrence)
         return change
 
-    def _note_closed(self, before: Mapping[str, ActiveAlert]) -> None:
-        """Keep that alerts were closed without a word of the device."""
+    def _record_closed(self, before: Mapping[str, ActiveAlert]) -> None:
+        """Record that alerts were closed, not cleared by the device."""
         alerts = self.alerts
-        for subsystem in alerts.just_closed:
-            self._note(
+        for subsystem in alerts.last_closed:
+            self._record(
                 alert_occurrence(
                     self.device_id,
                     before[subsystem],
@@ -550,7 +370,7 @@ class Device:
                 )
             )
 
-    def _note(self, occurrence: Occurrence | None) -> None:
-        """Keep what has happened until it is told."""
+    def _record(self, occurrence: Occurrence | None) -> None:
+        """Keep an occurrence until it is published."""
         if occurrence is not None:
             self.occurrences += (occurrence,)

@@ -1,35 +1,35 @@
-"""Know how long a device's heartbeats have been malformed, and where."""
+"""Measure how long the heartbeats of a device have been malformed."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from ..protocol.messages import Fault
+from ..protocol.fields import Fault
 
-#: In seconds: what goes on for this long is no accident on the way.
-LASTING = 600
+#: In seconds: a streak of this length is no single accident.
+LASTING_SECONDS = 600
 
-#: Nor are so many, however the clock was set meanwhile.
-LEAST = 3
+#: Nor are so many heartbeats, even if the wall clock jumped meanwhile.
+LASTING_COUNT = 3
 
 
 @dataclass(eq=False, kw_only=True, slots=True)
-class MalformedRun:
+class FaultStreak:
     """Live heartbeats in a row that each had a fault."""
 
     began: float
-    """When the first of them came, in seconds since 1970, as all times here."""
+    """When the first one arrived, in seconds since 1970, as all times here."""
     last: float
     count: int = 0
     fields: set[str] = field(default_factory=set)
-    """Where they were wrong; "" stands for the payload as a whole."""
+    """The fields that were wrong; "" stands for the payload as a whole."""
 
-    def note(self, faults: Iterable[Fault], now: float) -> None:
-        """Add one more of them."""
+    def add(self, faults: Iterable[Fault], now: float) -> None:
+        """Add a heartbeat."""
         self.last = now
         self.count += 1
         self.fields.update(fault.field for fault in faults)
 
     @property
     def lasting(self) -> bool:
-        """Tell whether it has gone on for long."""
-        return self.count >= LEAST and self.last - self.began >= LASTING
+        """Return whether it is long enough to tell a user."""
+        return self.count >= LASTING_COUNT and self.last - self.began >= LASTING_SECONDS

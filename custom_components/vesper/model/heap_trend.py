@@ -1,71 +1,66 @@
-"""Foresee when the heap of a device is used up."""
+"""Predict when the heap of a device is used up."""
 
 from dataclasses import dataclass
 
-#: In seconds: what ends sooner than this is worth a person's while.
+#: In seconds: an end that is sooner is reported.
 HORIZON = 24 * 3600
 
-#: In seconds: nothing is foreseen from less, a start takes its time.
+#: In seconds: nothing is predicted from less, as a start uses up memory too.
 MIN_WINDOW = 1800
 
-#: In seconds: a leak that begins after weeks of rest is not to be lost in them.
+#: In seconds: a leak that begins after weeks must not be averaged out.
 MAX_WINDOW = 2 * HORIZON
 
-#: The part of what was free that has to be gone for good: one in so many. Use swings by
-#: less, and who watches for the first time sees but the way down.
+#: The share of the free heap that must be lost for good: one part in so many. Normal
+#: use varies by less.
 MIN_PART = 20
 
-#: So many points are kept of one boot; each forecast looks at all of them.
+#: How many points are kept of one boot.
 MAX_POINTS = 16
 
 
 @dataclass(eq=False, slots=True)
 class HeapTrend:
-    """How the low-water mark of the free heap has fallen since boot, in bytes.
-
-    The mark goes down in steps, each kept with its uptime in seconds. One that rests
-    costs nothing.
-    """
+    """The low-water mark of the free heap since boot, in bytes, over the uptime."""
 
     _points: tuple[tuple[int, int], ...] = ()
-    """Uptime and mark, the oldest first: where the watch began, and its falls."""
+    """Uptime in seconds and mark, the oldest first: the first sample and each fall."""
     _returned: int = 0
-    """The most that was free again of what had been gone: so much is swing, no leak."""
+    """The most that became free again: so much is normal use, no leak."""
 
     def clear(self) -> None:
-        """Begin anew: what comes is of another boot."""
+        """Forget all samples, since another boot follows."""
         self._points = ()
         self._returned = 0
 
     def sample(self, uptime: int, *, free: int | None, least: int | None) -> None:
-        """Take in what is free now and the low-water mark, as far as they are told.
+        """Add a sample of the free heap and its low-water mark, as far as known.
 
-        Without the mark, the least that was told to be free stands for it.
+        Without the mark, the least free heap of all samples is used.
         """
-        told = [size for size in (free, least) if size is not None]
+        sizes = [size for size in (free, least) if size is not None]
         points = self._points
         if not points:
-            self._points = ((uptime, min(told)),)
+            self._points = ((uptime, min(sizes)),)
             return
         mark = points[-1][1]
         if least is not None and least > mark:
-            # It never rises within a boot, so a restart went unseen.
+            # It never rises within a boot, so a restart was missed.
             self.clear()
             self._points = ((uptime, least),)
             return
-        if (fallen := min(told)) < mark:
+        if (fallen := min(sizes)) < mark:
             mark = fallen
             self._points = (*points, (uptime, mark))
             if len(points) == MAX_POINTS:
                 self._thin()
-        self._returned = max(self._returned, min(max(told), points[0][1]) - mark)
+        self._returned = max(self._returned, min(max(sizes), points[0][1]) - mark)
 
     def seconds_left(self, uptime: int) -> float | None:
-        """Return in how many seconds nothing is left, None if that is not in sight.
+        """Return in how many seconds the heap is used up, None if it is not.
 
-        The mark goes on as in the whole window since the watch began, or as in its
-        later half, whichever is gentler: what fell at the start and then rests is at
-        rest.
+        The slope is that of the whole window or of its later half, whichever is
+        smaller: a mark that fell after the start and then stays is no leak.
         """
         if not self._points:
             return None
@@ -79,11 +74,11 @@ class HeapTrend:
         return mark / slope if slope > 0 else None
 
     def _mark_at(self, uptime: float) -> int:
-        """Return the mark as it was at an uptime since the watch began."""
+        """Return the mark at an uptime since the first sample."""
         return next(mark for at, mark in reversed(self._points) if at <= uptime)
 
     def _thin(self) -> None:
-        """Drop the point whose neighbors are the closest, so that all spread evenly."""
+        """Drop the point whose neighbors are the closest, to keep them even."""
         points = self._points
         inner = range(1, len(points) - 1)
         at = min(inner, key=lambda at: points[at + 1][0] - points[at - 1][0])

@@ -1,25 +1,24 @@
-"""Tell what happens to devices that people may want to act on.
+"""Describe what happens to devices that automations may act on.
 
-Each is one real transition: a repeat is none, nor is a gap in what we hear.
+Each is one real transition: a repeated message is none, nor is a gap in the messages.
 """
 
 from dataclasses import dataclass
 from enum import StrEnum
 
-from ..protocol.codes import ResetReason, key_of
 from ..protocol.severity import Severity
 from .alerts import ActiveAlert, ClosedBy
 
-#: Why an alert ended that nothing else has closed: the device said so.
+#: Why an alert ended that was not closed: the device cleared it.
 CLEARED = "cleared"
 
-#: What connectivity and playback are called in `from_state` and `to_state`.
+#: The values of connectivity and playback in `from_state` and `to_state`.
 _CONNECTIVITY = {False: "offline", True: "online"}
 _PLAYBACK = {None: None, False: "stopped", True: "playing"}
 
 
 class OccurrenceKind(StrEnum):
-    """What can happen; all but maintenance by the names of the triggers."""
+    """What can happen; all but maintenance are names of triggers."""
 
     ALERT_CLEARED = "alert_cleared"
     ALERT_RAISED = "alert_raised"
@@ -39,31 +38,31 @@ class StopReason(StrEnum):
     RESTART = "restart"
     """The device has restarted."""
     STOPPED = "stopped"
-    """The device said so."""
+    """The device reported it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Occurrence:
-    """One thing that has happened; what does not suit its kind is None."""
+    """One thing that happened; a field that its kind does not use is None."""
 
     kind: OccurrenceKind
     device_id: str | None
-    """None where it has happened to the whole fleet."""
+    """None where it happened to the whole fleet."""
     subsystem: str | None = None
     from_state: str | None = None
-    """What was before: a severity, connectivity or playback; None if not known."""
+    """The severity, connectivity or playback before; None if it is not known."""
     to_state: str | None = None
     message: str | None = None
-    """What the device said of the alert."""
+    """The message of the alert."""
     reason: str | None = None
-    """Why it restarted (a key of `ResetReason`), `cleared` or a
-    `ClosedBy` of an alert, a `StopReason` of a melody."""
+    """A key of `ResetReason` of a restart, `cleared` or a `ClosedBy` of an alert, a
+    `StopReason` of a melody."""
     melody: str | None = None
-    """What began to play or ended, where that is known."""
+    """What started or stopped playing, where it is known."""
     until: float | None = None
-    """Until when somebody works on the device, in seconds since 1970."""
+    """When the maintenance ends, in seconds since 1970."""
     lost: int | None = None
-    """How many devices fell silent in an outage."""
+    """How many devices an outage has lost."""
     online_before: int | None = None
     """How many devices were online before it."""
 
@@ -74,9 +73,9 @@ def alert_occurrence(
     after: ActiveAlert | None,
     closed_by: ClosedBy | None = None,
 ) -> Occurrence | None:
-    """Return what a change of a subsystem's alert amounts to.
+    """Return the occurrence of a change of an alert, if it is one.
 
-    An alert that gets worse is raised again, one that gets better goes on.
+    An alert that gets worse is raised again, one that gets better is not.
     """
     was = before.severity if before else Severity.OK
     now = after.severity if after else Severity.OK
@@ -105,9 +104,9 @@ def alert_occurrence(
 def connectivity_occurrence(
     device_id: str, *, before: bool | None, after: bool
 ) -> Occurrence | None:
-    """Return what it amounts to that a device is online, or not, given the last word.
+    """Return the occurrence of a change of connectivity, if it is one.
 
-    Of one that was never heard of before there is nothing to tell.
+    A device whose connectivity was not known before has none.
     """
     if before is None or before is after:
         return None
@@ -127,9 +126,9 @@ def playback_occurrence(
     melody: str | None,
     reason: StopReason,
 ) -> Occurrence | None:
-    """Return what it amounts to that a melody plays, or no longer; None is not known.
+    """Return the occurrence of a change of playback, if it is one; None is unknown.
 
-    No longer to know of one is no end of it.
+    Playback that becomes unknown has not stopped.
     """
     if not after and (not before or after is None):
         return None
@@ -142,36 +141,4 @@ def playback_occurrence(
         to_state=_PLAYBACK[after],
         reason=None if after else reason,
         melody=melody,
-    )
-
-
-def restart_occurrence(device_id: str, code: int | None) -> Occurrence:
-    """Return that a device has restarted, for the reason it gave if any."""
-    return Occurrence(
-        kind=OccurrenceKind.RESTARTED,
-        device_id=device_id,
-        reason=None if code is None else key_of(ResetReason, code),
-    )
-
-
-def maintenance_occurrence(device_id: str, until: float | None) -> Occurrence:
-    """Return that somebody works on a device until then, or nobody any more."""
-    return Occurrence(
-        kind=(
-            OccurrenceKind.MAINTENANCE_ENDED
-            if until is None
-            else OccurrenceKind.MAINTENANCE_STARTED
-        ),
-        device_id=device_id,
-        until=until,
-    )
-
-
-def outage_occurrence(*, lost: int, online_before: int) -> Occurrence:
-    """Return that most of the devices that were online have fallen silent."""
-    return Occurrence(
-        kind=OccurrenceKind.FLEET_OUTAGE,
-        device_id=None,
-        lost=lost,
-        online_before=online_before,
     )

@@ -1,4 +1,4 @@
-"""Sum up what is known of a device, for those who read it as JSON."""
+"""Report what is known of a device as JSON."""
 
 from datetime import UTC, datetime
 from enum import IntEnum
@@ -9,29 +9,28 @@ from .device import Device
 
 
 def report(device: Device) -> dict[str, Any]:
-    """Return what a device has told of itself (protocol, section 5).
+    """Return what a device reported about itself (docs/http-api.md).
 
     Codes and events come with their names, times in ISO 8601 and UTC, the heap in
-    bytes, the signal in dBm, `uptime` in seconds. What was never told is None.
+    bytes, the signal in dBm, `uptime` in seconds. What was never reported is None.
     """
-    diagnostics = device.diagnostics
-    last = device.received.heartbeat
+    telemetry, last = device.telemetry, device.message_log.heartbeat
     return {
         "device_id": device.device_id,
         "connected": device.online,
         "last_seen": iso_time(device.last_seen),
         "received_at": iso_time(last.received_at) if last else None,
         "live": last.live if last else None,
-        "uptime": device.uptime,
-        "boot_time": iso_time(diagnostics.boot_time),
-        "firmware_version": diagnostics.firmware_version,
-        "reset_reason": _named(ResetReason, diagnostics.reset_reason),
-        # No reason is 0: what starts out as that has not lost the Wi-Fi yet.
-        "last_disconnect": _named(WifiReason, diagnostics.last_disconnect_code or None),
-        "heap_free": diagnostics.heap_free,
-        "heap_min_free": diagnostics.heap_min_free,
-        "wifi_signal": diagnostics.rssi,
-        "recent_events": [event.as_json() for event in diagnostics.log.events],
+        "uptime": device.restarts.uptime,
+        "boot_time": iso_time(telemetry.boot_time),
+        "firmware_version": telemetry.firmware_version,
+        "reset_reason": _named(ResetReason, telemetry.reset_reason),
+        # No reason is 0: it means that the Wi-Fi was not lost yet.
+        "last_disconnect": _named(WifiReason, telemetry.last_disconnect_code or None),
+        "heap_free": telemetry.heap_free,
+        "heap_min_free": telemetry.heap_min_free,
+        "wifi_signal": telemetry.rssi,
+        "recent_events": [event.as_json() for event in telemetry.event_log.events],
         "alerts": device.alerts.as_json(),
         "maintenance_until": iso_time(device.maintenance_until),
     }

@@ -1,7 +1,7 @@
-"""Turn a device into what is kept of it over a restart, and back.
+"""Serialize a device for the store and deserialize it.
 
-What is read is not trusted: a bad field is left out, as if it had never been told, and
-where that leaves open whether there is an alert, the subsystems are not heard yet.
+The store is not trusted: a bad field is skipped as if it had never been reported, and
+where that leaves open whether there is an alert, its subsystem is unknown.
 """
 
 from collections.abc import Callable, Mapping
@@ -10,21 +10,20 @@ from typing import Any, TypeGuard
 
 import orjson
 
+from ..protocol.alert import read_alert
 from ..protocol.codes import MAX_TIME
-from ..protocol.messages import (
-    MAX_CODE,
-    MAX_HEAP,
-    MAX_UPTIME,
-    Malformed,
-    is_name,
-    read_alert,
-)
+from ..protocol.fields import Fault, is_name
+from ..protocol.heartbeat import MAX_CODE, MAX_HEAP, MAX_UPTIME
+from ..protocol.malformed import Malformed
+from ..protocol.recent_events import encode_events, oldest_first, parse_events
 from ..protocol.severity import Severity
 from .alerts import MAX_SUBSYSTEMS, ActiveAlert, Alerts, ClosedBy, is_note
 from .device import Device
-from .event_log import DeviceLog
-from .post_schedule import KEPT_GAPS, MAX_GAP, Posts
-from .telemetry import Diagnostics
+from .event_log import EventLog
+from .playback import Playback
+from .post_schedule import KEPT_GAPS, MAX_GAP, PostSchedule
+from .restarts import Restarts
+from .telemetry import Telemetry
 
 type _Check = Callable[[object], bool]
 
@@ -35,35 +34,34 @@ def _whole(least: int, most: int) -> _Check:
 
 
 def _is_flag(value: object) -> bool:
-    """Tell whether a value is true or false."""
+    """Return whether a value is true or false."""
     return type(value) is bool
 
 
 def _is_time(value: object) -> TypeGuard[float]:
-    """Tell whether a value is a time in seconds since 1970 that can be shown."""
+    """Return whether a value is a time in seconds since 1970 that can be shown."""
     return (
         type(value) is float or type(value) is int
     ) and -MAX_TIME <= value <= MAX_TIME
 
 
-#: What is kept of a device as it stands, each field with what a good value is.
+#: The fields that are stored, each with the check of a good value.
 DEVICE_FIELDS: Mapping[str, _Check] = {
     "last_seen": _is_time,
     "maintenance_until": _is_time,
+    "was_online": _is_flag,
+}
+PLAYBACK_FIELDS: Mapping[str, _Check] = {
     "melody": is_name,
     "playing": _is_flag,
-    "started": _is_time,
-    "uptime": _whole(0, MAX_UPTIME),
     "was_melody": is_name,
-    "was_online": _is_flag,
     "was_playing": _is_flag,
 }
-
-#: Those of them that a device knows under another name, for they drift.
-DRIFTING_FIELDS = {name: f"_{name}" for name in ("last_seen", "started", "uptime")}
-
-#: The same of its diagnostics.
-DIAGNOSTICS_FIELDS: Mapping[str, _Check] = {
+RESTART_FIELDS: Mapping[str, _Check] = {
+    "started": _is_time,
+    "uptime": _whole(0, MAX_UPTIME),
+}
+TELEMETRY_FIELDS: Mapping[str, _Check] = {
     "boot_time": _is_time,
     "firmware_version": is_name,
     "heap_free": _whole(0, MAX_HEAP),
@@ -74,18 +72,18 @@ DIAGNOSTICS_FIELDS: Mapping[str, _Check] = {
 }
 
 
-def dump(device: Device) -> bytes:
-    """Return what is kept of a device as JSON, but for its log.
-
-    As tight as it can be kept: what orjson returns holds on to all that it wrote into.
-    """
-    diagnostics, alerts = device.diagnostics, device.alerts
-    saved = {
-        **_told(device, DEVICE_FIELDS),
-        "diagnostics": _told(diagnostics, DIAGNOSTICS_FIELDS),
-        # One that was never heard is known by its entity, and is to stay unheard.
+def serialize(device: Device) -> bytes:
+    """Return what is stored of a device, as JSON."""
+    telemetry, alerts = device.telemetry, device.alerts
+    unconfirmed = alerts.unconfirmed_since_restart
+    data: dict[str, Any] = {
+        **_values(device, DEVICE_FIELDS),
+        **_values(device.playback, PLAYBACK_FIELDS),
+        **_values(device.restarts, RESTART_FIELDS),
+        "telemetry": _values(telemetry, TELEMETRY_FIELDS),
+        # An unknown one has a sensor, by which it is found again.
         "subsystems": [
-            name for name in alerts.subsystems if name not in alerts.unheard
+            name for name in alerts.subsystems if name not in alerts.unknown
         ],
         "alerts": [
             {
@@ -96,78 +94,67 @@ def dump(device: Device) -> bytes:
                 "confirmed": alert.confirmed,
                 "acknowledged": alert.acknowledged,
                 "note": alert.note,
-                "awaited": alert.subsystem in alerts.awaited,
+                "unconfirmed_since_restart": alert.subsystem in unconfirmed,
             }
             for alert in alerts.active.values()
         ],
-        "closed_by": dict(alerts.closed_by),
+        "closed_by": alerts.closed_by,
     }
-    if device.patience:
-        saved["post_gaps"] = device.posts.gaps
-    return bytes(memoryview(orjson.dumps(saved)))
+    if device.post_timeout:
+        data["post_gaps"] = device.post_schedule.gaps
+    if telemetry.event_log.is_known:
+        data["events"] = orjson.Fragment(telemetry.event_log.text)
+    return orjson.dumps(data)
 
 
-def with_log(text: bytes, device: Device) -> bytes:
-    """Return what is kept of a device as JSON, given what `dump` has returned."""
-    log = device.diagnostics.log.as_saved()
-    return b'%b,"events":%b}' % (text[:-1], log) if log else text
-
-
-def load(device_id: str, data: Mapping[str, Any]) -> Device:
-    """Return the device of which that was kept; whether it is online is not known."""
-    good, gaps = _good(data, DEVICE_FIELDS), _load_gaps(data.get("post_gaps"))
+def deserialize(device_id: str, data: Mapping[str, Any]) -> Device:
+    """Return a stored device; whether it is online is not known."""
     return Device(
         device_id=device_id,
-        alerts=_load_alerts(data),
-        _posts=Posts(gaps=gaps) if gaps else None,
-        resumed=True,
-        _diagnostics=_load_diagnostics(data),
-        **{DRIFTING_FIELDS.get(name, name): value for name, value in good.items()},
+        alerts=_alerts(data),
+        playback=Playback(**_good(data, PLAYBACK_FIELDS)),
+        post_schedule=PostSchedule(_gaps(data.get("post_gaps"))),
+        restarts=Restarts(restored=True, **_good(data, RESTART_FIELDS)),
+        telemetry=_telemetry(data),
+        **_good(data, DEVICE_FIELDS),
     )
 
 
-def _load_diagnostics(data: Mapping[str, Any]) -> Diagnostics:
-    """Return the diagnostics in what was kept of a device."""
-    return Diagnostics(
-        log=DeviceLog.saved(data.get("events")),
-        **_good(data.get("diagnostics"), DIAGNOSTICS_FIELDS),
-    )
+def _telemetry(data: Mapping[str, Any]) -> Telemetry:
+    """Return the stored telemetry."""
+    faults: list[Fault] = []
+    events = parse_events(data.get("events"), faults)
+    telemetry = Telemetry(**_good(data.get("telemetry"), TELEMETRY_FIELDS))
+    # An event log with a gap would make old entries look new.
+    if events is not None and not faults:
+        telemetry.event_log = EventLog(encode_events(events))
+        if telemetry.rssi is None:
+            telemetry.update_signal(oldest_first(events))
+    return telemetry
 
 
-def _load_alerts(data: Mapping[str, Any]) -> Alerts:
-    """Return the alerts in what was kept of a device."""
+def _alerts(data: Mapping[str, Any]) -> Alerts:
+    """Return the stored alerts."""
     names, items = data.get("subsystems"), data.get("alerts")
-    read = [_load_alert(item) for item in _some(items)]
+    read = [_alert(item) for item in _some(items)]
     active = {alert.subsystem: alert for alert in read if alert is not None}
-    subsystems = [*filter(is_name, _some(names)), *active]
-    alerts = Alerts(active=active, subsystems=tuple(dict.fromkeys(subsystems)))
-    awaited = {
-        item["subsystem"]
-        for item in _some(items)
-        if isinstance(item, dict)
-        and item.get("awaited") is True
-        and item.get("subsystem") in active
-    }
-    closed_by = data.get("closed_by")
-    closed = {
-        subsystem: ClosedBy(cause)
-        for subsystem, cause in (
-            closed_by.items() if isinstance(closed_by, dict) else ()
-        )
-        if subsystem in subsystems and subsystem not in active and cause in ClosedBy
-    }
-    # What is empty stays what all devices share.
-    if awaited:
-        alerts.awaited |= awaited
-    if closed:
-        alerts.closed_by = closed
-    if not isinstance(items, list) or None in read:
-        alerts.unheard = frozenset(alerts.subsystems) - active.keys()
-    return alerts
+    subsystems = dict.fromkeys([*filter(is_name, _some(names)), *active])
+    is_complete = isinstance(items, list) and None not in read
+    return Alerts(
+        active=active,
+        subsystems=tuple(subsystems),
+        unknown=frozenset() if is_complete else frozenset(subsystems.keys() - active),
+        unconfirmed_since_restart=frozenset(
+            alert.subsystem
+            for item, alert in zip(_some(items), read, strict=True)
+            if alert is not None and item.get("unconfirmed_since_restart") is True
+        ),
+        closed_by=_closed_by(data.get("closed_by"), subsystems.keys() - active),
+    )
 
 
-def _load_alert(item: object) -> ActiveAlert | None:
-    """Return an alert as it was kept, None where it does not say of what."""
+def _alert(item: object) -> ActiveAlert | None:
+    """Return a stored alert, None where it does not name its subsystem and state."""
     if not isinstance(item, dict):
         return None
     alert = read_alert(item, [])
@@ -181,22 +168,33 @@ def _load_alert(item: object) -> ActiveAlert | None:
         updated_at=datetime.fromtimestamp(
             updated_at if _is_time(updated_at) else 0, UTC
         ),
-        # It may have ended since, and nobody listened.
+        # It may have been cleared while Home Assistant did not run.
         confirmed=False,
         acknowledged=item.get("acknowledged") is True,
         note=note if is_note(note) else "",
     )
 
 
-def _load_gaps(gaps: object) -> tuple[float, ...]:
-    """Return the gaps between posts, as many as tell a rhythm."""
+def _closed_by(data: object, subsystems: set[str]) -> dict[str, ClosedBy]:
+    """Return what closed the last alerts of some subsystems."""
+    if not isinstance(data, dict):
+        return {}
+    return {
+        subsystem: ClosedBy(cause)
+        for subsystem, cause in data.items()
+        if subsystem in subsystems and cause in ClosedBy
+    }
+
+
+def _gaps(gaps: object) -> tuple[float, ...]:
+    """Return the stored gaps between posts."""
     if not isinstance(gaps, list):
         return ()
     good = [gap for gap in gaps if type(gap) is float and 0 <= gap <= MAX_GAP]
     return tuple(good[-KEPT_GAPS:])
 
 
-def _told(source: Device | Diagnostics, fields: Mapping[str, _Check]) -> dict[str, Any]:
+def _values(source: object, fields: Mapping[str, _Check]) -> dict[str, Any]:
     """Return the fields that have a value."""
     return {
         name: value for name in fields if (value := getattr(source, name)) is not None
@@ -215,5 +213,5 @@ def _good(data: object, fields: Mapping[str, _Check]) -> dict[str, Any]:
 
 
 def _some(items: object) -> list[Any]:
-    """Return as much of a list as a device has subsystems, nothing of anything else."""
+    """Return at most as many items of a list as a device has subsystems."""
     return items[:MAX_SUBSYSTEMS] if isinstance(items, list) else []

@@ -1,16 +1,10 @@
-"""Decode the numbers in which devices tell what happened to them.
+"""Name the codes that devices report.
 
-One table for each kind of number. A number that its table does not name is shown as it
-came, and none makes anything here raise.
+One table for each kind of code. A code that its table does not name is shown as a
+number; none raises.
 """
 
-from collections.abc import Callable
-from datetime import UTC, datetime
 from enum import IntEnum
-from typing import NamedTuple
-
-#: What a decoded event says, ready for JSON and for the attributes of an entity.
-type Meaning = dict[str, str | int | None]
 
 #: Unix seconds fit in 32 bits on every device, and any time zone can show them.
 MAX_TIME = 2**32 - 1
@@ -163,73 +157,3 @@ def rssi_dbm(value: int) -> int | None:
     """
     dbm = value - 2**16 if value in _UNSIGNED_DBM else value
     return dbm if dbm in _DBM else None
-
-
-class RecentEvent(NamedTuple):
-    """An entry of the device's own ring buffer (protocol, section 1)."""
-
-    tag: int
-    d0: int
-    d1: int
-    ts: int
-    """Unix seconds, 0 while the clock was not set."""
-    up: int
-    """Seconds since boot."""
-
-    @property
-    def time(self) -> datetime | None:
-        """Return when it happened, in UTC; None where the clock was not set, or off."""
-        return datetime.fromtimestamp(self.ts, UTC) if 0 < self.ts <= MAX_TIME else None
-
-    @property
-    def key(self) -> str:
-        """Return the type of event that stands for it, `unknown` for a tag unnamed."""
-        return key_of(EventTag, self.tag) if self.tag in EventTag else "unknown"
-
-    def decoded(self) -> Meaning:
-        """Return what its data mean, by name; as they came where the tag is unnamed.
-
-        A reason comes as its name and its code, `rssi` in dBm, `elapsed_ms` in
-        milliseconds, `status` as an HTTP status or an errno.
-        """
-        if (decode := _DECODERS.get(self.tag)) is not None:
-            return decode(self.d0, self.d1)
-        return {"tag": self.tag, "d0": self.d0, "d1": self.d1}
-
-    def as_told(self) -> dict[str, int]:
-        """Return the event as the device told it."""
-        return {
-            "t": self.tag,
-            "d0": self.d0,
-            "d1": self.d1,
-            "ts": self.ts,
-            "up": self.up,
-        }
-
-    def as_json(self) -> Meaning:
-        """Return the event as the API shows it (protocol, section 5)."""
-        label = label_of(EventTag, self.tag)
-        return {
-            "event": f"EVT_{label}" if self.tag in EventTag else label,
-            "time": self.time.isoformat() if self.time else None,
-            "uptime": self.up,
-            **self.decoded(),
-        }
-
-
-def _reason(table: type[IntEnum], code: int) -> Meaning:
-    """Return a reason by its name and its code."""
-    return {"reason": label_of(table, code), "code": code}
-
-
-#: What the data of an event, `d0` and `d1`, mean by its tag (protocol, section 1).
-_DECODERS: dict[int, Callable[[int, int], Meaning]] = {
-    EventTag.BOOT: lambda code, _: _reason(ResetReason, code),
-    EventTag.WIFI_UP: lambda rssi, _: {"rssi": rssi_dbm(rssi)},
-    EventTag.WIFI_DOWN: lambda code, _: _reason(WifiReason, code),
-    EventTag.HTTP_OK: lambda path, elapsed: {"path_hash": path, "elapsed_ms": elapsed},
-    EventTag.HTTP_FAIL: lambda path, status: {"path_hash": path, "status": status},
-    EventTag.HEARTBEAT_MISS: lambda count, _: {"count": count},
-    EventTag.NTP_SYNC: lambda seconds, _: {"seconds_since_boot": seconds},
-    EventTag.REBOOT: lambda code, _: _reason(RebootReason, code),
-}

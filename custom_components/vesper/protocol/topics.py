@@ -4,7 +4,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 import re
 
-from .messages import Parser, parse_alert, parse_heartbeat, parse_info
+from .alert import parse_alert
+from .heartbeat import parse_heartbeat
+from .info import parse_info
+from .message import Parser
 
 DEFAULT_PREFIX = "vesper"
 

@@ -1,1 +1,1 @@
-"""Integrations that what is measured is held against."""
+"""Integrations with which Vesper is compared."""

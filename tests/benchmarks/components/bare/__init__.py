@@ -1,7 +1,7 @@
 """Entities that do nothing: the least that so many of them cost Home Assistant.
 
-They are of the same kinds as Vesper's, with the same units and device classes, for what
-Home Assistant makes of these is its own. What they show never changes.
+They have the platforms, units and device classes of Vesper's, of which Home Assistant
+makes its own work.
 """
 
 import asyncio
@@ -10,7 +10,7 @@ from itertools import batched
 from typing import Any
 
 from custom_components.vesper import DESCRIPTIONS
-from custom_components.vesper.entity import ENTITIES_AT_A_TIME
+from custom_components.vesper.entity import ENTITIES_PER_CHUNK
 from custom_components.vesper.hub.entity_set import EntitySet
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.const import Platform
@@ -35,7 +35,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: ConfigEntry[Any]) -> boo
 
 
 async def async_unload_entry(hass: HomeAssistant, entry: ConfigEntry[Any]) -> bool:
-    """Take the entities away."""
+    """Remove the entities."""
     return await hass.config_entries.async_unload_platforms(entry, PLATFORMS)
 
 
@@ -46,7 +46,7 @@ class BareEntity(Entity):
     _attr_should_poll = False
 
     def __init__(self, device_id: str, description: EntityDescription) -> None:
-        """Take the device's id, and the description, whose key is the name too."""
+        """Set the device's id, and the description, whose key is the name too."""
         self.entity_description = description
         self._attr_unique_id = f"{device_id}_{description.key}"
         self._attr_name = description.key
@@ -62,15 +62,15 @@ async def async_add_bare_entities(
     platform: Platform,
 ) -> None:
     """Add as many entities of each device as Vesper has."""
-    descriptions = EntitySet(entry.data["entities"]).of(DESCRIPTIONS[platform])
+    descriptions = EntitySet(entry.data["entities"]).select(DESCRIPTIONS[platform])
     if not descriptions:
         return
-    devices_at_a_time = max(1, ENTITIES_AT_A_TIME // len(descriptions))
+    devices_per_chunk = max(1, ENTITIES_PER_CHUNK // len(descriptions))
     device_ids = (f"bare-{number:05d}" for number in range(entry.data["devices"]))
-    for some in batched(device_ids, devices_at_a_time, strict=False):
+    for chunk in batched(device_ids, devices_per_chunk, strict=False):
         await asyncio.sleep(0)
         async_add_entities(
             entity_class(device_id, description)
-            for device_id in some
+            for device_id in chunk
             for description in descriptions
         )

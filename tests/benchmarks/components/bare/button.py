@@ -12,7 +12,7 @@ from . import BareEntity, async_add_bare_entities
 
 
 class BareButton(BareEntity, ButtonEntity):
-    """A button that nobody has pressed."""
+    """A button that was never pressed."""
 
 
 async def async_setup_entry(

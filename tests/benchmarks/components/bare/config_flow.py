@@ -1,7 +1,7 @@
-"""Home Assistant sets no entry up without a flow, and this is one that nobody walks."""
+"""Home Assistant sets up no entry without a flow; the benchmarks make the entry."""
 
 from homeassistant.config_entries import ConfigFlow
 
 
 class BareConfigFlow(ConfigFlow, domain="bare"):
-    """Take entries of the first version."""
+    """Support entries of the first version."""

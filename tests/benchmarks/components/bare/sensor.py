@@ -20,10 +20,10 @@ _NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 class BareSensor(BareEntity, SensorEntity):
-    """A sensor that shows the same for ever."""
+    """A sensor that shows one value."""
 
     def __init__(self, device_id: str, description: SensorEntityDescription) -> None:
-        """Take what it is like, and so what it can show."""
+        """Set a value that the description allows."""
         super().__init__(device_id, description)
         self._attr_native_value = 1
         if description.options:

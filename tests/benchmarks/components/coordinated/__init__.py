@@ -1,4 +1,4 @@
-"""Watch a fleet as core's integrations do: one coordinator for each device."""
+"""Watch a fleet as core's integrations do: a coordinator for each device."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -20,39 +20,41 @@ type CoordinatedConfigEntry = ConfigEntry[Fleet]
 
 
 class Coordinator(DataUpdateCoordinator[dict[str, Any]]):
-    """What a device said last, pushed by it."""
+    """The last heartbeat of a device."""
 
     def __init__(
         self, hass: HomeAssistant, entry: CoordinatedConfigEntry, device_id: str
     ) -> None:
-        """Begin without a word of the device."""
+        """Begin without a heartbeat."""
         super().__init__(hass, LOGGER, config_entry=entry, name=f"{DOMAIN} {device_id}")
         self.device_id = device_id
         self.online = False
-        self._stop_waiting: CALLBACK_TYPE | None = None
+        self._cancel_timeout: CALLBACK_TYPE | None = None
 
     @callback
     def async_receive(self, data: dict[str, Any]) -> None:
-        """Take in a heartbeat, and wait anew for the next one."""
-        if self._stop_waiting is not None:
-            self._stop_waiting()
-        self._stop_waiting = async_call_later(self.hass, TIMEOUT, self._async_silent)
+        """Handle a heartbeat, and restart the timeout."""
+        if self._cancel_timeout is not None:
+            self._cancel_timeout()
+        self._cancel_timeout = async_call_later(
+            self.hass, TIMEOUT, self._async_timed_out
+        )
         self.online = True
         self.async_set_updated_data(data)
 
     @callback
-    def _async_silent(self, _now: datetime) -> None:
-        """Take the device for offline."""
-        self._stop_waiting = None
+    def _async_timed_out(self, _now: datetime) -> None:
+        """Mark the device offline."""
+        self._cancel_timeout = None
         self.online = False
         self.async_update_listeners()
 
     @override
     async def async_shutdown(self) -> None:
-        """Wait no longer."""
+        """Cancel the timeout."""
         await super().async_shutdown()
-        if self._stop_waiting is not None:
-            self._stop_waiting()
+        if self._cancel_timeout is not None:
+            self._cancel_timeout()
 
 
 class Fleet:
@@ -67,7 +69,7 @@ class Fleet:
 
     @callback
     def async_receive(self, message: mqtt.ReceiveMessage) -> None:
-        """Pass a heartbeat on to its device, which it may make."""
+        """Handle a heartbeat, also of a new device."""
         device_id = message.topic.rsplit("/", 3)[1]
         coordinator = self.coordinators.get(device_id)
         if is_new := coordinator is None:
@@ -80,7 +82,7 @@ class Fleet:
 
 
 async def async_setup_entry(hass: HomeAssistant, entry: CoordinatedConfigEntry) -> bool:
-    """Follow the heartbeats under the entry's prefix."""
+    """Subscribe to the heartbeats under the entry's prefix."""
     await mqtt.async_wait_for_mqtt_client(hass)
     fleet = entry.runtime_data = Fleet(hass, entry)
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)

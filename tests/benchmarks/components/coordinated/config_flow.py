@@ -1,7 +1,7 @@
-"""Home Assistant looks for this file; the benchmarks make the entry themselves."""
+"""Home Assistant sets up no entry without a flow; the benchmarks make the entry."""
 
 from homeassistant.config_entries import ConfigFlow
 
 
 class CoordinatedConfigFlow(ConfigFlow, domain="coordinated"):
-    """Set up nothing."""
+    """Support entries of the first version."""

@@ -11,14 +11,14 @@ from .const import DOMAIN
 
 
 class CoordinatedEntity(CoordinatorEntity[Coordinator]):
-    """An entity that is written whenever its device has said anything."""
+    """An entity that is written at each heartbeat of its device."""
 
     _attr_has_entity_name = True
 
     def __init__(
         self, coordinator: Coordinator, description: EntityDescription
     ) -> None:
-        """Belong to the device."""
+        """Set the device."""
         super().__init__(coordinator)
         device_id = coordinator.device_id
         self.entity_description = description

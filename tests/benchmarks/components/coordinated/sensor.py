@@ -1,4 +1,4 @@
-"""What heartbeats say."""
+"""The values of heartbeats."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

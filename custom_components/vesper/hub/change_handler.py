@@ -1,0 +1,151 @@
+"""Handle changes of devices: follow up, notify, publish."""
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
+from time import monotonic, time
+
+from homeassistant.core import HomeAssistant, callback
+
+from ..const import LOGGER
+from ..model.change import Change
+from ..model.device import Device
+from ..model.fleet import Fleet
+from .chunks import async_in_chunks
+from .health_checks import HealthChecks
+from .issues import Issues
+from .listeners import Listeners
+from .occurrences import Occurrences
+from .outage_monitor import OutageMonitor
+from .registry import DeviceRegistry
+from .store import SAVED_AT_ONCE, SAVED_KINDS, Saver
+
+type DeviceStep = Callable[[Device], Change]
+
+#: In seconds: a device in a restart loop is logged at most this often.
+RESTART_LOG_INTERVAL = 600
+
+#: The changes that may change how a device counts in the fleet.
+_STATUS = Change.CONNECTIVITY | Change.MAINTENANCE | Change.SEVERITY
+
+
+class ChangeHandler:
+    """The one way from a change of a device to all that follows from it."""
+
+    def __init__(  # noqa: PLR0913  # all that can follow
+        self,
+        hass: HomeAssistant,
+        devices: Mapping[str, Device],
+        *,
+        fleet: Fleet,
+        health_checks: HealthChecks,
+        issues: Issues,
+        listeners: Listeners,
+        occurrences: Occurrences,
+        outages: OutageMonitor,
+        registry: DeviceRegistry,
+        saver: Saver,
+    ) -> None:
+        """Set the devices, and the parts that follow up their changes."""
+        self._hass = hass
+        self._devices = devices
+        self._fleet = fleet
+        self._listeners = listeners
+        self._occurrences = occurrences
+        self._registry = registry
+        self._saver = saver
+        self._closed = False
+        self._restart_logged: dict[str, float] = {}
+        self._follow_ups: tuple[tuple[Change, Callable[[Device], object]], ...] = (
+            (
+                Change.CAME_ONLINE,
+                lambda device: outages.async_came_online(device.device_id),
+            ),
+            (
+                # Alerts may have been missed before.
+                Change.CONTACT,
+                lambda device: (
+                    device.link_up and health_checks.async_add(device.device_id)
+                ),
+            ),
+            (Change.RESTART, self._log_restart),
+            (Change.RESTART, issues.async_check),
+            (Change.ALERT_CLOSED, _log_closed),
+            (
+                Change.MAINTENANCE,
+                lambda device: (
+                    device.in_maintenance and outages.async_discard(device.device_id)
+                ),
+            ),
+            (SAVED_AT_ONCE, lambda device: saver.async_save_soon(device.device_id)),
+            (Change.FIRMWARE, registry.async_register),
+        )
+
+    @callback
+    def async_close(self) -> None:
+        """Handle no more changes."""
+        self._closed = True
+
+    @callback
+    def async_discard(self, device_id: str) -> None:
+        """Forget a device that was removed."""
+        self._restart_logged.pop(device_id, None)
+
+    @callback
+    def async_handle(self, device: Device, change: Change) -> None:
+        """Follow up a change, notify the listeners, and publish what happened."""
+        for changes, follow_up in self._follow_ups:
+            if change & changes:
+                follow_up(device)
+        if change & _STATUS and self._fleet.update(device):
+            self._listeners.async_notify_fleet()
+        self._listeners.async_notify(device, change)
+        if device.occurrences:
+            self._async_publish(device)
+
+    @callback
+    def async_change(
+        self, devices: Iterable[Device], step: DeviceStep
+    ) -> asyncio.Task[None]:
+        """Change devices in chunks, the first of them at once."""
+        return self._hass.async_create_task(
+            self._async_change(tuple(devices), step), "Vesper change of devices"
+        )
+
+    async def _async_change(self, devices: Iterable[Device], step: DeviceStep) -> None:
+        """Change each device and handle the change."""
+        async for device in async_in_chunks(devices):
+            # Both may have changed since the last chunk.
+            if not self._closed and self._devices.get(device.device_id) is device:
+                self.async_handle(device, step(device))
+
+    @callback
+    def _async_publish(self, device: Device) -> None:
+        """Publish what happened to a device, after its entities show it."""
+        occurrences, device.occurrences = device.occurrences, ()
+        registry_id = self._registry.async_entry(device).id
+        suppressed = device.is_suppressed(time())
+        for occurrence in occurrences:
+            if occurrence.kind in SAVED_KINDS:
+                self._saver.async_save_soon(device.device_id)
+            self._occurrences.async_publish(
+                registry_id, occurrence, suppressed=suppressed
+            )
+
+    def _log_restart(self, device: Device) -> None:
+        """Log a restart, unless one was logged shortly before."""
+        now = monotonic()
+        last = self._restart_logged.get(device.device_id)
+        self._restart_logged[device.device_id] = now
+        if last is None or now - last >= RESTART_LOG_INTERVAL:
+            LOGGER.info("Device %s has restarted", device.device_id)
+
+
+def _log_closed(device: Device) -> None:
+    """Log alerts that were closed, not cleared by the device."""
+    alerts = device.alerts
+    LOGGER.info(
+        "Alerts of device %s are closed by %s, not by the device: %s",
+        device.device_id,
+        alerts.closed_by[alerts.last_closed[0]],
+        ", ".join(alerts.last_closed),
+    )

@@ -1,0 +1,90 @@
+"""Notify listeners of changes of devices and of the fleet."""
+
+from collections.abc import Callable
+from functools import partial
+
+from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
+
+from ..model.change import Change
+from ..model.device import Device
+
+type ChangeCallback = Callable[[Change], None]
+type DeviceCallback = Callable[[Device], None]
+type SubsystemCallback = Callable[[Device, str], None]
+
+
+class Listeners:
+    """The listeners of one fleet."""
+
+    def __init__(self, hass: HomeAssistant) -> None:
+        """Begin without listeners."""
+        self._hass = hass
+        self._devices: dict[str, list[tuple[Change, ChangeCallback]]] = {}
+        """The listeners of each device, with the changes that they listen to."""
+        self._fleet: list[CALLBACK_TYPE] = []
+        self._new_devices: list[DeviceCallback] = []
+        self._new_subsystems: list[SubsystemCallback] = []
+        self._fleet_notified = True
+
+    @callback
+    def async_listen(
+        self, device: Device, listens_to: Change, listener: ChangeCallback
+    ) -> CALLBACK_TYPE:
+        """Call back for some changes of a device; returns what ends that."""
+        added = (listens_to, listener)
+        listeners = self._devices.setdefault(device.device_id, [])
+        listeners.append(added)
+        return partial(listeners.remove, added)
+
+    @callback
+    def async_listen_fleet(self, listener: CALLBACK_TYPE) -> CALLBACK_TYPE:
+        """Call back when the counts of the fleet or the broker link changed."""
+        self._fleet.append(listener)
+        return partial(self._fleet.remove, listener)
+
+    @callback
+    def async_listen_new_devices(self, listener: DeviceCallback) -> CALLBACK_TYPE:
+        """Call back with each new device."""
+        self._new_devices.append(listener)
+        return partial(self._new_devices.remove, listener)
+
+    @callback
+    def async_listen_new_subsystems(self, listener: SubsystemCallback) -> CALLBACK_TYPE:
+        """Call back with each new subsystem of a device."""
+        self._new_subsystems.append(listener)
+        return partial(self._new_subsystems.remove, listener)
+
+    @callback
+    def async_discard(self, device_id: str) -> None:
+        """Remove all listeners of a device."""
+        self._devices.pop(device_id, None)
+
+    @callback
+    def async_notify(self, device: Device, change: Change) -> None:
+        """Notify the listeners of a device."""
+        if change & Change.SUBSYSTEMS:
+            for add in self._new_subsystems:
+                add(device, device.alerts.subsystems[-1])
+        for listens_to, listener in tuple(self._devices.get(device.device_id, ())):
+            if change & listens_to:
+                listener(change)
+
+    @callback
+    def async_notify_new_device(self, device: Device) -> None:
+        """Notify of a new device."""
+        for listener in self._new_devices:
+            listener(device)
+
+    @callback
+    def async_notify_fleet(self) -> None:
+        """Notify of the fleet once for all that changes in this turn of the loop."""
+        if self._fleet_notified:
+            self._fleet_notified = False
+            self._hass.loop.call_soon(self._async_notify_fleet)
+
+    @callback
+    def _async_notify_fleet(self) -> None:
+        """Notify of the fleet."""
+        self._fleet_notified = True
+        for listener in tuple(self._fleet):
+            listener()

@@ -1,0 +1,39 @@
+"""Count what was wrong with messages."""
+
+from collections import Counter
+from collections.abc import Iterable
+
+from ..protocol.fields import Fault, FaultKind
+
+
+class FaultCounter(Counter[tuple[str, str, FaultKind]]):
+    """How often each fault occurred, by source, field and kind."""
+
+    def add(self, source: str, faults: Iterable[Fault]) -> list[Fault]:
+        """Count the faults of a message; return those that are the first of a kind."""
+        first = []
+        for fault in faults:
+            key = (source, fault.field, fault.kind)
+            self[key] += 1
+            if self[key] == 1:
+                first.append(fault)
+        return first
+
+    @property
+    def malformed(self) -> Counter[FaultKind]:
+        """Return how often each kind occurred.
+
+        A retained message that is ignored is well-formed.
+        """
+        kinds = Counter[FaultKind]()
+        for (_, _, kind), count in self.items():
+            if kind is not FaultKind.RETAINED:
+                kinds[kind] += count
+        return kinds
+
+    @property
+    def retained(self) -> int:
+        """Return how many messages were ignored because they were retained."""
+        return sum(
+            count for (_, _, kind), count in self.items() if kind is FaultKind.RETAINED
+        )

@@ -1,0 +1,53 @@
+"""Keep what a device plays."""
+
+from dataclasses import dataclass
+
+from .change import Change
+from .occurrence import Occurrence, StopReason, playback_occurrence
+
+
+@dataclass(eq=False, kw_only=True, slots=True)
+class Playback:
+    """Whether a device plays, and which melody."""
+
+    playing: bool | None = None
+    """None while it is not known."""
+    melody: str | None = None
+    was_playing: bool | None = None
+    """The last known value of `playing`, also from before a gap."""
+    was_melody: str | None = None
+    reported_at: float = float("-inf")
+    """When the device last reported it, in seconds since 1970."""
+
+    def set(
+        self,
+        device_id: str,
+        *,
+        playing: bool | None,
+        melody: str | None = None,
+        reason: StopReason = StopReason.STOPPED,
+    ) -> tuple[Change, Occurrence | None]:
+        """Set what plays, None for unknown; return what changed and what it means.
+
+        It becomes unknown wherever a stop may be missed: no bell plays forever.
+        """
+        occurrence = None
+        if playing is not None and (playing, melody) != (self.playing, self.melody):
+            # A start is reported once, so after a gap it is another one. A stop ends
+            # the last known melody, however long ago it began.
+            occurrence = playback_occurrence(
+                device_id,
+                before=self.playing if playing else self.was_playing,
+                after=playing,
+                melody=melody if playing else self.was_melody,
+                reason=reason,
+            )
+            self.was_playing, self.was_melody = playing, melody
+        change = Change.NOTHING
+        if playing is not self.playing:
+            self.playing = playing
+            change |= Change.PLAYING
+        if melody != self.melody:
+            self.melody = melody
+            change |= Change.MELODY
+        return change, occurrence

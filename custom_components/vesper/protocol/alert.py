@@ -1,0 +1,73 @@
+"""Parse alerts (docs/protocol.md, "Alert")."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from .fields import Fault, FaultKind, invalid, load_object, required_name, text
+from .malformed import Malformed
+from .severity import Severity
+
+MAX_ALERT_BYTES = 4 * 1024
+
+#: What ends an alert: firmware says CLEARED, the others mean the same.
+_CLEARED = frozenset({"CLEARED", "HEALTHY", "OK"})
+_RAISED = {
+    severity.name: severity for severity in Severity if severity is not Severity.OK
+}
+
+#: A retained alert is of unknown age: it may be over, or raised again.
+RETAINED_ALERT = Fault(
+    path="",
+    kind=FaultKind.RETAINED,
+    reason="must not be retained: it is older than what is known",
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Alert:
+    """A transition of one subsystem; severity OK ends its alert."""
+
+    subsystem: str
+    severity: Severity
+    message: str
+    faults: list[Fault]
+
+
+def parse_alert(
+    payload: bytes, device_id: str, known_events: bytes = b""
+) -> Alert | Malformed:
+    """Parse the payload of `status/alerts`.
+
+    An unknown state is rejected: it must not read as "all clear".
+    """
+    faults: list[Fault] = []
+    if (data := load_object(payload, MAX_ALERT_BYTES, faults)) is None:
+        return Malformed(faults=faults)
+    return read_alert(data, faults)
+
+
+def read_alert(data: dict[str, Any], faults: list[Fault]) -> Alert | Malformed:
+    """Return the alert in a JSON object, and add its faults."""
+    subsystem = required_name(data, "subsystem", faults)
+    severity = _severity(data, faults)
+    if subsystem is None or severity is None:
+        return Malformed(faults=faults)
+    return Alert(
+        subsystem=subsystem,
+        severity=severity,
+        message=text(data, "msg", faults),
+        faults=faults,
+    )
+
+
+def _severity(data: dict[str, Any], faults: list[Fault]) -> Severity | None:
+    """Return the severity of a state, or None with a fault."""
+    state = required_name(data, "state", faults)
+    if state is None:
+        return None
+    if (name := state.upper()) in _CLEARED:
+        return Severity.OK
+    if (severity := _RAISED.get(name)) is None:
+        wanted = ", ".join([*_RAISED, "CLEARED"])
+        faults.append(invalid("state", f"one of {wanted}", state))
+    return severity

@@ -1,0 +1,165 @@
+"""Read single fields of a payload and name their faults."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+import re
+from typing import Any, TypeGuard
+
+import orjson
+
+#: In characters: longer names and ids are rejected, longer texts are cut.
+MAX_NAME_LENGTH = 64
+MAX_TEXT_LENGTH = 1024
+
+_POSITION = re.compile(r"\[\d+\]")
+_NAME_WANTED = f"1 to {MAX_NAME_LENGTH} printable characters"
+
+
+class FaultKind(StrEnum):
+    """What can be wrong with a message or one of its fields."""
+
+    TOO_LARGE = "too_large"
+    NOT_JSON = "not_json"
+    NOT_OBJECT = "not_object"
+    MISSING = "missing"
+    INVALID = "invalid"
+    MISMATCH = "mismatch"
+    RETAINED = "retained"
+    TOO_MANY = "too_many"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Fault:
+    """One thing that is wrong with a message: where, what kind, and what was wanted."""
+
+    path: str
+    kind: FaultKind
+    reason: str
+
+    @property
+    def field(self) -> str:
+        """Return the path without list positions, as faults are counted."""
+        return _POSITION.sub("[]", self.path)
+
+
+def load_object(
+    payload: bytes, limit: int, faults: list[Fault]
+) -> dict[str, Any] | None:
+    """Return the JSON object of a payload, or None with a fault.
+
+    The limit is in bytes.
+    """
+    if len(payload) > limit:
+        faults.append(
+            Fault(
+                path="",
+                kind=FaultKind.TOO_LARGE,
+                reason=f"must be at most {limit} bytes, is {len(payload)}",
+            )
+        )
+        return None
+    try:
+        data = orjson.loads(payload)
+    except orjson.JSONDecodeError as error:
+        faults.append(
+            Fault(path="", kind=FaultKind.NOT_JSON, reason=f"must be JSON: {error}")
+        )
+        return None
+    if type(data) is not dict:
+        faults.append(
+            Fault(
+                path="",
+                kind=FaultKind.NOT_OBJECT,
+                reason=f"must be a JSON object, is {quote(data)}",
+            )
+        )
+        return None
+    return data
+
+
+def natural(name: str, value: object, most: int, faults: list[Fault]) -> int | None:
+    """Return a whole number from 0 to most, or None with a fault unless it is null."""
+    # Not `isinstance`: true and false are no numbers here.
+    if type(value) is int and 0 <= value <= most:
+        return value
+    if value is not None:
+        faults.append(invalid(name, f"a whole number from 0 to {most}", value))
+    return None
+
+
+def is_name(value: object) -> TypeGuard[str]:
+    """Return whether a value is a string that can name something."""
+    return (
+        isinstance(value, str)
+        and 0 < len(value) <= MAX_NAME_LENGTH
+        and value.isprintable()
+        and not value.isspace()
+    )
+
+
+def optional_name(path: str, value: object, faults: list[Fault]) -> str | None:
+    """Return a name, or None with a fault unless it is null."""
+    if is_name(value):
+        return value
+    if value is not None:
+        faults.append(invalid(path, _NAME_WANTED, value))
+    return None
+
+
+def first_name(
+    data: dict[str, Any], spellings: Iterable[str], faults: list[Fault]
+) -> str | None:
+    """Return the first usable name among the spellings of a field."""
+    for spelling in spellings:
+        value = data.get(spelling)
+        if value is not None and (name := optional_name(spelling, value, faults)):
+            return name
+    return None
+
+
+def required_name(data: dict[str, Any], name: str, faults: list[Fault]) -> str | None:
+    """Return a name, or None with a fault."""
+    value = data.get(name)
+    if value is None:
+        faults.append(missing(name))
+    return optional_name(name, value, faults)
+
+
+def text(data: dict[str, Any], name: str, faults: list[Fault]) -> str:
+    """Return a text as one line, cut to its limit; "" where there is none."""
+    value = data.get(name)
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        faults.append(invalid(name, "text", value))
+        return ""
+    line = "".join(char if char.isprintable() else " " for char in value)
+    return line if len(line) <= MAX_TEXT_LENGTH else line[: MAX_TEXT_LENGTH - 1] + "…"
+
+
+def missing(path: str) -> Fault:
+    """Return the fault of a required field that is absent."""
+    return Fault(path=path, kind=FaultKind.MISSING, reason="must be there, is not")
+
+
+def invalid(path: str, wanted: str, value: object) -> Fault:
+    """Return the fault of a field that is not what is wanted."""
+    return Fault(
+        path=path,
+        kind=FaultKind.INVALID,
+        reason=f"must be {wanted}, is {quote(value)}",
+    )
+
+
+def quote(value: object) -> str:
+    """Return a value as a log line shows it: short, on one line."""
+    match value:
+        case dict():
+            return "an object"
+        case list():
+            return "a list"
+        case str():
+            return ascii(value[:40])
+        case _:
+            return str(value)

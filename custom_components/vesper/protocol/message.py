@@ -1,0 +1,22 @@
+"""Name the kinds of messages that devices send."""
+
+from typing import Protocol
+
+from .alert import Alert
+from .heartbeat import Heartbeat
+from .info import Info
+from .malformed import Malformed
+
+type Message = Heartbeat | Alert | Info | Malformed
+
+
+class Parser(Protocol):
+    """Parse the payload of one kind of message; never raises.
+
+    Given are the device's id and the entries of `recent_events` that are known.
+    """
+
+    def __call__(
+        self, payload: bytes, device_id: str, known_events: bytes = b""
+    ) -> Message:
+        """Return the message."""

@@ -1,0 +1,22 @@
+"""Helpers of the model's tests."""
+
+from custom_components.vesper.model.change import Change
+from custom_components.vesper.model.device import Device
+from custom_components.vesper.protocol.message import Message
+
+NOW = 1_800_000_000.0
+
+#: What any live message changes of a device that was not online.
+CAME_ONLINE = Change.CONNECTIVITY | Change.LAST_SEEN | Change.CONTACT
+WENT_OFFLINE = Change.CONNECTIVITY | Change.LAST_SEEN | Change.REACHABILITY
+LOST_LINK = Change.CONNECTIVITY | Change.REACHABILITY
+
+
+def receive(device: Device, message: Message, *, after: float = 0.0) -> Change:
+    """Apply a live message, so many seconds after NOW."""
+    return device.apply(message, live=True, now=NOW + after)
+
+
+def replay(device: Device, message: Message, *, after: float = 0.0) -> Change:
+    """Apply a retained message."""
+    return device.apply(message, live=False, now=NOW + after)

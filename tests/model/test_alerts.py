@@ -1,0 +1,467 @@
+"""Active alerts of a device (docs/protocol.md)."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from custom_components.vesper.model.alerts import MAX_SUBSYSTEMS, ActiveAlert, ClosedBy
+from custom_components.vesper.model.change import Change
+from custom_components.vesper.model.device import Device
+from custom_components.vesper.protocol.fields import FaultKind
+from custom_components.vesper.protocol.message import Message
+from custom_components.vesper.protocol.severity import Severity
+from tests.strategies import DEVICE_ID, alert, heartbeat
+
+from .common import CAME_ONLINE, LOST_LINK, NOW, receive, replay
+
+
+def found(message: Message) -> list[tuple[str, FaultKind]]:
+    """Return where a message is wrong, and in what way."""
+    return [(fault.path, fault.kind) for fault in message.faults]
+
+
+@pytest.mark.parametrize("severity", list(Severity)[1:], ids=lambda one: one.key)
+def test_an_alert_is_raised(online: Device, severity: Severity) -> None:
+    """It is in the active set, with its state, its text and when it arrived."""
+    change = receive(online, alert("FileManager", severity.name, "SD mount failed"))
+    assert online.alerts.active == {
+        "FileManager": ActiveAlert(
+            subsystem="FileManager",
+            severity=severity,
+            message="SD mount failed",
+            updated_at=datetime.fromtimestamp(NOW, UTC),
+            confirmed=True,
+        )
+    }
+    assert change == (
+        Change.ALERTS | Change.SEVERITY | Change.PROBLEM | Change.SUBSYSTEMS
+    )
+
+
+def test_an_alert_is_cleared(online: Device) -> None:
+    """It leaves the active set; the subsystem stays known."""
+    receive(online, alert("FileManager", "WARNING"))
+    change = receive(online, alert("FileManager", "CLEARED"))
+    assert online.alerts.active == {}
+    assert online.alerts.subsystems == ("FileManager",)
+    assert change == Change.ALERTS | Change.SEVERITY | Change.PROBLEM
+
+
+@pytest.mark.parametrize("live", [True, False], ids=["live", "retained"])
+def test_what_is_not_raised_can_not_be_cleared(online: Device, *, live: bool) -> None:
+    """CLEARED for a subsystem without an alert changes nothing at all."""
+    cleared = alert("FileManager", "CLEARED")
+    assert online.apply(cleared, live=live, now=NOW) == Change.NOTHING
+    assert online.alerts.subsystems == ()
+    assert not cleared.faults
+
+
+def test_a_subsystem_raises_again_what_was_cleared(online: Device) -> None:
+    """Its second alert is no new subsystem."""
+    receive(online, alert("FileManager", "WARNING"))
+    receive(online, alert("FileManager", "CLEARED"))
+    change = receive(online, alert("FileManager", "FAILED"))
+    assert change == Change.ALERTS | Change.SEVERITY | Change.PROBLEM
+
+
+def test_the_same_state_again_is_no_transition(online: Device) -> None:
+    """Text and time are the new ones; nothing else has changed."""
+    receive(online, alert("FileManager", "WARNING", "SD mount failed"))
+    change = receive(online, alert("FileManager", "WARNING", "SD is full"), after=30)
+    assert change == Change.ALERTS
+    (active,) = online.alerts.active.values()
+    assert active.message == "SD is full"
+    assert active.updated_at == datetime.fromtimestamp(NOW + 30, UTC)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"), [("WARNING", "FAILED"), ("FAILED", "CRITICAL")]
+)
+def test_an_alert_becomes_worse_or_better(
+    online: Device, before: str, after: str
+) -> None:
+    """A subsystem has one alert, in its last state; a problem it is all along."""
+    receive(online, alert("FileManager", before))
+    change = receive(online, alert("FileManager", after))
+    assert change == Change.ALERTS | Change.SEVERITY
+    assert online.alerts.severity is Severity[after]
+
+
+def test_a_state_that_is_not_known_leaves_the_alert(online: Device) -> None:
+    """It is rejected: the stored state stays as it was."""
+    receive(online, alert("FileManager", "WARNING"))
+    assert receive(online, alert("FileManager", "PURPLE")) == Change.NOTHING
+    assert online.alerts.severity is Severity.WARNING
+
+
+def test_subsystems_have_alerts_of_their_own(online: Device) -> None:
+    """Names that differ in case are different subsystems."""
+    receive(online, alert("FileManager", "WARNING"))
+    receive(online, alert("filemanager", "FAILED"))
+    receive(online, alert("FileManager", "CLEARED"))
+    assert list(online.alerts.active) == ["filemanager"]
+
+
+def test_an_alert_that_is_not_the_worst_leaves_the_severity(online: Device) -> None:
+    """A device is as bad as its worst alert."""
+    receive(online, alert("TimeKeeper", "FAILED"))
+    change = receive(online, alert("FileManager", "WARNING"))
+    assert change == Change.ALERTS | Change.SUBSYSTEMS
+    assert receive(online, alert("FileManager", "CLEARED")) == Change.ALERTS
+    assert online.alerts.severity is Severity.FAILED
+
+
+def test_a_new_subsystem_is_the_last_of_the_subsystems(online: Device) -> None:
+    """They stay in the order in which they first raised an alert."""
+    for subsystem in ("TimeKeeper", "FileManager", "TimeKeeper", "Player"):
+        receive(online, alert(subsystem, "WARNING"))
+    assert online.alerts.subsystems == ("TimeKeeper", "FileManager", "Player")
+
+
+def test_a_device_has_so_many_subsystems_and_no_more(online: Device) -> None:
+    """One more is rejected and named, and the others change as before."""
+    for number in range(MAX_SUBSYSTEMS):
+        receive(online, alert(f"Subsystem {number}", "WARNING"))
+    rejected = alert("One more", "FAILED")
+    assert receive(online, rejected) == Change.NOTHING
+    assert found(rejected) == [("subsystem", FaultKind.TOO_MANY)]
+    assert online.alerts.severity is Severity.WARNING
+    assert receive(online, alert("Subsystem 0", "CRITICAL")) == (
+        Change.ALERTS | Change.SEVERITY
+    )
+
+
+def test_the_most_subsystems_are_32() -> None:
+    """It is the protocol's figure."""
+    assert MAX_SUBSYSTEMS == 32
+
+
+def test_a_rejected_subsystem_is_a_sign_of_life(device: Device) -> None:
+    """Its message is live, whatever it says."""
+    device.alerts.subsystems = tuple(
+        [f"Subsystem {number}" for number in range(MAX_SUBSYSTEMS)]
+    )
+    assert receive(device, alert("One more", "FAILED")) == CAME_ONLINE
+
+
+def test_a_retained_alert_is_not_confirmed(device: Device) -> None:
+    """It sets the state, until the device itself reports that subsystem."""
+    replay(device, alert("FileManager", "WARNING"))
+    assert not device.alerts.active["FileManager"].confirmed
+    receive(device, alert("FileManager", "WARNING"))
+    assert device.alerts.active["FileManager"].confirmed
+
+
+def test_a_lost_link_makes_alerts_unconfirmed(online: Device) -> None:
+    """Transitions in that time are lost; all else stays."""
+    receive(online, alert("FileManager", "WARNING", "SD mount failed"))
+    receive(online, alert("TimeKeeper", "FAILED"))
+    assert online.broker_disconnected() == LOST_LINK | Change.ALERTS
+    assert [one.confirmed for one in online.alerts.active.values()] == [False, False]
+    assert online.alerts.active["FileManager"].message == "SD mount failed"
+    assert online.broker_disconnected() is LOST_LINK
+
+
+def test_an_alert_is_confirmed_by_itself(online: Device) -> None:
+    """The report of one subsystem does not confirm another."""
+    receive(online, alert("FileManager", "WARNING"))
+    receive(online, alert("TimeKeeper", "WARNING"))
+    online.broker_disconnected()
+    receive(online, alert("FileManager", "WARNING"))
+    assert {one.subsystem: one.confirmed for one in online.alerts.active.values()} == {
+        "FileManager": True,
+        "TimeKeeper": False,
+    }
+
+
+def test_a_timeout_leaves_the_alerts(online: Device) -> None:
+    """They hold until the device changes them."""
+    receive(online, alert("FileManager", "WARNING"))
+    assert not online.mark_offline() & (
+        Change.ALERTS | Change.SEVERITY | Change.PROBLEM
+    )
+    assert online.alerts.active["FileManager"].confirmed
+
+
+def test_the_api_shows_the_worst_alerts_first(online: Device) -> None:
+    """Among equals they come by name; times are in UTC."""
+    receive(online, alert("TimeKeeper", "WARNING", "NTP sync failed"))
+    receive(online, alert("Player", "FAILED"))
+    receive(online, alert("FileManager", "WARNING"))
+    updated_at = "2027-01-15T08:00:00+00:00"
+    assert online.alerts.as_json() == [
+        {
+            "subsystem": subsystem,
+            "state": state,
+            "message": message,
+            "updated_at": updated_at,
+            "confirmed": True,
+            "acknowledged": False,
+            "note": "",
+        }
+        for subsystem, state, message in [
+            ("Player", "FAILED", ""),
+            ("FileManager", "WARNING", ""),
+            ("TimeKeeper", "WARNING", "NTP sync failed"),
+        ]
+    ]
+
+
+@pytest.mark.parametrize(
+    ("state", "acknowledged"),
+    [("WARNING", True), ("CRITICAL", True), ("FAILED", False)],
+)
+def test_an_acknowledgement_does_not_hold_for_a_worse_alert(
+    online: Device, state: str, *, acknowledged: bool
+) -> None:
+    """The same state again stays acknowledged, and so does a better one."""
+    receive(online, alert("Player", "CRITICAL"))
+    active = online.alerts.active
+    active["Player"] = replace(active["Player"], acknowledged=True)
+    receive(online, alert("Player", state), after=300)
+    assert active["Player"].acknowledged is acknowledged
+
+
+def test_a_note_lasts_as_long_as_its_acknowledgement(online: Device) -> None:
+    """It stays as long as the alert is acknowledged."""
+    receive(online, alert("Player", "CRITICAL"))
+    assert online.alerts.acknowledge("Player", "on it") == Change.ALERTS
+    receive(online, alert("Player", "WARNING"), after=300)
+    assert online.alerts.as_json()[0]["note"] == "on it"
+    receive(online, alert("Player", "CRITICAL"), after=600)
+    assert online.alerts.as_json()[0]["note"] == ""
+
+
+def test_an_alert_that_is_over_can_not_be_changed(online: Device) -> None:
+    """A user may act a moment too late."""
+    assert online.clear_alert("Player") == Change.NOTHING
+    assert online.alerts.acknowledge("Player", "on it") == Change.NOTHING
+    assert not online.occurrences
+
+
+def test_a_user_clears_an_alert(online: Device) -> None:
+    """It has ended, also where the device was expected to raise it again."""
+    receive(online, heartbeat(uptime=5000))
+    receive(online, alert("Player", "WARNING"), after=1)
+    receive(online, heartbeat(uptime=10), after=60)
+    assert online.alerts.unconfirmed_since_restart == {"Player"}
+    change = online.clear_alert("Player")
+    assert not (Change.ALERT_CLOSED | Change.PROBLEM) & ~change
+    assert online.alerts.last_closed == ("Player",)
+    assert online.alerts.closed_by == {"Player": ClosedBy.ACTION}
+    assert not online.alerts.unconfirmed_since_restart
+    assert receive(online, alert("Player", "CLEARED"), after=61) == Change.NOTHING
+
+
+def test_the_api_shows_a_device_without_alerts_as_healthy(online: Device) -> None:
+    """The empty list says that all is well."""
+    assert online.alerts.as_json() == []
+
+
+# Alerts from before a gap or a restart
+
+
+def test_a_restart_makes_alerts_unconfirmed(online: Device) -> None:
+    """The firmware does not clear what it raised before; it may be still so."""
+    receive(online, alert("FileManager", "WARNING"))
+    change = receive(online, heartbeat(uptime=3), after=30)
+    assert not (Change.RESTART | Change.ALERTS) & ~change
+    assert not online.alerts.active["FileManager"].confirmed
+
+
+def test_a_retained_alert_does_not_replace_a_live_one(online: Device) -> None:
+    """It is of an unknown age: it neither ends a live alert nor changes it."""
+    receive(online, alert("FileManager", "FAILED", "gone"))
+    before = dict(online.alerts.active)
+    for state in ("CLEARED", "WARNING"):
+        retained = alert("FileManager", state)
+        assert replay(online, retained) == Change.NOTHING
+        assert [fault.kind for fault in retained.faults] == [FaultKind.RETAINED]
+    assert online.alerts.active == before
+
+
+def test_a_retained_alert_counts_after_a_gap(online: Device) -> None:
+    """It may have been raised meanwhile; but a retained CLEARED may be over as well."""
+    receive(online, alert("FileManager", "WARNING"))
+    online.broker_disconnected()
+    assert Change.SEVERITY & replay(online, alert("FileManager", "FAILED"))
+    assert replay(online, alert("FileManager", "CLEARED")) == Change.NOTHING
+    assert online.alerts.severity is Severity.FAILED
+
+
+def test_a_subsystem_known_from_before_is_reported(device: Device) -> None:
+    """The first CLEARED shows how it is, and so does an alert."""
+    device.alerts.subsystems += ("FileManager", "TimeKeeper")
+    device.alerts.unknown |= {*device.alerts.subsystems}
+    assert replay(device, alert("FileManager", "CLEARED")) == Change.NOTHING
+    assert Change.ALERTS & receive(device, alert("FileManager", "CLEARED"))
+    assert device.alerts.unknown == {"TimeKeeper"}
+    change = receive(device, alert("TimeKeeper", "WARNING"))
+    assert Change.ALERTS & change
+    assert not Change.SUBSYSTEMS & change
+    assert not device.alerts.unknown
+
+
+def restarted(close_after: int = 600, *subsystems: str) -> Device:
+    """Return a device that raised alerts and was then seen to have restarted."""
+    device = Device(device_id=DEVICE_ID, close_after=close_after)
+    receive(device, heartbeat(uptime=5000))
+    for subsystem in subsystems or ("FileManager",):
+        receive(device, alert(subsystem, "WARNING"))
+    receive(device, heartbeat(uptime=10), after=60)
+    return device
+
+
+def active(device: Device) -> list[str]:
+    """Return the subsystems with an active alert."""
+    return list(device.alerts.active)
+
+
+def test_what_is_not_raised_again_is_closed() -> None:
+    """After ten minutes by the clock of the device, and not before."""
+    device = restarted(600, "FileManager", "TimeKeeper")
+    receive(device, alert("TimeKeeper", "WARNING"), after=360)
+    assert receive(device, heartbeat(uptime=609), after=660) == Change.LAST_SEEN
+    change = receive(device, heartbeat(uptime=610), after=661)
+    assert change == Change.ALERT_CLOSED | Change.ALERTS
+    assert active(device) == ["TimeKeeper"]
+    assert device.alerts.last_closed == ("FileManager",)
+    assert device.alerts.closed_by == {"FileManager": ClosedBy.RESTART}
+    assert receive(device, heartbeat(uptime=640), after=691) == Change.NOTHING
+
+
+def test_the_last_alert_closed_ends_the_problem() -> None:
+    """It is as if the device had cleared it."""
+    change = receive(restarted(), heartbeat(uptime=610), after=660)
+    assert not (Change.ALERT_CLOSED | Change.SEVERITY | Change.PROBLEM) & ~change
+
+
+@pytest.mark.parametrize("jump", [-86_400, 86_400])
+def test_a_wall_clock_that_jumps_closes_nothing_early_or_late(jump: float) -> None:
+    """The time that counts is the device's own."""
+    device = restarted()
+    receive(device, heartbeat(uptime=609), after=660 + jump)
+    assert active(device)
+    receive(device, heartbeat(uptime=610), after=661 + jump)
+    assert not active(device)
+
+
+def test_never_is_never() -> None:
+    """0 keeps alerts forever."""
+    device = restarted(0)
+    receive(device, heartbeat(uptime=10_000_000), after=10_000_000)
+    assert active(device)
+
+
+def test_a_retained_heartbeat_closes_nothing() -> None:
+    """It may be of another boot."""
+    device = restarted()
+    replay(device, heartbeat(uptime=5000))
+    assert active(device)
+
+
+def test_a_heartbeat_without_uptime_closes_nothing() -> None:
+    """It does not show the time."""
+    device = restarted()
+    receive(device, heartbeat(), after=5000)
+    assert active(device)
+
+
+@pytest.mark.parametrize("state", ["WARNING", "CLEARED"])
+def test_what_the_device_reports_is_not_closed(state: str) -> None:
+    """Nor is it later, when it is unconfirmed for another reason."""
+    device = restarted()
+    receive(device, alert("FileManager", state), after=300)
+    receive(device, alert("FileManager", "WARNING"), after=301)
+    device.broker_disconnected()
+    device.broker_connected()
+    for uptime in (400, 1000, 2000):
+        receive(device, heartbeat(uptime=uptime), after=50 + uptime)
+    assert active(device)
+    assert not device.alerts.closed_by
+
+
+def test_what_was_retained_of_an_alert_is_not_closed() -> None:
+    """It may be from after the restart."""
+    device = restarted()
+    device.apply(alert("FileManager", "FAILED"), live=False, now=NOW + 61)
+    receive(device, heartbeat(uptime=5000), after=5050)
+    assert active(device)
+
+
+def test_a_gap_alone_closes_nothing(online: Device) -> None:
+    """The device has not forgotten what it had raised."""
+    online.close_after = 600
+    receive(online, alert("FileManager", "WARNING"))
+    online.broker_disconnected()
+    online.broker_connected()
+    receive(online, heartbeat(uptime=10_000), after=10_000)
+    assert active(online)
+
+
+def test_the_time_starts_again_after_each_restart() -> None:
+    """A device that restarts all the time never has the time for a check."""
+    device = restarted()
+    receive(device, heartbeat(uptime=500), after=560)
+    receive(device, heartbeat(uptime=20), after=600)
+    receive(device, heartbeat(uptime=619), after=1200)
+    assert active(device)
+    receive(device, heartbeat(uptime=620), after=1201)
+    assert not active(device)
+
+
+def test_the_time_starts_again_after_a_timeout() -> None:
+    """What it raised in the meantime was not received."""
+    device = restarted()
+    device.mark_offline()
+    receive(device, heartbeat(uptime=700), after=760)
+    receive(device, heartbeat(uptime=1299), after=1360)
+    assert active(device)
+    receive(device, heartbeat(uptime=1300), after=1361)
+    assert not active(device)
+
+
+def test_no_time_counts_without_the_link() -> None:
+    """Messages that come without the broker say nothing of alerts."""
+    device = restarted()
+    device.broker_disconnected()
+    receive(device, heartbeat(uptime=5000), after=5050)
+    assert active(device)
+    device.broker_connected()
+    receive(device, heartbeat(uptime=6000), after=6050)
+    receive(device, heartbeat(uptime=6599), after=6649)
+    assert active(device)
+    receive(device, heartbeat(uptime=6600), after=6650)
+    assert not active(device)
+
+
+def test_a_restart_without_uptime_counts_from_the_next_one(online: Device) -> None:
+    """The log shows it first."""
+    online.close_after = 600
+    boot = {"t": 1, "d0": 1, "d1": 0, "ts": 0, "up": 0}
+    receive(online, heartbeat(recent_events=[]))
+    receive(online, alert("FileManager", "WARNING"))
+    receive(online, heartbeat(recent_events=[boot]), after=60)
+    receive(online, heartbeat(uptime=700), after=700)
+    assert active(online)
+    receive(online, heartbeat(uptime=1300), after=1300)
+    assert not active(online)
+
+
+def test_what_closed_an_alert_is_known_until_the_next_one() -> None:
+    """A new alert is the device's own; CLEARED changes nothing without an alert."""
+    device = restarted()
+    receive(device, heartbeat(uptime=610), after=660)
+    assert receive(device, alert("FileManager", "CLEARED"), after=661) == Change.NOTHING
+    assert device.alerts.closed_by
+    receive(device, alert("FileManager", "WARNING"), after=662)
+    assert not device.alerts.closed_by
+
+
+def test_a_closed_alert_is_known_to_be_over() -> None:
+    """Also where the device has not reported the subsystem since the start."""
+    device = restarted()
+    device.alerts.unknown |= {"FileManager"}
+    receive(device, heartbeat(uptime=610), after=660)
+    assert not device.alerts.unknown

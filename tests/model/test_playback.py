@@ -1,0 +1,160 @@
+"""Playback and other activity of a device (docs/protocol.md)."""
+
+import pytest
+
+from custom_components.vesper.model.change import Change
+from custom_components.vesper.model.device import Device
+from custom_components.vesper.model.playback import Playback
+from custom_components.vesper.protocol.fields import FaultKind
+from custom_components.vesper.protocol.message import Message
+from tests.strategies import DEVICE_ID, heartbeat, info
+
+from .common import LOST_LINK, WENT_OFFLINE, receive, replay
+
+
+def found(message: Message) -> list[tuple[str, FaultKind]]:
+    """Return where a message is wrong, and in what way."""
+    return [(fault.path, fault.kind) for fault in message.faults]
+
+
+def test_playback_starts(online: Device) -> None:
+    """The device plays, and what it plays is known."""
+    change = receive(online, info("playback_started", melody_uid="ABC123"))
+    assert change == Change.ACTIVITY | Change.PLAYING | Change.MELODY
+    assert (online.playback.playing, online.playback.melody) == (True, "ABC123")
+
+
+def test_playback_stops(online: Device) -> None:
+    """Both end."""
+    receive(online, info("playback_started", melody_uid="ABC123"))
+    change = receive(online, info("playback_stopped"))
+    assert change == Change.ACTIVITY | Change.PLAYING | Change.MELODY
+    assert (online.playback.playing, online.playback.melody) == (False, None)
+
+
+def test_the_next_melody_follows_without_a_stop(online: Device) -> None:
+    """A stop may be lost; the device plays on, something else."""
+    receive(online, info("playback_started", melody_uid="ABC123"))
+    change = receive(online, info("playback_started", melody_uid="DEF456"))
+    assert change == Change.ACTIVITY | Change.MELODY
+    assert online.playback.melody == "DEF456"
+
+
+@pytest.mark.parametrize("uid", [None, 7, ""], ids=["null", "number", "empty"])
+def test_a_melody_that_can_not_be_named_plays(
+    online: Device, uid: int | str | None
+) -> None:
+    """The one before is over in any case."""
+    receive(online, info("playback_started", melody_uid="ABC123"))
+    receive(online, info("playback_started", melody_uid=uid))
+    assert (online.playback.playing, online.playback.melody) == (True, None)
+
+
+def test_other_activity_changes_no_state(online: Device) -> None:
+    """It is passed on with its type and payload."""
+    receive(online, info("playback_started", melody_uid="ABC123"))
+    message = info("volume", level=7)
+    assert receive(online, message) == Change.ACTIVITY
+    assert online.activity is message
+    assert (online.playback.playing, online.playback.melody) == (True, "ABC123")
+
+
+def test_the_same_activity_again_is_one_more(online: Device) -> None:
+    """Each message is about its own moment."""
+    receive(online, info("volume"))
+    assert receive(online, info("volume")) == Change.ACTIVITY
+
+
+def test_a_retained_info_is_ignored(online: Device) -> None:
+    """It is no activity and no playback, and is named as what it is."""
+    message = info("playback_started", melody_uid="ABC123")
+    assert replay(online, message) == Change.NOTHING
+    assert found(message) == [("", FaultKind.RETAINED)]
+    assert online.activity is None
+    assert online.playback.playing is None
+
+
+def test_playback_is_not_known_after_a_timeout(online: Device) -> None:
+    """A lost stop must not leave a bell playing for ever."""
+    receive(online, info("playback_started", melody_uid="ABC123"))
+    assert online.mark_offline() == WENT_OFFLINE | Change.PLAYING | Change.MELODY
+    assert (online.playback.playing, online.playback.melody) == (None, None)
+
+
+def test_playback_is_not_known_after_a_lost_link(online: Device) -> None:
+    """The stop may have been missed."""
+    receive(online, info("playback_started", melody_uid="ABC123"))
+    change = online.broker_disconnected()
+    assert change == LOST_LINK | Change.PLAYING | Change.MELODY
+    assert (online.playback.playing, online.playback.melody) == (None, None)
+
+
+def test_playback_stays_unknown_until_it_is_reported(online: Device) -> None:
+    """A heartbeat does not report it."""
+    online.mark_offline()
+    receive(online, heartbeat(uptime=130))
+    assert online.playback.playing is None
+
+
+# The class itself
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "change", "kind"),
+    [
+        pytest.param(
+            (None, None),
+            (True, "A"),
+            Change.PLAYING | Change.MELODY,
+            "started_playing",
+            id="start",
+        ),
+        pytest.param((True, "A"), (True, "A"), Change.NOTHING, None, id="same"),
+        pytest.param(
+            (True, "A"), (True, "B"), Change.MELODY, "started_playing", id="next"
+        ),
+        pytest.param(
+            (True, "A"),
+            (False, None),
+            Change.PLAYING | Change.MELODY,
+            "stopped_playing",
+            id="stop",
+        ),
+        pytest.param(
+            (True, "A"),
+            (None, None),
+            Change.PLAYING | Change.MELODY,
+            None,
+            id="unknown",
+        ),
+        pytest.param((None, None), (False, None), Change.PLAYING, None, id="idle"),
+    ],
+)
+def test_a_change_and_its_occurrence(
+    before: tuple[bool | None, str | None],
+    after: tuple[bool | None, str | None],
+    change: Change,
+    kind: str | None,
+) -> None:
+    """Only a start and a stop are occurrences."""
+    playback = Playback(
+        playing=before[0],
+        melody=before[1],
+        was_playing=before[0],
+        was_melody=before[1],
+    )
+    found, occurrence = playback.set(DEVICE_ID, playing=after[0], melody=after[1])
+    assert (found, occurrence and occurrence.kind) == (change, kind)
+    assert (playback.playing, playback.melody) == after
+
+
+def test_a_stop_after_a_gap_is_that_of_the_melody_before() -> None:
+    """What was played is known although it became unknown meanwhile."""
+    playback = Playback()
+    playback.set(DEVICE_ID, playing=True, melody="A")
+    playback.set(DEVICE_ID, playing=None)
+    _, stopped = playback.set(DEVICE_ID, playing=False)
+    assert stopped is not None
+    assert (stopped.from_state, stopped.to_state) == ("playing", "stopped")
+    assert stopped.melody == "A"
+    assert playback.set(DEVICE_ID, playing=False) == (Change.NOTHING, None)

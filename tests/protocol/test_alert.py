@@ -1,0 +1,161 @@
+"""Parse alerts."""
+
+from hypothesis import given
+import pytest
+
+from custom_components.vesper.protocol.alert import Alert, parse_alert
+from custom_components.vesper.protocol.fields import FaultKind
+from custom_components.vesper.protocol.malformed import Malformed
+from custom_components.vesper.protocol.severity import Severity
+from tests.strategies import DEVICE_ID, Json, encode, json_values
+
+from .common import INVALID, a_name, assert_safe, found, is_name, not_a_name
+
+
+def parsed(**fields: object) -> Alert:
+    """Return the alert with these fields besides the required ones."""
+    message = parse_alert(
+        encode({"subsystem": "FileManager", "state": "WARNING", **fields}), DEVICE_ID
+    )
+    assert isinstance(message, Alert)
+    return message
+
+
+@pytest.mark.parametrize(
+    ("state", "severity"),
+    [
+        ("WARNING", Severity.WARNING),
+        ("CRITICAL", Severity.CRITICAL),
+        ("FAILED", Severity.FAILED),
+        ("CLEARED", Severity.OK),
+        ("HEALTHY", Severity.OK),
+        ("OK", Severity.OK),
+        ("warning", Severity.WARNING),
+        ("Critical", Severity.CRITICAL),
+        ("fAILED", Severity.FAILED),
+        ("cleared", Severity.OK),
+        ("Healthy", Severity.OK),
+        ("ok", Severity.OK),
+    ],
+)
+def test_states_are_known_in_any_case(state: str, severity: Severity) -> None:
+    """Three states raise an alert, three words end it."""
+    message = parsed(state=state)
+    assert message.severity is severity
+    assert not message.faults
+
+
+def test_severities_rank_from_well_to_worst() -> None:
+    """The worst of several is the greatest; entities show the names in lower case."""
+    assert [severity.key for severity in sorted(Severity)] == [
+        "ok",
+        "warning",
+        "critical",
+        "failed",
+    ]
+
+
+@pytest.mark.parametrize(
+    "state", ["PURPLE", "", " OK", "OK\n", "CLEARED.", "O" * 65, 0, False, [], {}]
+)
+def test_any_other_state_is_rejected(state: Json) -> None:
+    """What is not known never reads as all clear."""
+    message = parse_alert(encode({"subsystem": "a", "state": state}), DEVICE_ID)
+    assert isinstance(message, Malformed)
+    assert found(message) == [("state", INVALID)]
+
+
+@pytest.mark.parametrize(
+    ("fields", "missing"),
+    [
+        pytest.param({"state": "OK"}, "subsystem", id="no-subsystem"),
+        pytest.param({"subsystem": None, "state": "OK"}, "subsystem", id="null-for-it"),
+        pytest.param({"subsystem": "a"}, "state", id="no-state"),
+        pytest.param({"subsystem": "a", "state": None}, "state", id="null-for-state"),
+    ],
+)
+def test_subsystem_and_state_are_required(
+    fields: dict[str, Json], missing: str
+) -> None:
+    """An alert without one of them says nothing, and what it lacks is named."""
+    message = parse_alert(encode(fields), DEVICE_ID)
+    assert isinstance(message, Malformed)
+    assert found(message) == [(missing, FaultKind.MISSING)]
+
+
+def test_each_fault_of_an_alert_is_named() -> None:
+    """Two faults are two things to repair."""
+    message = parse_alert(b'{"state": "PURPLE"}', DEVICE_ID)
+    assert found(message) == [("subsystem", FaultKind.MISSING), ("state", INVALID)]
+
+
+@a_name
+def test_subsystems_that_are_accepted(value: str) -> None:
+    """The name stays as the device wrote it."""
+    assert parsed(subsystem=value).subsystem == value
+
+
+def test_the_case_of_a_subsystem_is_kept() -> None:
+    """Names that differ in case are different subsystems."""
+    assert parsed(subsystem="fileManager").subsystem == "fileManager"
+
+
+@not_a_name
+def test_subsystems_that_are_rejected(value: Json) -> None:
+    """An alert without a usable subsystem is malformed."""
+    message = parse_alert(encode({"subsystem": value, "state": "FAILED"}), DEVICE_ID)
+    assert isinstance(message, Malformed)
+    assert found(message) == [("subsystem", INVALID)]
+
+
+@pytest.mark.parametrize(
+    ("fields", "text"),
+    [
+        pytest.param({"msg": "SD mount failed"}, "SD mount failed", id="text"),
+        pytest.param({}, "", id="absent"),
+        pytest.param({"msg": None}, "", id="null"),
+        pytest.param({"msg": ""}, "", id="empty"),
+        pytest.param({"msg": "a\nb\x00c\u202ed"}, "a b c d", id="in-one-line"),
+        pytest.param({"msg": "x" * 1024}, "x" * 1024, id="longest"),
+        pytest.param({"msg": "x" * 1025}, "x" * 1023 + "…", id="cut"),
+    ],
+)
+def test_the_text_of_an_alert(fields: dict[str, Json], text: str) -> None:
+    """It is shown in one line of bounded length, and its absence is no fault."""
+    message = parsed(**fields)
+    assert message.message == text
+    assert not message.faults
+
+
+@pytest.mark.parametrize("msg", [7, True, ["SD"], {"text": "SD"}])
+def test_a_bad_text_does_not_lose_the_alert(msg: Json) -> None:
+    """The alert is raised without it, and the bad field is named."""
+    message = parsed(msg=msg)
+    assert (message.severity, message.message) == (Severity.WARNING, "")
+    assert found(message) == [("msg", INVALID)]
+
+
+@given(json_values)
+def test_any_text_leaves_the_alert(value: Json) -> None:
+    """Subsystem and state are used whatever stands beside them."""
+    message = parsed(msg=value)
+    assert (message.subsystem, message.severity) == ("FileManager", Severity.WARNING)
+    assert bool(message.faults) is not (value is None or isinstance(value, str))
+    assert_safe(message)
+
+
+@given(json_values, json_values)
+def test_any_subsystem_and_state_are_used_or_named(
+    subsystem: Json, state: Json
+) -> None:
+    """An alert comes out exactly where both can be used."""
+    message = parse_alert(encode({"subsystem": subsystem, "state": state}), DEVICE_ID)
+    is_known = isinstance(state, str) and state.upper() in {
+        *("WARNING", "CRITICAL", "FAILED"),
+        *("CLEARED", "HEALTHY", "OK"),
+    }
+    assert isinstance(message, Alert) is (is_name(subsystem) and is_known)
+    bad = {"subsystem": not is_name(subsystem), "state": not is_known}
+    assert [path for path, _ in found(message)] == [
+        path for path, is_bad in bad.items() if is_bad
+    ]

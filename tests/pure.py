@@ -1,0 +1,13 @@
+"""Fixtures of the pure layers: no Home Assistant, the same examples in each run."""
+
+from hypothesis import settings
+import pytest
+
+# The same examples in each run: a failure is the change's, never the day's.
+settings.register_profile("vesper", derandomize=True, deadline=None, max_examples=80)
+settings.load_profile("vesper")
+
+
+@pytest.fixture(autouse=True)
+def auto_enable_custom_integrations() -> None:
+    """Start no Home Assistant: the pure layers do not use it."""
