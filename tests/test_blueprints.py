@@ -26,6 +26,7 @@ from homeassistant.util.yaml import load_yaml_dict
 
 from .automation import devices, registered_id, take_turns
 from .common import BELL, FLEET, Vesper
+from .pages import PAGES
 
 pytestmark = pytest.mark.usefixtures("as_installed", "waiting_runs")
 
@@ -118,7 +119,7 @@ def running(hass: HomeAssistant) -> int:
 async def test_import(
     hass: HomeAssistant, aioclient_mock: AiohttpClientMocker, path: Path
 ) -> None:
-    """It can be imported by the address that the README links and it names itself."""
+    """It can be imported by the address that its page links and it names itself."""
     source = f"https://github.com/{REPOSITORY}/blob/main/{path.relative_to(ROOT)}"
     raw = f"https://raw.githubusercontent.com/{REPOSITORY}/main"
     text = await hass.async_add_executor_job(path.read_text)
@@ -133,15 +134,15 @@ async def test_import(
 
 
 @pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
-def test_readme(path: Path) -> None:
-    """The README links it, by the name that it goes by once it is imported."""
+def test_documented(path: Path) -> None:
+    """Its page links it, by the name that it has once it is imported."""
     described = load_yaml_dict(path)["blueprint"]
     link = (
         "https://my.home-assistant.io/redirect/blueprint_import/?blueprint_url="
         + quote(described["source_url"], safe="")
     )
-    readme = (ROOT / "README.md").read_text()
-    assert f"**{described['name']}** ([import]({link}))" in readme
+    page = PAGES["docs/blueprints.md"]
+    assert f"**{described['name']}** ([import]({link}))" in page
 
 
 @pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)

@@ -1,7 +1,5 @@
-"""The examples of the README, as people copy them."""
+"""The examples of the documentation, as people copy them."""
 
-from pathlib import Path
-import re
 from typing import Any
 
 import pytest
@@ -20,22 +18,34 @@ from homeassistant.util.yaml import parse_yaml
 
 from .automation import registered_id, take_turns
 from .common import BELL, Vesper
+from .pages import blocks
 
 pytestmark = pytest.mark.usefixtures("waiting_runs")
 
-README = (Path(__file__).parents[1] / "README.md").read_text()
-_, _, _EXAMPLES = README.partition("\n## Examples\n")
 EXAMPLES: dict[str, Any] = {
     example["alias"]: example
-    for block in re.findall(r"```yaml\n(.*?)```", _EXAMPLES, re.DOTALL)
+    for _, block in blocks("yaml")
     if isinstance(example := parse_yaml(block), dict) and "alias" in example
 }
+PARTS: list[Any] = [
+    pytest.param(part, id=f"{page}-{'-'.join(part)}")
+    for page, block in blocks("yaml")
+    if isinstance(part := parse_yaml(block), dict)
+    and "alias" not in part
+    and part.keys() & {"triggers", "conditions", "actions"}
+]
+"""The parts of automations, without what makes them one."""
 
 
 async def use(hass: HomeAssistant, alias: str) -> None:
     """Make the automation of an example."""
+    await set_up(hass, EXAMPLES[alias])
+
+
+async def set_up(hass: HomeAssistant, config: dict[str, Any]) -> None:
+    """Make an automation, which has to be valid."""
     assert await async_setup_component(
-        hass, automation.DOMAIN, {automation.DOMAIN: EXAMPLES[alias]}
+        hass, automation.DOMAIN, {automation.DOMAIN: config}
     )
     await hass.async_block_till_done()
     (state,) = hass.states.async_all(automation.DOMAIN)
@@ -56,8 +66,16 @@ async def upstairs(hass: HomeAssistant, vesper: Vesper) -> None:
 
 @pytest.mark.parametrize("alias", EXAMPLES)
 async def test_is_valid(hass: HomeAssistant, vesper: Vesper, alias: str) -> None:
-    """Home Assistant takes it as it stands."""
+    """Home Assistant accepts it as it is."""
     await use(hass, alias)
+
+
+@pytest.mark.parametrize("part", PARTS)
+async def test_part_is_valid(
+    hass: HomeAssistant, vesper: Vesper, part: dict[str, Any]
+) -> None:
+    """Home Assistant accepts an automation with this part as it is."""
+    await set_up(hass, {"triggers": [], "actions": [], "alias": "Part", **part})
 
 
 async def test_trouble(hass: HomeAssistant, vesper: Vesper, upstairs: None) -> None:

@@ -40,6 +40,7 @@ from homeassistant.helpers import condition, service, trigger
 from homeassistant.helpers.entity import EntityDescription
 from homeassistant.util.yaml import parse_yaml
 from tests.common import BELL, FLEET, Vesper, log_entry
+from tests.pages import PAGES, TEXT, headings
 
 PACKAGE = Path(custom_components.vesper.__file__).parent
 ROOT = PACKAGE.parent.parent
@@ -78,7 +79,7 @@ PROPER_NAMES = frozenset(
 )
 
 #: Home Assistant's rules (developer documentation, quality scale), by tier, each
-#: documentation rule with the heading of the README that shows it.
+#: documentation rule with the page and the heading that shows it.
 RULES = {
     "bronze": (
         "action-setup appropriate-polling brands common-modules config-flow "
@@ -104,21 +105,21 @@ RULES = {
     "platinum": "async-dependency inject-websession strict-typing",
 }
 HEADINGS = {
-    "docs-actions": "Actions",
-    "docs-conditions": "Conditions",
-    "docs-configuration-parameters": "Configuration",
-    "docs-data-update": "Data updates",
-    "docs-examples": "Examples",
-    "docs-high-level-description": "Vesper for Home Assistant",
-    "docs-installation-instructions": "Installation",
-    "docs-installation-parameters": "Set-up",
-    "docs-known-limitations": "Known limitations",
-    "docs-removal-instructions": "Removal",
-    "docs-supported-devices": "Supported devices",
-    "docs-supported-functions": "Supported functions",
-    "docs-triggers": "Triggers",
-    "docs-troubleshooting": "Troubleshooting",
-    "docs-use-cases": "What it is good for",
+    "docs-actions": ("docs/automations.md", "Actions"),
+    "docs-conditions": ("docs/automations.md", "Conditions"),
+    "docs-configuration-parameters": ("README.md", "Options"),
+    "docs-data-update": ("docs/behavior.md", "Data updates"),
+    "docs-examples": ("docs/examples.md", "Examples"),
+    "docs-high-level-description": ("README.md", "Vesper for Home Assistant"),
+    "docs-installation-instructions": ("README.md", "Installation"),
+    "docs-installation-parameters": ("README.md", "Set-up"),
+    "docs-known-limitations": ("docs/behavior.md", "Known limitations"),
+    "docs-removal-instructions": ("README.md", "Removal"),
+    "docs-supported-devices": ("README.md", "Supported devices"),
+    "docs-supported-functions": ("README.md", "Entities"),
+    "docs-triggers": ("docs/automations.md", "Triggers"),
+    "docs-troubleshooting": ("docs/troubleshooting.md", "Symptoms"),
+    "docs-use-cases": ("README.md", "Use cases"),
 }
 
 
@@ -496,9 +497,10 @@ def test_automation_is_told_of(part: str) -> None:
     for key in coded:
         assert set(icons[key]) == {singular}
         assert re.fullmatch(r"mdi:[a-z0-9]+(-[a-z0-9]+)*", icons[key][singular])
-    readme = (ROOT / "README.md").read_text()
     for key in coded:
-        assert f"`vesper.{key}`" in readme, key
+        assert f"`vesper.{key}` |" in PAGES["docs/automations.md"], key
+        # A trigger has its example too, and so have the others.
+        assert re.search(rf": vesper\.{key}$", TEXT, re.MULTILINE), key
 
 
 @pytest.mark.parametrize(("part", "key"), EVERY_RULE)
@@ -683,15 +685,40 @@ def test_quality_scale() -> None:
     scale: Any = parse_yaml(text)
     assert set(scale) == {"rules"}
     assert list(scale["rules"]) == " ".join(RULES.values()).split()
-    headings = re.findall(r"^#+ (.+)$", (ROOT / "README.md").read_text(), re.MULTILINE)
+    assert {rule for rule in scale["rules"] if rule.startswith("docs-")} == {*HEADINGS}
+    for rule, (page, heading) in HEADINGS.items():
+        assert heading in headings(page), rule
     for rule, answer in scale["rules"].items():
         if answer == "done":
-            if rule.startswith("docs-"):
-                assert HEADINGS[rule] in headings, rule
             continue
+        # What needs an explanation has one, also where it is done.
         assert set(answer) == {"status", "comment"}, rule
-        assert answer["status"] in ("exempt", "todo"), rule
+        assert answer["status"] in ("done", "exempt", "todo"), rule
         assert answer["comment"].strip().endswith("."), rule
+
+
+def test_entities_are_documented() -> None:
+    """The README names each entity as Home Assistant does."""
+    for entities in TEXTS["entity"].values():
+        for key, texts in entities.items():
+            if key != ALERT.translation_key:
+                assert f"**{texts['name']}**" in PAGES["README.md"], key
+
+
+@pytest.mark.parametrize(
+    ("step", "page"), [("limits", "README.md"), ("http", "docs/http-api.md")]
+)
+def test_options_are_documented(step: str, page: str) -> None:
+    """Each option has its row, by its label."""
+    for label in TEXTS["options"]["step"][step]["data"].values():
+        assert f"| {label} | " in PAGES[page], label
+
+
+def test_issues_are_documented() -> None:
+    """Each repair issue has its row, by its title."""
+    for key, texts in TEXTS["issues"].items():
+        title = re.sub(r"{\w+}", "…", texts["title"])
+        assert f"| **{title}**" in PAGES["docs/troubleshooting.md"], key
 
 
 # The house

@@ -1,0 +1,93 @@
+"""The pages of the documentation: their form, their links, and what they name."""
+
+import json
+from pathlib import Path
+import re
+from typing import Any
+
+import pytest
+
+from homeassistant.util.yaml import parse_yaml
+
+from .pages import PAGES, ROOT, blocks, headings, section
+from .rig.firmware import Firmware
+
+DOCS = [page for page in PAGES if page.startswith("docs/")]
+
+
+def _anchor(heading: str) -> str:
+    """Return what GitHub makes of a heading for links to it."""
+    text = re.sub(r"[^\w\- ]", "", heading.lower())
+    return text.replace(" ", "-")
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_length(page: str) -> None:
+    """A page is short enough to find something in it."""
+    assert len(PAGES[page].splitlines()) < 250
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_links(page: str) -> None:
+    """Each link within the repository leads to a file, and to a heading in it."""
+    links = re.findall(r"\]\(([^)]+)\)|(?:src|href)=\"([^\"]+)\"", PAGES[page])
+    for link in (markdown or html for markdown, html in links):
+        if link.startswith("https://"):
+            assert "github.com/bellsystems/vesper-home-assistant/" not in link, link
+            continue
+        path, _, anchor = link.partition("#")
+        target = (ROOT / page).parent / path if path else ROOT / page
+        assert target.exists(), link
+        if anchor:
+            name = target.resolve().relative_to(ROOT).as_posix()
+            assert anchor in map(_anchor, headings(name)), link
+
+
+@pytest.mark.parametrize("page", DOCS)
+def test_is_listed(page: str) -> None:
+    """Each page is listed in the README, by its title."""
+    assert f"| [{headings(page)[0]}]({page}) |" in PAGES["README.md"]
+
+
+@pytest.mark.parametrize(("page", "block"), blocks("json"))
+def test_json(page: str, block: str) -> None:
+    """Each JSON example can be parsed."""
+    json.loads(block)
+
+
+@pytest.mark.parametrize(("page", "block"), blocks("yaml"))
+def test_yaml(page: str, block: str) -> None:
+    """Each YAML example can be parsed."""
+    assert isinstance(parse_yaml(block), dict)
+
+
+def test_tests_exist() -> None:
+    """Each test that a guarantee names exists."""
+    guarantees = section("docs/behavior.md", "Guarantees")
+    # A name without a file is of the file before it.
+    path = Path()
+    named = re.findall(r"`(tests/[\w/.]+)?(?:::)?(test_\w+)?`", guarantees)
+    assert named
+    for file, function in named:
+        if file:
+            path = ROOT / file
+            assert path.exists(), file
+        if function:
+            assert f"def {function}(" in path.read_text(), function
+
+
+def test_heartbeat_fields() -> None:
+    """The protocol describes each field that the firmware sends."""
+    firmware = Firmware("bell")
+    heartbeats = [
+        json.loads(message.payload)
+        for message in firmware.tick(60)
+        if message.topic.endswith("/heartbeat")
+    ]
+    heartbeat: dict[str, Any] = heartbeats[-1]
+    described = section("docs/protocol.md", "Heartbeat")
+    for field in heartbeat:
+        assert f"| `{field}`" in described, field
+    described = section("docs/protocol.md", "Recent events")
+    for field in heartbeat["recent_events"][0]:
+        assert f"`{field}`" in described, field
