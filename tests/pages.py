@@ -10,6 +10,7 @@ PAGES = {
     path.relative_to(ROOT).as_posix(): path.read_text()
     for path in (
         ROOT / "README.md",
+        ROOT / "CONTRIBUTING.md",
         *sorted((ROOT / "docs").glob("*.md")),
     )
 }
