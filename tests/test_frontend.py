@@ -1,75 +1,130 @@
-"""Test that the pages get the module with the cards, and what that module holds."""
+"""Test the serving of the frontend's modules, and their content."""
 
+from collections.abc import AsyncIterator, Awaitable, Callable
 from http import HTTPStatus
 import json
 from pathlib import Path
 import re
+from shutil import copytree, ignore_patterns
 from typing import Any
 from unittest.mock import patch
 
+from aiohttp import ClientResponse
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
+from yarl import URL
 
-from custom_components.vesper.frontend import MODULE
+from custom_components.vesper.frontend import CARDS, ENTRY, FOLDER
 from homeassistant.components.frontend import DATA_EXTRA_MODULE_URL
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import HomeAssistant
 
 from .common import Vesper
 
-SCRIPT = MODULE.read_text()
+MODULES = {
+    path.relative_to(FOLDER).as_posix(): path.read_text()
+    for path in sorted(FOLDER.rglob("*.js"))
+}
+SCRIPT = "\n".join(MODULES.values())
 TEXTS: dict[str, dict[str, Any]] = {
     path.stem: json.loads(path.read_bytes())
-    for path in Path(MODULE.parents[1], "translations").glob("*.json")
+    for path in (FOLDER.parent / "translations").glob("*.json")
 }
 
-MOST_BYTES = 50_000
+MAX_BYTES = 50_000
+MAX_LINES = 400
+
+type Get = Callable[[str], Awaitable[ClientResponse]]
 
 
 def _urls(hass: HomeAssistant) -> list[str]:
-    """Return what the pages load besides what is Home Assistant's own."""
+    """Return the extra modules that pages load."""
     return sorted(hass.data[DATA_EXTRA_MODULE_URL].urls)
 
 
-async def test_module_is_served(
+@pytest.fixture
+async def get(
     hass: HomeAssistant,
     entry: MockConfigEntry,
     mqtt_mock: Any,
     hass_client_no_auth: ClientSessionGenerator,
-) -> None:
-    """Pages are told of the module, and browsers may keep it for long."""
+) -> AsyncIterator[Get]:
+    """Return what requests a path below that of the entry module."""
     assert await hass.config_entries.async_setup(entry.entry_id)
     (url,) = _urls(hass)
     client = await hass_client_no_auth()
-    response = await client.get(url)
-    assert response.status == HTTPStatus.OK
-    assert response.content_type == "text/javascript"
-    assert "max-age" in response.headers["Cache-Control"]
-    assert await response.text() == SCRIPT
+    # A path may be encoded already.
+    yield lambda path: client.get(URL(url.removesuffix(ENTRY) + path, encoded=True))
     await hass.config_entries.async_unload(entry.entry_id)
 
 
-async def test_other_content_has_another_url(
-    hass: HomeAssistant, entry: MockConfigEntry, mqtt_mock: Any, tmp_path: Path
+async def test_modules_are_served(get: Get) -> None:
+    """Each module is served beside the entry, and browsers may cache it."""
+    for name, content in MODULES.items():
+        response = await get(name)
+        assert response.status == HTTPStatus.OK
+        assert response.content_type == "text/javascript"
+        assert "max-age" in response.headers["Cache-Control"]
+        assert await response.text() == content
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("", "__init__.py", "__pycache__/", f"{CARDS}/", f"{CARDS}/__init__.py"),
+        *("../__init__.py", f"{CARDS}/../__init__.py", f"{CARDS}/%2e%2e/__init__.py"),
+        *(f"{CARDS}/..%2f__init__.py", f"{CARDS}/..%2f..%2fmanifest.json"),
+    ],
+)
+async def test_nothing_else_is_served(get: Get, path: str) -> None:
+    """No other file of the integration can be read, and no folder listed."""
+    response = await get(path)
+    assert response.status in (
+        HTTPStatus.BAD_REQUEST,  # by Home Assistant's filter
+        HTTPStatus.FORBIDDEN,
+        HTTPStatus.NOT_FOUND,
+    )
+
+
+def test_only_modules_in_the_served_folder() -> None:
+    """The folder that is served holds nothing but modules."""
+    assert {path.suffix for path in (FOLDER / CARDS).iterdir()} == {".js"}
+
+
+@pytest.mark.parametrize("change", ["entry", "card", "name"])
+async def test_url_depends_on_all_modules(
+    hass: HomeAssistant,
+    entry: MockConfigEntry,
+    mqtt_mock: Any,
+    tmp_path: Path,
+    change: str,
 ) -> None:
-    """What a browser keeps of an older version is not shown for the new one."""
+    """Another content or name of any module has another URL."""
+    folder = tmp_path / "frontend"
+    copytree(FOLDER, folder, ignore=ignore_patterns("__*"))
+    card = folder / CARDS / "fleet-card.js"
+    match change:
+        case "entry":
+            (folder / ENTRY).write_text("changed")
+        case "card":
+            card.write_text("changed")
+        case "name":
+            card.rename(card.with_name("fleet-card-2.js"))
     urls = []
-    for content in ("one", "other"):
-        module = tmp_path / "vesper.js"
-        module.write_text(content)
-        with patch("custom_components.vesper.frontend.MODULE", module):
+    for served in (FOLDER, folder):
+        with patch("custom_components.vesper.frontend.FOLDER", served):
             assert await hass.config_entries.async_setup(entry.entry_id)
-            urls += _urls(hass)
-        # As after a restart: what is served can't be taken back before.
+        urls += _urls(hass)
         await hass.config_entries.async_unload(entry.entry_id)
+        # As after a restart; static paths can't be unregistered before.
         hass.data[DATA_EXTRA_MODULE_URL].remove(urls[-1])
         hass.data.pop("vesper_frontend_url")
     assert len(set(urls)) == 2
 
 
 async def test_loaded_once(hass: HomeAssistant, vesper: Vesper) -> None:
-    """Whatever is reloaded, the pages load one module."""
+    """A reload does not add a second module to the pages."""
     urls = _urls(hass)
     await vesper.reload()
     await vesper.reload()
@@ -77,7 +132,7 @@ async def test_loaded_once(hass: HomeAssistant, vesper: Vesper) -> None:
 
 
 async def test_gone_with_the_entry(hass: HomeAssistant, vesper: Vesper) -> None:
-    """The pages do without the module once the entry is removed, until it is back."""
+    """Pages load no module once the entry is removed, until it is added again."""
     urls = _urls(hass)
     await hass.config_entries.async_remove(vesper.entry.entry_id)
     assert _urls(hass) == []
@@ -88,16 +143,16 @@ async def test_gone_with_the_entry(hass: HomeAssistant, vesper: Vesper) -> None:
     await hass.config_entries.async_unload(entry.entry_id)
 
 
-async def test_an_entry_that_never_was_set_up_can_be_removed(
+async def test_entry_that_was_not_set_up_can_be_removed(
     hass: HomeAssistant, entry: MockConfigEntry
 ) -> None:
-    """There is no module then, which is no error."""
+    """Removing an entry without a module is no error."""
     await hass.config_entries.async_remove(entry.entry_id)
     assert _urls(hass) == []
 
 
 async def test_loaded_without_mqtt(hass: HomeAssistant, entry: MockConfigEntry) -> None:
-    """A dashboard that waits for MQTT shows its cards, and no errors."""
+    """The cards are loaded while the entry waits for MQTT."""
     with patch(
         "custom_components.vesper.mqtt.async_wait_for_mqtt_client", return_value=False
     ):
@@ -106,45 +161,91 @@ async def test_loaded_without_mqtt(hass: HomeAssistant, entry: MockConfigEntry) 
     assert len(_urls(hass)) == 1
 
 
-# What the module holds
+# Content
 
 
 def test_size() -> None:
-    """It is small enough for a phone on a bad link."""
-    assert len(SCRIPT.encode()) < MOST_BYTES
+    """The modules are small enough for a phone with a slow connection."""
+    assert len(SCRIPT.encode()) < MAX_BYTES
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_length(name: str) -> None:
+    """Each module has one concern."""
+    assert len(MODULES[name].splitlines()) <= MAX_LINES
 
 
 @pytest.mark.parametrize(
     "word",
     [
         *("innerHTML", "outerHTML", "insertAdjacentHTML", "setHTML", "document.write"),
-        *("DOMParser", "eval(", "Function(", "fetch(", "XMLHttpRequest", "import("),
+        *("DOMParser", "eval(", "Function(", "fetch(", "XMLHttpRequest"),
         *("WebSocket", "localStorage", "console."),
     ],
 )
 def test_never(word: str) -> None:
-    """What devices say stays text, and nothing but `hass` is asked."""
+    """Texts of devices are never markup, and all data comes from `hass`."""
     assert word not in SCRIPT
 
 
 def test_no_other_host() -> None:
     """The only address of another host is that of the documentation, for a link."""
-    manifest = json.loads(Path(MODULE.parents[1], "manifest.json").read_bytes())
+    manifest = json.loads((FOLDER.parent / "manifest.json").read_bytes())
     assert re.findall(r"\w+://[^\"'`\s]+", SCRIPT) == [manifest["documentation"]]
-    assert "import " not in SCRIPT
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_imports(name: str) -> None:
+    """Modules import each other by relative paths, and nothing else."""
+    script = MODULES[name]
+    imported = re.findall(
+        r'(?:\bfrom |\bimport\(|^import )"([^"]+)"', script, re.MULTILINE
+    )
+    # None is written in another way.
+    assert len(imported) == len(
+        re.findall(r"\bimport\(|^import\b", script, re.MULTILINE)
+    )
+    prefix = f"./{CARDS}/" if name == ENTRY else "./"
+    for path in imported:
+        assert path.startswith(prefix)
+        assert f"{CARDS}/{path.removeprefix(prefix)}" in MODULES
+
+
+def test_all_modules_are_preloaded() -> None:
+    """The entry has the browser load all modules at once."""
+    (block,) = re.findall(r"const MODULES = \[(.*?)\]", MODULES[ENTRY], re.DOTALL)
+    listed = re.findall(r'"(.+)"', block)
+    assert listed == sorted(Path(name).stem for name in MODULES if name != ENTRY)
+
+
+def test_elements_are_created_late() -> None:
+    """Modules with elements are not imported before Home Assistant is ready."""
+    elements = {name for name in MODULES if "extends " in MODULES[name]}
+    early = {ENTRY}
+    for _ in MODULES:
+        early |= {
+            f"{CARDS}/{path}"
+            for name in early
+            for path in re.findall(r' from "\./(?:cards/)?([^"]+)"', MODULES[name])
+        }
+    assert elements
+    assert early.isdisjoint(elements)
+    # Safari fails on a module with a top-level await that is imported twice.
+    waiting = re.compile(r"^(const .*)?\bawait\b", re.MULTILINE)
+    assert [name for name in MODULES if waiting.search(MODULES[name])] == [ENTRY]
 
 
 def _keys() -> set[str]:
-    """Return the keys of all texts that the module looks up in `common`."""
-    keys = set(re.findall(r'\btext\(\s*\w+(?:\(\))?,\s*"(\w+)"', SCRIPT))
+    """Return the keys of all texts of `common` that the modules show."""
+    keys = set(re.findall(r'\blocalize\(\s*\w+(?:\(\))?,\s*"(\w+)"', SCRIPT))
     for one, other in re.findall(r'\? "(\w+)"\s*: "(\w+)"', SCRIPT):
         keys |= {one, other} & TEXTS["en"]["common"].keys()
-    keys |= set(re.findall(r'since\([^;]*?, "(\w+)"\)', SCRIPT))
-    for _, key in re.findall(r'offer\("(\w+)", "(\w+)"', SCRIPT):
+    keys |= set(re.findall(r'timeElement\([^;]*?, "(\w+)"\)', SCRIPT))
+    for _, key in re.findall(r'addToList\("(\w+)", "(\w+)"', SCRIPT):
         keys |= {key, f"{key}_description"}
     for name in re.findall(r'\{\s*name: "(\w+)"', SCRIPT):
         keys |= {f"option_{name}", f"option_{name}_help"}
-    # States that a device may be in; the others are those of its health.
+    # Statuses of a device that are no states of its health.
     states = re.findall(r"^  (\w+): \{ rank", SCRIPT, re.MULTILINE)
     health = set(TEXTS["en"]["entity"]["sensor"]["health"]["state"])
     return keys | {*states, "online", "offline"} - health
@@ -152,15 +253,15 @@ def _keys() -> set[str]:
 
 @pytest.mark.parametrize("language", TEXTS)
 def test_texts(language: str) -> None:
-    """Each text that the module shows is there in each language, and no other."""
+    """Each language has the texts that the modules show, and no others."""
     assert set(TEXTS[language]["common"]) == _keys()
 
 
 @pytest.mark.parametrize("language", TEXTS)
 def test_names(language: str) -> None:
-    """Each name of an entity that the module looks up is there."""
+    """Each language has the entity names that the modules show."""
     entities = TEXTS[language]["entity"]
-    names = re.findall(r'nameOf\(hass, "(\w+)", "(\w+)"\)', SCRIPT)
+    names = re.findall(r'entityName\(hass, "(\w+)", "(\w+)"\)', SCRIPT)
     assert names
     for platform, key in names:
         assert entities[platform][key]["name"]

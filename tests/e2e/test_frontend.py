@@ -10,7 +10,7 @@ from pathlib import Path
 import re
 from typing import Any, Final
 
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 import pytest
 
 from tests.rig import browser as rig_browser
@@ -24,7 +24,7 @@ LOGGER: Final = logging.getLogger("vesper.frontend")
 
 RIG: Final = Path(rig_browser.__file__).parent
 ROOT: Final = RIG.parents[1]
-MODULE: Final = ROOT / "custom_components/vesper/frontend/vesper.js"
+FRONTEND: Final = ROOT / "custom_components/vesper/frontend"
 
 #: In milliseconds, how long a page of Home Assistant may take to be there.
 LOADED: Final = 30_000
@@ -37,6 +37,8 @@ CARDS: Final = "card-test"
 
 #: Opens a page by the name that a picture of it gets if something goes wrong.
 type OpenPage = Callable[[str], AbstractContextManager[Page]]
+#: Opens a page with a number of devices.
+type OpenFleet = Callable[[int], AbstractContextManager[Page]]
 
 
 @pytest.fixture(scope="module")
@@ -380,21 +382,39 @@ def test_texts_without_english(browser: Browser, bell: Bell) -> None:
         expect(card.get_by_text("jetzt")).to_be_visible()
 
 
-@contextmanager
-def many_devices(browser: Browser, count: int) -> Iterator[Page]:
-    """Open a page that has `bells` (see there), all well, and nothing else."""
-    with browser.page("many") as page:
-        page.clock.install()
-        page.evaluate((RIG / "many_devices.js").read_text(), count)
-        page.add_script_tag(content=MODULE.read_text(), type="module")
-        yield page
+@pytest.fixture
+def many_devices(browser: Browser, home_assistant: HomeAssistant) -> OpenFleet:
+    """Return what opens a page with the modules and `bells`, and nothing else.
+
+    See `many_devices.js` for what `bells` offers.
+    """
+    base = f"{home_assistant.url}/without-home-assistant"
+
+    def serve(route: Route) -> None:
+        name = route.request.url.removeprefix(f"{base}/")
+        if name:
+            route.fulfill(path=FRONTEND / name)
+        else:
+            route.fulfill(content_type="text/html")
+
+    @contextmanager
+    def open_fleet(count: int) -> Iterator[Page]:
+        with browser.page("many") as page:
+            page.route(f"{base}/**", serve)
+            page.goto(f"{base}/")
+            page.clock.install()
+            page.evaluate((RIG / "many_devices.js").read_text(), count)
+            page.add_script_tag(url=f"{base}/vesper.js", type="module")
+            yield page
+
+    return open_fleet
 
 
 @pytest.mark.parametrize("count", [1000, 3000])
-def test_only_rows_in_view_are_made(browser: Browser, count: int) -> None:
+def test_only_rows_in_view_are_made(many_devices: OpenFleet, count: int) -> None:
     """A fleet of thousands takes no more of the page than one of a few dozen."""
     last = count - 1
-    with many_devices(browser, count) as page:
+    with many_devices(count) as page:
         shown = page.evaluate("bells.show()")
         page.wait_for_function("bells.made() > 0")
         card = page.locator("vesper-fleet-card")
@@ -420,9 +440,9 @@ def test_only_rows_in_view_are_made(browser: Browser, count: int) -> None:
         )
 
 
-def test_rows_keep_their_order(browser: Browser) -> None:
+def test_rows_keep_their_order(many_devices: OpenFleet) -> None:
     """Whichever devices change, and all at once too, the worst are first, by name."""
-    with many_devices(browser, 5) as page:
+    with many_devices(5) as page:
         page.evaluate("bells.show()")
         rows = page.locator("vesper-fleet-card").locator(".devices > li")
 
@@ -438,9 +458,9 @@ def test_rows_keep_their_order(browser: Browser) -> None:
         assert order_after(*((number, "ok") for number in range(5))) == "01234"
 
 
-def test_counts_what_is_known(browser: Browser) -> None:
+def test_counts_what_is_known(many_devices: OpenFleet) -> None:
     """Of whom nothing is known yet nobody says that they are offline."""
-    with many_devices(browser, 3) as page:
+    with many_devices(3) as page:
         page.evaluate("bells.show()")
         summary = (
             page.locator("vesper-fleet-card").get_by_role("status").locator("span")
@@ -458,9 +478,9 @@ def test_counts_what_is_known(browser: Browser) -> None:
         expect(summary).to_have_text(["summary_online 2 3", f"{told} offline"])
 
 
-def test_health_check(browser: Browser) -> None:
+def test_health_check(many_devices: OpenFleet) -> None:
     """The device of the card is asked, and whether it answers is told."""
-    with many_devices(browser, 2) as page:
+    with many_devices(2) as page:
         page.evaluate("bells.showOne(1)")
         card = page.locator("vesper-device-card")
         button = card.locator("ha-button")
@@ -476,11 +496,11 @@ def test_health_check(browser: Browser) -> None:
         expect(button).to_be_hidden()
 
 
-def test_what_is_marked(browser: Browser) -> None:
+def test_what_is_marked(many_devices: OpenFleet) -> None:
     """The worst is first; nothing that is not known reads as if all were well."""
     alert = {"subsystem": "Player", "state": "WARNING", "message": "silence"}
     doubts = {"confirmed": False, "acknowledged": True}
-    with many_devices(browser, 6) as page:
+    with many_devices(6) as page:
         page.evaluate("bells.show()")
         rows = page.locator("vesper-fleet-card").locator(".devices > li")
         expect(rows.first).to_contain_text("Bell 0 ok", use_inner_text=True)
@@ -503,9 +523,9 @@ def test_what_is_marked(browser: Browser) -> None:
         expect(rows.nth(5)).to_contain_text("maintenance")
 
 
-def test_time_is_told(browser: Browser) -> None:
+def test_time_is_told(many_devices: OpenFleet) -> None:
     """How long ago something was is right without anything that happens."""
-    with many_devices(browser, 1) as page:
+    with many_devices(1) as page:
         page.evaluate("bells.show()")
         page.evaluate(
             """() => bells.change(0, "connectivity", "off",
@@ -517,9 +537,9 @@ def test_time_is_told(browser: Browser) -> None:
         expect(card.get_by_text("last_seen 5 minutes ago")).to_be_visible()
 
 
-def test_not_for_administrators_alone(browser: Browser) -> None:
+def test_not_for_administrators_alone(many_devices: OpenFleet) -> None:
     """Who may not open the page of a device gets the dialog of its health."""
-    with many_devices(browser, 1) as page:
+    with many_devices(1) as page:
         page.evaluate("""() => {
             document.querySelector("home-assistant").hass.user.is_admin = false;
             document.addEventListener("hass-more-info",
@@ -530,7 +550,7 @@ def test_not_for_administrators_alone(browser: Browser) -> None:
         assert page.evaluate("opened") == "sensor.device-0_health"
 
 
-def test_views(browser: Browser) -> None:
+def test_views(many_devices: OpenFleet) -> None:
     """Each device has its view, and each area where there are too many devices."""
     generate = """async () => {
         const hass = document.querySelector("home-assistant").hass;
@@ -540,13 +560,13 @@ def test_views(browser: Browser) -> None:
         return views.map(({ title, sections: [{ cards: [card] }] }) =>
             [title, card.device ?? card.devices?.length]);
     }"""
-    with many_devices(browser, 2) as page:
+    with many_devices(2) as page:
         assert page.evaluate(generate) == [
             ["overview", None],
             ["Bell 0", "device-0"],
             ["Bell 1", "device-1"],
         ]
-    with many_devices(browser, 21) as page:
+    with many_devices(21) as page:
         assert page.evaluate(generate) == [
             ["overview", None],
             ["Tower", 10],

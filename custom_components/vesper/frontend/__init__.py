@@ -1,7 +1,7 @@
-"""Bring the cards and the dashboard into Home Assistant's pages.
+"""Serve the cards and the dashboard strategy, and load them on each page.
 
-They come as a module that every page loads. A Lovelace resource would do as well, but
-not in YAML mode, and it would be an entry of ours among the user's own.
+A Lovelace resource would work as well, but not in YAML mode, and it would be an entry
+among those of the user.
 """
 
 from hashlib import sha256
@@ -12,12 +12,15 @@ from homeassistant.components.http import StaticPathConfig
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.util.hass_dict import HassKey
 
-MODULE = Path(__file__).with_name("vesper.js")
+FOLDER = Path(__file__).parent
+ENTRY = "vesper.js"
+CARDS = "cards"
+
 DATA_URL: HassKey[str] = HassKey("vesper_frontend_url")
 
 
 async def async_load(hass: HomeAssistant) -> None:
-    """Let pages that are opened from now on load the module."""
+    """Load the frontend on each page opened from now on."""
     if (url := hass.data.get(DATA_URL)) is None:
         url = hass.data[DATA_URL] = await _async_serve(hass)
     frontend.add_extra_js_url(hass, url)
@@ -25,17 +28,33 @@ async def async_load(hass: HomeAssistant) -> None:
 
 @callback
 def async_remove(hass: HomeAssistant) -> None:
-    """Let pages that are opened from now on do without the module."""
+    """Stop loading the frontend on pages opened from now on."""
     if (url := hass.data.get(DATA_URL)) is not None:
         frontend.remove_extra_js_url(hass, url)
 
 
 async def _async_serve(hass: HomeAssistant) -> str:
-    """Serve the module, which can be done only once, and return where.
+    """Register the static paths and return the entry's URL.
 
-    Browsers keep it for a month, so another content has to have another path.
+    They can't be unregistered, so this is done once. Browsers cache for a month, so
+    the path has a hash of all modules; relative imports would not inherit a query. The
+    entry and `cards` are served one by one, as the folder of both holds Python too.
     """
-    content = await hass.async_add_executor_job(MODULE.read_bytes)
-    url = f"/vesper_frontend/{sha256(content).hexdigest()[:16]}/{MODULE.name}"
-    await hass.http.async_register_static_paths([StaticPathConfig(url, str(MODULE))])
-    return url
+    digest = await hass.async_add_executor_job(_hash_modules, FOLDER)
+    base = f"/vesper_frontend/{digest}"
+    await hass.http.async_register_static_paths(
+        [
+            StaticPathConfig(f"{base}/{name}", str(FOLDER / name))
+            for name in (ENTRY, CARDS)
+        ]
+    )
+    return f"{base}/{ENTRY}"
+
+
+def _hash_modules(folder: Path) -> str:
+    """Return a hash of the names and contents of all modules."""
+    digest = sha256()
+    for path in (folder / ENTRY, *sorted((folder / CARDS).glob("*.js"))):
+        content = path.read_bytes()
+        digest.update(f"{path.name}\0{len(content)}\0".encode() + content)
+    return digest.hexdigest()[:16]

@@ -1,0 +1,59 @@
+import { createElement } from "./dom.js";
+import { getFleet } from "./fleet.js";
+import { STYLES } from "./styles.js";
+import { localize } from "./texts.js";
+
+const TIME_UPDATE_MILLISECONDS = 15_000;
+
+/**
+ * Base of the cards.
+ *
+ * A card implements `update(hass, rebuild)`, which is called for each `hass`; `rebuild`
+ * is true if its configuration, the registries or the translations have changed.
+ */
+export class VesperCard extends HTMLElement {
+  constructor() {
+    super();
+    this.config = {};
+    this.card = createElement("ha-card");
+    this.attachShadow({ mode: "open" }).append(this.card);
+    this.shadowRoot.adoptedStyleSheets = [STYLES];
+    this.getHass = () => this._hass;
+  }
+
+  setConfig(config) {
+    this.config = { ...config };
+    this.needsRebuild = true;
+    if (this._hass) this.hass = this._hass;
+  }
+
+  set hass(hass) {
+    const fleet = getFleet(hass);
+    this.needsRebuild ||=
+      fleet !== this.fleet || hass.localize !== this._hass?.localize;
+    this._hass = hass;
+    this.fleet = fleet;
+    // Nothing is shown until the texts are loaded.
+    if (!localize(hass, "online")) return;
+    this.update(hass, this.needsRebuild);
+    this.needsRebuild = false;
+  }
+
+  connectedCallback() {
+    this.timer = setInterval(() => this.updateTimes(), TIME_UPDATE_MILLISECONDS);
+    this.updateTimes();
+  }
+
+  disconnectedCallback() {
+    clearInterval(this.timer);
+  }
+
+  /** Update the relative times. */
+  updateTimes() {
+    for (const element of this.shadowRoot.querySelectorAll("time")) element.update();
+  }
+
+  getGridOptions() {
+    return { columns: 12, min_columns: 6 };
+  }
+}

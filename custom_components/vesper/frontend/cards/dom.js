@@ -1,0 +1,51 @@
+import { localize, relativeTime } from "./texts.js";
+
+/** Create an element; strings among the children become text nodes, never markup. */
+export function createElement(tag, properties, ...children) {
+  const element = Object.assign(document.createElement(tag), properties);
+  element.append(...children.filter(Boolean));
+  return element;
+}
+
+/** Create a text in the secondary color. */
+export const secondaryText = (...children) =>
+  createElement("span", { className: "note" }, ...children);
+
+/** Create a label with a border. */
+export const badge = (label) => createElement("span", { className: "mark" }, label);
+
+/** Create a relative time, in the text of a key if there is one; `update()` renews it. */
+export function timeElement(hass, time, key) {
+  const element = createElement("time", {
+    dateTime: time,
+    title: new Date(time).toLocaleString(hass.locale.language),
+    update: () => {
+      const when = relativeTime(hass, time);
+      element.textContent = key ? localize(hass, key, { when }) : when;
+    },
+  });
+  element.update();
+  return element;
+}
+
+/** Set the key by which `preserveFocus` finds a focusable element. */
+export function setFocusKey(element, key) {
+  element.dataset.focus = key;
+  return element;
+}
+
+/**
+ * Run a function that replaces elements, and restore the focus.
+ *
+ * If the focused alert is gone, its device gets the focus.
+ */
+export function preserveFocus(root, render) {
+  const key = root.activeElement?.dataset.focus;
+  render();
+  if (!key || root.activeElement) return;
+  const find = (wanted) =>
+    [...root.querySelectorAll("[data-focus]")].find(
+      (element) => element.dataset.focus === wanted,
+    );
+  (find(key) ?? find(key.split("/")[0]))?.focus({ preventScroll: true });
+}

@@ -1,0 +1,50 @@
+import { DOMAIN } from "./home-assistant.js";
+
+let cached = {};
+
+/**
+ * Return the devices by id, with their entities by key, and the entities of the fleet.
+ *
+ * Cached for all cards: the registries hold many thousand entries and rarely change.
+ */
+export function getFleet(hass) {
+  const { entities, devices } = hass;
+  if (cached.source?.entities === entities && cached.source.devices === devices) {
+    return cached;
+  }
+  const found = new Map();
+  for (const entity of Object.values(entities)) {
+    const entry = entity.platform === DOMAIN && devices[entity.device_id];
+    if (!entry) continue;
+    if (!found.has(entry.id)) {
+      found.set(entry.id, {
+        id: entry.id,
+        name: entry.name_by_user || entry.name || entry.id,
+        area: entry.area_id,
+        entities: {},
+        alertSensors: [],
+      });
+    }
+    const device = found.get(entry.id);
+    if (entity.translation_key === "alert") device.alertSensors.push(entity.entity_id);
+    else device.entities[entity.translation_key] = entity.entity_id;
+  }
+  const isDevice = ({ entities }) => entities.connectivity || entities.health;
+  cached = {
+    source: { entities, devices },
+    devices: new Map([...found].filter(([, device]) => isDevice(device))),
+    entities: Object.assign(
+      {},
+      ...[...found.values()]
+        .filter((device) => !isDevice(device))
+        .map((device) => device.entities),
+    ),
+  };
+  return cached;
+}
+
+/** Return devices sorted by name. */
+export function sortByName(hass, devices) {
+  const { compare } = new Intl.Collator(hass.locale.language, { numeric: true });
+  return [...devices].sort((one, other) => compare(one.name, other.name));
+}

@@ -1,0 +1,23 @@
+/** What this integration is called in Home Assistant. */
+export const DOMAIN = "vesper";
+
+export const FLEET_CARD = "vesper-fleet-card";
+export const DEVICE_CARD = "vesper-device-card";
+export const DASHBOARD_STRATEGY = "ll-strategy-dashboard-vesper";
+
+/** Have one of Home Assistant's cards name an entity without its device. */
+export const ENTITY_NAME = { name: { type: "entity" } };
+
+/** Return the current `hass` of the page, which is undefined until the page is set up. */
+export const currentHass = () => document.querySelector("home-assistant")?.hass;
+
+/** Open the more-info dialog of an entity. */
+export function openMoreInfo(element, entityId) {
+  element.dispatchEvent(
+    new CustomEvent("hass-more-info", {
+      bubbles: true,
+      composed: true,
+      detail: { entityId },
+    }),
+  );
+}
