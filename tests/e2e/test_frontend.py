@@ -43,7 +43,7 @@ type OpenFleet = Callable[[int], AbstractContextManager[Page]]
 
 @pytest.fixture(scope="module")
 def browser(home_assistant: HomeAssistant) -> Iterator[Browser]:
-    """Return a browser, for a Home Assistant that soon finds a silent device."""
+    """Return a browser, for a Home Assistant with a short heartbeat timeout."""
     if CHROMIUM is None:
         pytest.skip("There is no Chromium: install it with apt-get install chromium")
     entry_id = home_assistant.entry["entry_id"]
@@ -190,7 +190,7 @@ def test_alerts_come_and_go(open_page: OpenPage, bell: Bell) -> None:
 
 
 def test_device_card(browser: Browser, bell: Bell) -> None:
-    """One device tells how it fares."""
+    """The device card shows alerts, connectivity, last restart and free heap."""
     with browser.page("device-card") as page:
         (card,) = bell.cards(page, bell.device_config())
         for fact in ("No active alerts", "Online", "1 hour ago", "Power on"):
@@ -204,7 +204,7 @@ def test_essential_entities(
     home_assistant: HomeAssistant,
     start_fleet: Callable[..., Fleet],
 ) -> None:
-    """A device with three entities tells its alerts, and can be asked."""
+    """A device with three entities shows alerts and runs a health check."""
     fleet = start_fleet(devices=[bell.device_id])
     with fleet.device(bell.device_id) as firmware:
         firmware.raise_alert("Player", "WARNING", "no amplifier")
@@ -245,7 +245,7 @@ def test_opens_what_is_tapped(browser: Browser, bell: Bell) -> None:
         expect(dialog.get_by_text("Player").first).to_be_visible()
         page.keyboard.press("Escape")
         expect(dialog.get_by_text("Player")).to_have_count(0)
-        # What is focused stays so while the alert is told anew.
+        # The alert keeps the focus while it is rendered again.
         alert.focus()
         bell.says("alerts", subsystem="Player", state="CRITICAL", msg="no amplifier")
         expect(card.get_by_role("button", name="Player Critical")).to_be_focused()
@@ -294,7 +294,7 @@ def test_options(browser: Browser, bell: Bell) -> None:
 
 
 def test_suggestion(open_page: OpenPage, bell: Bell) -> None:
-    """A person who picks an entity of a device is offered the card of that device."""
+    """The device card is suggested for an entity of a device."""
     with open_page("suggestion") as page:
         bell.begin_to_add_card(page)
         page.get_by_placeholder("Search entities").fill(f"{bell.device_id} health")
@@ -334,7 +334,7 @@ def test_picker_and_editors(open_page: OpenPage, bell: Bell) -> None:
 def test_dashboard_is_offered(
     open_page: OpenPage, home_assistant: HomeAssistant
 ) -> None:
-    """A person who adds a dashboard finds ours, and gets it with two taps."""
+    """The dashboard is offered to users who add one."""
     api = home_assistant.api
     with open_page("strategy") as page:
         page.goto(f"{home_assistant.url}/config/lovelace/dashboards")
@@ -375,7 +375,7 @@ def test_dashboard_follows(
 
 
 def test_texts_without_english(browser: Browser, bell: Bell) -> None:
-    """Times are told in the language of the person."""
+    """Times are in the language of the user."""
     bell.says("alerts", subsystem="Player", state="WARNING")
     with browser.page("language", locale="de-DE") as page:
         card = bell.fleet_card(page)
@@ -459,7 +459,7 @@ def test_rows_keep_their_order(many_devices: OpenFleet) -> None:
 
 
 def test_counts_what_is_known(many_devices: OpenFleet) -> None:
-    """Of whom nothing is known yet nobody says that they are offline."""
+    """Devices with unknown connectivity are not counted as offline."""
     with many_devices(3) as page:
         page.evaluate("bells.show()")
         summary = (
@@ -479,7 +479,7 @@ def test_counts_what_is_known(many_devices: OpenFleet) -> None:
 
 
 def test_health_check(many_devices: OpenFleet) -> None:
-    """The device of the card is asked, and whether it answers is told."""
+    """The card runs a health check on its device, and shows the result."""
     with many_devices(2) as page:
         page.evaluate("bells.showOne(1)")
         card = page.locator("vesper-device-card")
@@ -523,8 +523,8 @@ def test_what_is_marked(many_devices: OpenFleet) -> None:
         expect(rows.nth(5)).to_contain_text("maintenance")
 
 
-def test_time_is_told(many_devices: OpenFleet) -> None:
-    """How long ago something was is right without anything that happens."""
+def test_times_are_updated(many_devices: OpenFleet) -> None:
+    """Relative times are updated without a state change."""
     with many_devices(1) as page:
         page.evaluate("bells.show()")
         page.evaluate(
@@ -538,7 +538,7 @@ def test_time_is_told(many_devices: OpenFleet) -> None:
 
 
 def test_not_for_administrators_alone(many_devices: OpenFleet) -> None:
-    """Who may not open the page of a device gets the dialog of its health."""
+    """Users without access to the device page get the health dialog."""
     with many_devices(1) as page:
         page.evaluate("""() => {
             document.querySelector("home-assistant").hass.user.is_admin = false;
@@ -575,7 +575,7 @@ def test_views(many_devices: OpenFleet) -> None:
 
 
 def test_offline_is_grey(browser: Browser, bell: Bell) -> None:
-    """A device that falls silent turns grey, says so, and when it was heard last."""
+    """A device that timed out turns grey and shows when it was last seen."""
     with browser.page("offline", device="phone") as page:
         card = bell.fleet_card(page)
         dot = card.locator(".dot")
