@@ -5,8 +5,8 @@ from collections.abc import Awaitable
 import logging
 from typing import Any
 
-import probatio
 import pytest
+import voluptuous as vol
 
 from homeassistant.const import Platform
 from homeassistant.core import HomeAssistant
@@ -242,7 +242,7 @@ async def test_bad_data(
     hass: HomeAssistant, vesper: Vesper, action: str, data: dict[str, Any]
 ) -> None:
     """What is not as described changes nothing, and the caller is told."""
-    with pytest.raises(probatio.Invalid):
+    with pytest.raises(vol.Invalid):
         await vesper.call(f"vesper.{action}", **devices(hass), **data)
     assert vesper.hub.devices[BELL].alerts.as_json() == [ALERT]
     assert vesper.hub.devices[BELL].maintenance_until is None

@@ -2,13 +2,13 @@
 
 from typing import Any
 
-import probatio
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.components.common import (
     TargetSupport,
     assert_conditions_target_support,
 )
+import voluptuous as vol
 
 from custom_components.vesper.condition import CONDITIONS
 from homeassistant.const import Platform
@@ -179,7 +179,7 @@ async def test_bad_config(
     hass: HomeAssistant, vesper: Vesper, name: str, config: dict[str, Any]
 ) -> None:
     """What can't be meant is refused."""
-    with pytest.raises(probatio.Invalid):
+    with pytest.raises(vol.Invalid):
         await async_validate_condition_config(
             hass, {"condition": f"vesper.{name}", **config}
         )

@@ -791,5 +791,5 @@ def test_pure_layers(layer: str, may_import: tuple[str, ...]) -> None:
 def test_no_requirements() -> None:
     """What is imported is Python's, Home Assistant's or brought along by it."""
     imported = {name for names in MODULES.values() for name in names}
-    assert _foreign(imported) <= {"aiohttp", "homeassistant", "orjson", "probatio"}
+    assert _foreign(imported) <= {"aiohttp", "homeassistant", "orjson", "voluptuous"}
     assert MANIFEST["requirements"] == []

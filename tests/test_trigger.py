@@ -4,7 +4,6 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 from unittest.mock import patch
 
-import probatio
 import pytest
 from pytest_homeassistant_custom_component.common import (
     MockConfigEntry,
@@ -13,6 +12,7 @@ from pytest_homeassistant_custom_component.components.common import (
     TargetSupport,
     assert_triggers_target_support,
 )
+import voluptuous as vol
 
 from custom_components.vesper.model.device import Device
 from custom_components.vesper.trigger import TRIGGERS
@@ -894,7 +894,7 @@ async def test_bad_config(
     hass: HomeAssistant, vesper: Vesper, trigger: str, config: dict[str, Any]
 ) -> None:
     """What can't be meant is refused."""
-    with pytest.raises(probatio.Invalid):
+    with pytest.raises(vol.Invalid):
         await async_validate_trigger_config(
             hass, [{"platform": f"vesper.{trigger}", **config}]
         )

@@ -4,7 +4,7 @@ from abc import abstractmethod
 from collections.abc import Callable
 from typing import Any, ClassVar, Unpack, cast, override
 
-import probatio
+import voluptuous as vol
 
 from homeassistant.const import CONF_OPTIONS, CONF_TARGET
 from homeassistant.core import CALLBACK_TYPE, HomeAssistant
@@ -26,13 +26,13 @@ from .hub.targets import Target, find
 from .model.device import Device
 
 
-def _target_schema(options: dict[probatio.Marker, Any]) -> probatio.Schema:
+def _target_schema(options: dict[vol.Marker, Any]) -> vol.Schema:
     """Return the schema of a condition with a target and these options."""
-    return probatio.Schema(
+    return vol.Schema(
         {
-            probatio.Required(CONF_TARGET): cv.TARGET_FIELDS,
-            probatio.Required(CONF_OPTIONS, default={}): {
-                probatio.Required(ATTR_BEHAVIOR, default=BEHAVIOR_ANY): probatio.In(
+            vol.Required(CONF_TARGET): cv.TARGET_FIELDS,
+            vol.Required(CONF_OPTIONS, default={}): {
+                vol.Required(ATTR_BEHAVIOR, default=BEHAVIOR_ANY): vol.In(
                     [BEHAVIOR_ANY, BEHAVIOR_ALL]
                 ),
                 **options,
@@ -47,7 +47,7 @@ class VesperCondition(Condition):
     It is false for a device whose entry is not loaded, and without any device.
     """
 
-    _schema: ClassVar[probatio.Schema] = _target_schema({})
+    _schema: ClassVar[vol.Schema] = _target_schema({})
 
     @classmethod
     @override

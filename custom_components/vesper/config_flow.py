@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, override
 
-import probatio
+import voluptuous as vol
 
 from homeassistant.components import mqtt
 from homeassistant.config_entries import (
@@ -48,13 +48,13 @@ from .hub.entity_set import DEFAULT_ENTITY_SET, EntitySet
 from .hub.hub import VesperConfigEntry
 from .protocol.topics import DEFAULT_PREFIX, prefix_problem
 
-PREFIX_SCHEMA = probatio.Schema({probatio.Required(CONF_PREFIX): TextSelector()})
+PREFIX_SCHEMA = vol.Schema({vol.Required(CONF_PREFIX): TextSelector()})
 
-OPTIONS_SCHEMA = probatio.Schema(
+OPTIONS_SCHEMA = vol.Schema(
     {
-        probatio.Required(
+        vol.Required(
             CONF_HEARTBEAT_TIMEOUT, default=DEFAULT_HEARTBEAT_TIMEOUT
-        ): probatio.All(
+        ): vol.All(
             NumberSelector(
                 NumberSelectorConfig(
                     min=MIN_HEARTBEAT_TIMEOUT,
@@ -63,9 +63,9 @@ OPTIONS_SCHEMA = probatio.Schema(
                     unit_of_measurement=UnitOfTime.SECONDS,
                 )
             ),
-            probatio.Coerce(int),
+            vol.Coerce(int),
         ),
-        probatio.Required(CONF_CLOSE_AFTER, default=DEFAULT_CLOSE_AFTER): probatio.All(
+        vol.Required(CONF_CLOSE_AFTER, default=DEFAULT_CLOSE_AFTER): vol.All(
             NumberSelector(
                 NumberSelectorConfig(
                     min=0,
@@ -74,16 +74,16 @@ OPTIONS_SCHEMA = probatio.Schema(
                     unit_of_measurement=UnitOfTime.MINUTES,
                 )
             ),
-            probatio.Coerce(int),
+            vol.Coerce(int),
         ),
-        probatio.Required(CONF_ENTITIES, default=DEFAULT_ENTITY_SET): SelectSelector(
+        vol.Required(CONF_ENTITIES, default=DEFAULT_ENTITY_SET): SelectSelector(
             SelectSelectorConfig(
                 options=[*EntitySet],
                 mode=SelectSelectorMode.LIST,
                 translation_key=CONF_ENTITIES,
             )
         ),
-        probatio.Required(CONF_MAX_DEVICES, default=DEFAULT_MAX_DEVICES): probatio.All(
+        vol.Required(CONF_MAX_DEVICES, default=DEFAULT_MAX_DEVICES): vol.All(
             NumberSelector(
                 NumberSelectorConfig(
                     min=1,
@@ -91,7 +91,7 @@ OPTIONS_SCHEMA = probatio.Schema(
                     mode=NumberSelectorMode.BOX,
                 )
             ),
-            probatio.Coerce(int),
+            vol.Coerce(int),
         ),
     }
 )
@@ -101,16 +101,16 @@ CONF_ENABLED = "enabled"
 CONF_NEW_KEY = "new_key"
 CONF_KEY = "key"
 
-HTTP_SCHEMA = probatio.Schema(
+HTTP_SCHEMA = vol.Schema(
     {
-        probatio.Required(CONF_ENABLED): BooleanSelector(),
-        probatio.Required(CONF_NEW_KEY, default=False): BooleanSelector(),
+        vol.Required(CONF_ENABLED): BooleanSelector(),
+        vol.Required(CONF_NEW_KEY, default=False): BooleanSelector(),
     }
 )
 
 #: Optional: what comes back of a field that is only to be copied does not matter.
-KEY_SCHEMA = probatio.Schema(
-    {probatio.Optional(CONF_KEY): TextSelector(TextSelectorConfig(read_only=True))}
+KEY_SCHEMA = vol.Schema(
+    {vol.Optional(CONF_KEY): TextSelector(TextSelectorConfig(read_only=True))}
 )
 
 

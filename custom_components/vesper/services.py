@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Final
 
-import probatio
+import voluptuous as vol
 
 from homeassistant.core import (
     HomeAssistant,
@@ -51,7 +51,7 @@ def _note(value: object) -> str:
     """Validate a note."""
     if not is_note(value):
         message = f"must be one line of at most {MAX_NOTE_LENGTH} characters"
-        raise probatio.Invalid(message)
+        raise vol.Invalid(message)
     return value
 
 
@@ -59,7 +59,7 @@ def _subsystem(value: object) -> str:
     """Validate the name of a subsystem."""
     if not is_name(value):
         message = "must be the exact name of a subsystem, such as FileManager"
-        raise probatio.Invalid(message)
+        raise vol.Invalid(message)
     return value
 
 
@@ -68,26 +68,26 @@ def _duration(value: object) -> timedelta:
     duration: timedelta = cv.time_period(value)
     if duration and not MIN_MAINTENANCE <= duration <= MAX_MAINTENANCE:
         message = "must be from 1 minute to 30 days, or 0 to end the maintenance"
-        raise probatio.Invalid(message)
+        raise vol.Invalid(message)
     return duration
 
 
-_ALERT_FIELDS: VolDictType = {probatio.Required(ATTR_SUBSYSTEM): _subsystem}
+_ALERT_FIELDS: VolDictType = {vol.Required(ATTR_SUBSYSTEM): _subsystem}
 
 #: The fields of each action besides its target.
 FIELDS: Final[dict[str, VolDictType]] = {
     SERVICE_ACKNOWLEDGE_ALERT: {
         **_ALERT_FIELDS,
-        probatio.Optional(ATTR_NOTE, default=""): _note,
+        vol.Optional(ATTR_NOTE, default=""): _note,
     },
     SERVICE_CLEAR_ALERT: _ALERT_FIELDS,
     SERVICE_GET_ALERTS: {},
     SERVICE_RUN_HEALTH_CHECK: {
-        probatio.Optional(ATTR_TIMEOUT, default=DEFAULT_TIMEOUT): probatio.All(
-            probatio.Coerce(float), probatio.Range(min=1, max=MAX_TIMEOUT)
+        vol.Optional(ATTR_TIMEOUT, default=DEFAULT_TIMEOUT): vol.All(
+            vol.Coerce(float), vol.Range(min=1, max=MAX_TIMEOUT)
         )
     },
-    SERVICE_SET_MAINTENANCE: {probatio.Required(ATTR_DURATION): _duration},
+    SERVICE_SET_MAINTENANCE: {vol.Required(ATTR_DURATION): _duration},
 }
 
 
@@ -105,7 +105,7 @@ def async_setup_services(hass: HomeAssistant) -> None:
             DOMAIN,
             service,
             handler,
-            schema=probatio.Schema({**cv.TARGET_FIELDS, **FIELDS[service]}),
+            schema=vol.Schema({**cv.TARGET_FIELDS, **FIELDS[service]}),
             supports_response=supports_response,
         )
 

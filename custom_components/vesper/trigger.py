@@ -5,7 +5,7 @@ from functools import partial
 from time import time
 from typing import Any, ClassVar, Final, cast, override
 
-import probatio
+import voluptuous as vol
 
 from homeassistant.const import CONF_FOR, CONF_OPTIONS, CONF_TARGET
 from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
@@ -39,12 +39,12 @@ from .protocol.codes import ResetReason, keys_of
 CONF_REASONS: Final = "reasons"
 
 
-def _target_schema(options: dict[probatio.Marker, Any]) -> probatio.Schema:
+def _target_schema(options: dict[vol.Marker, Any]) -> vol.Schema:
     """Return the schema of a trigger with a target and these options."""
-    return probatio.Schema(
+    return vol.Schema(
         {
-            probatio.Required(CONF_TARGET): cv.TARGET_FIELDS,
-            probatio.Required(CONF_OPTIONS, default={}): options,
+            vol.Required(CONF_TARGET): cv.TARGET_FIELDS,
+            vol.Required(CONF_OPTIONS, default={}): options,
         }
     )
 
@@ -57,7 +57,7 @@ class VesperTrigger(Trigger):
     """
 
     kind: ClassVar[OccurrenceKind]
-    _schema: ClassVar[probatio.Schema] = _target_schema({})
+    _schema: ClassVar[vol.Schema] = _target_schema({})
     _variables: ClassVar[tuple[str, ...]] = ("from_state", "to_state")
     """The fields of the occurrence that are trigger variables."""
 
@@ -183,7 +183,7 @@ class ConnectivityTrigger(VesperTrigger):
     """Trigger when the connectivity of a device changes and stays for a time."""
 
     _opposite: ClassVar[OccurrenceKind]
-    _schema = _target_schema({probatio.Optional(CONF_FOR): cv.positive_time_period})
+    _schema = _target_schema({vol.Optional(CONF_FOR): cv.positive_time_period})
 
     def __init__(self, hass: HomeAssistant, config: TriggerConfig) -> None:
         """Set how long it has to stay."""
@@ -278,7 +278,7 @@ class FleetOutageTrigger(VesperTrigger):
     """Trigger when most devices of a fleet go offline together."""
 
     kind = OccurrenceKind.FLEET_OUTAGE
-    _schema = probatio.Schema({probatio.Required(CONF_OPTIONS, default={}): {}})
+    _schema = vol.Schema({vol.Required(CONF_OPTIONS, default={}): {}})
     _variables = ("lost", "online_before")
 
     @override
@@ -293,8 +293,8 @@ class RestartedTrigger(VesperTrigger):
     kind = OccurrenceKind.RESTARTED
     _schema = _target_schema(
         {
-            probatio.Optional(CONF_REASONS, default=[]): probatio.All(
-                probatio.EnsureList(), [probatio.In(keys_of(ResetReason))]
+            vol.Optional(CONF_REASONS, default=[]): vol.All(
+                cv.ensure_list, [vol.In(keys_of(ResetReason))]
             )
         }
     )

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-import probatio
+import voluptuous as vol
 
 from homeassistant.helpers import config_validation as cv
 
@@ -15,15 +15,11 @@ CONF_SUBSYSTEMS: Final = "subsystems"
 #: The severities of active alerts, by their keys.
 SEVERITIES = {severity.key: severity for severity in Severity if severity}
 
-SUBSYSTEM_OPTIONS: dict[probatio.Marker, Any] = {
-    probatio.Optional(CONF_SUBSYSTEMS, default=[]): probatio.All(
-        probatio.EnsureList(), [cv.string]
-    ),
+SUBSYSTEM_OPTIONS: dict[vol.Marker, Any] = {
+    vol.Optional(CONF_SUBSYSTEMS, default=[]): vol.All(cv.ensure_list, [cv.string]),
 }
-ALERT_OPTIONS: dict[probatio.Marker, Any] = {
-    probatio.Optional(CONF_SEVERITY, default=Severity.WARNING.key): probatio.In(
-        SEVERITIES
-    ),
+ALERT_OPTIONS: dict[vol.Marker, Any] = {
+    vol.Optional(CONF_SEVERITY, default=Severity.WARNING.key): vol.In(SEVERITIES),
     **SUBSYSTEM_OPTIONS,
 }
 
