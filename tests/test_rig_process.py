@@ -68,7 +68,7 @@ def test_an_obedient_process_ends_by_itself(start: Start) -> None:
 
 def test_stubborn_processes_end_by_force_together(start: Start) -> None:
     """However many there are, they have ended when the one grace is over."""
-    grace = 0.5
+    grace = 1.0
     processes = [start(str(number), STUBBORN, grace) for number in range(4)]
     begin = time.monotonic()
     terminate_all()
