@@ -19,8 +19,7 @@ from custom_components.vesper.frontend import CARDS, ENTRY, FOLDER
 from homeassistant.components.frontend import DATA_EXTRA_MODULE_URL
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import HomeAssistant
-
-from .common import Vesper
+from tests.common import Vesper
 
 MODULES = {
     path.relative_to(FOLDER).as_posix(): path.read_text()

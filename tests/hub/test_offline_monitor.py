@@ -11,8 +11,7 @@ from pytest_homeassistant_custom_component.common import (
 
 from homeassistant.const import EVENT_STATE_CHANGED, STATE_UNAVAILABLE, STATE_UNKNOWN
 from homeassistant.core import Event, HomeAssistant
-
-from .common import (
+from tests.common import (
     BELL,
     EVERYTHING,
     FLEET,

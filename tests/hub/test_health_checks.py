@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 
 from homeassistant.exceptions import HomeAssistantError
-
-from .common import BELL, Vesper
+from tests.common import BELL, Vesper
 
 
 class Asked:

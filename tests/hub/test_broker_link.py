@@ -12,8 +12,7 @@ from homeassistant.components import mqtt
 from homeassistant.const import STATE_UNAVAILABLE
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.dispatcher import async_dispatcher_send
-
-from .common import BELL, FLEET, Vesper, logged
+from tests.common import BELL, FLEET, Vesper, logged
 
 QUESTION = ("vesper/~/control", b"", 1, False)
 

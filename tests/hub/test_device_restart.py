@@ -5,8 +5,7 @@ from pytest_homeassistant_custom_component.common import async_capture_events
 
 from custom_components.vesper.const import CONF_CLOSE_AFTER
 from homeassistant.const import EVENT_STATE_CHANGED
-
-from .common import BELL, Vesper, logged
+from tests.common import BELL, Vesper, logged
 
 
 async def restart(vesper: Vesper) -> None:

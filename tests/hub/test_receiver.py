@@ -11,8 +11,7 @@ import pytest
 
 from custom_components.vesper.model.device import Device
 from custom_components.vesper.protocol.fields import FaultKind
-
-from .common import BELL, BOOT, FLEET, Vesper, Writes, logged
+from tests.common import BELL, BOOT, FLEET, Vesper, Writes, logged
 
 OK_ALERT = {"subsystem": "FileManager", "state": "WARNING"}
 

@@ -7,8 +7,7 @@ import pytest
 from pytest_homeassistant_custom_component.common import async_fire_time_changed
 
 from homeassistant.const import STATE_UNKNOWN
-
-from .common import FLEET, Vesper, logged
+from tests.common import FLEET, Vesper, logged
 
 STARTED = "Outage: {} of {} online devices went offline within 90 s"
 OVER = "The outage ended after {} s: {} of the {} lost devices are still offline"

@@ -11,9 +11,8 @@ from homeassistant.const import Platform
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import entity_registry as er
 from homeassistant.util import dt as dt_util
-
-from .automation import automate, devices
-from .common import BELL, FLEET, Vesper, logged
+from tests.automation import automate, devices
+from tests.common import BELL, FLEET, Vesper, logged
 
 OTHERS = ("hall", "tower", "gate")
 

@@ -1,0 +1,1 @@
+"""Tests of the hub, through MQTT messages and entity states."""
