@@ -97,7 +97,7 @@ async def test_ten_thousand_ids_in_a_minute(
     hub = vesper.hub
     assert len(hub.devices) == most
     assert hub.fleet.devices == most
-    assert len(hub._monitor._queue) == most  # noqa: SLF001
+    assert len(hub._monitor._deadlines) == most  # noqa: SLF001
     assert hub.admission.rejected == MAX_REJECTED
     assert not hub.receiver.stray_faults
     assert len(ir.async_get(vesper.hass).issues) == 1

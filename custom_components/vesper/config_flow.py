@@ -1,7 +1,7 @@
 """Config flow for the Vesper integration."""
 
 from collections.abc import Mapping
-from typing import Any, override
+from typing import Any, Unpack, override
 
 import voluptuous as vol
 
@@ -50,31 +50,24 @@ from .protocol.topics import DEFAULT_PREFIX, prefix_problem
 
 PREFIX_SCHEMA = vol.Schema({vol.Required(CONF_PREFIX): TextSelector()})
 
+
+def _whole_number(**config: Unpack[NumberSelectorConfig]) -> vol.All[Any]:
+    """Return the validator of a whole number, with a box to enter it."""
+    config["mode"] = NumberSelectorMode.BOX
+    return vol.All(NumberSelector(config), vol.Coerce(int))
+
+
 OPTIONS_SCHEMA = vol.Schema(
     {
         vol.Required(
             CONF_HEARTBEAT_TIMEOUT, default=DEFAULT_HEARTBEAT_TIMEOUT
-        ): vol.All(
-            NumberSelector(
-                NumberSelectorConfig(
-                    min=MIN_HEARTBEAT_TIMEOUT,
-                    max=MAX_HEARTBEAT_TIMEOUT,
-                    mode=NumberSelectorMode.BOX,
-                    unit_of_measurement=UnitOfTime.SECONDS,
-                )
-            ),
-            vol.Coerce(int),
+        ): _whole_number(
+            min=MIN_HEARTBEAT_TIMEOUT,
+            max=MAX_HEARTBEAT_TIMEOUT,
+            unit_of_measurement=UnitOfTime.SECONDS,
         ),
-        vol.Required(CONF_CLOSE_AFTER, default=DEFAULT_CLOSE_AFTER): vol.All(
-            NumberSelector(
-                NumberSelectorConfig(
-                    min=0,
-                    max=MAX_CLOSE_AFTER,
-                    mode=NumberSelectorMode.BOX,
-                    unit_of_measurement=UnitOfTime.MINUTES,
-                )
-            ),
-            vol.Coerce(int),
+        vol.Required(CONF_CLOSE_AFTER, default=DEFAULT_CLOSE_AFTER): _whole_number(
+            min=0, max=MAX_CLOSE_AFTER, unit_of_measurement=UnitOfTime.MINUTES
         ),
         vol.Required(CONF_ENTITIES, default=DEFAULT_ENTITY_SET): SelectSelector(
             SelectSelectorConfig(
@@ -83,15 +76,8 @@ OPTIONS_SCHEMA = vol.Schema(
                 translation_key=CONF_ENTITIES,
             )
         ),
-        vol.Required(CONF_MAX_DEVICES, default=DEFAULT_MAX_DEVICES): vol.All(
-            NumberSelector(
-                NumberSelectorConfig(
-                    min=1,
-                    max=EntitySet.ESSENTIAL.max_devices,
-                    mode=NumberSelectorMode.BOX,
-                )
-            ),
-            vol.Coerce(int),
+        vol.Required(CONF_MAX_DEVICES, default=DEFAULT_MAX_DEVICES): _whole_number(
+            min=1, max=EntitySet.ESSENTIAL.max_devices
         ),
     }
 )

@@ -134,7 +134,7 @@ def main() -> None:
             async_measure,
             options.devices or FLEETS[0][0],
             options.entities,
-            2 if options.quick else 7,
+            2 if options.quick else 5,
         )
         write_figures(environment.run(measure))
         return

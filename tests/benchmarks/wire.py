@@ -73,7 +73,7 @@ class Bursts:
 
 async def async_measure(config: Path, broker: Broker, *, quick: bool) -> list[Figure]:
     """Measure all subjects in one Home Assistant."""
-    rounds = 7 if quick else 25
+    rounds = 7 if quick else 45
     times: dict[str, list[float]] = {subject: [] for subject in SUBJECTS}
     with Sender(broker.address) as sender:
         async with environment.running(config, broker) as hass:

@@ -143,8 +143,8 @@ async def test_who_goes_is_not_asked(vesper: Vesper, asked: Asked) -> None:
     for device_id in ("first", "removed", "last"):
         await vesper.heartbeat(device_id)
     vesper.freezer.tick(0)
-    vesper.hub._connectivity._async_timed_out("first")  # noqa: SLF001
-    vesper.hub._connectivity._async_timed_out("removed")  # noqa: SLF001
+    vesper.hub._monitor._async_time_out(vesper.hub.devices["first"])  # noqa: SLF001
+    vesper.hub._monitor._async_time_out(vesper.hub.devices["removed"])  # noqa: SLF001
     await vesper.hub.async_remove_device("removed")
     assert await asked.take(1) == ["last"]
 
@@ -152,7 +152,7 @@ async def test_who_goes_is_not_asked(vesper: Vesper, asked: Asked) -> None:
 async def test_all_who_waited_are_gone(vesper: Vesper, asked: Asked) -> None:
     """The timer finds nobody."""
     await vesper.heartbeat()
-    vesper.hub._connectivity._async_timed_out(BELL)  # noqa: SLF001
+    vesper.hub._monitor._async_time_out(vesper.hub.devices[BELL])  # noqa: SLF001
     assert await asked.take(1) == []
     await vesper.heartbeat()
     assert await asked.take(1) == [BELL]

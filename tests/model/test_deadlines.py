@@ -2,279 +2,162 @@
 
 from hypothesis import given, strategies as st
 
-from custom_components.vesper.model.deadlines import DeadlineQueue
+from custom_components.vesper.model.deadlines import Deadlines
 
 TIMEOUT = 90.0
 DEVICES = ["chapel", "hall", "school", "tower"]
 
 
-def pop_all_due(queue: DeadlineQueue, now: float) -> list[str]:
-    """Return all devices that are due, in their order."""
-    due = []
-    while (device_id := queue.pop_due(now)) is not None:
-        due.append(device_id)
+def pop_all_due(deadlines: Deadlines, now: float) -> list[str]:
+    """Return all devices that are due, and stop monitoring them."""
+    due = deadlines.due(now)
+    assert all(deadlines.pop(device_id, now) for device_id in due)
     return due
 
 
-def test_an_empty_queue_has_no_deadline() -> None:
-    """No device is due."""
-    queue = DeadlineQueue(TIMEOUT)
-    assert queue.next_deadline is None
-    assert queue.pop_due(1e9) is None
-    assert len(queue) == 0
+def test_no_devices() -> None:
+    """Without devices there is no deadline."""
+    deadlines = Deadlines(TIMEOUT)
+    assert deadlines.next_deadline is None
+    assert deadlines.due(1e9) == []
+    assert len(deadlines) == 0
 
 
 def test_a_device_is_due_after_the_full_timeout() -> None:
     """Not a moment before, and at the very moment."""
-    queue = DeadlineQueue(TIMEOUT)
-    queue.touch("chapel", 10.0)
-    assert "chapel" in queue
-    assert "hall" not in queue
-    assert queue.next_deadline == 100.0
-    assert queue.pop_due(99.999) is None
-    assert queue.pop_due(100.0) == "chapel"
+    deadlines = Deadlines(TIMEOUT)
+    deadlines.touch("chapel", 10.0)
+    assert "chapel" in deadlines
+    assert "hall" not in deadlines
+    assert deadlines.next_deadline == 100.0
+    assert deadlines.due(99.999) == []
+    assert not deadlines.pop("chapel", 99.999)
+    assert deadlines.due(100.0) == ["chapel"]
+    assert deadlines.pop("chapel", 100.0)
 
 
 def test_a_device_is_due_once() -> None:
-    """A device that was due is not monitored until its next message."""
-    queue = DeadlineQueue(TIMEOUT)
-    queue.touch("chapel", 0.0)
-    assert pop_all_due(queue, 1000.0) == ["chapel"]
-    assert len(queue) == 0
+    """A device that timed out is not monitored until its next message."""
+    deadlines = Deadlines(TIMEOUT)
+    deadlines.touch("chapel", 0.0)
+    assert pop_all_due(deadlines, 1000.0) == ["chapel"]
+    assert len(deadlines) == 0
+    assert not deadlines.pop("chapel", 1000.0)
 
 
-def test_a_message_gives_a_full_timeout() -> None:
-    """A device that sends messages is never due."""
-    queue = DeadlineQueue(TIMEOUT)
-    queue.touch("chapel", 0.0)
-    queue.touch("chapel", 89.0)
-    assert queue.pop_due(90.0) is None
-    assert queue.next_deadline == 179.0
-
-
-def test_the_device_with_the_oldest_message_is_due_first() -> None:
-    """Several that are due come in the order of their last messages."""
-    queue = DeadlineQueue(TIMEOUT)
+def test_the_earliest_is_first() -> None:
+    """Devices that are due are ordered by their last message."""
+    deadlines = Deadlines(TIMEOUT)
     for now, device_id in enumerate(["chapel", "hall", "tower", "chapel"]):
-        queue.touch(device_id, now)
-    assert queue.next_deadline == 90.0
-    assert queue.postpone(90.0)
-    assert not queue.postpone(90.0)
-    assert queue.next_deadline == 91.0
-    assert pop_all_due(queue, 1000.0) == ["hall", "tower", "chapel"]
+        deadlines.touch(device_id, now)
+    assert deadlines.next_deadline == 91.0
+    assert pop_all_due(deadlines, 1000.0) == ["hall", "tower", "chapel"]
+
+
+def test_heard_meanwhile() -> None:
+    """A device that sends a message after it was found due has not timed out."""
+    deadlines = Deadlines(TIMEOUT)
+    deadlines.touch("chapel", 0.0)
+    assert deadlines.due(90.0) == ["chapel"]
+    deadlines.touch("chapel", 90.0)
+    assert not deadlines.pop("chapel", 90.0)
 
 
 def test_a_restart_gives_all_a_full_timeout() -> None:
     """When the link is back, no device is due for what was missed."""
-    queue = DeadlineQueue(TIMEOUT)
-    queue.touch("chapel", 0.0)
-    queue.restart(["chapel", "hall"], 500.0)
-    assert queue.pop_due(589.0) is None
-    assert pop_all_due(queue, 590.0) == ["chapel", "hall"]
-
-
-def test_a_restart_monitors_no_other_device() -> None:
-    """A device that is no longer known is not due."""
-    queue = DeadlineQueue(TIMEOUT)
-    queue.touch("chapel", 0.0)
-    queue.restart(["hall"], 0.0)
-    assert pop_all_due(queue, 90.0) == ["hall"]
-
-
-def test_a_removed_device_is_never_due() -> None:
-    """To remove one that is not there does no harm either."""
-    queue = DeadlineQueue(TIMEOUT)
-    queue.touch("chapel", 0.0)
-    queue.discard("chapel")
-    queue.discard("chapel")
-    assert queue.pop_due(1e9) is None
-
-
-def test_a_device_that_comes_and_goes_is_queued_once() -> None:
-    """What is void in the queue is gone when its time comes."""
-    queue = DeadlineQueue(TIMEOUT)
-    for now in range(50):
-        queue.touch("chapel", now)
-        queue.discard("chapel")
-    queue.touch("chapel", 50.0)
-    assert pop_all_due(queue, 139.0) == []
-    assert pop_all_due(queue, 140.0) == ["chapel"]
-    assert not queue._queue  # noqa: SLF001
-
-
-device_ids = st.sampled_from(DEVICES)
-operations: st.SearchStrategy[tuple[str, list[str]]] = st.one_of(
-    st.tuples(st.just("touch"), st.lists(device_ids, min_size=1, max_size=1)),
-    st.tuples(st.just("discard"), st.lists(device_ids, min_size=1, max_size=1)),
-    st.tuples(st.just("restart"), st.lists(device_ids, unique=True)),
-    st.tuples(st.just("pop_due"), st.just([])),
-)
-waits = st.sampled_from([0.0, 0.5, 30.0, 89.5, 90.0, 200.0])
-
-
-@given(st.lists(st.tuples(waits, operations), max_size=40))
-def test_any_order_of_calls_agrees_with_a_plain_dict(
-    calls: list[tuple[float, tuple[str, list[str]]]],
-) -> None:
-    """Devices, deadlines and those due are those of a dict that is searched."""
-    queue = DeadlineQueue(TIMEOUT)
-    last: dict[str, float] = {}
-    now = 1000.0
-    for wait, (call, device_ids) in calls:
-        now += wait
-        match call:
-            case "touch":
-                queue.touch(device_ids[0], now)
-                last.pop(device_ids[0], None)
-                last[device_ids[0]] = now
-            case "discard":
-                queue.discard(device_ids[0])
-                last.pop(device_ids[0], None)
-            case "restart":
-                queue.restart(device_ids, now)
-                last = dict.fromkeys(device_ids, now)
-            case _:
-                due = [
-                    device_id
-                    for device_id, when in last.items()
-                    if when + TIMEOUT <= now
-                ]
-                due.sort(key=lambda device_id: (last[device_id], device_id))
-                assert pop_all_due(queue, now) == due
-                for device_id in due:
-                    del last[device_id]
-                assert queue.next_deadline is None or queue.next_deadline > now
-        assert len(queue) == len(last)
-        assert (queue.next_deadline is None) is (not last)
-        if queue.next_deadline is not None:
-            assert queue.next_deadline <= min(last.values()) + TIMEOUT
+    deadlines = Deadlines(TIMEOUT)
+    deadlines.touch("chapel", 0.0)
+    deadlines.touch("removed", 0.0)
+    deadlines.restart(["chapel", "hall"], 500.0)
+    assert deadlines.due(589.0) == []
+    assert pop_all_due(deadlines, 590.0) == ["chapel", "hall"]
 
 
 def test_an_extended_timeout() -> None:
-    """A device of a slower rhythm is due when its own time is over, and not before."""
-    queue = DeadlineQueue(TIMEOUT)
-    queue.touch("chapel", 0.0)
-    queue.extend_timeout("chapel", 600.0, 0.0)
-    assert pop_all_due(queue, 599.0) == []
-    assert "chapel" in queue
-    assert len(queue) == 1
-    assert queue.next_deadline == 600.0
-    assert pop_all_due(queue, 600.0) == ["chapel"]
-    assert "chapel" not in queue
-    assert queue.next_deadline is None
+    """A slower rhythm is given its time, also after the link is back."""
+    deadlines = Deadlines(TIMEOUT)
+    deadlines.touch("chapel", 0.0)
+    deadlines.extend_timeout("chapel", 900.0, 0.0)
+    assert deadlines.next_deadline == 900.0
+    deadlines.touch("chapel", 850.0)
+    assert deadlines.next_deadline == 940.0
+    deadlines.restart(["chapel"], 1000.0)
+    assert deadlines.next_deadline == 1900.0
 
 
-def test_an_extended_timeout_ends_with_the_rhythm() -> None:
-    """A device whose rhythm is faster by now has the timeout, as all have."""
-    queue = DeadlineQueue(TIMEOUT)
-    queue.touch("chapel", 0.0)
-    queue.extend_timeout("chapel", 600.0, 0.0)
-    assert pop_all_due(queue, 300.0) == []
-    queue.touch("chapel", 300.0)
-    queue.extend_timeout("chapel", 30.0, 300.0)
-    assert pop_all_due(queue, 390.0) == ["chapel"]
-    assert pop_all_due(queue, 600.0) == []
+def test_an_extended_timeout_ends() -> None:
+    """With a rhythm within the usual timeout, that applies again."""
+    deadlines = Deadlines(TIMEOUT)
+    deadlines.touch("chapel", 0.0)
+    deadlines.extend_timeout("chapel", 900.0, 0.0)
+    deadlines.extend_timeout("chapel", 90.0, 10.0)
+    assert deadlines.next_deadline == 100.0
+    deadlines.restart(["chapel"], 1000.0)
+    assert deadlines.next_deadline == 1090.0
 
 
-extensions = st.sampled_from([0.0, 90.0, 120.0, 600.0])
-life: st.SearchStrategy[tuple[str, list[str], float]] = st.one_of(
-    st.tuples(
-        st.sampled_from(["touch", "discard"]),
-        st.lists(device_ids, min_size=1, max_size=1),
-        st.just(0.0),
-    ),
-    st.tuples(
-        st.just("post"), st.lists(device_ids, min_size=1, max_size=1), extensions
-    ),
-    st.tuples(st.just("restart"), st.lists(device_ids, unique=True), st.just(0.0)),
-    st.tuples(st.just("pop_due"), st.just([]), st.just(0.0)),
+def test_extended_before_it_is_monitored() -> None:
+    """A rhythm that is known from before does not make a device monitored."""
+    deadlines = Deadlines(TIMEOUT)
+    deadlines.extend_timeout("chapel", 900.0, 0.0)
+    assert "chapel" not in deadlines
+    deadlines.touch("chapel", 1.0)
+    assert deadlines.next_deadline == 900.0
+    deadlines.discard("chapel")
+    deadlines.touch("chapel", 1.0)
+    assert deadlines.next_deadline == 91.0
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["touch", "extend", "discard", "restart", "pop"]),
+            st.sampled_from(DEVICES),
+            st.sampled_from([0.0, 1.0, 45.0, 89.0, 90.0, 300.0]),
+            st.sampled_from([0.0, 90.0, 91.0, 400.0]),
+        ),
+        max_size=40,
+    )
 )
-
-
-class Reference:
-    """The same in dicts that are searched."""
-
-    def __init__(self) -> None:
-        """Monitor no device."""
-        self.extended: dict[str, float] = {}
-        self.due_at: dict[str, float] = {}
-        self.until: dict[str, float] = {}
-
-    def apply(
-        self, call: str, device_ids: list[str], seconds: float, now: float
-    ) -> None:
-        """Do what a call does."""
-        if call == "restart":
-            self.due_at = dict.fromkeys(device_ids, now + TIMEOUT)
-            self.until = {who: now + self.extended.get(who, 0) for who in device_ids}
-            return
-        for device_id in device_ids:
-            if call == "discard":
-                for known in (self.extended, self.due_at, self.until):
-                    known.pop(device_id, None)
-                continue
-            self.due_at[device_id] = now + TIMEOUT
-            if call == "post":
-                self.extended[device_id] = seconds
-                self.until[device_id] = now + seconds
-
-    def deadlines(self) -> dict[str, float]:
-        """Return when each device that is monitored is due."""
-        return {
-            device_id: max(due, self.until.get(device_id, 0))
-            for device_id, due in self.due_at.items()
-        }
-
-    def pop_due(self, now: float) -> list[str]:
-        """Stop monitoring the devices that are due, and return them."""
-        due = [
-            device_id
-            for device_id, deadline in self.deadlines().items()
-            if deadline <= now
-        ]
-        for device_id in due:
-            del self.due_at[device_id]
-            self.until.pop(device_id, None)
-        return due
-
-
-def _call(
-    queue: DeadlineQueue,
-    call: str,
-    device_ids: list[str],
-    seconds: float,
-    now: float,
+def test_any_order_of_calls(  # noqa: C901  # each kind of call
+    calls: list[tuple[str, str, float, float]],
 ) -> None:
-    """Make a call; a post is a sign of life with a rhythm."""
-    if call == "restart":
-        queue.restart(device_ids, now)
-        return
-    for device_id in device_ids:
-        if call == "discard":
-            queue.discard(device_id)
-            continue
-        queue.touch(device_id, now)
-        if call == "post":
-            queue.extend_timeout(device_id, seconds, now)
-
-
-@given(st.lists(st.tuples(waits, life), max_size=40))
-def test_extended_timeouts_agree_with_plain_dicts(
-    calls: list[tuple[float, tuple[str, list[str], float]]],
-) -> None:
-    """A device is due by its timeout and its extended timeout; none is missed."""
-    queue, reference = DeadlineQueue(TIMEOUT), Reference()
-    now = 1000.0
-    for wait, (call, device_ids, seconds) in calls:
+    """No device times out early, and none is forgotten."""
+    deadlines, now = Deadlines(TIMEOUT), 0.0
+    heard: dict[str, float] = {}
+    until: dict[str, float] = {}
+    extended: dict[str, float] = {}
+    for call, device_id, wait, timeout in calls:
         now += wait
-        _call(queue, call, device_ids, seconds, now)
-        reference.apply(call, device_ids, seconds, now)
-        deadlines = reference.deadlines()
-        assert len(queue) == len(deadlines)
-        assert all(device_id in queue for device_id in deadlines)
-        if deadlines:
-            assert queue.next_deadline is not None
-            assert queue.next_deadline <= min(deadlines.values())
-        if call == "pop_due":
-            assert sorted(pop_all_due(queue, now)) == sorted(reference.pop_due(now))
-            assert queue.next_deadline is None or queue.next_deadline > now
+        match call:
+            case "touch":
+                deadlines.touch(device_id, now)
+                heard[device_id] = now
+            case "extend":
+                deadlines.extend_timeout(device_id, timeout, now)
+                extended.pop(device_id, None)
+                until.pop(device_id, None)
+                if timeout > TIMEOUT:
+                    extended[device_id], until[device_id] = timeout, now + timeout
+                if device_id in heard:
+                    heard[device_id] = now
+            case "discard":
+                deadlines.discard(device_id)
+                for known in (heard, until, extended):
+                    known.pop(device_id, None)
+            case "restart":
+                deadlines.restart(DEVICES[:2], now)
+                heard = dict.fromkeys(DEVICES[:2], now)
+                until = {known: now + extended[known] for known in extended}
+            case "pop":
+                for due in pop_all_due(deadlines, now):
+                    del heard[due]
+        expected = {
+            known: max(last + TIMEOUT, until.get(known, 0))
+            for known, last in heard.items()
+        }
+        assert len(deadlines) == len(expected)
+        assert deadlines.next_deadline == min(expected.values(), default=None)
+        assert set(deadlines.due(now)) == {
+            known for known, deadline in expected.items() if deadline <= now
+        }

@@ -10,8 +10,8 @@ from custom_components.vesper.model.change import Change
 from custom_components.vesper.model.device import LAST_SEEN_INTERVAL, Device
 from custom_components.vesper.model.restarts import UPTIME_JITTER
 from custom_components.vesper.protocol.alert import Alert
+from custom_components.vesper.protocol.fields import Malformed
 from custom_components.vesper.protocol.heartbeat import Heartbeat
-from custom_components.vesper.protocol.malformed import Malformed
 from custom_components.vesper.protocol.message import Message
 from custom_components.vesper.protocol.recent_events import RecentEvent, decode_events
 from custom_components.vesper.protocol.severity import Severity

@@ -4,10 +4,13 @@ import orjson
 import pytest
 
 from custom_components.vesper.protocol.alert import Alert
-from custom_components.vesper.protocol.fields import MAX_TEXT_LENGTH, FaultKind
+from custom_components.vesper.protocol.fields import (
+    MAX_TEXT_LENGTH,
+    FaultKind,
+    Malformed,
+)
 from custom_components.vesper.protocol.heartbeat import Heartbeat
 from custom_components.vesper.protocol.info import MAX_INFO_DEPTH, Info
-from custom_components.vesper.protocol.malformed import Malformed
 from custom_components.vesper.protocol.message import Message
 from custom_components.vesper.protocol.recent_events import MAX_EVENTS, decode_events
 

@@ -4,8 +4,7 @@ from hypothesis import given
 import pytest
 
 from custom_components.vesper.protocol.alert import Alert, parse_alert
-from custom_components.vesper.protocol.fields import FaultKind
-from custom_components.vesper.protocol.malformed import Malformed
+from custom_components.vesper.protocol.fields import FaultKind, Malformed
 from custom_components.vesper.protocol.severity import Severity
 from tests.strategies import DEVICE_ID, Json, encode, json_values
 

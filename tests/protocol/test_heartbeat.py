@@ -9,7 +9,7 @@ from hypothesis import assume, example, given, settings, strategies as st
 import orjson
 import pytest
 
-from custom_components.vesper.protocol.fields import FaultKind
+from custom_components.vesper.protocol.fields import FaultKind, Malformed
 from custom_components.vesper.protocol.heartbeat import (
     MAX_CODE,
     MAX_HEAP,
@@ -19,7 +19,6 @@ from custom_components.vesper.protocol.heartbeat import (
     parse_heartbeat,
     restore_events,
 )
-from custom_components.vesper.protocol.malformed import Malformed
 from custom_components.vesper.protocol.recent_events import RecentEvent
 from tests.strategies import DEVICE_ID, Json, encode, heartbeat, json_values
 

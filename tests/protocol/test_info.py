@@ -6,9 +6,8 @@ from hypothesis import given
 import orjson
 import pytest
 
-from custom_components.vesper.protocol.fields import FaultKind
+from custom_components.vesper.protocol.fields import FaultKind, Malformed
 from custom_components.vesper.protocol.info import MAX_INFO_DEPTH, Info, parse_info
-from custom_components.vesper.protocol.malformed import Malformed
 from tests.strategies import DEVICE_ID, Json, encode, info, json_values
 
 from .common import INVALID, a_name, assert_safe, depth, found, not_a_name

@@ -4,14 +4,13 @@ from hypothesis import example, given, strategies as st
 import pytest
 
 from custom_components.vesper.protocol.alert import MAX_ALERT_BYTES, parse_alert
-from custom_components.vesper.protocol.fields import FaultKind
+from custom_components.vesper.protocol.fields import FaultKind, Malformed
 from custom_components.vesper.protocol.heartbeat import (
     MAX_HEARTBEAT_BYTES,
     MAX_UPTIME,
     parse_heartbeat,
 )
 from custom_components.vesper.protocol.info import MAX_INFO_BYTES, parse_info
-from custom_components.vesper.protocol.malformed import Malformed
 from custom_components.vesper.protocol.message import Message, Parser
 from tests.strategies import (
     DEVICE_ID,

@@ -13,7 +13,7 @@ from homeassistant.helpers.entity_platform import MAX_ENABLED_ENTITIES_PER_CONFI
 from homeassistant.helpers.event import async_track_time_interval
 
 from ..const import DOMAIN, LOGGER
-from ..model.deadlines import DeadlineQueue
+from ..model.deadlines import Deadlines
 from .entity_set import EntitySet
 from .registry import unique_id_of
 
@@ -66,7 +66,7 @@ class Admission:
         """The devices that were admitted and may not have all entities yet."""
         self.dropped = 0
         """How many messages of rejected devices were dropped."""
-        self._rejected = DeadlineQueue(REJECTED_TIMEOUT)
+        self._rejected = Deadlines(REJECTED_TIMEOUT)
         self._waiting: deque[CALLBACK_TYPE] = deque()
         self._stop_reviews: CALLBACK_TYPE | None = None
 
@@ -197,9 +197,8 @@ class Admission:
     @callback
     def _async_review(self, _now: datetime) -> None:
         """Remove rejected devices that are gone, add what fits, update the issue."""
-        now = monotonic()
-        while self._rejected.pop_due(now) is not None:
-            pass
+        for device_id in self._rejected.due(monotonic()):
+            self._rejected.discard(device_id)
         added = 0
         # They are registered in later turns of the loop.
         while self._waiting and self._has_room(added + 1):

@@ -33,16 +33,17 @@ from ..protocol.topics import (
     STATUS_TOPICS,
     StatusTopic,
     control_topic,
+    link_topic,
 )
 from .admission import RESERVED_FOR_ALERTS, Admission, Limits
 from .change_handler import ChangeHandler
-from .connectivity import Connectivity
 from .entity_set import DEFAULT_ENTITY_SET, EntitySet
 from .health_checks import HealthChecks
 from .issues import Issues
 from .listeners import Listeners
 from .maintenance import Maintenance
 from .occurrences import Occurrences
+from .offline_monitor import OfflineMonitor
 from .outage_monitor import OutageMonitor
 from .receiver import MessageReceiver
 from .registry import DeviceRegistry
@@ -117,18 +118,17 @@ class VesperHub:
             saver=self._saver,
         )
         self.async_change = self._changes.async_change
-        self._connectivity = Connectivity(
+        self._monitor = OfflineMonitor(
             hass,
             self.devices,
             changes=self._changes,
             fleet=self.fleet,
             health_checks=self._health_checks,
+            link_topic=link_topic(self._prefix),
             listeners=self.listeners,
             outages=self.outages,
-            prefix=self._prefix,
             timeout=timeout,
         )
-        self._monitor = self._connectivity.monitor
         self.maintenance = Maintenance(hass, self.devices, self.async_change)
         self.receiver = MessageReceiver(
             self.devices,
@@ -138,7 +138,7 @@ class VesperHub:
             async_add=self._async_add,
             async_changed=self._changes.async_handle,
         )
-        self.statistics = Statistics(hass, self.devices, self.receiver.stray_faults)
+        self.statistics = Statistics(hass, self.devices, self.receiver)
 
     async def async_setup(self) -> None:
         """Restore the devices, before their entities are added.
@@ -146,7 +146,7 @@ class VesperHub:
         Raises ConfigEntryError and ConfigEntryNotReady if the store can't be read.
         """
         stored = await self._store.async_load_devices()
-        self._connectivity.async_setup()
+        self._monitor.async_setup()
         self.registry.async_setup()
         known = {
             device.device_id: device for device in self.registry.async_restore(stored)
@@ -184,12 +184,12 @@ class VesperHub:
                 )
             )
         self.maintenance.async_start()
-        self._unsubscribe.append(self._connectivity.async_start())
+        self._unsubscribe.append(self._monitor.async_start())
 
     @property
     def connected(self) -> bool:
         """Return whether the broker link is up."""
-        return self._connectivity.connected
+        return self._monitor.connected
 
     @callback
     def async_suspend(self, *, suspended: bool) -> None:
@@ -202,7 +202,7 @@ class VesperHub:
         self._closed = True
         for unsubscribe in self._unsubscribe:
             unsubscribe()
-        self._connectivity.async_close()
+        self._monitor.async_close()
         self._health_checks.async_clear()
         self.maintenance.async_close()
         self.outages.async_close()

@@ -29,12 +29,15 @@ class Listeners:
     @callback
     def async_listen(
         self, device: Device, listens_to: Change, listener: ChangeCallback
-    ) -> CALLBACK_TYPE:
-        """Call back for some changes of a device; returns what ends that."""
-        added = (listens_to, listener)
-        listeners = self._devices.setdefault(device.device_id, [])
-        listeners.append(added)
-        return partial(listeners.remove, added)
+    ) -> None:
+        """Call back for some changes of a device, until `async_remove`."""
+        self._devices.setdefault(device.device_id, []).append((listens_to, listener))
+
+    @callback
+    def async_remove(self, device: Device, listener: ChangeCallback) -> None:
+        """End the calls; those of a device that was removed have ended."""
+        listeners = self._devices.get(device.device_id, [])
+        listeners[:] = [added for added in listeners if added[1] != listener]
 
     @callback
     def async_listen_fleet(self, listener: CALLBACK_TYPE) -> CALLBACK_TYPE:

@@ -1,126 +1,195 @@
-"""Detect devices that time out."""
+"""Decide which devices are online, by the broker link and by timeouts."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable, Iterator
+from collections.abc import Mapping
 from datetime import datetime
 from time import monotonic
-from typing import Any
 
+from homeassistant.components import mqtt
 from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 from homeassistant.helpers.event import async_call_later
 
-from ..model.deadlines import DeadlineQueue
+from ..const import LOGGER
+from ..model.deadlines import Deadlines
+from ..model.device import Device
+from ..model.fleet import Fleet
+from .broker_link import BrokerLink
+from .change_handler import ChangeHandler
 from .chunks import async_in_chunks
+from .health_checks import HealthChecks
+from .listeners import Listeners
+from .outage_monitor import OutageMonitor
+
+#: In seconds: devices that time out within this are handled together.
+MIN_INTERVAL = 0.5
 
 
 class OfflineMonitor:
-    """One timer for all devices, set to the earliest deadline.
+    """The broker link, and one timer for all devices, set to the earliest deadline.
 
-    It runs from `async_resume` to `async_pause`: without a link to the broker, silence
-    says nothing about the devices. Nor does it if the broker does not respond, so the
-    broker is asked before any device is declared offline.
+    While the link is down the timer is off: silence says nothing about the devices.
+    Nor does it if the broker does not respond, so the broker is asked before any device
+    is declared offline.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # all that depends on it
         self,
         hass: HomeAssistant,
-        timeout: float,
+        devices: Mapping[str, Device],
         *,
-        async_broker_responds: Callable[[], Coroutine[Any, Any, bool]],
-        async_timed_out: Callable[[str], None],
-        async_evaluate: CALLBACK_TYPE,
+        changes: ChangeHandler,
+        fleet: Fleet,
+        health_checks: HealthChecks,
+        link_topic: str,
+        listeners: Listeners,
+        outages: OutageMonitor,
+        timeout: int,
     ) -> None:
-        """Set the timeout in seconds and what is called.
-
-        If the broker does not respond, the caller pauses the monitor. Once all devices
-        that timed out together were handled, `async_evaluate` is called.
-        """
+        """Set the devices, what depends on them, and the timeout in seconds."""
         self._hass = hass
-        self._queue = DeadlineQueue(timeout)
-        self._async_broker_responds = async_broker_responds
-        self._async_timed_out = async_timed_out
-        self._async_evaluate = async_evaluate
-        self._running = False
+        self._devices = devices
+        self._changes = changes
+        self._fleet = fleet
+        self._health_checks = health_checks
+        self._listeners = listeners
+        self._outages = outages
+        self._link = BrokerLink(hass, link_topic, self._async_link_changed)
+        self._deadlines = Deadlines(timeout)
+        self._running = self._closed = False
         self._timer: CALLBACK_TYPE | None = None
-        self._task: asyncio.Task[None] | None = None
+        self._check: asyncio.Task[None] | None = None
+        self._link_change: asyncio.Task[None] | None = None
+        self.connected = False
+        """Whether the broker link is up."""
 
     @callback
-    def async_resume(self, device_ids: Iterable[str]) -> None:
-        """Monitor these devices, each with its full timeout."""
-        self._running = True
-        self._queue.restart(device_ids, monotonic())
-        self._async_set_timer()
+    def async_setup(self) -> None:
+        """Set whether the link is up, before there are devices."""
+        self.connected = mqtt.is_connected(self._hass)
 
     @callback
-    def async_pause(self) -> None:
-        """Let no device time out."""
-        self._running = False
-        if self._timer is not None:
-            self._timer()
-            self._timer = None
-        if self._task is not None:
-            self._task.cancel()
-            self._task = None
+    def async_start(self) -> CALLBACK_TYPE:
+        """Follow the link and monitor the devices; returns what ends the first."""
+        stop = self._link.async_start()
+        if self.connected:
+            self._async_resume()
+        return stop
+
+    @callback
+    def async_close(self) -> None:
+        """Handle nothing more."""
+        self._closed = True
+        self._async_pause()
 
     @callback
     def async_touch(self, device_id: str) -> None:
         """Give a device a new, full timeout."""
-        self._queue.touch(device_id, monotonic())
+        self._deadlines.touch(device_id, monotonic())
         if self._timer is None:
             self._async_set_timer()
 
     @callback
     def async_extend_timeout(self, device_id: str, timeout: float) -> None:
         """Give a device a longer timeout from now on; a shorter one ends that."""
-        self._queue.extend_timeout(device_id, timeout, monotonic())
+        self._deadlines.extend_timeout(device_id, timeout, monotonic())
 
     @callback
     def async_discard(self, device_id: str) -> None:
         """Stop monitoring a device."""
-        self._queue.discard(device_id)
+        self._deadlines.discard(device_id)
+
+    @callback
+    def _async_link_changed(self, connected: bool) -> None:  # noqa: FBT001
+        """Handle a change of the broker link.
+
+        When Home Assistant stops, MQTT ends before us, which says nothing.
+        """
+        if self._closed or self._hass.is_stopping or connected is self.connected:
+            return
+        self.connected = connected
+        self._listeners.async_notify_fleet()
+        if connected:
+            LOGGER.info("The link to the MQTT broker is up again")
+            self._async_resume()
+            step = Device.broker_connected
+        else:
+            LOGGER.info("The link to the MQTT broker is down")
+            self._async_pause()
+            self._health_checks.async_clear()
+            step = Device.broker_disconnected
+        # This replaces a change that has not reached all devices yet.
+        if self._link_change is not None:
+            self._link_change.cancel()
+        self._link_change = self._changes.async_change(self._devices.values(), step)
+
+    @callback
+    def _async_resume(self) -> None:
+        """Monitor all devices, each with its full timeout."""
+        self._running = True
+        self._deadlines.restart(self._devices, monotonic())
+        self._async_set_timer()
+
+    @callback
+    def _async_pause(self) -> None:
+        """Let no device time out."""
+        self._running = False
+        if self._timer is not None:
+            self._timer()
+            self._timer = None
+        if self._check is not None:
+            self._check.cancel()
+            self._check = None
 
     @callback
     def _async_set_timer(self) -> None:
         """Set the timer, unless devices are checked right now or there are none."""
-        deadline = self._queue.next_deadline
-        if self._running and not (self._timer or self._task) and deadline is not None:
-            # A device that is heard meanwhile is due one timeout later at the
-            # earliest, however long the timeouts of others are.
-            wait = min(deadline - monotonic(), self._queue.timeout)
+        if not self._running or self._timer is not None or self._check is not None:
+            return
+        if (deadline := self._deadlines.next_deadline) is not None:
+            # A device that is heard meanwhile may have a shorter timeout than others.
+            wait = min(deadline - monotonic(), self._deadlines.timeout)
             self._timer = async_call_later(
-                self._hass, max(0, wait), self._async_deadline
+                self._hass, max(wait, MIN_INTERVAL), self._async_deadline
             )
 
     @callback
     def _async_deadline(self, _now: datetime) -> None:
-        """Check the devices whose deadline has come."""
+        """Check the devices whose deadline has come; mostly all were heard since."""
         self._timer = None
-        self._task = self._hass.async_create_task(
-            self._async_check(), "Vesper offline monitor", eager_start=False
-        )
+        deadline = self._deadlines.next_deadline
+        if deadline is not None and deadline <= monotonic():
+            self._check = self._hass.async_create_task(
+                self._async_check(), "Vesper offline monitor", eager_start=False
+            )
+        else:
+            self._async_set_timer()
 
     async def _async_check(self) -> None:
-        """Time out the devices that were not heard; mostly all were."""
-        async for _ in async_in_chunks(self._postpone()):
-            pass
-        deadline = self._queue.next_deadline
-        if (
-            deadline is not None
-            and deadline <= monotonic()
-            and await self._async_broker_responds()
-        ):
-            async for device_id in async_in_chunks(self._due()):
-                self._async_timed_out(device_id)
-            self._async_evaluate()
-        self._task = None
+        """Ask the broker, then time out the devices that are still due."""
+        if await self._link.async_responds():
+            due = self._deadlines.due(monotonic())
+            await asyncio.sleep(0)
+            async for device_id in async_in_chunks(due):
+                if self._deadlines.pop(device_id, monotonic()):
+                    self._async_time_out(self._devices[device_id])
+            await asyncio.sleep(0)
+            self._outages.async_evaluate()
+        self._check = None
         self._async_set_timer()
 
-    def _postpone(self) -> Iterator[None]:
-        """Postpone one device that was heard at each step."""
-        while self._queue.postpone(monotonic()):
-            yield
-
-    def _due(self) -> Iterator[str]:
-        """Yield the devices that have timed out."""
-        while (device_id := self._queue.pop_due(monotonic())) is not None:
-            yield device_id
+    @callback
+    def _async_time_out(self, device: Device) -> None:
+        """Declare a device offline."""
+        # It may have been offline before the link was lost, and is monitored again.
+        if device.online is False:
+            return
+        self._health_checks.async_discard(device.device_id)
+        # One that was offline before Home Assistant started was reported then.
+        if device.was_online is not False:
+            self._outages.async_went_offline(
+                device.device_id,
+                self._fleet.online_in_use
+                if device.online and not device.in_maintenance
+                else None,
+            )
+        self._changes.async_handle(device, device.mark_offline())

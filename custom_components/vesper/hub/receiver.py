@@ -11,10 +11,9 @@ from ..model.device import Device
 from ..model.fault_counter import FaultCounter
 from ..model.fault_streak import FaultStreak
 from ..model.message_log import MAX_KEPT_BYTES, Record
-from ..protocol.fields import MAX_NAME_LENGTH, Fault, FaultKind
+from ..protocol.fields import MAX_NAME_LENGTH, Fault, FaultKind, Malformed
 from ..protocol.heartbeat import Heartbeat, parse_heartbeat
 from ..protocol.info import RETAINED_INFO, Info
-from ..protocol.malformed import Malformed
 from ..protocol.message import Message
 from ..protocol.post import POST, Post
 from ..protocol.topics import DEVICE_ID_WANTED, Source, is_device_id
@@ -42,6 +41,8 @@ class MessageReceiver:
         """
         self.stray_faults = FaultCounter()
         """The faults of messages that made no device."""
+        self.received = 0
+        """How many messages of devices were received."""
         self.dropped = 0
         """How many messages made no device."""
         self._devices = devices
@@ -120,6 +121,7 @@ class MessageReceiver:
                 events = device.telemetry.event_log.text
         record = Record(now, source.name, live, stored[:MAX_KEPT_BYTES], events)
         device.message_log.record(record, is_heartbeat=is_heartbeat)
+        self.received += 1
         if live:
             self._monitor.async_touch(device.device_id)
         change = device.apply(message, live=live, now=now)

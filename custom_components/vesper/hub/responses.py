@@ -41,13 +41,11 @@ async def async_request_responses(
             device_id = device.device_id
             requested[device_id] = monotonic()
             device.expect_response()
-            stack.callback(
-                hub.listeners.async_listen(
-                    device,
-                    _RESPONSE | Change.CONNECTIVITY,
-                    partial(_async_changed, device_id),
-                )
+            listener = partial(_async_changed, device_id)
+            hub.listeners.async_listen(
+                device, _RESPONSE | Change.CONNECTIVITY, listener
             )
+            stack.callback(hub.listeners.async_remove, device, listener)
             await hub.async_run_health_check(device)
         timer = asyncio.get_running_loop().call_later(seconds, done.set)
         stack.callback(timer.cancel)

@@ -6,9 +6,9 @@ from typing import assert_never
 
 from ..protocol.alert import Alert
 from ..protocol.codes import ResetReason, key_of
+from ..protocol.fields import Malformed
 from ..protocol.heartbeat import Heartbeat
 from ..protocol.info import RETAINED_INFO, Info
-from ..protocol.malformed import Malformed
 from ..protocol.message import Message
 from ..protocol.post import POST
 from ..protocol.recent_events import contains_boot
@@ -86,18 +86,20 @@ class Device:
         A retained message fills in values, but is no sign of life
         (docs/protocol.md, "Liveness").
         """
-        change = self._mark_seen(now) if live else Change.NOTHING
+        seen = self._mark_seen(now) if live else Change.NOTHING
         match message:
             case Heartbeat():
-                return change | self._apply_heartbeat(message, live=live, now=now)
+                change = self._apply_heartbeat(message, live=live, now=now)
             case Alert():
-                return change | self._apply_alert(message, live=live, now=now)
+                change = self._apply_alert(message, live=live, now=now)
             case Info():
-                return change | self._apply_info(message, live=live, now=now)
+                change = self._apply_info(message, live=live, now=now)
             case Malformed():
-                return change
+                change = Change.NOTHING
             case _:
                 assert_never(message)
+        # To join flags takes 0.7 µs, of 10 for an unchanged heartbeat.
+        return seen | change if seen else change
 
     @property
     def post_timeout(self) -> float:
@@ -244,8 +246,10 @@ class Device:
             heartbeat.uptime,
             now,
             changed=bool(change),
-            boot_logged=(
-                Change.EVENT_LOG in change and contains_boot(telemetry.event_log.new)
+            boot_logged=bool(
+                change
+                and change & Change.EVENT_LOG
+                and contains_boot(telemetry.event_log.new)
             ),
             log_compared=log_compared,
         )
@@ -258,7 +262,7 @@ class Device:
             self.reset_alert_timeout()
         if (uptime := heartbeat.uptime) is not None:
             self.restarts.update(uptime, now)
-            if change & _HEAP:
+            if change and change & _HEAP:
                 self.heap_trend.sample(
                     uptime, free=telemetry.heap_free, least=telemetry.heap_min_free
                 )

@@ -1,7 +1,7 @@
 """Keep the last messages of a device and count them."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from ..protocol.heartbeat import restore_events
@@ -43,7 +43,7 @@ class MessageLog:
     """How many of the live ones were posted over HTTP."""
     heartbeat: Record | None = None
     """The last heartbeat that could be parsed."""
-    _records: tuple[Record, ...] = ()
+    _records: list[Record] = field(default_factory=list)
 
     @property
     def total(self) -> int:
@@ -58,7 +58,8 @@ class MessageLog:
             self.retained += 1
         if is_heartbeat:
             self.heartbeat = record
-        self._records = (*self._records[1 - MAX_MESSAGES :], record)
+        self._records.append(record)
+        del self._records[:-MAX_MESSAGES]
 
     def records(self) -> Iterator[Record]:
         """Yield the last messages, the newest last."""

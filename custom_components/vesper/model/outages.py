@@ -100,8 +100,8 @@ class Outages:
             window_end=first + self._timeout,
             online_before=online_before,
             lost=len(self._window),
-            known=set(self._window),
-            offline=set(self._window),
+            known=(known := set(self._window)),
+            offline=known.copy(),
         )
         self._window.clear()
         return self.current

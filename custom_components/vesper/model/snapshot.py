@@ -12,9 +12,8 @@ import orjson
 
 from ..protocol.alert import read_alert
 from ..protocol.codes import MAX_TIME
-from ..protocol.fields import Fault, is_name
+from ..protocol.fields import Fault, Malformed, is_name
 from ..protocol.heartbeat import MAX_CODE, MAX_HEAP, MAX_UPTIME
-from ..protocol.malformed import Malformed
 from ..protocol.recent_events import encode_events, oldest_first, parse_events
 from ..protocol.severity import Severity
 from .alerts import MAX_SUBSYSTEMS, ActiveAlert, Alerts, ClosedBy, is_note
@@ -104,7 +103,8 @@ def serialize(device: Device) -> bytes:
         data["post_gaps"] = device.post_schedule.gaps
     if telemetry.event_log.is_known:
         data["events"] = orjson.Fragment(telemetry.event_log.text)
-    return orjson.dumps(data)
+    # A copy: what orjson returns keeps a buffer of 4 kB.
+    return bytes(memoryview(orjson.dumps(data)))
 
 
 def deserialize(device_id: str, data: Mapping[str, Any]) -> Device:

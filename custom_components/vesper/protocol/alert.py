@@ -3,8 +3,15 @@
 from dataclasses import dataclass
 from typing import Any
 
-from .fields import Fault, FaultKind, invalid, load_object, required_name, text
-from .malformed import Malformed
+from .fields import (
+    Fault,
+    FaultKind,
+    Malformed,
+    invalid,
+    load_object,
+    required_name,
+    text,
+)
 from .severity import Severity
 
 MAX_ALERT_BYTES = 4 * 1024

@@ -43,6 +43,13 @@ class Fault:
         return _POSITION.sub("[]", self.path)
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Malformed:
+    """A message that can't be used, for the reasons in its faults."""
+
+    faults: list[Fault]
+
+
 def load_object(
     payload: bytes, limit: int, faults: list[Fault]
 ) -> dict[str, Any] | None:

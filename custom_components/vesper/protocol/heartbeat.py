@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from .fields import Fault, FaultKind, first_name, load_object, natural, quote
-from .malformed import Malformed
+from .fields import Fault, FaultKind, Malformed, first_name, load_object, natural, quote
 from .recent_events import encode_events, parse_events
 
 #: In bytes; a heartbeat with 16 events is 1 kB.
@@ -62,12 +61,7 @@ def parse_heartbeat(
     """
     faults: list[Fault] = []
     repeated = None
-    # Where the name occurs twice, the last one counts, or one is nested elsewhere.
-    if (
-        known_events
-        and len(payload) <= MAX_HEARTBEAT_BYTES
-        and payload.count(_EVENTS) == 1
-    ):
+    if known_events and len(payload) <= MAX_HEARTBEAT_BYTES:
         payload, repeated = _without_events(payload, known_events)
     if (data := load_object(payload, MAX_HEARTBEAT_BYTES, faults)) is None:
         return Malformed(faults=faults)
@@ -99,7 +93,9 @@ def _without_events(payload: bytes, events: bytes) -> tuple[bytes, bytes | None]
     begin = name_at + len(_EVENTS_NAME)
     if name_at < 0 or not payload.startswith(events, begin):
         return payload, None
-    return payload[:begin] + _NULL + payload[begin + len(events) :], events
+    rest = payload[:begin] + _NULL + payload[begin + len(events) :]
+    # Of two with this name, the last one counts, or one is nested elsewhere.
+    return (rest, events) if rest.count(_EVENTS) == 1 else (payload, None)
 
 
 def _recent_events(

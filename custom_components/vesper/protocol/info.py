@@ -7,13 +7,13 @@ from typing import Any
 from .fields import (
     Fault,
     FaultKind,
+    Malformed,
     invalid,
     is_name,
     load_object,
     optional_name,
     required_name,
 )
-from .malformed import Malformed
 
 MAX_INFO_BYTES = 4 * 1024
 

@@ -3,9 +3,9 @@
 from typing import Protocol
 
 from .alert import Alert
+from .fields import Malformed
 from .heartbeat import Heartbeat
 from .info import Info
-from .malformed import Malformed
 
 type Message = Heartbeat | Alert | Info | Malformed
 

@@ -123,7 +123,9 @@ def _parse_event(path: str, item: object, faults: list[Fault]) -> RecentEvent | 
 
 def encode_events(events: Iterable[RecentEvent]) -> bytes:
     """Return entries as compact JSON, the form in which they are kept."""
-    return orjson.dumps([dict(zip(_FIELDS, event, strict=True)) for event in events])
+    items = [dict(zip(_FIELDS, event, strict=True)) for event in events]
+    # A copy: what orjson returns keeps a buffer of 4 kB.
+    return bytes(memoryview(orjson.dumps(items)))
 
 
 def decode_events(text: bytes) -> tuple[RecentEvent, ...]:
