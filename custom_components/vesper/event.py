@@ -46,7 +46,7 @@ def _activity(device: Device, change: Change) -> Iterator[_Event]:
         yield event_type, {"type": activity.type, "payload": dict(activity.payload)}
     if change & Change.ALERT_CLOSED:
         alerts = device.alerts
-        for subsystem in alerts.last_closed:
+        for subsystem in (alert.subsystem for alert in alerts.last_closed):
             details = {"subsystem": subsystem, "cause": alerts.closed_by[subsystem]}
             yield "alert_closed", details
 

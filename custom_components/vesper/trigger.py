@@ -74,6 +74,7 @@ class VesperTrigger(Trigger):
         super().__init__(hass, config)
         self._options = config.options or {}
         self._target = Target(hass, config.target or {})
+        self._pending: dict[str, CALLBACK_TYPE] = {}
 
     @override
     async def async_attach_runner(
@@ -91,11 +92,19 @@ class VesperTrigger(Trigger):
 
         @callback
         def async_detach() -> None:
-            """Detach."""
+            """Detach and cancel the timers."""
             disconnect()
             stop_tracking()
+            for device_id in tuple(self._pending):
+                self._async_cancel(device_id)
 
         return async_detach
+
+    @callback
+    def _async_cancel(self, device_id: str) -> None:
+        """Cancel the timer of a device."""
+        if (cancel := self._pending.pop(device_id, None)) is not None:
+            cancel()
 
     @callback
     def _async_occurred(
@@ -189,25 +198,6 @@ class ConnectivityTrigger(VesperTrigger):
         """Set how long it has to stay."""
         super().__init__(hass, config)
         self._duration: timedelta | None = self._options.get(CONF_FOR)
-        self._pending: dict[str, CALLBACK_TYPE] = {}
-
-    @override
-    async def async_attach_runner(
-        self,
-        run_action: TriggerActionRunner,
-        did_not_trigger: TriggerNotTriggeredReporter | None = None,
-    ) -> CALLBACK_TYPE:
-        """Attach; returns what detaches."""
-        detach = await super().async_attach_runner(run_action, did_not_trigger)
-
-        @callback
-        def async_detach() -> None:
-            """Detach and cancel the timers."""
-            detach()
-            for device_id in tuple(self._pending):
-                self._async_cancel(device_id)
-
-        return async_detach
 
     @callback
     @override
@@ -247,12 +237,6 @@ class ConnectivityTrigger(VesperTrigger):
         self._pending[device_id] = async_call_later(
             self._hass, self._duration, async_elapsed
         )
-
-    @callback
-    def _async_cancel(self, device_id: str) -> None:
-        """Cancel the timer of a device."""
-        if (cancel := self._pending.pop(device_id, None)) is not None:
-            cancel()
 
     def _is_unchanged(self, device_id: str) -> bool:
         """Return whether the connectivity is unchanged and not suppressed by now.

@@ -248,7 +248,7 @@ def test_a_user_clears_an_alert(online: Device) -> None:
     assert online.alerts.unconfirmed_since_restart == {"Player"}
     change = online.clear_alert("Player")
     assert not (Change.ALERT_CLOSED | Change.PROBLEM) & ~change
-    assert online.alerts.last_closed == ("Player",)
+    assert [alert.subsystem for alert in online.alerts.last_closed] == ["Player"]
     assert online.alerts.closed_by == {"Player": ClosedBy.ACTION}
     assert not online.alerts.unconfirmed_since_restart
     assert receive(online, alert("Player", "CLEARED"), after=61) == Change.NOTHING
@@ -326,7 +326,7 @@ def test_what_is_not_raised_again_is_closed() -> None:
     change = receive(device, heartbeat(uptime=610), after=661)
     assert change == Change.ALERT_CLOSED | Change.ALERTS
     assert active(device) == ["TimeKeeper"]
-    assert device.alerts.last_closed == ("FileManager",)
+    assert [alert.subsystem for alert in device.alerts.last_closed] == ["FileManager"]
     assert device.alerts.closed_by == {"FileManager": ClosedBy.RESTART}
     assert receive(device, heartbeat(uptime=640), after=691) == Change.NOTHING
 

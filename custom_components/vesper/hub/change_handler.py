@@ -142,10 +142,10 @@ class ChangeHandler:
 
 def _log_closed(device: Device) -> None:
     """Log alerts that were closed, not cleared by the device."""
-    alerts = device.alerts
+    subsystems = [alert.subsystem for alert in device.alerts.last_closed]
     LOGGER.info(
         "Alerts of device %s are closed by %s, not by the device: %s",
         device.device_id,
-        alerts.closed_by[alerts.last_closed[0]],
-        ", ".join(alerts.last_closed),
+        device.alerts.closed_by[subsystems[0]],
+        ", ".join(subsystems),
     )

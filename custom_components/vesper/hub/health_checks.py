@@ -29,7 +29,6 @@ class HealthChecks:
         self._async_request = async_request
         self._queue: OrderedDict[str, None] = OrderedDict()
         self._timer: CALLBACK_TYPE | None = None
-        self._failing = False
 
     @callback
     def async_add(self, device_id: str) -> None:
@@ -68,12 +67,8 @@ class HealthChecks:
         self._async_set_timer()
 
     async def _async_try(self, device_id: str) -> None:
-        """Request a health check, and log the first failure in a row."""
+        """Request a health check, and log a failure."""
         try:
             await self._async_request(device_id)
         except HomeAssistantError as error:
-            if not self._failing:
-                LOGGER.debug("Health check of %s failed: %s", device_id, error)
-            self._failing = True
-        else:
-            self._failing = False
+            LOGGER.debug("Health check of %s failed: %s", device_id, error)

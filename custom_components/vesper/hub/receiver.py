@@ -93,7 +93,7 @@ class MessageReceiver:
             return False
         if device is not None:
             # Alerts arrive by MQTT only, which a device that posts may lack.
-            device.reset_alert_timeout()
+            device.alerts.reset_timeout()
         self.async_receive(POST, device_id, post.payload, live=True)
         if (device := self._devices.get(device_id)) is None:
             return False

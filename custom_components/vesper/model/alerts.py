@@ -77,8 +77,11 @@ class Alerts:
     again or which is closed in the end."""
     closed_by: Mapping[str, ClosedBy] = field(default_factory=dict)
     """What closed the last alert of a subsystem, where the device did not clear it."""
-    last_closed: tuple[str, ...] = ()
-    """The subsystems whose alerts were closed last."""
+    last_closed: tuple[ActiveAlert, ...] = ()
+    """The alerts that were closed last."""
+    _timeout_start: int | None = None
+    """The uptime since which the device could raise its alerts again after a restart;
+    None until its next live heartbeat."""
 
     @property
     def severity(self) -> Severity:
@@ -180,8 +183,19 @@ class Alerts:
         }
         return self._unconfirm(earlier)
 
-    def close_unconfirmed_since_restart(self) -> Change:
-        """Close the alerts that the device did not raise again after a restart."""
+    def reset_timeout(self) -> None:
+        """Give the device the full time again to raise its alerts after a restart."""
+        self._timeout_start = None
+
+    def close_overdue(self, uptime: int, seconds: int) -> Change:
+        """Close the alerts that the device did not raise again after a restart.
+
+        It has so many seconds of its own uptime, which no clock jump distorts.
+        """
+        if self._timeout_start is None:
+            self._timeout_start = uptime
+        if uptime - self._timeout_start < seconds:
+            return Change.NOTHING
         unconfirmed = self.unconfirmed_since_restart
         change = self._close(
             tuple(name for name in self.active if name in unconfirmed), ClosedBy.RESTART
@@ -207,10 +221,8 @@ class Alerts:
     def _close(self, subsystems: tuple[str, ...], closed_by: ClosedBy) -> Change:
         """Close alerts that the device did not clear."""
         worst = self.severity
-        for subsystem in subsystems:
-            del self.active[subsystem]
-            self.closed_by = {**self.closed_by, subsystem: closed_by}
-        self.last_closed = subsystems
+        self.last_closed = tuple(self.active.pop(name) for name in subsystems)
+        self.closed_by = {**self.closed_by, **dict.fromkeys(subsystems, closed_by)}
         return Change.ALERT_CLOSED | self._change(worst)
 
     def _unconfirm(self, alerts: Iterable[ActiveAlert]) -> Change:

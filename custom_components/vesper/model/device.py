@@ -1,18 +1,16 @@
 """Keep the state of one device and tell what each message changed."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import assert_never
 
 from ..protocol.alert import Alert
-from ..protocol.codes import ResetReason, key_of
 from ..protocol.fields import Malformed
 from ..protocol.heartbeat import Heartbeat
 from ..protocol.info import RETAINED_INFO, Info
 from ..protocol.message import Message
 from ..protocol.post import POST
 from ..protocol.recent_events import contains_boot
-from .alerts import ActiveAlert, Alerts
+from .alerts import Alerts
 from .change import Change
 from .fault_counter import FaultCounter
 from .fault_streak import FaultStreak
@@ -20,10 +18,11 @@ from .heap_trend import HeapTrend
 from .message_log import MessageLog
 from .occurrence import (
     Occurrence,
-    OccurrenceKind,
     StopReason,
     alert_occurrence,
     connectivity_occurrence,
+    maintenance_occurrence,
+    restart_occurrence,
 )
 from .playback import Playback
 from .post_schedule import PostSchedule
@@ -76,9 +75,6 @@ class Device:
     """Whether the next live message is the first since the link came up."""
     _response_due: bool = False
     """Whether the next live message is the response to a request."""
-    _alert_timeout_start: int | None = None
-    """The uptime since which it could raise its alerts again after a restart; None
-    until the next live heartbeat."""
 
     def apply(self, message: Message, *, live: bool, now: float) -> Change:
         """Apply a message and return what it changed.
@@ -127,26 +123,12 @@ class Device:
         if until == self.maintenance_until:
             return Change.NOTHING
         self.maintenance_until = until
-        self._record(
-            Occurrence(
-                kind=(
-                    OccurrenceKind.MAINTENANCE_ENDED
-                    if until is None
-                    else OccurrenceKind.MAINTENANCE_STARTED
-                ),
-                device_id=self.device_id,
-                until=until,
-            )
-        )
+        self._record(maintenance_occurrence(self.device_id, until))
         return Change.MAINTENANCE
 
     def clear_alert(self, subsystem: str) -> Change:
         """Close an alert on behalf of a user."""
-        before = dict(self.alerts.active)
-        change = self.alerts.close(subsystem)
-        if change:
-            self._record_closed(before)
-        return change
+        return self._closed(self.alerts.close(subsystem))
 
     def expect_response(self) -> None:
         """Report the next live message, whatever it is, as `Change.RESPONSE`.
@@ -155,16 +137,12 @@ class Device:
         """
         self._response_due = True
 
-    def reset_alert_timeout(self) -> None:
-        """Give it the full time again to raise its alerts after a restart."""
-        self._alert_timeout_start = None
-
     def mark_offline(self) -> Change:
         """Mark it offline after a timeout."""
         if self.online is False:
             return Change.NOTHING
         self._set_online(online=False)
-        self.reset_alert_timeout()
+        self.alerts.reset_timeout()
         return (
             Change.CONNECTIVITY
             | Change.REACHABILITY
@@ -186,7 +164,7 @@ class Device:
         # A loss that was over at once may not have been handled.
         change = self.broker_disconnected() if self.link_up else Change.NOTHING
         self.link_up = True
-        self.reset_alert_timeout()
+        self.alerts.reset_timeout()
         self._contact_due = True
         return change | self._connectivity_change()
 
@@ -259,15 +237,17 @@ class Device:
             self.heap_trend.clear()
             # The restart that was seen before was another device's.
             self.alerts.unconfirmed_since_restart = frozenset()
-            self.reset_alert_timeout()
+            self.alerts.reset_timeout()
         if (uptime := heartbeat.uptime) is not None:
             self.restarts.update(uptime, now)
             if change and change & _HEAP:
                 self.heap_trend.sample(
                     uptime, free=telemetry.heap_free, least=telemetry.heap_min_free
                 )
-            if self.alerts.unconfirmed_since_restart:
-                change |= self._close_overdue(uptime, now)
+            if self._can_close_alerts(now):
+                change |= self._closed(
+                    self.alerts.close_overdue(uptime, self.close_after)
+                )
         if not heartbeat.faults:
             self.fault_streak = None
         return change
@@ -283,7 +263,7 @@ class Device:
         uptime, telemetry = heartbeat.uptime, self.telemetry
         self.restarts.record(now, telemetry.reset_reason)
         self.heap_trend.clear()
-        self.reset_alert_timeout()
+        self.alerts.reset_timeout()
         started = now if uptime is None else now - uptime
         # What arrived within the jitter may be of either boot.
         surely_before = started - UPTIME_JITTER
@@ -292,14 +272,7 @@ class Device:
             change |= self._set_playback(playing=False, reason=StopReason.RESTART)
         change |= telemetry.restart(heartbeat, now, log_compared=log_compared)
         # The known reason may be that of an earlier boot.
-        code = heartbeat.reset_reason
-        self._record(
-            Occurrence(
-                kind=OccurrenceKind.RESTARTED,
-                device_id=self.device_id,
-                reason=None if code is None else key_of(ResetReason, code),
-            )
-        )
+        self._record(restart_occurrence(self.device_id, heartbeat.reset_reason))
         return change
 
     def _apply_alert(self, alert: Alert, *, live: bool, now: float) -> Change:
@@ -312,22 +285,17 @@ class Device:
             self._record(alert_occurrence(self.device_id, before, after))
         return change
 
-    def _close_overdue(self, uptime: int, now: float) -> Change:
-        """Close the alerts that it had the time to raise again, and did not.
+    def _can_close_alerts(self, now: float) -> bool:
+        """Return whether alerts from before a restart may be closed.
 
-        The time is that of its own uptime, which no clock jump distorts, while it is
-        online and the link is up: a health check may be missed otherwise.
+        While the link is down a health check may be missed.
         """
-        if not (self.close_after and self.link_up) or self.restarts.is_id_shared(now):
-            return Change.NOTHING
-        if self._alert_timeout_start is None:
-            self._alert_timeout_start = uptime
-        if uptime - self._alert_timeout_start < self.close_after:
-            return Change.NOTHING
-        before = dict(self.alerts.active)
-        change = self.alerts.close_unconfirmed_since_restart()
-        self._record_closed(before)
-        return change
+        return (
+            bool(self.alerts.unconfirmed_since_restart)
+            and self.close_after > 0
+            and self.link_up
+            and not self.restarts.is_id_shared(now)
+        )
 
     def _apply_info(self, info: Info, *, live: bool, now: float) -> Change:
         """Apply an info message."""
@@ -335,17 +303,12 @@ class Device:
             info.faults.append(RETAINED_INFO)
             return Change.NOTHING
         self.activity = info
-        match info.type:
-            case "playback_started":
-                self.playback.reported_at = now
-                return Change.ACTIVITY | self._set_playback(
-                    playing=True, melody=info.melody_uid
-                )
-            case "playback_stopped":
-                self.playback.reported_at = now
-                return Change.ACTIVITY | self._set_playback(playing=False)
-            case _:
-                return Change.ACTIVITY
+        if info.type not in ("playback_started", "playback_stopped"):
+            return Change.ACTIVITY
+        self.playback.reported_at = now
+        playing = info.type == "playback_started"
+        melody = info.melody_uid if playing else None
+        return Change.ACTIVITY | self._set_playback(playing=playing, melody=melody)
 
     def _set_playback(
         self,
@@ -361,18 +324,12 @@ class Device:
         self._record(occurrence)
         return change
 
-    def _record_closed(self, before: Mapping[str, ActiveAlert]) -> None:
-        """Record that alerts were closed, not cleared by the device."""
-        alerts = self.alerts
-        for subsystem in alerts.last_closed:
-            self._record(
-                alert_occurrence(
-                    self.device_id,
-                    before[subsystem],
-                    None,
-                    alerts.closed_by[subsystem],
-                )
-            )
+    def _closed(self, change: Change) -> Change:
+        """Record alerts that were closed, if any were, and return the change."""
+        for alert in self.alerts.last_closed if change else ():
+            closed_by = self.alerts.closed_by[alert.subsystem]
+            self._record(alert_occurrence(self.device_id, alert, None, closed_by))
+        return change
 
     def _record(self, occurrence: Occurrence | None) -> None:
         """Keep an occurrence until it is published."""

@@ -6,6 +6,7 @@ Each is one real transition: a repeated message is none, nor is a gap in the mes
 from dataclasses import dataclass
 from enum import StrEnum
 
+from ..protocol.codes import ResetReason, key_of
 from ..protocol.severity import Severity
 from .alerts import ActiveAlert, ClosedBy
 
@@ -141,4 +142,26 @@ def playback_occurrence(
         to_state=_PLAYBACK[after],
         reason=None if after else reason,
         melody=melody,
+    )
+
+
+def restart_occurrence(device_id: str, code: int | None) -> Occurrence:
+    """Return the occurrence of a restart, with the code of its reason."""
+    return Occurrence(
+        kind=OccurrenceKind.RESTARTED,
+        device_id=device_id,
+        reason=None if code is None else key_of(ResetReason, code),
+    )
+
+
+def maintenance_occurrence(device_id: str, until: float | None) -> Occurrence:
+    """Return the occurrence of maintenance until a time, None for its end."""
+    return Occurrence(
+        kind=(
+            OccurrenceKind.MAINTENANCE_ENDED
+            if until is None
+            else OccurrenceKind.MAINTENANCE_STARTED
+        ),
+        device_id=device_id,
+        until=until,
     )
