@@ -142,7 +142,7 @@ class VesperHeartbeatView(HomeAssistantView):
             if post.faults:
                 raise _RejectedError(
                     HTTPStatus.BAD_REQUEST,
-                    "The heartbeat has faults and was rejected as a whole",
+                    "The heartbeat is not valid and was rejected as a whole",
                     faults=post.faults,
                 )
             raise _RejectedError(

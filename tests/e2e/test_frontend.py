@@ -227,7 +227,7 @@ def test_essential_entities(
         expect(card.get_by_role("term")).to_have_text(["Connectivity"])
         expect(card.locator("hui-sensor-card")).to_have_count(0)
         card.get_by_role("button", name="Run health check").click()
-        expect(card.get_by_role("status")).to_have_text("Answered")
+        expect(card.get_by_role("status")).to_have_text("Responded")
         card.get_by_role("button", name="Player").click()
         dialog = page.locator("ha-more-info-dialog")
         expect(dialog.get_by_text("Active alerts").first).to_be_visible()
@@ -285,7 +285,7 @@ def test_options(browser: Browser, bell: Bell) -> None:
         bell.says("alerts", subsystem="Player", state="CLEARED")
 
         bell.fleet_card(page, title=bell.device_id, troubled_only=True)
-        expect(card.get_by_text("No device is in trouble.")).to_be_visible()
+        expect(card.get_by_text("No device has a problem.")).to_be_visible()
         bell.says("alerts", subsystem="Player", state="WARNING")
         expect(card.get_by_role("button", name="Player")).to_be_visible(timeout=SHOWN)
 
@@ -309,8 +309,8 @@ def test_suggestion(open_page: OpenPage, bell: Bell) -> None:
 def test_picker_and_editors(open_page: OpenPage, bell: Bell) -> None:
     """Both cards are among those to pick, and have an editor with a preview."""
     labels = {
-        "Vesper device": ["The device that this card shows."],
-        "Vesper fleet": ["Title", "Area", "Only devices in trouble", "Compact"],
+        "Vesper device": ["The device to show."],
+        "Vesper fleet": ["Title", "Area", "Only devices with problems", "Compact"],
     }
     with open_page("picker") as page:
         for name, of_editor in labels.items():

@@ -110,7 +110,7 @@ _EXPECTED_RECORDS: Final[Mapping[str, str]] = {
         "tests kill Home Assistant"
     ),
     r"\[homeassistant\.components\.websocket_api\.\S+\] (\[\d+\] )?"
-    r"Error handling message: \S+ is online and would come back by itself": (
+    r"Error handling message: \S+ is online and would be added again": (
         "tests try to remove what may not be removed"
     ),
     r"\[homeassistant\] Error doing job: Task exception was never retrieved"
