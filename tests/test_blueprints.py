@@ -36,8 +36,8 @@ PATHS = sorted(FOLDER.iterdir())
 REPOSITORY = "bellsystems/vesper-home-assistant"
 
 OTHER = "tower"
-IN_TROUBLE = ("Vesper bell is in trouble", "SD is warning: no card")
-RECOVERED = ("Vesper bell has recovered", "SD is well again")
+IN_TROUBLE = ("Vesper bell has a problem", "SD is warning: no card")
+RECOVERED = ("Vesper bell has recovered", "SD is OK again")
 
 #: Of what the essential entities do not tell: maintenance, and a subsystem by itself.
 with_all_entities = pytest.mark.parametrize("entity_set", [EntitySet.ALL])
@@ -229,8 +229,8 @@ async def test_trouble_of_some_subsystems(hass: HomeAssistant, vesper: Vesper) -
     for subsystem in ("SD", "Net", "Clock"):
         await vesper.alert(subsystem, "CLEARED")
     assert {message for _, message in told.take()} == {
-        "SD is well again",
-        "Net is well again",
+        "SD is OK again",
+        "Net is OK again",
     }
 
 
@@ -250,7 +250,7 @@ async def test_trouble_of_a_severity(hass: HomeAssistant, vesper: Vesper) -> Non
     await vesper.advance(1)
     assert [message for _, message in told.take()] == [
         "SD is critical",
-        "SD is no worse than warning",
+        "SD has improved to warning",
     ]
 
 
@@ -371,7 +371,7 @@ async def test_quiet_hours_hold_trouble_back(vesper: Vesper, at_night: Told) -> 
     await vesper.alert("Net", "CLEARED")
     assert at_night.take() == []
     await until(vesper, "23 07:00:00")
-    assert at_night.take() == [("Vesper bell is in trouble", "SD is critical")]
+    assert at_night.take() == [("Vesper bell has a problem", "SD is critical")]
     await vesper.alert("SD", "CLEARED")
     assert at_night.take() == [RECOVERED]
 
@@ -399,7 +399,7 @@ async def test_maintenance_holds_trouble_back(vesper: Vesper, at_night: Told) ->
     await until(vesper, "23 08:00:00")
     assert at_night.take() == []
     await until(vesper, "23 09:01:00")
-    assert at_night.take() == [("Vesper bell is in trouble", "SD is critical")]
+    assert at_night.take() == [("Vesper bell has a problem", "SD is critical")]
 
 
 async def test_quiet_hours_hold_recovery_back(vesper: Vesper, at_night: Told) -> None:
@@ -433,12 +433,12 @@ async def test_offline(hass: HomeAssistant, vesper: Vesper) -> None:
     await vesper.advance(91)
     await vesper.advance(600)
     assert told.take() == [
-        ("Vesper bell is offline", "It was last heard 12 minutes ago.")
+        ("Vesper bell is offline", "It was last seen 12 minutes ago.")
     ]
     await vesper.advance(3600)
     assert told.take() == []
     await vesper.heartbeat()
-    assert told.take() == [("Vesper bell is online again", "It is heard again.")]
+    assert told.take() == [("Vesper bell is online again", "It sends messages again.")]
     await vesper.heartbeat()
     assert told.take() == []
     assert running(hass) == 0
@@ -502,11 +502,11 @@ async def test_digest(hass: HomeAssistant, vesper: Vesper, morning: None) -> Non
     assert told.take() == []
     await vesper.advance(20)
     ((title, message),) = told.take()
-    assert title == "Vesper: 4 to see to"
+    assert title == "Vesper: 4 problems"
     assert message.splitlines() == [
-        "- Vesper attic is offline, and was never heard",
+        "- Vesper attic is offline, not seen so far",
         "- Vesper bell: SD is critical, no card",
-        "- Vesper chapel is offline, last heard 2 minutes ago",
+        "- Vesper chapel is offline, last seen 2 minutes ago",
         "- Vesper tower: Net is warning (acknowledged)",
     ]
     await vesper.advance(3600)
@@ -526,7 +526,7 @@ async def test_digest_of_a_good_day(
         await vesper.advance(60)
         for device_id in (BELL, OTHER):
             await vesper.heartbeat(device_id)
-    well = ("Vesper: all is well", "No alert is active, and no device is offline.")
+    well = ("Vesper: no problems", "No alert is active, and no device is offline.")
     assert told.take() == ([well] if all_well else [])
 
 
@@ -538,7 +538,10 @@ async def test_digest_without_a_link(
     await vesper.lose_link()
     await vesper.advance(120)
     ((_, message),) = told.take()
-    assert message == "- There is no link to the broker, and nobody knows who is online"
+    assert (
+        message
+        == "- There is no link to the broker, so it is unknown which devices are online"
+    )
 
 
 async def test_digest_while_not_loaded(
@@ -549,7 +552,7 @@ async def test_digest_while_not_loaded(
     assert await hass.config_entries.async_unload(FLEET)
     await vesper.advance(120)
     ((_, message),) = told.take()
-    assert message == "- Vesper is not running, and nothing is known of its devices"
+    assert message == "- Vesper is not loaded, so the states of its devices are unknown"
 
 
 # Escalation
@@ -585,7 +588,7 @@ async def test_escalation(vesper: Vesper, escalated: Told) -> None:
     assert escalated.take() == []
     await let_pass(vesper, 2)
     assert escalated.take() == [
-        ("Nobody sees to Vesper bell", "SD is critical: no card")
+        ("Vesper bell has an alert that is not acknowledged", "SD is critical: no card")
     ]
     await let_pass(vesper, 60)
     assert escalated.take() == []
@@ -604,7 +607,9 @@ async def test_escalation_ends_with_acknowledgment(
     assert escalated.take() == []
     await vesper.alert("SD", "FAILED")
     await let_pass(vesper, 31)
-    assert escalated.take() == [("Nobody sees to Vesper bell", "SD is failed")]
+    assert escalated.take() == [
+        ("Vesper bell has an alert that is not acknowledged", "SD is failed")
+    ]
 
 
 @pytest.mark.parametrize("state", ["CLEARED", "WARNING"])
@@ -628,7 +633,9 @@ async def test_escalation_of_what_gets_worse(vesper: Vesper, escalated: Told) ->
     await let_pass(vesper, 22)
     assert escalated.take() == []
     await let_pass(vesper, 10)
-    assert escalated.take() == [("Nobody sees to Vesper bell", "SD is failed: dead")]
+    assert escalated.take() == [
+        ("Vesper bell has an alert that is not acknowledged", "SD is failed: dead")
+    ]
 
 
 @with_all_entities

@@ -81,7 +81,7 @@ async def test_part_is_valid(
 async def test_trouble(hass: HomeAssistant, vesper: Vesper, upstairs: None) -> None:
     """It tells what its text says."""
     calls = async_mock_service(hass, "persistent_notification", "create")
-    await use(hass, "A bell is in trouble")
+    await use(hass, "A bell has a problem")
     await vesper.alert("SD", "WARNING")
     assert not calls
     await vesper.alert("SD", "CRITICAL", "no card")

@@ -77,7 +77,7 @@ def test_an_automation_runs_once(
     api.post(
         f"/api/config/automation/config/{AUTOMATION}",
         {
-            "alias": "A bell is in trouble",
+            "alias": "A bell has a problem",
             "triggers": [
                 {
                     "trigger": "vesper.alert_raised",

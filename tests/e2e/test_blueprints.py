@@ -60,7 +60,7 @@ def test_trouble_and_recovery(home_assistant: HomeAssistant, publish: Publish) -
     )
     publish(alerts, '{"subsystem": "SD", "state": "CLEARED"}')
     home_assistant.wait_until(
-        lambda: "SD is well again" in messages(home_assistant),
+        lambda: "SD is OK again" in messages(home_assistant),
         timeout=10,
         what="the recovery to be told",
     )
