@@ -249,7 +249,7 @@ class VesperOptionsFlow(OptionsFlowWithReload):
         options = {**self.config_entry.options, **changed}
         options = {name: value for name, value in options.items() if value is not None}
         if changed.keys() == {CONF_HTTP_KEY}:
-            # Each post looks for it anew: nothing has to be loaded again for a key.
+            # The key is read at each post, so the entry need not be reloaded.
             self.hass.config_entries.async_update_entry(
                 self.config_entry, options=options
             )

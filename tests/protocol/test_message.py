@@ -103,9 +103,7 @@ def test_the_size_of_a_payload_is_bounded(
             f"must be a JSON object, is '{'x' * 40}'",
             id="not-an-object",
         ),
-        pytest.param(
-            parse_info(b"{}", DEVICE_ID), "must be there, is not", id="missing"
-        ),
+        pytest.param(parse_info(b"{}", DEVICE_ID), "is required", id="missing"),
         pytest.param(
             heartbeat(uptime=-1),
             f"must be a whole number from 0 to {MAX_UPTIME}, is -1",

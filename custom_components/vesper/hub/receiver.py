@@ -160,7 +160,7 @@ def _log_faults(source: Source, device_id: str, faults: list[Fault]) -> None:
     """Log faults that are the first of their kind."""
     for fault in faults:
         LOGGER.warning(
-            "Malformed %s from %s: %s %s; counted from now on, not logged",
+            "Malformed %s from %s: %s %s; further ones are counted, not logged",
             source.name,
             ascii(device_id[:MAX_NAME_LENGTH]),
             fault.path or "the payload",

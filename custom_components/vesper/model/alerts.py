@@ -137,7 +137,7 @@ class Alerts:
                     Fault(
                         path="subsystem",
                         kind=FaultKind.TOO_MANY,
-                        reason=f"must be one of at most {MAX_SUBSYSTEMS} of a device",
+                        reason=f"is over the limit of {MAX_SUBSYSTEMS} per device",
                     )
                 )
                 return Change.NOTHING

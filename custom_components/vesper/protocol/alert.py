@@ -26,7 +26,7 @@ _RAISED = {
 RETAINED_ALERT = Fault(
     path="",
     kind=FaultKind.RETAINED,
-    reason="must not be retained: it is older than what is known",
+    reason="must not be retained: it may be out of date",
 )
 
 

@@ -147,7 +147,7 @@ def text(data: dict[str, Any], name: str, faults: list[Fault]) -> str:
 
 def missing(path: str) -> Fault:
     """Return the fault of a required field that is absent."""
-    return Fault(path=path, kind=FaultKind.MISSING, reason="must be there, is not")
+    return Fault(path=path, kind=FaultKind.MISSING, reason="is required")
 
 
 def invalid(path: str, wanted: str, value: object) -> Fault:

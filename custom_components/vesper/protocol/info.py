@@ -22,7 +22,9 @@ MAX_INFO_DEPTH = 8
 
 #: An info message is about one moment, so a retained one says nothing.
 RETAINED_INFO = Fault(
-    path="", kind=FaultKind.RETAINED, reason="must not be retained: it is of a moment"
+    path="",
+    kind=FaultKind.RETAINED,
+    reason="must not be retained: it reports an event, not a state",
 )
 
 

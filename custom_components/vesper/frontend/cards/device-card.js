@@ -94,7 +94,7 @@ export class VesperDeviceCard extends VesperCard {
     ];
   }
 
-  /** Create the terms and values of a device; those without an entity are left out. */
+  /** Create the terms and values of a device; those without an entity are skipped. */
   facts(hass, view) {
     const { state } = view;
     const formatted = (key) =>

@@ -14,7 +14,7 @@ export const secondaryText = (...children) =>
 /** Create a label with a border. */
 export const badge = (label) => createElement("span", { className: "mark" }, label);
 
-/** Create a relative time, in the text of a key if there is one; `update()` renews it. */
+/** Create a relative time, in the text of a key if there is one; `update()` updates it. */
 export function timeElement(hass, time, key) {
   const element = createElement("time", {
     dateTime: time,
