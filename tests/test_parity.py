@@ -2,7 +2,6 @@
 
 import ast
 from collections.abc import Iterable, Iterator
-from graphlib import TopologicalSorter
 from importlib import import_module
 import json
 from pathlib import Path
@@ -754,38 +753,12 @@ def _modules() -> dict[str, set[str]]:
 
 
 MODULES = _modules()
-PROTOCOL = f"{custom_components.vesper.__name__}.protocol"
-MODEL = f"{custom_components.vesper.__name__}.model"
-
-
-def test_no_circular_imports() -> None:
-    """No module imports, however far round, what imports it."""
-    graph = {
-        module: {name for name in imported if name in MODULES} - {module}
-        for module, imported in MODULES.items()
-    }
-    order = list(TopologicalSorter(graph).static_order())
-    assert len(order) == len(MODULES)
 
 
 def _foreign(imported: Iterable[str]) -> set[str]:
     """Return the packages outside Python's own library and ours."""
     tops = {name.partition(".")[0] for name in imported}
     return tops - sys.stdlib_module_names - {"custom_components"}
-
-
-@pytest.mark.parametrize(
-    ("layer", "may_import"), [(PROTOCOL, (PROTOCOL,)), (MODEL, (MODEL, PROTOCOL))]
-)
-def test_pure_layers(layer: str, may_import: tuple[str, ...]) -> None:
-    """Protocol and model import neither Home Assistant nor a layer above them."""
-    modules = {name: names for name, names in MODULES.items() if name.startswith(layer)}
-    assert len(modules) > 1
-    for name, imported in modules.items():
-        assert _foreign(imported) <= {"orjson"}, name
-        ours = {other for other in imported if other in MODULES}
-        assert all(other.startswith(may_import) for other in ours), name
-        assert imported.isdisjoint({"time", "asyncio", "socket", "os", "pathlib"}), name
 
 
 def test_no_requirements() -> None:
