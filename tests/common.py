@@ -133,7 +133,7 @@ class Vesper:
             return_response=answers is not SupportsResponse.NONE,
         )
 
-    async def say_everything(self) -> None:
+    async def report_everything(self) -> None:
         """Have the bell say one thing of each kind, so that all entities are there."""
         await self.heartbeat(**EVERYTHING, recent_events=[BOOT, WIFI_UP])
         await self.heartbeat(**EVERYTHING, recent_events=[BOOT, WIFI_UP, HTTP_FAIL])
@@ -163,14 +163,14 @@ class Vesper:
                     )
             yield
 
-    async def lose_link(self) -> None:
+    async def disconnect_broker(self) -> None:
         """Cut the link between Home Assistant and the broker."""
         self.mqtt.connected = False
         client = self.mqtt._mqttc  # noqa: SLF001
         client.on_disconnect(client, None, 0, MockMqttReasonCode())
         await self.hass.async_block_till_done()
 
-    async def regain_link(self) -> None:
+    async def reconnect_broker(self) -> None:
         """Bring the link back; what the broker kept is to be published anew."""
         self.mqtt.connected = True
         client = self.mqtt._mqttc  # noqa: SLF001

@@ -109,7 +109,7 @@ class Timeout:
 
 
 @dataclass(frozen=True, kw_only=True)
-class LinkLoss:
+class BrokerReconnect:
     """A step in which the broker link breaks and returns."""
 
     def apply(self, device: Device, now: float) -> Change:
@@ -117,7 +117,7 @@ class LinkLoss:
         return device.broker_disconnected() | device.broker_connected()
 
 
-type Step = Received | Timeout | LinkLoss
+type Step = Received | Timeout | BrokerReconnect
 
 #: More than a device may have, so that some are rejected.
 SUBSYSTEMS = [f"Subsystem {number}" for number in range(34)]
@@ -185,7 +185,7 @@ steps: st.SearchStrategy[Step] = st.one_of(
     received_heartbeats,
     received_infos,
     st.builds(Timeout),
-    st.builds(LinkLoss),
+    st.builds(BrokerReconnect),
 )
 
 #: Alerts of all subsystems but one that a device may have.

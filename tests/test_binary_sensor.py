@@ -21,11 +21,11 @@ async def test_all(
     snapshot: SnapshotAssertion,
 ) -> None:
     """Registry and states are as they were when somebody last looked at them."""
-    await vesper.say_everything()
+    await vesper.report_everything()
     await snapshot_platform(hass, entity_registry, snapshot, vesper.entry.entry_id)
 
 
-async def test_connectivity_tells_when_it_was_lost(vesper: Vesper) -> None:
+async def test_connectivity_shows_last_seen_while_offline(vesper: Vesper) -> None:
     """While a device is offline it is told when it was heard last, else never."""
     await vesper.heartbeat(retain=True)
     await vesper.advance(DEFAULT_HEARTBEAT_TIMEOUT + 1)
@@ -67,7 +67,7 @@ async def test_playing(vesper: Vesper) -> None:
 
 async def test_a_restart_ends_playback(vesper: Vesper) -> None:
     """A lost `playback_stopped` leaves no bell playing for ever."""
-    await vesper.say_everything()
+    await vesper.report_everything()
     await vesper.heartbeat(uptime=3595)
     assert vesper.value("playing") == "on"
     await vesper.advance(30)
@@ -76,9 +76,9 @@ async def test_a_restart_ends_playback(vesper: Vesper) -> None:
     assert vesper.value("melody") == STATE_UNKNOWN
 
 
-async def test_silence_ends_playback(vesper: Vesper) -> None:
+async def test_a_timeout_ends_playback(vesper: Vesper) -> None:
     """What played before a silence is not known to play after it."""
-    await vesper.say_everything()
+    await vesper.report_everything()
     await vesper.advance(91)
     await vesper.heartbeat(uptime=3700)
     assert vesper.value("playing") == STATE_UNKNOWN

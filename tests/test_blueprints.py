@@ -66,7 +66,7 @@ def hass_config_dir(hass_tmp_config_dir: str) -> str:
     return hass_tmp_config_dir
 
 
-class Told:
+class Notifications:
     """What an automation has told."""
 
     def __init__(self, calls: list[ServiceCall]) -> None:
@@ -75,20 +75,22 @@ class Told:
 
     def take(self) -> list[tuple[str, str]]:
         """Return the titles and messages told since the last call."""
-        told = [(call.data["title"], call.data["message"]) for call in self._calls]
+        notifications = [
+            (call.data["title"], call.data["message"]) for call in self._calls
+        ]
         self._calls.clear()
-        return told
+        return notifications
 
 
-async def use(hass: HomeAssistant, name: str, **inputs: Any) -> Told:
+async def use(hass: HomeAssistant, name: str, **inputs: Any) -> Notifications:
     """Make an automation of a blueprint as a person does, and note what it tells."""
-    calls = async_mock_service(hass, "test", "tell")
-    tell = {
-        "action": "test.tell",
+    calls = async_mock_service(hass, "test", "notify")
+    notify = {
+        "action": "test.notify",
         "data": {"title": "{{ title }}", "message": "{{ message }}"},
     }
-    await set_up(hass, name, actions=[tell], **inputs)
-    return Told(calls)
+    await set_up(hass, name, actions=[notify], **inputs)
+    return Notifications(calls)
 
 
 async def set_up(hass: HomeAssistant, name: str, **inputs: Any) -> None:
@@ -175,22 +177,22 @@ async def test_trouble(hass: HomeAssistant, vesper: Vesper) -> None:
     """Trouble and recovery are told once each, and nothing of another device."""
     for device_id in (BELL, OTHER):
         await vesper.heartbeat(device_id)
-    told = await use(hass, "device_in_trouble", devices=devices(hass))
+    notifications = await use(hass, "device_in_trouble", devices=devices(hass))
     await vesper.alert("SD", "WARNING", "no card", device_id=OTHER)
     await vesper.alert("SD", "WARNING", "no card")
     await vesper.advance(1)
-    assert told.take() == [IN_TROUBLE]
+    assert notifications.take() == [IN_TROUBLE]
     await vesper.alert("SD", "WARNING", "still no card")
     await vesper.alert("SD", "CLEARED", device_id=OTHER)
-    assert told.take() == []
+    assert notifications.take() == []
     await vesper.alert("SD", "CLEARED")
-    assert told.take() == [RECOVERED]
+    assert notifications.take() == [RECOVERED]
     await vesper.alert("SD", "CLEARED")
     await vesper.advance(3600)
-    assert told.take() == []
+    assert notifications.take() == []
     await vesper.alert("SD", "WARNING", "no card")
     await vesper.advance(1)
-    assert told.take() == [IN_TROUBLE]
+    assert notifications.take() == [IN_TROUBLE]
 
 
 async def test_trouble_gets_worse_and_better(
@@ -198,37 +200,37 @@ async def test_trouble_gets_worse_and_better(
 ) -> None:
     """What gets worse is told, what gets better is not, and recovery is told once."""
     await vesper.heartbeat()
-    told = await use(hass, "device_in_trouble", devices=devices(hass))
+    notifications = await use(hass, "device_in_trouble", devices=devices(hass))
     for state in ("WARNING", "FAILED", "CRITICAL", "WARNING", "CRITICAL"):
         await vesper.alert("SD", state)
         await vesper.advance(1)
-    assert [message for _, message in told.take()] == [
+    assert [message for _, message in notifications.take()] == [
         "SD is warning",
         "SD is failed",
         "SD is critical",
     ]
     assert running(hass) == 1
     await vesper.alert("SD", "CLEARED")
-    assert told.take() == [RECOVERED]
+    assert notifications.take() == [RECOVERED]
     assert running(hass) == 0
 
 
 async def test_trouble_of_some_subsystems(hass: HomeAssistant, vesper: Vesper) -> None:
     """Alerts that come and go together are told apart; those not chosen are not."""
     await vesper.heartbeat()
-    told = await use(
+    notifications = await use(
         hass, "device_in_trouble", devices=devices(hass), subsystems=["SD", "Net"]
     )
     for subsystem in ("SD", "Net", "Clock"):
         await vesper.alert(subsystem, "WARNING")
     await vesper.advance(1)
-    assert {message for _, message in told.take()} == {
+    assert {message for _, message in notifications.take()} == {
         "SD is warning",
         "Net is warning",
     }
     for subsystem in ("SD", "Net", "Clock"):
         await vesper.alert(subsystem, "CLEARED")
-    assert {message for _, message in told.take()} == {
+    assert {message for _, message in notifications.take()} == {
         "SD is well again",
         "Net is well again",
     }
@@ -237,18 +239,18 @@ async def test_trouble_of_some_subsystems(hass: HomeAssistant, vesper: Vesper) -
 async def test_trouble_of_a_severity(hass: HomeAssistant, vesper: Vesper) -> None:
     """Trouble is what is as severe as chosen, and over when it is no longer."""
     await vesper.heartbeat()
-    told = await use(
+    notifications = await use(
         hass, "device_in_trouble", devices=devices(hass), severity="critical"
     )
     await vesper.alert("SD", "WARNING")
     await vesper.advance(1)
-    assert told.take() == []
+    assert notifications.take() == []
     await vesper.alert("SD", "CRITICAL")
     await vesper.advance(1)
     await vesper.alert("SD", "WARNING")
     await vesper.alert("SD", "CLEARED")
     await vesper.advance(1)
-    assert [message for _, message in told.take()] == [
+    assert [message for _, message in notifications.take()] == [
         "SD is critical",
         "SD is no worse than warning",
     ]
@@ -257,11 +259,13 @@ async def test_trouble_of_a_severity(hass: HomeAssistant, vesper: Vesper) -> Non
 async def test_trouble_without_recovery(hass: HomeAssistant, vesper: Vesper) -> None:
     """Recovery is not told to whom does not want it."""
     await vesper.heartbeat()
-    told = await use(hass, "device_in_trouble", devices=devices(hass), recovery=False)
+    notifications = await use(
+        hass, "device_in_trouble", devices=devices(hass), recovery=False
+    )
     await vesper.alert("SD", "WARNING", "no card")
     await vesper.advance(1)
     await vesper.alert("SD", "CLEARED")
-    assert told.take() == [IN_TROUBLE]
+    assert notifications.take() == [IN_TROUBLE]
 
 
 @pytest.mark.parametrize("gap", ["reload", "link"])
@@ -270,30 +274,30 @@ async def test_trouble_over_a_gap(
 ) -> None:
     """No gap in what is heard is taken for a recovery."""
     await vesper.heartbeat()
-    told = await use(hass, "device_in_trouble", devices=devices(hass))
+    notifications = await use(hass, "device_in_trouble", devices=devices(hass))
     await vesper.alert("SD", "WARNING", "no card")
     await vesper.advance(1)
-    assert told.take() == [IN_TROUBLE]
+    assert notifications.take() == [IN_TROUBLE]
     if gap == "reload":
         await vesper.reload()
     else:
-        await vesper.lose_link()
-        await vesper.regain_link()
+        await vesper.disconnect_broker()
+        await vesper.reconnect_broker()
     await vesper.advance(60)
-    assert told.take() == []
+    assert notifications.take() == []
     await vesper.alert("SD", "CLEARED")
-    assert told.take() == [RECOVERED]
+    assert notifications.take() == [RECOVERED]
 
 
 async def test_trouble_of_a_new_device(hass: HomeAssistant, vesper: Vesper) -> None:
     """An alert may be the first word of a device."""
-    told = await use(
+    notifications = await use(
         hass, "device_in_trouble", devices={"device_id": [registered_id(hass, FLEET)]}
     )
     await vesper.alert("SD", "WARNING", "no card")
     await vesper.advance(1)
     await vesper.alert("SD", "CLEARED")
-    assert told.take() == [IN_TROUBLE, RECOVERED]
+    assert notifications.take() == [IN_TROUBLE, RECOVERED]
 
 
 def disable(vesper: Vesper, key: str) -> None:
@@ -310,12 +314,12 @@ async def test_trouble_without_active_alerts(
     await vesper.heartbeat()
     disable(vesper, "active_alerts")
     await hass.async_block_till_done()
-    told = await use(hass, "device_in_trouble", devices=devices(hass))
+    notifications = await use(hass, "device_in_trouble", devices=devices(hass))
     await vesper.alert("SD", "WARNING", "no card")
     await vesper.advance(1)
     await vesper.alert("SD", "CLEARED")
     await vesper.advance(60)
-    assert told.take() == [IN_TROUBLE]
+    assert notifications.take() == [IN_TROUBLE]
     assert running(hass) == 0
 
 
@@ -328,18 +332,18 @@ async def test_trouble_without_the_sensor_of_a_subsystem(
     await vesper.alert("SD", "CLEARED")
     disable(vesper, "alert_SD")
     await hass.async_block_till_done()
-    told = await use(hass, "device_in_trouble", devices=devices(hass))
+    notifications = await use(hass, "device_in_trouble", devices=devices(hass))
     await vesper.alert("SD", "WARNING", "no card")
     await vesper.advance(1)
     await vesper.alert("SD", "CLEARED")
-    assert told.take() == [IN_TROUBLE, RECOVERED]
+    assert notifications.take() == [IN_TROUBLE, RECOVERED]
 
 
 # Quiet hours
 
 
 @pytest.fixture
-async def at_night(hass: HomeAssistant, vesper: Vesper) -> Told:
+async def at_night(hass: HomeAssistant, vesper: Vesper) -> Notifications:
     """Have an automation with quiet hours, and the time be late in the evening."""
     await hass.config.async_set_time_zone("UTC")
     vesper.freezer.move_to("2026-11-22 21:00:00+00:00")
@@ -360,7 +364,9 @@ async def until(vesper: Vesper, hour: str) -> None:
     await vesper.advance(1)
 
 
-async def test_quiet_hours_hold_trouble_back(vesper: Vesper, at_night: Told) -> None:
+async def test_quiet_hours_hold_trouble_back(
+    vesper: Vesper, at_night: Notifications
+) -> None:
     """What was raised in the night and is still wrong is told in the morning."""
     await until(vesper, "22 23:00:00")
     await vesper.alert("SD", "WARNING")
@@ -377,7 +383,7 @@ async def test_quiet_hours_hold_trouble_back(vesper: Vesper, at_night: Told) -> 
 
 
 async def test_quiet_hours_hold_trouble_back_as_it_stands(
-    vesper: Vesper, at_night: Told
+    vesper: Vesper, at_night: Notifications
 ) -> None:
     """What is told is what the device has said last, with every character of it."""
     await until(vesper, "22 23:00:00")
@@ -391,7 +397,9 @@ async def test_quiet_hours_hold_trouble_back_as_it_stands(
 
 
 @with_all_entities
-async def test_maintenance_holds_trouble_back(vesper: Vesper, at_night: Told) -> None:
+async def test_maintenance_holds_trouble_back(
+    vesper: Vesper, at_night: Notifications
+) -> None:
     """What is held back for the night waits for the end of the work too."""
     await until(vesper, "22 23:00:00")
     await vesper.alert("SD", "CRITICAL")
@@ -402,7 +410,9 @@ async def test_maintenance_holds_trouble_back(vesper: Vesper, at_night: Told) ->
     assert at_night.take() == [("Vesper bell is in trouble", "SD is critical")]
 
 
-async def test_quiet_hours_hold_recovery_back(vesper: Vesper, at_night: Told) -> None:
+async def test_quiet_hours_hold_recovery_back(
+    vesper: Vesper, at_night: Notifications
+) -> None:
     """A recovery in the night is told in the morning, if the trouble was told."""
     await vesper.alert("SD", "WARNING", "no card")
     await vesper.advance(1)
@@ -423,53 +433,55 @@ async def test_quiet_hours_hold_recovery_back(vesper: Vesper, at_night: Told) ->
 async def test_offline(hass: HomeAssistant, vesper: Vesper) -> None:
     """Silence is told when it has lasted, and its end is told once."""
     await vesper.heartbeat()
-    told = await use(
+    notifications = await use(
         hass, "device_offline", devices=devices(hass), duration={"minutes": 10}
     )
     await vesper.advance(91)
     await vesper.advance(599)
     await vesper.heartbeat()
-    assert told.take() == []
+    assert notifications.take() == []
     await vesper.advance(91)
     await vesper.advance(600)
-    assert told.take() == [
+    assert notifications.take() == [
         ("Vesper bell is offline", "It was last heard 12 minutes ago.")
     ]
     await vesper.advance(3600)
-    assert told.take() == []
+    assert notifications.take() == []
     await vesper.heartbeat()
-    assert told.take() == [("Vesper bell is online again", "It is heard again.")]
+    assert notifications.take() == [
+        ("Vesper bell is online again", "It is heard again.")
+    ]
     await vesper.heartbeat()
-    assert told.take() == []
+    assert notifications.take() == []
     assert running(hass) == 0
 
 
 async def test_offline_over_a_gap(hass: HomeAssistant, vesper: Vesper) -> None:
     """A link that is lost and back is no return of a device."""
     await vesper.heartbeat()
-    told = await use(hass, "device_offline", devices=devices(hass))
+    notifications = await use(hass, "device_offline", devices=devices(hass))
     await vesper.advance(91)
     await vesper.advance(300)
-    assert len(told.take()) == 1
-    await vesper.lose_link()
-    await vesper.regain_link()
+    assert len(notifications.take()) == 1
+    await vesper.disconnect_broker()
+    await vesper.reconnect_broker()
     await vesper.reload()
     await vesper.advance(91)
-    assert told.take() == []
+    assert notifications.take() == []
     await vesper.heartbeat()
-    assert len(told.take()) == 1
+    assert len(notifications.take()) == 1
 
 
 async def test_offline_without_return(hass: HomeAssistant, vesper: Vesper) -> None:
     """A return is not told to whom does not want it."""
     await vesper.heartbeat()
-    told = await use(
+    notifications = await use(
         hass, "device_offline", devices=devices(hass), recovery=False, duration=0
     )
     await vesper.advance(91)
-    assert len(told.take()) == 1
+    assert len(notifications.take()) == 1
     await vesper.heartbeat()
-    assert told.take() == []
+    assert notifications.take() == []
 
 
 # The digest
@@ -488,7 +500,7 @@ async def morning(hass: HomeAssistant, vesper: Vesper) -> None:
 
 async def test_digest(hass: HomeAssistant, vesper: Vesper, morning: None) -> None:
     """What is wrong is listed, and nothing else."""
-    told = await use(hass, "health_digest")
+    notifications = await use(hass, "health_digest")
     await vesper.alert("SD", "CRITICAL", "no card")
     await vesper.alert("Net", "WARNING", device_id=OTHER)
     await vesper.alert("Clock", "WARNING")
@@ -499,9 +511,9 @@ async def test_digest(hass: HomeAssistant, vesper: Vesper, morning: None) -> Non
     for device_id in (BELL, OTHER):
         await vesper.heartbeat(device_id)
     await vesper.advance(40)
-    assert told.take() == []
+    assert notifications.take() == []
     await vesper.advance(20)
-    ((title, message),) = told.take()
+    ((title, message),) = notifications.take()
     assert title == "Vesper: 4 to see to"
     assert message.splitlines() == [
         "- Vesper attic is offline, and was never heard",
@@ -510,7 +522,7 @@ async def test_digest(hass: HomeAssistant, vesper: Vesper, morning: None) -> Non
         "- Vesper tower: Net is warning (acknowledged)",
     ]
     await vesper.advance(3600)
-    assert told.take() == []
+    assert notifications.take() == []
 
 
 @with_all_entities
@@ -519,7 +531,7 @@ async def test_digest_of_a_good_day(
     hass: HomeAssistant, vesper: Vesper, morning: None, *, all_well: bool
 ) -> None:
     """That all is well is told to whom wants it; those at work are left out."""
-    told = await use(hass, "health_digest", all_well=all_well)
+    notifications = await use(hass, "health_digest", all_well=all_well)
     await vesper.alert("SD", "CRITICAL", device_id="chapel")
     await act(vesper, "set_maintenance", device_id="chapel", duration={"hours": 1})
     for _ in range(2):
@@ -527,17 +539,17 @@ async def test_digest_of_a_good_day(
         for device_id in (BELL, OTHER):
             await vesper.heartbeat(device_id)
     well = ("Vesper: all is well", "No alert is active, and no device is offline.")
-    assert told.take() == ([well] if all_well else [])
+    assert notifications.take() == ([well] if all_well else [])
 
 
-async def test_digest_without_a_link(
+async def test_digest_while_disconnected(
     hass: HomeAssistant, vesper: Vesper, morning: None
 ) -> None:
     """Not to hear anything is nothing that is well."""
-    told = await use(hass, "health_digest")
-    await vesper.lose_link()
+    notifications = await use(hass, "health_digest")
+    await vesper.disconnect_broker()
     await vesper.advance(120)
-    ((_, message),) = told.take()
+    ((_, message),) = notifications.take()
     assert message == "- There is no link to the broker, and nobody knows who is online"
 
 
@@ -545,10 +557,10 @@ async def test_digest_while_not_loaded(
     hass: HomeAssistant, vesper: Vesper, morning: None
 ) -> None:
     """Nor is it to know of nothing."""
-    told = await use(hass, "health_digest")
+    notifications = await use(hass, "health_digest")
     assert await hass.config_entries.async_unload(FLEET)
     await vesper.advance(120)
-    ((_, message),) = told.take()
+    ((_, message),) = notifications.take()
     assert message == "- Vesper is not running, and nothing is known of its devices"
 
 
@@ -556,7 +568,7 @@ async def test_digest_while_not_loaded(
 
 
 @pytest.fixture
-async def escalated(hass: HomeAssistant, vesper: Vesper) -> Told:
+async def escalated(hass: HomeAssistant, vesper: Vesper) -> Notifications:
     """Have an automation that waits for half an hour for critical alerts."""
     await vesper.heartbeat()
     return await use(hass, "escalate_alert", devices=devices(hass))
@@ -577,7 +589,7 @@ async def act(
     await take_turns()
 
 
-async def test_escalation(vesper: Vesper, escalated: Told) -> None:
+async def test_escalation(vesper: Vesper, escalated: Notifications) -> None:
     """What nobody acknowledges is told, once."""
     await vesper.alert("Net", "WARNING")
     await vesper.alert("SD", "CRITICAL", "no card")
@@ -593,7 +605,7 @@ async def test_escalation(vesper: Vesper, escalated: Told) -> None:
 
 
 async def test_escalation_ends_with_acknowledgment(
-    vesper: Vesper, escalated: Told
+    vesper: Vesper, escalated: Notifications
 ) -> None:
     """What is acknowledged is not told, until it gets worse."""
     await vesper.alert("SD", "CRITICAL")
@@ -609,7 +621,7 @@ async def test_escalation_ends_with_acknowledgment(
 
 @pytest.mark.parametrize("state", ["CLEARED", "WARNING"])
 async def test_escalation_ends_with_the_alert(
-    vesper: Vesper, escalated: Told, state: str
+    vesper: Vesper, escalated: Notifications, state: str
 ) -> None:
     """What is over, or no longer as severe, is not told."""
     await vesper.alert("SD", "CRITICAL")
@@ -620,7 +632,9 @@ async def test_escalation_ends_with_the_alert(
     assert escalated.take() == []
 
 
-async def test_escalation_of_what_gets_worse(vesper: Vesper, escalated: Told) -> None:
+async def test_escalation_of_what_gets_worse(
+    vesper: Vesper, escalated: Notifications
+) -> None:
     """It is told once, as it stands, when the time of the worse state is up."""
     await vesper.alert("SD", "CRITICAL", "slow")
     await let_pass(vesper, 10)
@@ -633,7 +647,7 @@ async def test_escalation_of_what_gets_worse(vesper: Vesper, escalated: Told) ->
 
 @with_all_entities
 async def test_escalation_ends_with_maintenance(
-    vesper: Vesper, escalated: Told
+    vesper: Vesper, escalated: Notifications
 ) -> None:
     """Somebody is there."""
     await vesper.alert("SD", "CRITICAL")
@@ -644,7 +658,9 @@ async def test_escalation_ends_with_maintenance(
     assert escalated.take() == []
 
 
-async def test_escalation_over_a_reload(vesper: Vesper, escalated: Told) -> None:
+async def test_escalation_over_a_reload(
+    vesper: Vesper, escalated: Notifications
+) -> None:
     """A reload is neither an end nor a new beginning."""
     await vesper.alert("SD", "CRITICAL")
     await let_pass(vesper, 20)

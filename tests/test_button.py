@@ -32,7 +32,7 @@ async def test_all(
     snapshot: SnapshotAssertion,
 ) -> None:
     """Registry and states are as they were when somebody last looked at them."""
-    await vesper.say_everything()
+    await vesper.report_everything()
     await snapshot_platform(hass, entity_registry, snapshot, vesper.entry.entry_id)
 
 
@@ -44,11 +44,11 @@ async def test_press(vesper: Vesper, *, retain: bool) -> None:
     publish.reset_mock()
     await press(vesper)
     publish.assert_called_once()
-    topic, payload, qos, kept = publish.call_args.args[:4]
+    topic, payload, qos, retained = publish.call_args.args[:4]
     assert topic == f"vesper/{BELL}/control"
     assert json.loads(payload) == {"v": 2, "cmd": "system.health"}
     assert qos == 0
-    assert kept is False
+    assert retained is False
 
 
 async def test_press_without_device(vesper: Vesper) -> None:
@@ -61,10 +61,10 @@ async def test_press_without_device(vesper: Vesper) -> None:
     publish.assert_not_called()
 
 
-async def test_press_without_link(vesper: Vesper) -> None:
+async def test_press_while_disconnected(vesper: Vesper) -> None:
     """Nothing is left in a queue while there is no link, and a caller is told so."""
     await vesper.heartbeat()
-    await vesper.lose_link()
+    await vesper.disconnect_broker()
     publish = vesper.mqtt._mqttc.publish  # noqa: SLF001
     publish.reset_mock()
     await press(vesper)

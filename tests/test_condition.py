@@ -52,15 +52,15 @@ async def test_life_of_a_device(hass: HomeAssistant, vesper: Vesper) -> None:
     assert await _true(hass) == {"is_healthy", "is_online", "is_playing"}
     await vesper.alert("FileManager", "WARNING")
     assert await _true(hass) == {"has_alert", "is_online", "is_playing"}
-    await vesper.lose_link()
+    await vesper.disconnect_broker()
     assert await _true(hass) == {"has_alert"}
-    await vesper.regain_link()
+    await vesper.reconnect_broker()
     assert await _true(hass) == {"has_alert", "is_online"}
     await vesper.advance(91)
     assert await _true(hass) == {"has_alert", "is_offline"}
-    await vesper.lose_link()
+    await vesper.disconnect_broker()
     assert await _true(hass) == {"has_alert"}
-    await vesper.regain_link()
+    await vesper.reconnect_broker()
     await vesper.alert("FileManager", "CLEARED")
     assert await _true(hass) == {"is_healthy", "is_online"}
 

@@ -122,7 +122,7 @@ def _suggested(result: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-async def _speak(hass: HomeAssistant, topic: str) -> None:
+async def _send_heartbeat(hass: HomeAssistant, topic: str) -> None:
     """Let a device send a heartbeat."""
     async_fire_mqtt_message(hass, topic, '{"uptime": 5}')
     await hass.async_block_till_done()
@@ -215,7 +215,7 @@ async def test_user_not_connected(hass: HomeAssistant, mqtt_mock: Any) -> None:
 
 
 @pytest.mark.usefixtures("setup_entry")
-async def test_user_link_lost_meanwhile(hass: HomeAssistant, mqtt_mock: Any) -> None:
+async def test_user_disconnected_meanwhile(hass: HomeAssistant, mqtt_mock: Any) -> None:
     """The link is looked at again when the form comes back."""
     form = await _start(hass)
     mqtt_mock.connected = False
@@ -237,7 +237,7 @@ async def test_reconfigure_same_prefix(
     hass: HomeAssistant, loaded: MockConfigEntry
 ) -> None:
     """The same prefix once more is no error, and the devices are still there."""
-    await _speak(hass, "vesper/bell-1/status/heartbeat")
+    await _send_heartbeat(hass, "vesper/bell-1/status/heartbeat")
     form: Any = await loaded.start_reconfigure_flow(hass)
     assert form["type"] is FlowResultType.FORM
     assert form["step_id"] == "reconfigure"
@@ -267,8 +267,8 @@ async def test_reconfigure_other_prefix(
     assert loaded.data == {CONF_PREFIX: prefix}
     assert loaded.options == {CONF_MAX_DEVICES: 7}
 
-    await _speak(hass, f"{prefix}/new/status/heartbeat")
-    await _speak(hass, "elsewhere/old/status/heartbeat")
+    await _send_heartbeat(hass, f"{prefix}/new/status/heartbeat")
+    await _send_heartbeat(hass, "elsewhere/old/status/heartbeat")
     assert list(loaded.runtime_data.devices) == ["new"]
 
 
@@ -276,17 +276,17 @@ async def test_reconfigure_leaves_the_old_prefix(
     hass: HomeAssistant, loaded: MockConfigEntry
 ) -> None:
     """Devices of the old prefix stay known, and are not heard there any more."""
-    await _speak(hass, "vesper/old/status/heartbeat")
+    await _send_heartbeat(hass, "vesper/old/status/heartbeat")
     form: Any = await loaded.start_reconfigure_flow(hass)
     await _submit(hass, form, "site1/vesper")
     await hass.async_block_till_done()
 
-    await _speak(hass, "vesper/old/status/heartbeat")
-    await _speak(hass, "vesper/newcomer/status/heartbeat")
+    await _send_heartbeat(hass, "vesper/old/status/heartbeat")
+    await _send_heartbeat(hass, "vesper/newcomer/status/heartbeat")
     devices = loaded.runtime_data.devices
     assert list(devices) == ["old"]
     assert devices["old"].online is None
-    await _speak(hass, "site1/vesper/old/status/heartbeat")
+    await _send_heartbeat(hass, "site1/vesper/old/status/heartbeat")
     assert devices["old"].online is True
 
 
@@ -337,7 +337,7 @@ async def test_options(hass: HomeAssistant, loaded: MockConfigEntry) -> None:
     assert loaded.runtime_data is not hub
 
     for device_id in ("one", "two", "three"):
-        await _speak(hass, f"vesper/{device_id}/status/heartbeat")
+        await _send_heartbeat(hass, f"vesper/{device_id}/status/heartbeat")
     assert list(loaded.runtime_data.devices) == ["one", "two"]
 
     form = await _options(hass, loaded, "limits")

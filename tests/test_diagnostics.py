@@ -86,7 +86,7 @@ def nothing_sent(vesper: Vesper) -> Iterator[None]:
 
 async def _live(vesper: Vesper) -> None:
     """Let devices, strangers and a broker do what they do."""
-    await vesper.say_everything()
+    await vesper.report_everything()
     await vesper.heartbeat(uptime="long", heap_free=-1)
     await vesper.publish(BELL, "alerts", b'{"subsystem": "SD", "sta')
     await vesper.publish(BELL, "info", b'{"type": "x"}', retain=True)
@@ -115,20 +115,20 @@ async def test_device(
 async def test_fleet(vesper: Vesper, downloads: Downloads) -> None:
     """The fleet's own device is the entry."""
     await vesper.heartbeat()
-    told = await downloads.of_device(fleet_identifier(FLEET))
-    assert told == await downloads.of_entry()
+    download = await downloads.of_device(fleet_identifier(FLEET))
+    assert download == await downloads.of_entry()
 
 
-async def test_device_that_has_not_spoken(vesper: Vesper, downloads: Downloads) -> None:
+async def test_device_without_messages(vesper: Vesper, downloads: Downloads) -> None:
     """A device known from before is told of as far as it is known."""
     await vesper.heartbeat()
     await vesper.reload()
-    told = await downloads.of_device()
-    assert told["report"]["device_id"] == BELL
-    assert told["report"]["last_seen"] is not None
-    assert told["report"]["connected"] is None
-    assert told["activity"] is None
-    assert told["last_messages"] == []
+    download = await downloads.of_device()
+    assert download["report"]["device_id"] == BELL
+    assert download["report"]["last_seen"] is not None
+    assert download["report"]["connected"] is None
+    assert download["activity"] is None
+    assert download["last_messages"] == []
 
 
 @pytest.mark.usefixtures("nothing_sent")
@@ -137,7 +137,7 @@ async def test_broker_down(vesper: Vesper, downloads: Downloads) -> None:
     await _live(vesper)
     before = await downloads.of_device()
     assert before["connected"] is True
-    await vesper.lose_link()
+    await vesper.disconnect_broker()
     entry, device = await downloads.of_entry(), await downloads.of_device()
     assert entry["connected"] is device["connected"] is False
     assert entry["fleet"]["devices"] == 2
@@ -151,12 +151,12 @@ async def test_not_loaded(vesper: Vesper, downloads: Downloads) -> None:
     await vesper.hass.config_entries.async_set_disabled_by(
         vesper.entry.entry_id, ConfigEntryDisabler.USER
     )
-    told = await downloads.of_entry()
-    assert told == await downloads.of_device()
-    assert told["state"] == "not_loaded"
-    assert told["connected"] is False
-    assert told["data"] == {"prefix": "vesper"}
-    assert "devices" not in told
+    download = await downloads.of_entry()
+    assert download == await downloads.of_device()
+    assert download["state"] == "not_loaded"
+    assert download["connected"] is False
+    assert download["data"] == {"prefix": "vesper"}
+    assert "devices" not in download
 
 
 async def test_options_without_keys(vesper: Vesper, downloads: Downloads) -> None:
@@ -165,9 +165,9 @@ async def test_options_without_keys(vesper: Vesper, downloads: Downloads) -> Non
         vesper.entry, options={CONF_MAX_DEVICES: 1, "http_key": "digest"}
     )
     await vesper.reload()
-    told = await downloads.of_entry()
-    assert told["options"] == {CONF_MAX_DEVICES: 1, "http_key": REDACTED}
-    assert told["limits"]["devices"] == 1
+    download = await downloads.of_entry()
+    assert download["options"] == {CONF_MAX_DEVICES: 1, "http_key": REDACTED}
+    assert download["limits"]["devices"] == 1
 
 
 async def test_left_out(vesper: Vesper, downloads: Downloads) -> None:
@@ -180,13 +180,17 @@ async def test_left_out(vesper: Vesper, downloads: Downloads) -> None:
         await vesper.heartbeat(device_id)
     await vesper.alert("SD", "FAILED")
     await vesper.alert("SD", "CLEARED", retain=True)
-    told = await downloads.of_entry()
-    assert told["rejected"] == {"devices": 2, "alert_sensors": 0}
-    assert told["counters"]["dropped"] == {"rejected": 3, "no_device": 1, "retained": 1}
-    assert told["counters"]["malformed"] == {"invalid": 1}
+    download = await downloads.of_entry()
+    assert download["rejected"] == {"devices": 2, "alert_sensors": 0}
+    assert download["counters"]["dropped"] == {
+        "rejected": 3,
+        "no_device": 1,
+        "retained": 1,
+    }
+    assert download["counters"]["malformed"] == {"invalid": 1}
 
 
-async def test_networks_are_not_told(vesper: Vesper, downloads: Downloads) -> None:
+async def test_networks_are_redacted(vesper: Vesper, downloads: Downloads) -> None:
     """Nothing that a device says lets a network be found, wherever it stands."""
     wifi = {"ssid": "Home", "rssi": -53, "ip": "192.168.7.9"}
     await vesper.heartbeat(uptime=5, wifi=wifi, psk="hunter2")
@@ -194,9 +198,9 @@ async def test_networks_are_not_told(vesper: Vesper, downloads: Downloads) -> No
     await vesper.alert("Wi-Fi", "FAILED", 'no link to "Office", ssid=Home, 192.168.7.9')
     await vesper.info("joined ssid=Home", {"bssid": "aa:bb:cc:dd:ee:ff", "channel": 6})
     device = await downloads.of_device()
-    for told in (device, await downloads.of_entry()):
+    for download in (device, await downloads.of_entry()):
         for secret in ("Home", "192.168", "hunter2", "aa:bb"):
-            assert secret not in str(told)
+            assert secret not in str(download)
     assert device["last_messages"][0]["payload"] == {
         "uptime": 5,
         "wifi": {"ssid": REDACTED, "rssi": -53, "ip": REDACTED},

@@ -16,7 +16,7 @@ from homeassistant.helpers import entity_registry as er
 from .common import BELL, BOOT, HTTP_FAIL, WIFI_UP, Vesper, Writes, log_entry
 
 
-def told(vesper: Vesper) -> tuple[Any, Any, Any]:
+def last_event(vesper: Vesper) -> tuple[Any, Any, Any]:
     """Return the event type, the device's own word for it and its payload."""
     attributes = vesper.state("activity").attributes
     return (
@@ -35,7 +35,7 @@ async def test_all(
 ) -> None:
     """Registry and states are as they were when somebody last looked at them."""
     vesper.freezer.move_to("2030-01-01T12:00:00Z")
-    await vesper.say_everything()
+    await vesper.report_everything()
     await snapshot_platform(hass, entity_registry, snapshot, vesper.entry.entry_id)
 
 
@@ -57,7 +57,7 @@ async def test_types(
     await vesper.heartbeat()
     assert vesper.value("activity") == STATE_UNKNOWN
     await vesper.info(kind, payload)
-    assert told(vesper) == (event_type, kind, payload)
+    assert last_event(vesper) == (event_type, kind, payload)
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ async def test_odd_payloads(
     await vesper.heartbeat()
     await vesper.info(kind, payload)
     started = kind == "playback_started"
-    assert told(vesper) == (kind if started else "other", kind, shown)
+    assert last_event(vesper) == (kind if started else "other", kind, shown)
     assert vesper.value("playing") == ("on" if started else STATE_UNKNOWN)
     assert vesper.value("melody") == STATE_UNKNOWN
 
@@ -102,10 +102,10 @@ async def test_fires_each_time(hass: HomeAssistant, vesper: Vesper) -> None:
     ] == [vesper.entity_id("activity")] * 3
 
 
-async def test_the_first_word_of_a_device(vesper: Vesper) -> None:
+async def test_info_message_adds_a_device(vesper: Vesper) -> None:
     """A device that appears by what happens on it has that event."""
     await vesper.info("playback_started", {"melody_uid": "ABC123"})
-    assert told(vesper) == (
+    assert last_event(vesper) == (
         "playback_started",
         "playback_started",
         {"melody_uid": "ABC123"},
@@ -113,7 +113,7 @@ async def test_the_first_word_of_a_device(vesper: Vesper) -> None:
     assert vesper.value("playing") == "on"
 
 
-async def test_never_of_what_was_kept(vesper: Vesper) -> None:
+async def test_retained_info_fires_nothing(vesper: Vesper) -> None:
     """A retained info message fires nothing, changes nothing and makes no device."""
     payload = b'{"type": "playback_started", "payload": {"melody_uid": "ABC123"}}'
     await vesper.publish("ghost", "info", payload, retain=True)
@@ -131,8 +131,8 @@ async def test_never_because_of_a_reload(hass: HomeAssistant, vesper: Vesper) ->
     await vesper.advance(10)
     await vesper.reload()
     await vesper.heartbeat()
-    await vesper.lose_link()
-    await vesper.regain_link()
+    await vesper.disconnect_broker()
+    await vesper.reconnect_broker()
     after = vesper.state("activity")
     assert after.state == before.state
     assert after.attributes == before.attributes
@@ -333,7 +333,7 @@ async def test_log_fires_the_same_twice(vesper: Vesper, log: Log) -> None:
     assert log.types() == ["http_fail", "http_fail"]
 
 
-async def test_log_at_first_sight(vesper: Vesper) -> None:
+async def test_the_first_log_fires_nothing(vesper: Vesper) -> None:
     """What was there before is no news, whoever hands it on."""
     for device_id, retain in (("live", False), ("kept", True)):
         await vesper.heartbeat(device_id, retain=retain, recent_events=[BOOT])
@@ -391,12 +391,12 @@ async def test_log_after_a_reload(vesper: Vesper, log: Log) -> None:
     assert fresh.types() == ["http_fail"]
 
 
-async def test_log_after_a_link_loss(vesper: Vesper, log: Log) -> None:
+async def test_log_after_a_reconnect(vesper: Vesper, log: Log) -> None:
     """All that is still in the buffer is fired, once; what the broker kept is not."""
     entries = [log_entry(6, count, up=count) for count in range(16)]
-    await vesper.lose_link()
+    await vesper.disconnect_broker()
     await vesper.advance(86_400)
-    await vesper.regain_link()
+    await vesper.reconnect_broker()
     await vesper.heartbeat(retain=True, recent_events=entries[:8])
     assert log.take() == []
     await vesper.heartbeat(recent_events=entries)

@@ -27,7 +27,7 @@ def device() -> Firmware:
     return device
 
 
-def spoken(publications: list[Publication]) -> list[tuple[str, dict[str, Any]]]:
+def sent(publications: list[Publication]) -> list[tuple[str, dict[str, Any]]]:
     """Return the last topic level and the decoded payload of each publication."""
     return [(p.topic.rsplit("/", 1)[1], json.loads(p.payload)) for p in publications]
 
@@ -35,7 +35,7 @@ def spoken(publications: list[Publication]) -> list[tuple[str, dict[str, Any]]]:
 def heartbeat(device: Firmware) -> dict[str, Any]:
     """Ask for a heartbeat and return it."""
     device.receive("vesper/chapel/control", HEALTH_COMMAND)
-    kind, beat = spoken(device.tick(0.0))[0]
+    kind, beat = sent(device.tick(0.0))[0]
     assert kind == "heartbeat"
     return beat
 
@@ -115,7 +115,7 @@ def test_ring_buffer_repeats_and_forgets(device: Firmware) -> None:
     )
 
 
-def test_an_alert_is_said_once_per_transition(device: Firmware) -> None:
+def test_an_alert_is_sent_once_per_transition(device: Firmware) -> None:
     """Raised, repeated, worse, cleared, cleared again: three messages, not retained."""
     device.raise_alert("FileManager", "WARNING", "SD mount failed")
     device.raise_alert("FileManager", "WARNING", "SD mount failed again")
@@ -124,7 +124,7 @@ def test_an_alert_is_said_once_per_transition(device: Firmware) -> None:
     device.clear_alert("FileManager")
     published = device.tick(1.0)
     assert all((p.qos, p.retain) == (1, False) for p in published)
-    assert spoken(published) == [
+    assert sent(published) == [
         (
             "alerts",
             {"subsystem": "FileManager", "state": "WARNING", "msg": "SD mount failed"},
@@ -146,7 +146,7 @@ def test_playback(device: Firmware) -> None:
     device.stop_playback()
     published = device.tick(1.0)
     assert all((p.qos, p.retain) == (0, False) for p in published)
-    assert spoken(published) == [
+    assert sent(published) == [
         ("info", {"type": "playback_started", "payload": {"melody_uid": "ABC123"}}),
         ("info", {"type": "playback_stopped", "payload": {}}),
     ]
@@ -158,7 +158,7 @@ def test_health_command_brings_a_heartbeat_but_no_repetition(device: Firmware) -
     device.raise_alert("FileManager", "WARNING", "SD mount failed")
     device.tick(1.0)
     device.receive("vesper/chapel/control", HEALTH_COMMAND)
-    assert [kind for kind, _ in spoken(device.tick(1.0))] == ["heartbeat"]
+    assert [kind for kind, _ in sent(device.tick(1.0))] == ["heartbeat"]
     assert device.next_due == HEARTBEAT_SECONDS
 
 
@@ -182,7 +182,7 @@ def test_other_commands_are_ignored(
     assert device.tick(1.0) == []
 
 
-def test_restart_forgets_what_was_said(device: Firmware) -> None:
+def test_restart_forgets_reported_alerts(device: Firmware) -> None:
     """After a restart the next health check, in 5 minutes, raises what is wrong."""
     device.raise_alert("FileManager", "WARNING", "SD mount failed")
     device.raise_alert("TimeKeeper", "CRITICAL", "NTP sync failed")
@@ -191,7 +191,7 @@ def test_restart_forgets_what_was_said(device: Firmware) -> None:
     device.restart(cause=RebootCause.OTA)
     device.clear_alert("TimeKeeper")
 
-    ((kind, beat),) = spoken(device.tick(10.0))
+    ((kind, beat),) = sent(device.tick(10.0))
     assert (kind, beat["uptime"]) == ("heartbeat", 0)
     assert beat["reset_reason"] == ResetReason.SOFTWARE
     assert [(event["t"], event["d0"]) for event in beat["recent_events"][-3:-1]] == [
@@ -203,19 +203,19 @@ def test_restart_forgets_what_was_said(device: Firmware) -> None:
     assert device.uptime == 0
 
     check = 10.0 + HEALTH_CHECK_SECONDS
-    assert [kind for kind, _ in spoken(device.tick(check - 1))] == ["heartbeat"]
+    assert [kind for kind, _ in sent(device.tick(check - 1))] == ["heartbeat"]
     assert [
-        (kind, said.get("subsystem")) for kind, said in spoken(device.tick(check))
+        (kind, said.get("subsystem")) for kind, said in sent(device.tick(check))
     ] == [("heartbeat", None), ("alerts", "FileManager")]
 
 
-def test_a_new_fault_after_a_restart_is_said_after_the_heartbeat(
+def test_a_new_fault_after_a_restart_is_sent_after_the_heartbeat(
     device: Firmware,
 ) -> None:
     """A listener learns of the restart first, so it takes the alert for a new one."""
     device.restart()
     device.raise_alert("FileManager", "WARNING", "SD mount failed")
-    kinds = [kind for kind, _ in spoken(device.tick(10.0))]
+    kinds = [kind for kind, _ in sent(device.tick(10.0))]
     assert kinds == ["heartbeat", "alerts"]
     assert device.next_due == HEARTBEAT_SECONDS
 
@@ -226,15 +226,15 @@ def test_health_command_after_a_restart_raises_what_is_wrong(device: Firmware) -
     device.restart(ResetReason.PANIC)
     device.tick(1.0)
     device.receive("vesper/chapel/control", HEALTH_COMMAND)
-    kinds = [kind for kind, _ in spoken(device.tick(1.0))]
+    kinds = [kind for kind, _ in sent(device.tick(1.0))]
     assert kinds == ["heartbeat", "alerts"]
 
 
-def test_a_silent_device_says_and_hears_nothing(device: Firmware) -> None:
+def test_a_disconnected_device_sends_and_receives_nothing(device: Firmware) -> None:
     """Silence swallows all; on its return come a heartbeat, then what went wrong."""
     device.raise_alert("TimeKeeper", "WARNING", "NTP sync failed")
     device.tick(1.0)
-    device.go_silent()
+    device.disconnect_wifi()
     assert not device.online
     device.raise_alert("FileManager", "WARNING", "SD mount failed")
     device.clear_alert("TimeKeeper")
@@ -243,8 +243,8 @@ def test_a_silent_device_says_and_hears_nothing(device: Firmware) -> None:
     for now in range(1, HEALTH_CHECK_SECONDS + 1):
         assert device.tick(float(now)) == []
 
-    device.come_back()
-    ((kind, beat),) = spoken(device.tick(301.0))
+    device.reconnect_wifi()
+    ((kind, beat),) = sent(device.tick(301.0))
     assert kind == "heartbeat"
     assert beat["last_disconnect_code"] == 255
     tags = [event["t"] for event in beat["recent_events"]]
@@ -256,7 +256,7 @@ def test_a_silent_device_says_and_hears_nothing(device: Firmware) -> None:
     assert beat["recent_events"][-2]["d0"] == 10
 
     device.receive("vesper/chapel/control", HEALTH_COMMAND)
-    said = [said for kind, said in spoken(device.tick(301.0)) if kind == "alerts"]
+    said = [said for kind, said in sent(device.tick(301.0)) if kind == "alerts"]
     assert [(alert["subsystem"], alert["state"]) for alert in said] == [
         ("FileManager", "WARNING"),
         ("TimeKeeper", "CLEARED"),
@@ -291,7 +291,7 @@ def test_expected_states_follow_the_device(device: Firmware) -> None:
     }
     assert expected_states(device) == shown
 
-    device.go_silent()
+    device.disconnect_wifi()
     device.clear_alert("Player")
     assert expected_states(device) == shown | {
         "connectivity": "off",
@@ -335,7 +335,7 @@ def test_a_fleet_is_made_from_each_scenario(scenario: str) -> None:
         ({"speed": 0.0}, "speed"),
         ({"prefix": "vesper/#"}, "prefix"),
         ({"prefix": ""}, "prefix"),
-        ({"scenario": "opera"}, "calm, lively, cast"),
+        ({"scenario": "opera"}, "idle, lively, cast"),
         ({"scenario": "cast", "devices": 3}, "devices of its own"),
         ({"devices": 0}, "at least one"),
     ],

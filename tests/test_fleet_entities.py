@@ -99,7 +99,7 @@ async def test_entities_belong_to_their_device(
     entity_registry: er.EntityRegistry,
 ) -> None:
     """No entity is left without a device, and none is under another's."""
-    await vesper.say_everything()
+    await vesper.report_everything()
     entities = er.async_entries_for_config_entry(entity_registry, vesper.entry.entry_id)
     for device_id in (BELL, FLEET):
         device = registered(vesper, device_registry, device_id)
@@ -172,7 +172,7 @@ async def test_known_after_a_reload(
 @pytest.mark.usefixtures("entity_registry_enabled_by_default")
 async def test_rename(vesper: Vesper, entity_registry: er.EntityRegistry) -> None:
     """Entities that a person renamed go on under their new ids, and only there."""
-    await vesper.say_everything()
+    await vesper.report_everything()
     await vesper.info("playback_stopped")
     await vesper.alert("FileManager", "CLEARED")
     renamed = {}
@@ -186,7 +186,7 @@ async def test_rename(vesper: Vesper, entity_registry: er.EntityRegistry) -> Non
     await vesper.advance(91)
     assert vesper.value("connectivity") == "off"
     assert vesper.value("devices_online", FLEET) == "0"
-    await vesper.say_everything()
+    await vesper.report_everything()
     await vesper.alert("Network", "FAILED")
     for old, new in renamed.items():
         assert vesper.hass.states.get(old) is None
@@ -216,7 +216,7 @@ async def test_rename(vesper: Vesper, entity_registry: er.EntityRegistry) -> Non
         "wifi_signal": "-53",
     }
     assert vesper.value("fleet_health", FLEET) == "failed"
-    await vesper.lose_link()
+    await vesper.disconnect_broker()
     assert vesper.value("connectivity") == "unavailable"
     assert vesper.value("mqtt_link", FLEET) == "off"
 

@@ -79,7 +79,7 @@ async def test_ten_thousand_ids_in_a_minute(
         vesper.entry, options={CONF_MAX_DEVICES: most}
     )
     await vesper.reload()
-    await vesper.say_everything()
+    await vesper.report_everything()
     before = _known(vesper)
     speak = (
         ("heartbeat", b'{"uptime": 1}'),
@@ -167,7 +167,7 @@ async def test_payloads_beyond_measure(
     vesper: Vesper, caplog: pytest.LogCaptureFixture, topic: str, payload: bytes
 ) -> None:
     """They cost one message each; nothing that was known is lost, nor much kept."""
-    await vesper.say_everything()
+    await vesper.report_everything()
     before = _known(vesper)
     for _ in range(3):
         await vesper.publish(BELL, topic, payload)
@@ -245,7 +245,7 @@ async def test_restart_again_and_again(
     vesper: Vesper, caplog: pytest.LogCaptureFixture, seconds: int
 ) -> None:
     """A device that can't start is online with its trouble, and no flood of lines."""
-    await vesper.say_everything()
+    await vesper.report_everything()
     await vesper.advance(10)
     for number in range(120):
         await vesper.advance(seconds)
@@ -331,8 +331,8 @@ async def test_retained_alerts_again_and_again(
     """Of whatever age they are, they undo nothing that was heard."""
     await vesper.alert(SUBSYSTEM, "CRITICAL", "heard")
     for state in ("WARNING", "FAILED", "CLEARED", "?") * 5:
-        await vesper.lose_link()
-        await vesper.regain_link()
+        await vesper.disconnect_broker()
+        await vesper.reconnect_broker()
         await vesper.alert(SUBSYSTEM, "CRITICAL", "heard")
         await vesper.alert(SUBSYSTEM, state, "kept", retain=True)
     assert vesper.value(f"alert_{SUBSYSTEM}") == "critical"

@@ -362,7 +362,7 @@ async def test_not_known(vesper: Vesper, client: Any) -> None:
     await vesper.heartbeat(uptime=35)
     (listed,) = await _get(client, DEVICES)
     assert (listed["status"], listed["connected"]) == ("green", True)
-    await vesper.lose_link()
+    await vesper.disconnect_broker()
     (listed,) = await _get(client, DEVICES)
     assert (listed["status"], listed["connected"]) == ("grey", None)
     assert (await _get(client, DIAGNOSTICS))["connected"] is None
@@ -386,7 +386,7 @@ async def test_heartbeat_as_it_came(vesper: Vesper, client: Any) -> None:
         assert (await _get(client, DIAGNOSTICS))["heartbeat"] == sent
 
 
-async def test_network_is_not_told(vesper: Vesper, client: Any) -> None:
+async def test_network_is_redacted(vesper: Vesper, client: Any) -> None:
     """What identifies a network stays here, whatever a device puts into it."""
     await vesper.heartbeat(uptime=5, wifi={"ssid": "Home", "ip": "192.0.2.7"})
     answer = await _get(client, DIAGNOSTICS)
@@ -447,11 +447,11 @@ async def test_post_in_an_envelope(vesper: Vesper, device: Any) -> None:
 
 async def test_post_without_a_broker(vesper: Vesper, client: Any, device: Any) -> None:
     """A post gets through while the broker is away; connectivity is of the link."""
-    await vesper.lose_link()
+    await vesper.disconnect_broker()
     assert (await _post(device, **V1_0_0))[0] == HTTPStatus.OK
     await vesper.hass.async_block_till_done()
     assert vesper.value("connectivity") == "unavailable"
-    await vesper.regain_link()
+    await vesper.reconnect_broker()
     assert vesper.value("connectivity") == "on"
 
 
@@ -769,14 +769,14 @@ async def test_rhythm_of_one_is_no_rhythm_of_all(vesper: Vesper, device: Any) ->
     assert vesper.value("connectivity") == "on"
 
 
-async def test_rhythm_after_a_lost_link(vesper: Vesper, device: Any) -> None:
+async def test_rhythm_after_a_reconnect(vesper: Vesper, device: Any) -> None:
     """When the link is back, who posts has all the time that it is given."""
     await _post(device, **V1_0_0)
     await vesper.advance(600)
     await _post(device, **V1_0_0)
-    await vesper.lose_link()
+    await vesper.disconnect_broker()
     await vesper.advance(5000)
-    await vesper.regain_link()
+    await vesper.reconnect_broker()
     await vesper.advance(1799)
     assert vesper.value("connectivity") == "on"
     await vesper.advance(2)
@@ -801,7 +801,7 @@ async def _over_http(vesper: Vesper, device: Any, sent: dict[str, Any]) -> list[
 WAYS = [pytest.param(_over_mqtt, id="mqtt"), pytest.param(_over_http, id="http")]
 
 
-def _told(sent: Any) -> dict[str, Any]:
+def _reported(sent: Any) -> dict[str, Any]:
     """Return what the diagnostics say of the fields of the model."""
     return {name: sent[SHOWN.get(name, name)] for name in FIELDS}
 
@@ -812,7 +812,7 @@ async def test_old_shape(vesper: Vesper, client: Any, device: Any, way: Any) -> 
     assert await way(vesper, device, V1_0_0) == []
     answer = await _get(client, DIAGNOSTICS)
     assert answer["uptime"] == 3600
-    assert _told(answer) == {**dict.fromkeys(FIELDS), "recent_events": []}
+    assert _reported(answer) == {**dict.fromkeys(FIELDS), "recent_events": []}
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -821,7 +821,7 @@ async def test_new_shape(
 ) -> None:
     """Firmware 1.1.0 sends all five, which are decoded."""
     assert await way(vesper, device, V1_1_0) == []
-    assert _told(await _get(client, DIAGNOSTICS)) == snapshot(name="new shape")
+    assert _reported(await _get(client, DIAGNOSTICS)) == snapshot(name="new shape")
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -832,13 +832,13 @@ async def test_field_is_optional(  # noqa: PLR0913
 ) -> None:
     """A field that is missing or null leaves what was told before untouched."""
     assert await way(vesper, device, V1_1_0) == []
-    before = _told(await _get(client, DIAGNOSTICS))
+    before = _reported(await _get(client, DIAGNOSTICS))
     sent = {**V1_1_0, "uptime": 3630, name: None}
     if absence == "missing":
         del sent[name]
     assert await way(vesper, device, sent) == []
     answer = await _get(client, DIAGNOSTICS)
-    assert _told(answer) == before
+    assert _reported(answer) == before
     assert answer["uptime"] == 3630
 
 
@@ -859,7 +859,7 @@ async def test_field_of_the_wrong_type(
     assert answer["heap_free"] == (170_000 if name == "heap_free" else 99_999)
     assert answer["uptime"] == (3600 if name == "uptime" else 3630)
     others = set(FIELDS) - {"heap_free"}
-    assert all(_told(answer)[other] == _told(before)[other] for other in others)
+    assert all(_reported(answer)[other] == _reported(before)[other] for other in others)
 
 
 @pytest.mark.parametrize("absence", ["missing", "null", "text"])

@@ -108,7 +108,7 @@ async def test_subscriptions(hass: HomeAssistant, entry: MockConfigEntry) -> Non
 
 
 @pytest.mark.parametrize(("connected", "link"), [(True, STATE_ON), (False, STATE_OFF)])
-async def test_waits_for_nobody(
+async def test_set_up_without_broker_or_device(
     hass: HomeAssistant,
     mqtt_mock: Any,
     entry: MockConfigEntry,
@@ -160,17 +160,17 @@ async def test_known_at_once(
     assert vesper.value("alert_SD") == "ok"
 
 
-async def test_link_lost_during_set_up(vesper: Vesper) -> None:
+async def test_disconnect_during_set_up(vesper: Vesper) -> None:
     """What happens to the link before anybody listens to it is not missed."""
     await vesper.heartbeat()
     forward = ConfigEntries.async_forward_entry_setups
 
-    async def _forward_and_lose_link(*args: Any) -> None:
+    async def _forward_and_disconnect(*args: Any) -> None:
         await forward(*args)
-        await vesper.lose_link()
+        await vesper.disconnect_broker()
 
     with patch.object(
-        ConfigEntries, "async_forward_entry_setups", _forward_and_lose_link
+        ConfigEntries, "async_forward_entry_setups", _forward_and_disconnect
     ):
         await vesper.reload()
     assert vesper.value("mqtt_link", FLEET) == STATE_OFF
@@ -178,7 +178,7 @@ async def test_link_lost_during_set_up(vesper: Vesper) -> None:
     assert vesper.value("connectivity") == STATE_UNAVAILABLE
 
 
-async def test_known_and_silent(vesper: Vesper) -> None:
+async def test_known_device_without_messages(vesper: Vesper) -> None:
     """After a reload a device that stays silent has one full timeout."""
     await vesper.heartbeat(uptime=5)
     await vesper.advance(DEFAULT_HEARTBEAT_TIMEOUT - 5)
@@ -248,22 +248,22 @@ async def test_unload_leaves_nothing(
     writes.take()
     await vesper.heartbeat(uptime=5)
     await vesper.heartbeat("newcomer")
-    await vesper.lose_link()
-    await vesper.regain_link()
+    await vesper.disconnect_broker()
+    await vesper.reconnect_broker()
     await vesper.advance(2 * DEFAULT_HEARTBEAT_TIMEOUT)
     assert not writes.take()
     assert list(hub.devices) == [BELL]
 
 
-@pytest.mark.parametrize("silent", [1, 2, 20])
+@pytest.mark.parametrize("count", [1, 2, 20])
 async def test_unload_ends_work_in_hand(
-    hass: HomeAssistant, vesper: Vesper, silent: int
+    hass: HomeAssistant, vesper: Vesper, count: int
 ) -> None:
     """What was left for later turns of the loop is not done after unload.
 
     Nor is a timer set for it, which would fail the test in the end.
     """
-    for number in range(silent):
+    for number in range(count):
         await vesper.heartbeat(f"bell-{number}")
     vesper.freezer.tick(DEFAULT_HEARTBEAT_TIMEOUT + 1)
     async_fire_mqtt_message(hass, "vesper/lively/status/heartbeat", "{}")
@@ -278,11 +278,9 @@ async def test_unload_ends_work_in_hand(
     assert [device.online for device in hub.devices.values()].count(False) == 1
 
 
-async def test_unload_while_telling_of_the_link(
-    hass: HomeAssistant, vesper: Vesper
-) -> None:
+async def test_unload_during_a_disconnect(hass: HomeAssistant, vesper: Vesper) -> None:
     """Of a lost link nobody is told after unload, however many were still to be."""
-    told: list[str] = []
+    notified: list[str] = []
     for number in range(5):
         await vesper.heartbeat(f"bell-{number}")
         await vesper.alert("SD", "WARNING", device_id=f"bell-{number}")
@@ -291,16 +289,16 @@ async def test_unload_while_telling_of_the_link(
         hub.listeners.async_listen(
             device,
             Change.CONNECTIVITY,
-            lambda _, device_id=device.device_id: told.append(device_id),  # type: ignore[misc]
+            lambda _, device_id=device.device_id: notified.append(device_id),  # type: ignore[misc]
         )
     with patch("custom_components.vesper.hub.chunks.CHUNK", 0):
         async_dispatcher_send(hass, mqtt.MQTT_CONNECTION_STATE, False)  # noqa: FBT003
         await asyncio.sleep(0)
         assert await hass.config_entries.async_unload(vesper.entry.entry_id)
-        before = list(told)
+        before = list(notified)
         await hass.async_block_till_done()
-    assert told == before
-    assert 0 < len(told) < 5, "the first chunks"
+    assert notified == before
+    assert 0 < len(notified) < 5, "the first chunks"
 
 
 @pytest.mark.parametrize("device_id", [BELL, "newcomer"])
@@ -309,12 +307,12 @@ async def test_message_during_unload(vesper: Vesper, device_id: str) -> None:
     await vesper.heartbeat(uptime=5)
     unload = ConfigEntries.async_unload_platforms
 
-    async def _unload_and_speak(*args: Any) -> bool:
+    async def _unload_and_send(*args: Any) -> bool:
         unloaded = await unload(*args)
         await vesper.alert("SD", "FAILED", device_id=device_id)
         return unloaded
 
-    with patch.object(ConfigEntries, "async_unload_platforms", _unload_and_speak):
+    with patch.object(ConfigEntries, "async_unload_platforms", _unload_and_send):
         assert await vesper.hass.config_entries.async_unload(vesper.entry.entry_id)
     await vesper.hass.async_block_till_done()
     assert _shown(vesper.hass) == {STATE_UNAVAILABLE}

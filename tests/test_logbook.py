@@ -99,8 +99,8 @@ async def test_restart(vesper: Vesper, logbook: Logbook) -> None:
 
 async def test_connectivity(vesper: Vesper, logbook: Logbook) -> None:
     """Devices come and go, alone and together; a lost link is not their doing."""
-    await vesper.lose_link()
-    await vesper.regain_link()
+    await vesper.disconnect_broker()
+    await vesper.reconnect_broker()
     await vesper.heartbeat(uptime=5001)
     assert logbook.take() == []
     await vesper.heartbeat("hall")
@@ -142,14 +142,14 @@ async def test_heartbeats_and_playback(vesper: Vesper, logbook: Logbook) -> None
     assert logbook.take() == []
 
 
-async def test_a_device_that_is_gone(vesper: Vesper, logbook: Logbook) -> None:
+async def test_removed_device(vesper: Vesper, logbook: Logbook) -> None:
     """Its lines go by the id that it had."""
     await vesper.advance(91)
     await vesper.hub.async_remove_device(BELL)
     assert logbook.take() == ["bell: went offline"]
 
 
-async def test_a_fleet_that_is_gone(
+async def test_removed_fleet(
     hass: HomeAssistant, vesper: Vesper, logbook: Logbook
 ) -> None:
     """What happened to it is still told."""

@@ -308,7 +308,7 @@ async def test_attributes(vesper: Vesper) -> None:
                     for attribute in vesper.state(key, device_id).attributes
                 )
 
-    await vesper.say_everything()
+    await vesper.report_everything()
     for tag in range(len(EVENT_KEYS)):
         # Each kind of entry in the device's log has attributes of its own.
         await vesper.heartbeat(recent_events=[log_entry(tag)])
@@ -488,7 +488,7 @@ def _options(part: str, key: str) -> dict[Any, Any]:
 
 
 @pytest.mark.parametrize("part", AUTOMATION)
-def test_automation_is_told_of(part: str) -> None:
+def test_automation_is_described(part: str) -> None:
     """Each of them is described, named, pictured and documented."""
     coded = sorted(AUTOMATION[part])
     icons = EVERY_ICON[part]

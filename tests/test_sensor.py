@@ -38,7 +38,7 @@ async def test_all(
 ) -> None:
     """Registry and states are as they were when somebody last looked at them."""
     vesper.freezer.move_to("2030-01-01T12:00:00.9Z")
-    await vesper.say_everything()
+    await vesper.report_everything()
     await snapshot_platform(hass, entity_registry, snapshot, vesper.entry.entry_id)
 
 
@@ -152,7 +152,7 @@ async def test_health_and_active_alerts(vesper: Vesper) -> None:
 
 async def test_a_restart_leaves_alerts_unconfirmed(vesper: Vesper) -> None:
     """The firmware starts out healthy and says nothing of what it had raised."""
-    await vesper.say_everything()
+    await vesper.report_everything()
     await vesper.advance(30)
     await vesper.heartbeat(uptime=10)
     assert vesper.value("alert_FileManager") == "warning"
@@ -227,7 +227,7 @@ async def test_what_is_not_for_the_recorder(
     vesper: Vesper, key: str, attribute: str
 ) -> None:
     """Lists and whatever a device says are for those who look now."""
-    await vesper.say_everything()
+    await vesper.report_everything()
     state = vesper.state(key)
     assert attribute in state.attributes
     assert state.state_info is not None
@@ -281,7 +281,7 @@ async def test_firmware_1_1_0(vesper: Vesper) -> None:
     ],
 )
 @pytest.mark.parametrize("value", [None, "1", -1, [None], "absent"], ids=repr)
-async def test_a_field_that_says_nothing(
+async def test_an_absent_field(
     vesper: Vesper, field: str, key: str, value: Any
 ) -> None:
     """It is not known at first, the others are; what was known is kept later."""

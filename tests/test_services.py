@@ -76,16 +76,16 @@ async def test_targets(hass: HomeAssistant, vesper: Vesper) -> None:
     registry.async_update_device(
         registered_id(hass), area_id=area.id, labels={label.label_id}
     )
-    everybody: dict[str, Any] = {BELL: [ALERT], OTHER: []}
+    all_devices: dict[str, Any] = {BELL: [ALERT], OTHER: []}
     for target, expected in (
         ({"device_id": registered_id(hass)}, {BELL: [ALERT]}),
         ({"device_id": registered_id(hass, OTHER)}, {OTHER: []}),
-        ({"device_id": registered_id(hass, FLEET)}, everybody),
+        ({"device_id": registered_id(hass, FLEET)}, all_devices),
         ({"area_id": area.id}, {BELL: [ALERT]}),
         ({"floor_id": floor.floor_id}, {BELL: [ALERT]}),
         ({"label_id": label.label_id}, {BELL: [ALERT]}),
         ({"entity_id": vesper.entity_id("connectivity", OTHER)}, {OTHER: []}),
-        (devices(hass, (BELL, OTHER)), everybody),
+        (devices(hass, (BELL, OTHER)), all_devices),
     ):
         assert await vesper.call("vesper.get_alerts", **target) == expected
 
@@ -209,11 +209,11 @@ async def test_clear_what_a_restart_left(hass: HomeAssistant, vesper: Vesper) ->
 @pytest.mark.parametrize("action", ["acknowledge_alert", "clear_alert"])
 async def test_among_many(hass: HomeAssistant, vesper: Vesper, action: str) -> None:
     """Those without the alert stay as they are, and with none there is an error."""
-    everybody = devices(hass, [FLEET])
-    await vesper.call(f"vesper.{action}", **everybody, subsystem="FileManager")
+    all_devices = devices(hass, [FLEET])
+    await vesper.call(f"vesper.{action}", **all_devices, subsystem="FileManager")
     assert vesper.keys(OTHER) == vesper.keys() - {"alert_FileManager"}
     with pytest.raises(ServiceValidationError, match="alert of filemanager") as error:
-        await vesper.call(f"vesper.{action}", **everybody, subsystem="filemanager")
+        await vesper.call(f"vesper.{action}", **all_devices, subsystem="filemanager")
     assert error.value.translation_key == "no_alert"
 
 
@@ -313,9 +313,11 @@ async def test_health_check_of_a_device_that_goes_offline(
     assert (await check)[BELL]["answered"] is True
 
 
-async def test_health_check_without_link(hass: HomeAssistant, vesper: Vesper) -> None:
+async def test_health_check_while_disconnected(
+    hass: HomeAssistant, vesper: Vesper
+) -> None:
     """Nothing is sent into a dead link."""
-    await vesper.lose_link()
+    await vesper.disconnect_broker()
     publish = vesper.mqtt._mqttc.publish  # noqa: SLF001
     publish.reset_mock()
     with pytest.raises(HomeAssistantError) as error:
@@ -324,7 +326,7 @@ async def test_health_check_without_link(hass: HomeAssistant, vesper: Vesper) ->
     publish.assert_not_called()
 
 
-async def test_health_check_that_loses_the_link(
+async def test_health_check_with_a_disconnect(
     hass: HomeAssistant, vesper: Vesper
 ) -> None:
     """Without a link nobody can answer any more."""
@@ -332,7 +334,7 @@ async def test_health_check_that_loses_the_link(
         hass, vesper.call("vesper.run_health_check", **devices(hass), timeout=60)
     )
     await begin(hass)
-    await vesper.lose_link()
+    await vesper.disconnect_broker()
     with pytest.raises(HomeAssistantError) as error:
         await check
     assert error.value.translation_key == "link_down"
@@ -354,7 +356,7 @@ async def test_health_check_leaves_nothing(
     assert writes.take() == []
 
 
-async def test_nobody_is_asked_once_the_entry_is_gone(vesper: Vesper) -> None:
+async def test_no_health_check_once_the_entry_is_unloaded(vesper: Vesper) -> None:
     """Who waited over a reload is told so, and not that no device has answered."""
     await vesper.heartbeat()
     hub = vesper.hub

@@ -77,12 +77,12 @@ async def test_messages_per_minute(hass: HomeAssistant, vesper: Vesper) -> None:
     assert await _per_minute() == 0
 
 
-async def test_link_lost(hass: HomeAssistant, vesper: Vesper) -> None:
+async def test_disconnected(hass: HomeAssistant, vesper: Vesper) -> None:
     """A lost link is an error on the page."""
-    await vesper.lose_link()
+    await vesper.disconnect_broker()
     info = await _info(hass)
     assert info["mqtt_link"] == {"type": "failed", "error": "unreachable"}
-    await vesper.regain_link()
+    await vesper.reconnect_broker()
     assert (await _info(hass))["mqtt_link"] == "ok"
 
 

@@ -88,14 +88,14 @@ async def rename(vesper: Vesper) -> None:
     await vesper.hass.async_block_till_done()
 
 
-async def lose_link(vesper: Vesper) -> None:
+async def disconnect_broker(vesper: Vesper) -> None:
     """Cut the link to the broker."""
-    await vesper.lose_link()
+    await vesper.disconnect_broker()
 
 
-async def regain_link(vesper: Vesper) -> None:
+async def reconnect_broker(vesper: Vesper) -> None:
     """Bring the link to the broker back."""
-    await vesper.regain_link()
+    await vesper.reconnect_broker()
 
 
 def boots(runs: int, **fields: Any) -> Steps:
@@ -108,20 +108,20 @@ def boots(runs: int, **fields: Any) -> Steps:
     ]
 
 
-HEARD = heartbeat()
-SILENCE = wait(91)
+HEARTBEAT = heartbeat()
+TIMEOUT = wait(91)
 
 #: Nothing that happens to Home Assistant has happened to a device.
 NOISE: Steps = [
-    (lose_link, 0),
-    (regain_link, 0),
-    (HEARD, 0),
+    (disconnect_broker, 0),
+    (reconnect_broker, 0),
+    (HEARTBEAT, 0),
     (rename, 0),
     (mqtt_reloads, 0),
-    (HEARD, 0),
+    (HEARTBEAT, 0),
     (reload, 0),
     (heartbeat(retain=True), 0),
-    (HEARD, 0),
+    (HEARTBEAT, 0),
 ]
 
 
@@ -224,17 +224,17 @@ NOISE: Steps = [
             [
                 (wait(89), 0),
                 (wait(2), 1),
-                (SILENCE, 0),
+                (TIMEOUT, 0),
                 (heartbeat(retain=True), 0),
-                (lose_link, 0),
-                (regain_link, 0),
-                (SILENCE, 0),
-                (HEARD, 0),
+                (disconnect_broker, 0),
+                (reconnect_broker, 0),
+                (TIMEOUT, 0),
+                (HEARTBEAT, 0),
                 *NOISE,
-                (SILENCE, 1),
+                (TIMEOUT, 1),
                 (reload, 0),
-                (SILENCE, 0),
-                (HEARD, 0),
+                (TIMEOUT, 0),
+                (HEARTBEAT, 0),
                 (reload, 0),
                 (wait(89), 0),
                 (wait(2), 1),
@@ -245,9 +245,9 @@ NOISE: Steps = [
             "went_offline",
             {},
             [
-                (lose_link, 0),
-                (SILENCE, 0),
-                (regain_link, 0),
+                (disconnect_broker, 0),
+                (TIMEOUT, 0),
+                (reconnect_broker, 0),
                 (wait(89), 0),
                 (wait(2), 1),
             ],
@@ -257,23 +257,23 @@ NOISE: Steps = [
             "came_online",
             {},
             [
-                (HEARD, 0),
-                (SILENCE, 0),
-                (HEARD, 1),
-                (HEARD, 0),
+                (HEARTBEAT, 0),
+                (TIMEOUT, 0),
+                (HEARTBEAT, 1),
+                (HEARTBEAT, 0),
                 *NOISE,
-                (SILENCE, 0),
+                (TIMEOUT, 0),
                 (heartbeat(retain=True), 0),
-                (lose_link, 0),
-                (regain_link, 0),
+                (disconnect_broker, 0),
+                (reconnect_broker, 0),
                 (alert("WARNING"), 1),
-                (SILENCE, 0),
+                (TIMEOUT, 0),
                 (reload, 0),
-                (SILENCE, 0),
-                (HEARD, 1),
-                (SILENCE, 0),
+                (TIMEOUT, 0),
+                (HEARTBEAT, 1),
+                (TIMEOUT, 0),
                 (reload, 0),
-                (HEARD, 1),
+                (HEARTBEAT, 1),
             ],
             id="online",
         ),
@@ -365,8 +365,8 @@ NOISE: Steps = [
                 *NOISE,
                 (playback("stopped"), 1),
                 (playback("started", "A"), 0),
-                (SILENCE, 0),
-                (HEARD, 0),
+                (TIMEOUT, 0),
+                (HEARTBEAT, 0),
                 (playback("stopped"), 1),
                 (heartbeat(uptime=3600), 0),
                 (playback("started", "A"), 0),
@@ -384,14 +384,14 @@ async def test_steps(
     options: dict[str, Any],
     steps: Steps,
 ) -> None:
-    """Each step makes the automation run as often as is told."""
+    """Each step runs the automation the expected number of times."""
     await vesper.heartbeat()
     automation = await automate(hass, trigger, devices(hass), options)
-    told = []
+    counts = []
     for act, _ in steps:
         await act(vesper)
-        told.append(len(automation.take()))
-    assert told == [runs for _, runs in steps]
+        counts.append(len(automation.take()))
+    assert counts == [runs for _, runs in steps]
 
 
 FIVE_MINUTES = {"for": {"minutes": 5}}
@@ -403,22 +403,28 @@ FIVE_MINUTES = {"for": {"minutes": 5}}
     [
         pytest.param(
             "went_offline",
-            [(SILENCE, 0), (wait(298), 0), (wait(3), 1), (wait(600), 0)],
+            [(TIMEOUT, 0), (wait(298), 0), (wait(3), 1), (wait(600), 0)],
             id="offline for so long",
         ),
         pytest.param(
             "went_offline",
             [
-                *((SILENCE, 0), (wait(200), 0), (HEARD, 0), (wait(80), 0), (HEARD, 0)),
-                *((SILENCE, 0), (wait(298), 0), (wait(3), 1)),
+                *(
+                    (TIMEOUT, 0),
+                    (wait(200), 0),
+                    (HEARTBEAT, 0),
+                    (wait(80), 0),
+                    (HEARTBEAT, 0),
+                ),
+                *((TIMEOUT, 0), (wait(298), 0), (wait(3), 1)),
             ],
             id="offline, but not for so long",
         ),
         pytest.param(
             "went_offline",
             [
-                *((SILENCE, 0), (wait(100), 0), (reload, 0), (mqtt_reloads, 0)),
-                *((lose_link, 0), (wait(100), 0), (regain_link, 0)),
+                *((TIMEOUT, 0), (wait(100), 0), (reload, 0), (mqtt_reloads, 0)),
+                *((disconnect_broker, 0), (wait(100), 0), (reconnect_broker, 0)),
                 *((wait(95), 0), (wait(10), 1), (wait(600), 0)),
             ],
             id="offline over reloads",
@@ -426,15 +432,15 @@ FIVE_MINUTES = {"for": {"minutes": 5}}
         pytest.param(
             "came_online",
             [
-                *((SILENCE, 0), (HEARD, 0)),
-                *[(wait(60), 0), (HEARD, 0)] * 4,
-                *((wait(61), 1), (HEARD, 0), (wait(61), 0)),
+                *((TIMEOUT, 0), (HEARTBEAT, 0)),
+                *[(wait(60), 0), (HEARTBEAT, 0)] * 4,
+                *((wait(61), 1), (HEARTBEAT, 0), (wait(61), 0)),
             ],
             id="online for so long",
         ),
         pytest.param(
             "came_online",
-            [(SILENCE, 0), (HEARD, 0), (SILENCE, 0), (wait(600), 0)],
+            [(TIMEOUT, 0), (HEARTBEAT, 0), (TIMEOUT, 0), (wait(600), 0)],
             id="online, but not for so long",
         ),
     ],
@@ -445,11 +451,11 @@ async def test_lasting(
     """With `for` it has to last, and runs once when it has."""
     await vesper.heartbeat()
     automation = await automate(hass, trigger, devices(hass), FIVE_MINUTES)
-    told = []
+    counts = []
     for act, _ in steps:
         await act(vesper)
-        told.append(len(automation.take()))
-    assert told == [runs for _, runs in steps]
+        counts.append(len(automation.take()))
+    assert counts == [runs for _, runs in steps]
     assert automation.detach is not None
     automation.detach()
 
@@ -503,7 +509,7 @@ async def test_detached(hass: HomeAssistant, vesper: Vesper) -> None:
 
 
 @pytest.mark.parametrize(
-    ("trigger", "acts", "told"),
+    ("trigger", "acts", "expected"),
     [
         pytest.param(
             "alert_raised",
@@ -532,7 +538,7 @@ async def test_detached(hass: HomeAssistant, vesper: Vesper) -> None:
         ),
         pytest.param(
             "went_offline",
-            [SILENCE],
+            [TIMEOUT],
             {
                 "from_state": "online",
                 "to_state": "offline",
@@ -542,7 +548,7 @@ async def test_detached(hass: HomeAssistant, vesper: Vesper) -> None:
         ),
         pytest.param(
             "came_online",
-            [SILENCE, HEARD],
+            [TIMEOUT, HEARTBEAT],
             {
                 "from_state": "offline",
                 "to_state": "online",
@@ -560,7 +566,7 @@ async def test_detached(hass: HomeAssistant, vesper: Vesper) -> None:
             "restarted",
             [heartbeat(uptime=60, reset_reason=9), heartbeat(uptime=5)],
             {"reason": None, "description": "restarted: Chapel bell"},
-            id="restarted for a reason not told",
+            id="restarted for a reason that is not reported",
         ),
         pytest.param(
             "started_playing",
@@ -609,7 +615,7 @@ async def test_variables(
     vesper: Vesper,
     trigger: str,
     acts: list[Act],
-    told: dict[str, Any],
+    expected: dict[str, Any],
 ) -> None:
     """The action knows which device it was, and what has happened."""
     await vesper.heartbeat()
@@ -621,7 +627,7 @@ async def test_variables(
     automation = await automate(hass, trigger, devices(hass))
     for act in acts:
         await act(vesper)
-    assert automation.take()[-1] == told | {
+    assert automation.take()[-1] == expected | {
         "platform": f"vesper.{trigger}",
         "id": "0",
         "idx": "0",
@@ -818,7 +824,7 @@ async def test_while_home_assistant_starts(hass: HomeAssistant, vesper: Vesper) 
 # Muted devices
 
 
-async def test_muted(hass: HomeAssistant, vesper: Vesper) -> None:
+async def test_suppressed(hass: HomeAssistant, vesper: Vesper) -> None:
     """A muted device makes nothing run, and the trace says why."""
     await vesper.heartbeat()
     automation = await automate(hass, "alert_raised", devices(hass))
@@ -835,7 +841,7 @@ async def test_muted(hass: HomeAssistant, vesper: Vesper) -> None:
     assert len(automation.take()) == 1
 
 
-async def test_muted_without_a_trace(hass: HomeAssistant, vesper: Vesper) -> None:
+async def test_suppressed_without_a_trace(hass: HomeAssistant, vesper: Vesper) -> None:
     """Whoever keeps no trace is not told."""
     await vesper.heartbeat()
     automation = await automate(hass, "alert_raised", devices(hass), traced=False)
@@ -845,7 +851,7 @@ async def test_muted_without_a_trace(hass: HomeAssistant, vesper: Vesper) -> Non
 
 
 @pytest.mark.parametrize("back", [True, False])
-async def test_muted_meanwhile(
+async def test_suppressed_meanwhile(
     hass: HomeAssistant, vesper: Vesper, *, back: bool
 ) -> None:
     """A device that is muted when its time is up, or came back muted, is let alone."""

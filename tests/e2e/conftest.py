@@ -30,17 +30,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Print the fault matrix, and leave it as Markdown beside the logs."""
-    told: dict[str, dict[str, Any]] = {}
+    results: dict[str, dict[str, Any]] = {}
     for reports in terminalreporter.stats.values():
         for report in reports:
             if isinstance(report, pytest.TestReport) and report.user_properties:
                 # A test has a report of its setup, its call and its teardown.
-                row = told.setdefault(report.nodeid, {"outcome": "passed"})
+                row = results.setdefault(report.nodeid, {"outcome": "passed"})
                 row |= dict(report.user_properties)
                 if not report.passed:
                     row["outcome"] = report.outcome
                     row["why"] = report.longrepr
-    rows = [_row(row) for row in told.values() if "fault" in row]
+    rows = [_row(row) for row in results.values() if "fault" in row]
     if rows:
         lines = ["| fault | promise | seen |", "| --- | --- | --- |", *rows]
         terminalreporter.section("fault matrix")
@@ -49,16 +49,16 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         MATRIX.write_text("\n".join(lines) + "\n")
 
 
-def _row(told: dict[str, Any]) -> str:
+def _row(results: dict[str, Any]) -> str:
     """Return a row of the fault matrix."""
-    match told:
+    match results:
         case {"outcome": "skipped", "why": (_, _, str(reason))}:
             seen = f"not tried: {reason.removeprefix('Skipped: ')}"
         case {"outcome": "passed"}:
-            seen = told.get("seen", "kept")
+            seen = results.get("seen", "kept")
         case _:
             seen = "**broken**"
-    return f"| {told['fault']} | {told['promise']} | {seen} |"
+    return f"| {results['fault']} | {results['promise']} | {seen} |"
 
 
 class Publish(Protocol):

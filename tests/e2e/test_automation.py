@@ -117,8 +117,8 @@ def test_an_automation_runs_once(
         lambda: runs(home_assistant) > 0, timeout=10, what="a run of the automation"
     )
     home_assistant.wait_for_states({f"{DEVICE}_alert_FileManager": "critical"})
-    told = f"{DEVICE} FileManager warning critical"
-    assert messages(home_assistant) == [told]
+    expected = f"{DEVICE} FileManager warning critical"
+    assert messages(home_assistant) == [expected]
 
     home_assistant.restart()
     home_assistant.wait_until_listening()

@@ -39,7 +39,7 @@ def test_trouble_and_recovery(home_assistant: HomeAssistant, publish: Publish) -
     api.post(
         f"/api/config/automation/config/{AUTOMATION}",
         {
-            "alias": "Tell of trouble",
+            "alias": "Notify of trouble",
             "use_blueprint": {"path": BLUEPRINT, "input": inputs},
         },
     )
@@ -56,13 +56,13 @@ def test_trouble_and_recovery(home_assistant: HomeAssistant, publish: Publish) -
     home_assistant.wait_until(
         lambda: messages(home_assistant) == ["SD is warning: no card"],
         timeout=10,
-        what="the trouble to be told",
+        what="the notification of the trouble",
     )
     publish(alerts, '{"subsystem": "SD", "state": "CLEARED"}')
     home_assistant.wait_until(
         lambda: "SD is well again" in messages(home_assistant),
         timeout=10,
-        what="the recovery to be told",
+        what="the notification of the recovery",
     )
 
     api.request("DELETE", f"/api/config/automation/config/{AUTOMATION}")

@@ -18,7 +18,7 @@ from tests.rig.fleet import Fleet
 from tests.rig.home_assistant import HomeAssistant
 from tests.rig.process import free_port
 
-ALERTING, SPEAKING, *_ = LIVING = ("faults-1", "faults-2", "faults-3")
+ALERTING, HEALTHY, *_ = LIVING = ("faults-1", "faults-2", "faults-3")
 MUTE = "faults-mute"
 DEAD = "faults-dead"
 
@@ -38,7 +38,7 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
     """Return a broker that keeps a heartbeat of the dead device."""
     directory = tmp_path_factory.mktemp("faults-broker")
     with Broker(directory, persistent=find_mosquitto() is not None) as broker:
-        keep_heartbeat_of_the_dead(broker)
+        retain_heartbeat_of_dead_device(broker)
         yield broker
 
 
@@ -98,7 +98,7 @@ def promises(
     record_property("seen", f"all of it; right again {settled:.0f} s after the row")
 
 
-def keep_heartbeat_of_the_dead(broker: Broker) -> None:
+def retain_heartbeat_of_dead_device(broker: Broker) -> None:
     """Let the broker keep the last words of a device."""
     mqtt_publish.single(
         f"vesper/{DEAD}/status/heartbeat",
@@ -154,15 +154,15 @@ def attributes(home_assistant: HomeAssistant, unique_id: str) -> dict[str, objec
     "a device falls silent", "it alone is offline after the timeout, and back at once"
 )
 @pytest.mark.usefixtures("promises")
-def test_device_silent(home_assistant: HomeAssistant, fleet: Fleet) -> None:
+def test_device_times_out(home_assistant: HomeAssistant, fleet: Fleet) -> None:
     """The dead one, of which only a kept heartbeat was ever heard, is offline too."""
     with fleet.device(MUTE) as device:
-        device.go_silent()
+        device.disconnect_wifi()
     home_assistant.wait_for_states(
         {f"{MUTE}_connectivity": "off", f"{DEAD}_connectivity": "off"}, timeout=SETTLED
     )
     with fleet.device(MUTE) as device:
-        device.come_back()
+        device.reconnect_wifi()
 
 
 @pytest.mark.fault(
@@ -194,18 +194,18 @@ def test_device_restarted(home_assistant: HomeAssistant, fleet: Fleet) -> None:
 @pytest.mark.usefixtures("promises")
 def test_wall_clock_moved(home_assistant: HomeAssistant, fleet: Fleet) -> None:
     """An hour forward, then two hours back; whoever falls silent is offline in time."""
-    key = f"{SPEAKING}_alert_Clock"
+    key = f"{HEALTHY}_alert_Clock"
     try:
         for moved in (3600, -3600):
             with fleet.device(MUTE) as device:
-                device.go_silent()
+                device.disconnect_wifi()
             home_assistant.set_clock(moved)
-            raise_alert(fleet, SPEAKING, "Clock")
+            raise_alert(fleet, HEALTHY, "Clock")
             home_assistant.wait_for_states({key: "critical"})
-            told = datetime.fromisoformat(
+            raised_at = datetime.fromisoformat(
                 str(attributes(home_assistant, key)["updated_at"])
             )
-            jump = (told - datetime.now(UTC)).total_seconds()
+            jump = (raised_at - datetime.now(UTC)).total_seconds()
             assert jump == pytest.approx(moved, abs=SETTLED)
             home_assistant.wait_for_states(
                 {f"{MUTE}_connectivity": "off", f"{DEAD}_connectivity": "off"},
@@ -213,9 +213,9 @@ def test_wall_clock_moved(home_assistant: HomeAssistant, fleet: Fleet) -> None:
             )
             # Longer than the timeout of those who spoke last before the jump, too.
             time.sleep(5)
-            clear_alert(fleet, SPEAKING, "Clock")
+            clear_alert(fleet, HEALTHY, "Clock")
             with fleet.device(MUTE) as device:
-                device.come_back()
+                device.reconnect_wifi()
             home_assistant.wait_for_states({key: "ok", f"{MUTE}_connectivity": "on"})
             wait_until_right(home_assistant)
     finally:
@@ -325,21 +325,21 @@ def test_saving_fails(home_assistant: HomeAssistant, fleet: Fleet) -> None:
     """A folder in the place of the file fails for root too, as a full disk does."""
     saved = home_assistant.saved
 
-    def is_told() -> bool:
+    def has_issue() -> bool:
         issues = home_assistant.api.command("repairs/list_issues")["issues"]
         return any(issue["issue_id"] == "store_not_written" for issue in issues)
 
     saved.unlink()
     (saved / "full").mkdir(parents=True)
-    raise_alert(fleet, SPEAKING, "Disk")
-    home_assistant.wait_until(is_told, timeout=SETTLED, what="the repair")
-    home_assistant.wait_for_states({f"{SPEAKING}_alert_Disk": "critical"})
+    raise_alert(fleet, HEALTHY, "Disk")
+    home_assistant.wait_until(has_issue, timeout=SETTLED, what="the repair")
+    home_assistant.wait_for_states({f"{HEALTHY}_alert_Disk": "critical"})
     (saved / "full").rmdir()
     saved.rmdir()
-    clear_alert(fleet, SPEAKING, "Disk")
-    home_assistant.wait_for_states({f"{SPEAKING}_alert_Disk": "ok"})
+    clear_alert(fleet, HEALTHY, "Disk")
+    home_assistant.wait_for_states({f"{HEALTHY}_alert_Disk": "ok"})
     home_assistant.wait_until(
-        lambda: not is_told(), timeout=SETTLED, what="the end of the repair"
+        lambda: not has_issue(), timeout=SETTLED, what="the end of the repair"
     )
     assert saved.is_file()
 
@@ -351,8 +351,8 @@ def test_saving_fails(home_assistant: HomeAssistant, fleet: Fleet) -> None:
 @pytest.mark.usefixtures("promises")
 def test_home_assistant_killed(home_assistant: HomeAssistant, fleet: Fleet) -> None:
     """What was shown for a second is on disk."""
-    key = f"{SPEAKING}_alert_Power"
-    raise_alert(fleet, SPEAKING, "Power")
+    key = f"{HEALTHY}_alert_Power"
+    raise_alert(fleet, HEALTHY, "Power")
     home_assistant.wait_for_states({key: "critical"})
     time.sleep(1)
     home_assistant.kill()
@@ -360,7 +360,7 @@ def test_home_assistant_killed(home_assistant: HomeAssistant, fleet: Fleet) -> N
     home_assistant.wait_for_states({key: "critical"})
     assert attributes(home_assistant, key)["confirmed"] is False
     home_assistant.wait_until_listening()
-    clear_alert(fleet, SPEAKING, "Power")
+    clear_alert(fleet, HEALTHY, "Power")
     home_assistant.wait_for_states({key: "ok"})
     assert "ok" not in history(home_assistant, key)[:-1]
 
@@ -372,20 +372,20 @@ def test_home_assistant_killed(home_assistant: HomeAssistant, fleet: Fleet) -> N
 @pytest.mark.usefixtures("promises")
 def test_home_assistant_restarted(home_assistant: HomeAssistant, fleet: Fleet) -> None:
     """An alert that ends meanwhile stays, not confirmed: its end was not heard."""
-    key = f"{SPEAKING}_alert_Network"
-    raise_alert(fleet, SPEAKING, "Network")
+    key = f"{HEALTHY}_alert_Network"
+    raise_alert(fleet, HEALTHY, "Network")
     home_assistant.wait_for_states({key: "critical"})
     home_assistant.stop()
-    clear_alert(fleet, SPEAKING, "Network")
+    clear_alert(fleet, HEALTHY, "Network")
     home_assistant.start()
     home_assistant.wait_for_states({key: "critical"})
     assert attributes(home_assistant, key)["confirmed"] is False
     home_assistant.wait_until_listening()
-    raise_alert(fleet, SPEAKING, "Network")
+    raise_alert(fleet, HEALTHY, "Network")
     home_assistant.wait_until(
         lambda: attributes(home_assistant, key)["confirmed"] is True,
         timeout=SETTLED,
         what="the word of the device",
     )
-    clear_alert(fleet, SPEAKING, "Network")
+    clear_alert(fleet, HEALTHY, "Network")
     home_assistant.wait_for_states({key: "ok"})

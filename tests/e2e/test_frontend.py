@@ -79,7 +79,7 @@ class Bell:
         self._url = home_assistant.url
         self._publish = publish
         self.device_id = device_id
-        self.says("heartbeat", uptime=3600, heap_free=170_000, reset_reason=1)
+        self.send("heartbeat", uptime=3600, heap_free=170_000, reset_reason=1)
         home_assistant.wait_for_states({f"{device_id}_connectivity": "on"})
         (self.id,) = (
             device["id"]
@@ -87,7 +87,7 @@ class Bell:
             if ["vesper", device_id] in device["identifiers"]
         )
 
-    def says(self, topic: str, **fields: Any) -> None:
+    def send(self, topic: str, **fields: Any) -> None:
         """Publish what the device says."""
         self._publish(f"vesper/{self.device_id}/status/{topic}", json.dumps(fields))
 
@@ -169,8 +169,8 @@ def test_alerts_come_and_go(open_page: OpenPage, bell: Bell) -> None:
             name = f"{bell.device_id} OK"
             expect(card.get_by_role("link", name=name)).to_be_visible()
         message = "SD mount failed: " + "the card does not answer " * 8 + "x" * 60
-        bell.says("alerts", subsystem="FileManager", state="CRITICAL", msg=message)
-        bell.says("info", type="playback_started", payload={"melody_uid": "EVENSONG"})
+        bell.send("alerts", subsystem="FileManager", state="CRITICAL", msg=message)
+        bell.send("info", type="playback_started", payload={"melody_uid": "EVENSONG"})
         for card in cards:
             alert = card.get_by_role("button", name="FileManager Critical")
             expect(alert).to_be_visible(timeout=SHOWN)
@@ -178,13 +178,13 @@ def test_alerts_come_and_go(open_page: OpenPage, bell: Bell) -> None:
             expect(card.get_by_role("link", name="Critical")).to_be_visible()
             expect(card.get_by_text("Playing EVENSONG")).to_be_visible(timeout=SHOWN)
             assert problems(card) == []
-        bell.says("alerts", subsystem="FileManager", state="CLEARED")
+        bell.send("alerts", subsystem="FileManager", state="CLEARED")
         for card in cards:
             alert = card.get_by_role("button", name="FileManager")
             expect(alert).to_have_count(0, timeout=SHOWN)
             name = f"{bell.device_id} OK"
             expect(card.get_by_role("link", name=name)).to_be_visible()
-        bell.says("info", type="playback_stopped")
+        bell.send("info", type="playback_stopped")
         for card in cards:
             expect(card.get_by_text("Playing EVENSONG")).to_have_count(0, timeout=SHOWN)
 
@@ -235,7 +235,7 @@ def test_essential_entities(
 
 def test_opens_what_is_tapped(browser: Browser, bell: Bell) -> None:
     """An alert opens its sensor and a device its page, with the keyboard too."""
-    bell.says("alerts", subsystem="Player", state="WARNING", msg="no amplifier")
+    bell.send("alerts", subsystem="Player", state="WARNING", msg="no amplifier")
     with browser.page("tap") as page:
         card = bell.fleet_card(page)
         alert = card.get_by_role("button", name="Player Warning")
@@ -247,7 +247,7 @@ def test_opens_what_is_tapped(browser: Browser, bell: Bell) -> None:
         expect(dialog.get_by_text("Player")).to_have_count(0)
         # The alert keeps the focus while it is rendered again.
         alert.focus()
-        bell.says("alerts", subsystem="Player", state="CRITICAL", msg="no amplifier")
+        bell.send("alerts", subsystem="Player", state="CRITICAL", msg="no amplifier")
         expect(card.get_by_role("button", name="Player Critical")).to_be_focused()
         page.keyboard.press("Shift+Tab")
         page.keyboard.press("Enter")
@@ -258,7 +258,7 @@ def test_names_are_text(open_page: OpenPage, bell: Bell) -> None:
     """What a device, an alert or a person calls itself is no markup, and never cut."""
     name = f"<img src=x onerror=alert(1)> {bell.device_id} " + "Glockenturm" * 6
     bell.is_called(name)
-    bell.says("alerts", subsystem="<b>SD", state="FAILED", msg="<script>alert(1)")
+    bell.send("alerts", subsystem="<b>SD", state="FAILED", msg="<script>alert(1)")
     compact = bell.fleet_config() | {"compact": True}
     with open_page("names") as page:
         cards = bell.cards(page, bell.fleet_config(), bell.device_config())
@@ -279,14 +279,14 @@ def test_options(browser: Browser, bell: Bell) -> None:
     with browser.page("options") as page:
         card = bell.fleet_card(page, compact=True, title="The bells")
         expect(card.get_by_role("heading", name="The bells")).to_be_visible()
-        bell.says("alerts", subsystem="Player", state="WARNING")
+        bell.send("alerts", subsystem="Player", state="WARNING")
         expect(card.get_by_text("Alerts: 1")).to_be_visible()
         expect(card.get_by_text("Player")).to_have_count(0)
-        bell.says("alerts", subsystem="Player", state="CLEARED")
+        bell.send("alerts", subsystem="Player", state="CLEARED")
 
         bell.fleet_card(page, title=bell.device_id, troubled_only=True)
         expect(card.get_by_text("No device is in trouble.")).to_be_visible()
-        bell.says("alerts", subsystem="Player", state="WARNING")
+        bell.send("alerts", subsystem="Player", state="WARNING")
         expect(card.get_by_role("button", name="Player")).to_be_visible(timeout=SHOWN)
 
         bell.fleet_card(page, title=bell.device_id, area="nowhere")
@@ -376,7 +376,7 @@ def test_dashboard_follows(
 
 def test_texts_without_english(browser: Browser, bell: Bell) -> None:
     """Times are in the language of the user."""
-    bell.says("alerts", subsystem="Player", state="WARNING")
+    bell.send("alerts", subsystem="Player", state="WARNING")
     with browser.page("language", locale="de-DE") as page:
         card = bell.fleet_card(page)
         expect(card.get_by_text("jetzt")).to_be_visible()
@@ -465,17 +465,17 @@ def test_counts_what_is_known(many_devices: OpenFleet) -> None:
         summary = (
             page.locator("vesper-fleet-card").get_by_role("status").locator("span")
         )
-        told = "summary_worst"
+        shown = "summary_worst"
         for number in range(3):
             page.evaluate(f"bells.change({number}, 'connectivity', 'unknown')")
-        expect(summary).to_have_text(["summary_unknown 3", f"{told} unknown"])
+        expect(summary).to_have_text(["summary_unknown 3", f"{shown} unknown"])
         page.evaluate("bells.change(0, 'connectivity', 'on')")
         page.evaluate("bells.change(1, 'connectivity', 'off')")
         expect(summary).to_have_text(
-            ["summary_online 1 2", "summary_unknown 1", f"{told} offline"]
+            ["summary_online 1 2", "summary_unknown 1", f"{shown} offline"]
         )
         page.evaluate("bells.change(2, 'connectivity', 'on')")
-        expect(summary).to_have_text(["summary_online 2 3", f"{told} offline"])
+        expect(summary).to_have_text(["summary_online 2 3", f"{shown} offline"])
 
 
 def test_health_check(many_devices: OpenFleet) -> None:
@@ -484,10 +484,10 @@ def test_health_check(many_devices: OpenFleet) -> None:
         page.evaluate("bells.showOne(1)")
         card = page.locator("vesper-device-card")
         button = card.locator("ha-button")
-        for answered, told in ((True, "answered"), (False, "not_answered")):
+        for answered, shown in ((True, "answered"), (False, "not_answered")):
             page.evaluate("answered => (bells.answered = answered)", answered)
             button.click()
-            expect(card.get_by_role("status")).to_have_text(told)
+            expect(card.get_by_role("status")).to_have_text(shown)
         asked = ["vesper", "run_health_check", {}, {"device_id": "device-1"}]
         assert (
             page.evaluate("bells.called.map(call => call.slice(0, 4))") == [asked] * 2
@@ -580,7 +580,7 @@ def test_offline_is_grey(browser: Browser, bell: Bell) -> None:
         card = bell.fleet_card(page)
         dot = card.locator(".dot")
         green = dot.evaluate("dot => getComputedStyle(dot).color")
-        bell.says("heartbeat", uptime=3660)
+        bell.send("heartbeat", uptime=3660)
         expect(
             card.get_by_role("link", name=f"{bell.device_id} Offline")
         ).to_be_visible(timeout=(TIMEOUT + 10) * 1000)
@@ -588,7 +588,7 @@ def test_offline_is_grey(browser: Browser, bell: Bell) -> None:
         grey = dot.evaluate("dot => getComputedStyle(dot).color")
         assert len(set(re.findall(r"\d+", green)[:3])) > 1
         assert len(set(re.findall(r"\d+", grey)[:3])) == 1
-        bell.says("heartbeat", uptime=3700)
+        bell.send("heartbeat", uptime=3700)
         expect(card.get_by_role("link", name=f"{bell.device_id} OK")).to_be_visible(
             timeout=SHOWN
         )

@@ -46,7 +46,7 @@ def test_a_killed_broker_makes_no_device_offline(
 ) -> None:
     """Connectivity can't be told without a link, and is right again soon after."""
     since = datetime.now(UTC)
-    fleet = start_fleet(devices=DEVICES, scenario="calm")
+    fleet = start_fleet(devices=DEVICES, scenario="idle")
     fleet.start_stories()
     with fleet.device(DEVICES[0]) as device:
         device.raise_alert("FileManager", "CRITICAL", "SD mount failed")
@@ -73,7 +73,7 @@ def test_a_killed_broker_makes_no_device_offline(
     assert set(alerts) == {"critical"}
 
 
-def test_what_a_restarted_broker_kept_is_no_sign_of_life(
+def test_retained_messages_of_a_restarted_broker_are_no_sign_of_life(
     broker: Broker,
     home_assistant: HomeAssistant,
     publish: Publish,
@@ -88,7 +88,7 @@ def test_what_a_restarted_broker_kept_is_no_sign_of_life(
     # Forgets that it was heard: from here on it is dead.
     home_assistant.reload()
     home_assistant.wait_for_states({f"{DEAD}_connectivity": "unknown"})
-    fleet = start_fleet(devices=LIVING, scenario="calm")
+    fleet = start_fleet(devices=LIVING, scenario="idle")
     before = unique_ids(fleet.expected()) | {f"{DEAD}_connectivity": "unknown"}
     home_assistant.wait_for_states(before)
     since = datetime.now(UTC)

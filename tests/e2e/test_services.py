@@ -47,7 +47,7 @@ def test_actions(
 ) -> None:
     """A device answers, its alert is acknowledged and cleared, and it is worked on."""
     since = datetime.now(UTC)
-    fleet = start_fleet(devices=[DEVICE], scenario="calm")
+    fleet = start_fleet(devices=[DEVICE], scenario="idle")
     fleet.start_stories()
     home_assistant.wait_for_states({f"{DEVICE}_connectivity": "on"})
     with fleet.device(DEVICE) as device:

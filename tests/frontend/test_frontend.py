@@ -130,7 +130,7 @@ async def test_loaded_once(hass: HomeAssistant, vesper: Vesper) -> None:
     assert _urls(hass) == urls
 
 
-async def test_gone_with_the_entry(hass: HomeAssistant, vesper: Vesper) -> None:
+async def test_removed_with_the_entry(hass: HomeAssistant, vesper: Vesper) -> None:
     """Pages load no module once the entry is removed, until it is added again."""
     urls = _urls(hass)
     await hass.config_entries.async_remove(vesper.entry.entry_id)

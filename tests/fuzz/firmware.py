@@ -21,9 +21,9 @@ class Firmware:
     log: list[Any] = field(default_factory=list)
     sent: list[bytes] = field(default_factory=list)
     """Its heartbeats, the last of which the broker keeps."""
-    kept: bytes = b""
+    retained: bytes = b""
     """What the broker keeps of it."""
-    uptime_told: int = 0
+    uptime_reported: int = 0
     _serial: int = 0
 
     def boot(self, now: float, reason: int, *, has_clock: bool = True) -> None:
@@ -102,8 +102,8 @@ class Heartbeat:
         if self.log != "absent":
             data["recent_events"] = device.log if self.log == "log" else self.log
         if type(self.uptime) is int and self.uptime in (0, 2, 4):
-            device.uptime_told = max(0, int(now - device.booted) - self.uptime)
-            data["uptime"] = device.uptime_told
+            device.uptime_reported = max(0, int(now - device.booted) - self.uptime)
+            data["uptime"] = device.uptime_reported
         elif self.uptime != "absent":
             data["uptime"] = self.uptime
         data = data | self.fields

@@ -26,7 +26,7 @@ INTERVAL = 60
 """In seconds: what drifts is shown at least so often."""
 CLOSE_AFTER = 600
 """In seconds: what a device does not raise again so long after a restart is over."""
-LEAST_LOST = 3
+MIN_LOST = 3
 """Fewer devices that fall silent together are no outage."""
 FLEET = "fleet"
 LOW_HEAP = 16 * 1024
@@ -68,7 +68,7 @@ class Alert:
     message: str
     updated_at: float
     confirmed: bool
-    awaited: bool = False
+    unconfirmed_since_restart: bool = False
     """Whether it was raised before the device restarted."""
 
     def shown(self) -> Fields:
@@ -99,18 +99,18 @@ class Bell:
     """All entries of the log that it ever showed since it started."""
     heaps: list[tuple[float, int]] = field(default_factory=list)
     """Every word of the free heap, with its time."""
-    told: dict[str, int | str] = field(default_factory=dict)
+    reported: dict[str, int | str] = field(default_factory=dict)
     """The last good value of each field that hardly ever changes."""
     alerts: dict[str, Alert] = field(default_factory=dict)
     subsystems: list[str] = field(default_factory=list)
     """Those that ever raised an alert."""
     closed: set[str] = field(default_factory=set)
     """Subsystems whose last alert a restart has closed."""
-    awaiting_since: int | None = None
+    timeout_start: int | None = None
     """The uptime from which it had the time to raise its alerts again."""
     playing: bool | None = None
     melody: str | None = None
-    playback_told: float = float("-inf")
+    playback_reported: float = float("-inf")
     gap: bool = False
     """Whether it was not heard to tell its uptime since Home Assistant started."""
 
@@ -134,12 +134,12 @@ class Reference:
         default_factory=lambda: defaultdict(list)
     )
     """What was to be fired since it was last taken, by device and event entity."""
-    silences: list[tuple[float, str, int]] = field(default_factory=list)
+    timeouts: list[tuple[float, str, int]] = field(default_factory=list)
     """Who fell silent when, and how many were online until then."""
     lost: set[str] | None = None
     """Who was lost in the outage that lasts, None while none does."""
 
-    def hear(
+    def receive(
         self, device_id: str, topic: str, payload: bytes, *, live: bool, now: float
     ) -> bool:
         """Take a message in, and tell whether there was anything wrong with it."""
@@ -149,7 +149,7 @@ class Reference:
         known = device_id in self.bells
         bell = self.bells.get(device_id) or Bell(deadline=now + TIMEOUT)
         if known and live:
-            self._alive(device_id, bell, now)
+            self._record_activity(device_id, bell, now)
         match topic:
             case "heartbeat":
                 message = unwrapped(message, device_id)
@@ -166,7 +166,7 @@ class Reference:
         if not known:
             self.bells[device_id] = bell
             if live:
-                self._alive(device_id, bell, now)
+                self._record_activity(device_id, bell, now)
         return {
             "heartbeat": self._heartbeat,
             "alerts": self._alert,
@@ -180,12 +180,12 @@ class Reference:
         ):
             if self.linked and now >= bell.deadline and bell.online is not False:
                 if bell.online:
-                    self._fell_silent(device_id, now)
+                    self._mark_offline(device_id, now)
                 bell.online = False
-                bell.playing = bell.melody = bell.awaiting_since = None
-        self._look_for_outage(now)
+                bell.playing = bell.melody = bell.timeout_start = None
+        self._detect_outage(now)
 
-    def lose_link(self) -> None:
+    def disconnect_broker(self) -> None:
         """Lose sight of all: what they say from now on is missed."""
         self.linked = False
         for bell in self.bells.values():
@@ -193,23 +193,23 @@ class Reference:
             for alert in bell.alerts.values():
                 alert.confirmed = False
 
-    def regain_link(self, now: float) -> None:
+    def reconnect_broker(self, now: float) -> None:
         """Give everybody a fresh, full timeout."""
         self.linked = True
         for bell in self.bells.values():
             bell.deadline = now + TIMEOUT
-            bell.awaiting_since = None
+            bell.timeout_start = None
 
     def restart(self, now: float) -> None:
         """Start Home Assistant anew: all is as before, but of all nobody knows."""
-        self.silences.clear()
+        self.timeouts.clear()
         self.lost = None
         for bell in self.bells.values():
             bell.online = None
             bell.deadline = now + TIMEOUT
             bell.gap = True
-            bell.awaiting_since = None
-            bell.playback_told = float("-inf")
+            bell.timeout_start = None
+            bell.playback_reported = float("-inf")
             bell.heaps = [(now, value) for _, value in bell.heaps[-1:]]
             for alert in bell.alerts.values():
                 alert.confirmed = False
@@ -219,7 +219,7 @@ class Reference:
         del self.bells[device_id]
         if self.lost is not None:
             self.lost.discard(device_id)
-        self._came_back(device_id)
+        self._mark_online(device_id)
 
     def take_fired(self) -> dict[tuple[str, str], list[Fired]]:
         """Return what was to be fired since the last call."""
@@ -227,28 +227,28 @@ class Reference:
         self.fired.clear()
         return fired
 
-    def _fell_silent(self, device_id: str, now: float) -> None:
+    def _mark_offline(self, device_id: str, now: float) -> None:
         """Take in that a device that was online is not."""
         if self.lost is not None and device_id in self.lost:
             return
         online = sum(bell.online is True for bell in self.bells.values())
-        self.silences.append((now, device_id, online))
+        self.timeouts.append((now, device_id, online))
 
-    def _look_for_outage(self, now: float) -> None:
+    def _detect_outage(self, now: float) -> None:
         """Find that most of those who were online fell silent within one timeout."""
-        self.silences = [one for one in self.silences if one[0] > now - TIMEOUT]
-        if self.lost is not None or len(self.silences) < LEAST_LOST:
+        self.timeouts = [one for one in self.timeouts if one[0] > now - TIMEOUT]
+        if self.lost is not None or len(self.timeouts) < MIN_LOST:
             return
-        online_before = self.silences[0][2]
-        if len(self.silences) > online_before / 2:
-            self.lost = {device_id for _, device_id, _ in self.silences}
+        online_before = self.timeouts[0][2]
+        if len(self.timeouts) > online_before / 2:
+            self.lost = {device_id for _, device_id, _ in self.timeouts}
             details = {"lost": len(self.lost), "online_before": online_before}
             self.fired[FLEET, "outage"].append(("started", details))
-            self.silences.clear()
+            self.timeouts.clear()
 
-    def _came_back(self, device_id: str) -> None:
+    def _mark_online(self, device_id: str) -> None:
         """Take in that a device is online again, or gone for good."""
-        self.silences = [one for one in self.silences if one[1] != device_id]
+        self.timeouts = [one for one in self.timeouts if one[1] != device_id]
         if self.lost is None:
             return
         away = [
@@ -260,10 +260,10 @@ class Reference:
             self.lost = None
             self.fired[FLEET, "outage"].append(("ended", {}))
 
-    def _alive(self, device_id: str, bell: Bell, now: float) -> None:
+    def _record_activity(self, device_id: str, bell: Bell, now: float) -> None:
         """Take a live message for a sign of life."""
         if bell.online is False:
-            self._came_back(device_id)
+            self._mark_online(device_id)
         if bell.online is None:
             # What is known of playback is from before we started.
             bell.playing = bell.melody = None
@@ -284,11 +284,11 @@ class Reference:
         ):
             value = natural(message, name, most)
             if value is not None:
-                bell.told[name] = value
+                bell.reported[name] = value
             bad |= is_bad(message, name, value)
         for name in ("firmware_version", "fw_version", "fw", "version"):
             if is_name(message.get(name)):
-                bell.told["fw"] = message[name]
+                bell.reported["fw"] = message[name]
                 break
             bad |= message.get(name) is not None
         heap_free = natural(message, "heap_free", 2**32 - 1)
@@ -304,11 +304,11 @@ class Reference:
             entry[0] == 1 and entry not in bell.seen for entry in log or ()
         )
         if live:
-            self._look_for_restart(
+            self._detect_restart(
                 bell,
                 uptime,
                 new_boot=new_boot,
-                tells_log=log is not None and bell.log is not None,
+                reports_log=log is not None and bell.log is not None,
                 now=now,
             )
         if log is not None and (live or bell.log is None):
@@ -317,13 +317,13 @@ class Reference:
             self._close_overdue(device_id, uptime)
         return bad
 
-    def _look_for_restart(
+    def _detect_restart(
         self,
         bell: Bell,
         uptime: int | None,
         *,
         new_boot: bool,
-        tells_log: bool,
+        reports_log: bool,
         now: float,
     ) -> None:
         """See a restart in a fallen uptime, or in a boot that is not known yet."""
@@ -340,7 +340,7 @@ class Reference:
         )
         grown_past = (
             bell.gap
-            and not tells_log
+            and not reports_log
             and uptime is not None
             and bell.uptime is not None
             and booted > bell.booted + INTERVAL
@@ -361,14 +361,14 @@ class Reference:
         if restarted:
             # It began with an empty log.
             bell.seen.clear()
-            surely_before = booted - JITTER
+            certainly_before = booted - JITTER
             for alert in bell.alerts.values():
                 if int(alert.updated_at) < booted:
                     alert.confirmed = False
-                if int(alert.updated_at) < surely_before:
-                    alert.awaited = True
-            bell.awaiting_since = None
-            if bell.playback_told < surely_before:
+                if int(alert.updated_at) < certainly_before:
+                    alert.unconfirmed_since_restart = True
+            bell.timeout_start = None
+            if bell.playback_reported < certainly_before:
                 bell.playing, bell.melody = False, None
         if uptime is not None:
             bell.uptime, bell.booted, bell.gap = uptime, booted, False
@@ -382,14 +382,18 @@ class Reference:
     def _close_overdue(self, device_id: str, uptime: int) -> None:
         """Close what was raised before a restart and not again in the time set."""
         bell = self.bells[device_id]
-        awaited = [name for name, alert in bell.alerts.items() if alert.awaited]
-        if not awaited:
+        unconfirmed = [
+            name
+            for name, alert in bell.alerts.items()
+            if alert.unconfirmed_since_restart
+        ]
+        if not unconfirmed:
             return
-        if bell.awaiting_since is None:
-            bell.awaiting_since = uptime
-        if uptime - bell.awaiting_since < CLOSE_AFTER:
+        if bell.timeout_start is None:
+            bell.timeout_start = uptime
+        if uptime - bell.timeout_start < CLOSE_AFTER:
             return
-        for subsystem in awaited:
+        for subsystem in unconfirmed:
             del bell.alerts[subsystem]
             bell.closed.add(subsystem)
             details = {"subsystem": subsystem, "cause": "restart"}
@@ -406,7 +410,7 @@ class Reference:
         bell.seen |= set(log)
         signals = [d0 for tag, d0, *_ in log if tag == 2]
         if signals:
-            bell.told["rssi"] = dbm(signals[-1])
+            bell.reported["rssi"] = dbm(signals[-1])
 
     def _alert(
         self, device_id: str, message: Fields, *, live: bool, now: float
@@ -446,10 +450,10 @@ class Reference:
         kind = message["type"]
         if kind == "playback_started":
             bell.playing, bell.melody = True, uid if is_name(uid) else None
-            bell.playback_told = now
+            bell.playback_reported = now
         elif kind == "playback_stopped":
             bell.playing, bell.melody = False, None
-            bell.playback_told = now
+            bell.playback_reported = now
         named = kind in ("playback_started", "playback_stopped")
         self.fired[device_id, "activity"].append(
             (kind if named else "other", {"type": kind, "payload": details})
@@ -475,7 +479,7 @@ class Reference:
     def device(self, device_id: str) -> Iterator[tuple[str, Expected, Fields]]:
         """Yield what the entities of a device show: key, state and attributes."""
         bell = self.bells[device_id]
-        told = bell.told.get
+        reported = bell.reported.get
         linked = self.linked
         reachable = linked and bell.online is not False
 
@@ -512,12 +516,12 @@ class Reference:
             state, details = (alert.state, alert.shown()) if alert else ("ok", closed)
             yield f"alert_{subsystem}", state, details
         yield "heap_free", while_reachable(self._heap_free(bell)), {}
-        heap_min_free = told("heap_min_free")
+        heap_min_free = reported("heap_min_free")
         yield "heap_min_free", while_reachable(kibibytes(heap_min_free)), {}
-        yield "wifi_signal", while_reachable(number(told("rssi"))), {}
-        code = told("reset_reason")
+        yield "wifi_signal", while_reachable(number(reported("rssi"))), {}
+        code = reported("reset_reason")
         yield "reset_reason", named(RESET_REASONS, code), {"code": code}
-        code = told("last_disconnect_code")
+        code = reported("last_disconnect_code")
         yield "last_disconnect", named(WIFI_REASONS, code or None), {"code": code}
         yield "boot_time", moment(bell.boot_time, within=INTERVAL), {}
         yield (

@@ -73,7 +73,7 @@ class Clock:
         self._moved += seconds
 
 
-class Watcher:
+class EventRecorder:
     """What event entities have fired, and what was logged."""
 
     def __init__(self, vesper: Vesper) -> None:
@@ -126,7 +126,7 @@ class Sessions(RuleBasedStateMachine):
         self,
         vesper: Vesper,
         clock: Clock,
-        watcher: Watcher,
+        recorder: EventRecorder,
         caplog: pytest.LogCaptureFixture,
         tally: Tally,
     ) -> None:
@@ -134,7 +134,7 @@ class Sessions(RuleBasedStateMachine):
         super().__init__()
         self.vesper = vesper
         self.clock = clock
-        self.watcher = watcher
+        self.recorder = recorder
         self.caplog = caplog
         self.tally = tally
         tally.sessions += 1
@@ -164,7 +164,7 @@ class Sessions(RuleBasedStateMachine):
 
     def settle(self) -> None:
         """Take what has happened as given."""
-        self.watcher.fired.clear()
+        self.recorder.fired.clear()
         self.caplog.clear()
         self._faults = self.count_faults()
 
@@ -187,7 +187,7 @@ class Sessions(RuleBasedStateMachine):
         # The client takes a kept message once for each link; here any may be the first.
         self.vesper.mqtt._retained_topics.clear()  # noqa: SLF001
         self.wait(self.vesper.publish(device_id, topic, payload, retain=not live))
-        bad = self.reference.hear(device_id, topic, payload, live=live, now=self.now)
+        bad = self.reference.receive(device_id, topic, payload, live=live, now=self.now)
         faults = self.count_faults()
         assert (faults > self._faults) is bad, "something wrong is counted"
         self._faults = faults
@@ -201,41 +201,41 @@ class Sessions(RuleBasedStateMachine):
             self.wait(self.vesper.hass.async_block_till_done())
             self.reference.pass_time(self.now)
 
-    def beat(self, device: Firmware, heartbeat: Heartbeat) -> None:
+    def send_heartbeat(self, device: Firmware, heartbeat: Heartbeat) -> None:
         """Send a heartbeat, which the broker keeps."""
         payload = heartbeat.of(device, self.now)
         device.sent.append(payload)
-        device.kept = payload
+        device.retained = payload
         self.publish(device.device_id, "heartbeat", payload)
 
     def replay(self) -> None:
         """Deliver what the broker keeps, as it does to whoever subscribes."""
         for device in self.devices:
-            if device.kept:
-                self.publish(device.device_id, "heartbeat", device.kept, live=False)
+            if device.retained:
+                self.publish(device.device_id, "heartbeat", device.retained, live=False)
 
-    @initialize(beats=st.lists(heartbeats, max_size=2))
-    def known_from_the_start(self, beats: list[Heartbeat]) -> None:
+    @initialize(first_heartbeats=st.lists(heartbeats, max_size=2))
+    def known_from_the_start(self, first_heartbeats: list[Heartbeat]) -> None:
         """Let some devices speak first."""
-        for device, heartbeat in zip(self.devices, beats, strict=False):
+        for device, heartbeat in zip(self.devices, first_heartbeats, strict=False):
             device.boot(self.now, 1)
             self.pass_time(STEP + CRUMB)
-            self.beat(device, heartbeat)
+            self.send_heartbeat(device, heartbeat)
 
     @rule(which=which, heartbeat=heartbeats)
     def heartbeat(self, which: int, heartbeat: Heartbeat) -> None:
         """Send a heartbeat."""
-        self.beat(self.devices[which], heartbeat)
+        self.send_heartbeat(self.devices[which], heartbeat)
 
     @rule(which=which, seconds=st.sampled_from([1, 30]))
     def usual_heartbeat(self, which: int, seconds: int) -> None:
         """Send two that differ in the uptime alone: of the second nobody is told."""
         device = self.devices[which]
         usual = Heartbeat(fields={"heap_free": 65_536})
-        self.beat(device, usual)
+        self.send_heartbeat(device, usual)
         self.pass_time(seconds + CRUMB)
         self.caplog.clear()
-        self.beat(device, usual)
+        self.send_heartbeat(device, usual)
         assert self.reference.fired or not self.logged(logging.INFO)
 
     @rule(which=which, age=st.sampled_from([1, 1, 2, 3]))
@@ -310,15 +310,15 @@ class Sessions(RuleBasedStateMachine):
     def reboot_without_clock(self, which: int, reason: int, noted: set[int]) -> None:
         """Restart a device that does not know the time, so that its uptime tells."""
         device = self.devices[which]
-        for beat in range(6):
-            if beat % 2 == 0:
+        for send_heartbeat in range(6):
+            if send_heartbeat % 2 == 0:
                 self.pass_time(BOOT_TIME + CRUMB)
-                device.boot(self.now, reason, has_clock=beat == 0)
+                device.boot(self.now, reason, has_clock=send_heartbeat == 0)
                 device.sent.clear()
-            self.pass_time(STEP if beat % 2 else 1)
-            if beat in noted:
+            self.pass_time(STEP if send_heartbeat % 2 else 1)
+            if send_heartbeat in noted:
                 device.note(3, 8, self.now)
-            self.beat(device, Heartbeat(fields={}))
+            self.send_heartbeat(device, Heartbeat(fields={}))
 
     @rule(seconds=st.sampled_from([1, 1, 10, 31, 59, 61, 89, 91, 200, 700]))
     def time_passes(self, seconds: int) -> None:
@@ -330,21 +330,21 @@ class Sessions(RuleBasedStateMachine):
         """Have a device online for so long that what a restart left is closed."""
         for _ in range(8):
             self.pass_time(80 + CRUMB)
-            self.beat(self.devices[which], Heartbeat(fields={}))
+            self.send_heartbeat(self.devices[which], Heartbeat(fields={}))
 
     @precondition(lambda self: self.reference.linked)
     @rule()
-    def lose_link(self) -> None:
+    def disconnect_broker(self) -> None:
         """Cut the link to the broker."""
-        self.wait(self.vesper.lose_link())
-        self.reference.lose_link()
+        self.wait(self.vesper.disconnect_broker())
+        self.reference.disconnect_broker()
 
     @precondition(lambda self: not self.reference.linked)
     @rule(keeps=st.booleans())
-    def regain_link(self, keeps: bool) -> None:  # noqa: FBT001
+    def reconnect_broker(self, keeps: bool) -> None:  # noqa: FBT001
         """Bring the link back, to a broker that has kept what it had or has not."""
-        self.wait(self.vesper.regain_link())
-        self.reference.regain_link(self.now)
+        self.wait(self.vesper.reconnect_broker())
+        self.reference.reconnect_broker(self.now)
         if keeps:
             self.replay()
 
@@ -378,7 +378,7 @@ class Sessions(RuleBasedStateMachine):
         """Remove a device."""
         self.wait(self.vesper.hub.async_remove_device(device.device_id))
         self.reference.forget(device.device_id)
-        device.kept = b""
+        device.retained = b""
         self._faults = self.count_faults()
 
     @invariant()
@@ -401,8 +401,8 @@ class Sessions(RuleBasedStateMachine):
 
     def compare_events(self) -> None:
         """Compare what was fired since the last step, by type and details."""
-        expected, fired = self.reference.take_fired(), dict(self.watcher.fired)
-        self.watcher.fired.clear()
+        expected, fired = self.reference.take_fired(), dict(self.recorder.fired)
+        self.recorder.fired.clear()
         assert _types_of(fired) == _types_of(expected)
         for who, events in fired.items():
             for (_, shown), (_, wanted) in zip(events, expected[who], strict=True):
@@ -415,14 +415,14 @@ class Sessions(RuleBasedStateMachine):
         (entity_id,) = self.entity_ids((key,), device_id)
         state = self.vesper.hass.states.get(entity_id)
         assert state is not None
-        told = f"{device_id} {key}: {state.state} {dict(state.attributes)}"
+        details = f"{device_id} {key}: {state.state} {dict(state.attributes)}"
         if isinstance(expected, str):
-            assert state.state == expected, told
+            assert state.state == expected, details
         else:
-            assert expected(state.state), told
-        assert attributes.items() <= state.attributes.items(), told
+            assert expected(state.state), details
+        assert attributes.items() <= state.attributes.items(), details
         if key.startswith("alert_"):
-            assert ("message" in state.attributes) is ("message" in attributes), told
+            assert ("message" in state.attributes) is ("message" in attributes), details
             assert ("closed_by" in state.attributes) is ("closed_by" in attributes)
 
     def entity_ids(self, keys: tuple[str, ...], device_id: str = "") -> list[str]:
@@ -463,7 +463,7 @@ class Sessions(RuleBasedStateMachine):
     def teardown(self) -> None:
         """Remove all devices, so that the next session begins with none."""
         if not self.vesper.hub.connected:
-            self.wait(self.vesper.regain_link())
+            self.wait(self.vesper.reconnect_broker())
         self.clock.pass_time(TIMEOUT + CRUMB)
         self.wait(self.vesper.hass.async_block_till_done())
         for device_id in tuple(self.vesper.hub.devices):

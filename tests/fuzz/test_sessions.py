@@ -13,7 +13,7 @@ import pytest
 
 from tests.common import Vesper
 
-from .sessions import Clock, Sessions, Tally, Watcher
+from .sessions import Clock, EventRecorder, Sessions, Tally
 
 BEGINNING = "2030-01-01T00:00:00+00:00"
 #: With none the same sessions are played each time, and as many.
@@ -48,11 +48,11 @@ def test_sessions(
     """Whatever happens, a person sees what the protocol says."""
     caplog.set_level(logging.INFO)
     vesper.freezer.move_to(BEGINNING)
-    clock, watcher, tally = Clock(vesper), Watcher(vesper), Tally()
+    clock, recorder, tally = Clock(vesper), EventRecorder(vesper), Tally()
     try:
         for _ in _rounds():
             run_state_machine_as_test(
-                lambda: Sessions(vesper, clock, watcher, caplog, tally),  # type: ignore[arg-type]
+                lambda: Sessions(vesper, clock, recorder, caplog, tally),  # type: ignore[arg-type]
                 settings=settings(
                     derandomize=not MINUTES,
                     deadline=None,

@@ -68,7 +68,7 @@ async def _flood(vesper: Vesper, count: int, name: str = "flood") -> None:
     await vesper.hass.async_block_till_done()
 
 
-def _told(hass: HomeAssistant) -> dict[str, str] | None:
+def _placeholders(hass: HomeAssistant) -> dict[str, str] | None:
     """Return what the one repair issue says, None where there is none."""
     issues = list(ir.async_get(hass).issues.values())
     if not issues:
@@ -104,14 +104,16 @@ async def test_flood_of_devices(
     assert len(vesper.hub.devices) == DEFAULT_MAX_DEVICES
     assert vesper.value("devices", FLEET) == str(DEFAULT_MAX_DEVICES)
     assert caplog.text.count("Not everything under vesper fits") == 1
-    assert _told(vesper.hass) is not None
+    assert _placeholders(vesper.hass) is not None
 
     await vesper.advance(REVIEW)
-    told = _told(vesper.hass)
-    assert told is not None
-    assert told["prefix"] == "vesper"
-    assert told["max_devices"] == str(DEFAULT_MAX_DEVICES)
-    assert told["devices"] == f"≥ {MAX_REJECTED}", "no more of them are kept in mind"
+    placeholders = _placeholders(vesper.hass)
+    assert placeholders is not None
+    assert placeholders["prefix"] == "vesper"
+    assert placeholders["max_devices"] == str(DEFAULT_MAX_DEVICES)
+    assert placeholders["devices"] == f"≥ {MAX_REJECTED}", (
+        "no more of them are kept in mind"
+    )
     assert not vesper.hub.receiver.stray_faults
 
     await vesper.alert("SD", "CLEARED")
@@ -132,7 +134,7 @@ async def test_flood_of_names_that_are_none(
         ("heartbeat", "topic", FaultKind.INVALID): 100
     }
     assert caplog.text.count("Malformed") == 1
-    assert _told(vesper.hass) is None
+    assert _placeholders(vesper.hass) is None
 
 
 async def test_issue_comes_and_goes(
@@ -141,34 +143,34 @@ async def test_issue_comes_and_goes(
     """The repair issue names the number, keeps up with it, and goes away."""
     await _limit(vesper, 1)
     await vesper.heartbeat()
-    assert _told(vesper.hass) is None
+    assert _placeholders(vesper.hass) is None
     await vesper.heartbeat("one")
-    told = _told(vesper.hass)
-    assert told is not None
-    assert told["devices"] == "1"
-    assert told["max_devices"] == "1"
+    placeholders = _placeholders(vesper.hass)
+    assert placeholders is not None
+    assert placeholders["devices"] == "1"
+    assert placeholders["max_devices"] == "1"
 
     await _flood(vesper, 3)
     await vesper.advance(REVIEW)
-    told = _told(vesper.hass)
-    assert told is not None
-    assert told["devices"] == "4"
+    placeholders = _placeholders(vesper.hass)
+    assert placeholders is not None
+    assert placeholders["devices"] == "4"
 
     for _ in range(REJECTED_TIMEOUT // 30):
         await vesper.advance(30)
         await vesper.heartbeat()
         await vesper.heartbeat("one")
-    told = _told(vesper.hass)
-    assert told is not None
-    assert told["devices"] == "1", "the others went away"
+    placeholders = _placeholders(vesper.hass)
+    assert placeholders is not None
+    assert placeholders["devices"] == "1", "the others went away"
 
     for _ in range(REJECTED_TIMEOUT // 30 + 1):
         await vesper.advance(30)
-    assert _told(vesper.hass) is None
+    assert _placeholders(vesper.hass) is None
     assert caplog.text.count("Not everything") == 1
 
     await vesper.heartbeat("one")
-    assert _told(vesper.hass) is not None
+    assert _placeholders(vesper.hass) is not None
     assert caplog.text.count("Not everything") == 2, "it is news again"
 
 
@@ -176,9 +178,9 @@ async def test_issue_goes_with_the_entry(vesper: Vesper) -> None:
     """Nobody watches after unload, so nothing is claimed."""
     await _limit(vesper, 1)
     await _flood(vesper, 2)
-    assert _told(vesper.hass) is not None
+    assert _placeholders(vesper.hass) is not None
     assert await vesper.hass.config_entries.async_unload(vesper.entry.entry_id)
-    assert _told(vesper.hass) is None
+    assert _placeholders(vesper.hass) is None
 
 
 async def test_limit_raised(vesper: Vesper) -> None:
@@ -186,10 +188,10 @@ async def test_limit_raised(vesper: Vesper) -> None:
     await _limit(vesper, 1)
     await _flood(vesper, 2)
     await _limit(vesper, 2)
-    assert _told(vesper.hass) is None
+    assert _placeholders(vesper.hass) is None
     await _flood(vesper, 2)
     assert list(vesper.hub.devices) == ["flood-0", "flood-1"]
-    assert _told(vesper.hass) is None
+    assert _placeholders(vesper.hass) is None
 
 
 async def test_limit_lowered(vesper: Vesper) -> None:
@@ -202,9 +204,9 @@ async def test_limit_lowered(vesper: Vesper) -> None:
         STATE_ON
     }
     assert not vesper.keys("flood-5")
-    told = _told(vesper.hass)
-    assert told is not None
-    assert told["devices"] == "1"
+    placeholders = _placeholders(vesper.hass)
+    assert placeholders is not None
+    assert placeholders["devices"] == "1"
 
 
 async def test_place_of_a_removed_device(vesper: Vesper) -> None:
@@ -219,7 +221,7 @@ async def test_place_of_a_removed_device(vesper: Vesper) -> None:
     assert list(vesper.hub.devices) == ["next"]
     assert vesper.value("connectivity", "next") == STATE_ON
     await vesper.advance(REVIEW)
-    assert _told(vesper.hass) is None
+    assert _placeholders(vesper.hass) is None
 
 
 async def test_flood_of_subsystems(
@@ -261,9 +263,9 @@ async def test_all_entities_or_none(
         assert vesper.keys(device_id) == expected
     assert _enabled(vesper) <= room
     assert "Reached the maximum" not in caplog.text
-    told = _told(vesper.hass)
-    assert told is not None
-    assert told["max_entities"] == str(room)
+    placeholders = _placeholders(vesper.hass)
+    assert placeholders is not None
+    assert placeholders["max_entities"] == str(room)
 
 
 @pytest.mark.parametrize("room", [DEVICE_ENTITIES + 2], indirect=True)
@@ -274,7 +276,7 @@ async def test_alert_sensors_beyond(
     await vesper.heartbeat(uptime=5)
     await vesper.alert("first", "WARNING")
     await vesper.alert("second", "WARNING")
-    assert _told(vesper.hass) is None
+    assert _placeholders(vesper.hass) is None
     assert _enabled(vesper) == room
 
     await vesper.alert("third", "FAILED", "no voice")
@@ -284,10 +286,10 @@ async def test_alert_sensors_beyond(
     alerts = vesper.state("active_alerts").attributes["alerts"]
     assert alerts[0]["subsystem"] == "third"
     assert vesper.value("fleet_health", FLEET) == "failed"
-    told = _told(vesper.hass)
-    assert told is not None
-    assert told["alert_sensors"] == "1"
-    assert told["devices"] == "0"
+    placeholders = _placeholders(vesper.hass)
+    assert placeholders is not None
+    assert placeholders["alert_sensors"] == "1"
+    assert placeholders["devices"] == "0"
     assert "Reached the maximum" not in caplog.text
 
     await vesper.alert("third", "CLEARED")
@@ -313,7 +315,7 @@ async def test_alert_sensor_waits_for_room(vesper: Vesper) -> None:
     await vesper.advance(REVIEW)
     assert vesper.value("alert_SD") == "critical"
     assert vesper.state("alert_SD").attributes["message"] == "gone"
-    assert _told(vesper.hass) is None
+    assert _placeholders(vesper.hass) is None
     await vesper.alert("SD", "CLEARED")
     assert vesper.value("alert_SD") == "ok"
 
@@ -325,11 +327,11 @@ async def test_waiting_for_a_device_that_went(vesper: Vesper) -> None:
     await vesper.heartbeat()
     for subsystem in ("first", "second", "third", "fourth"):
         await vesper.alert(subsystem, "WARNING")
-    assert _told(vesper.hass) is not None
+    assert _placeholders(vesper.hass) is not None
     await vesper.advance(91)
     await vesper.hub.async_remove_device(BELL)
     await vesper.advance(REVIEW)
-    assert _told(vesper.hass) is None
+    assert _placeholders(vesper.hass) is None
     assert not vesper.keys()
 
 
@@ -343,7 +345,7 @@ async def test_known_alert_sensor_at_the_cap(room: int, vesper: Vesper) -> None:
     await vesper.reload()
     await vesper.alert("second", "FAILED")
     assert vesper.value("alert_second") == "failed"
-    assert _told(vesper.hass) is None
+    assert _placeholders(vesper.hass) is None
 
 
 @pytest.mark.parametrize("room", [3 * DEVICE_ENTITIES + 2], indirect=True)
@@ -364,7 +366,7 @@ async def test_known_devices_at_the_cap(vesper: Vesper) -> None:
         assert vesper.value("health", f"flood-{number}") != STATE_UNAVAILABLE
 
 
-async def test_left_out_by_any_message(vesper: Vesper) -> None:
+async def test_rejected_by_any_message(vesper: Vesper) -> None:
     """Whoever is left out is, whatever it says; but not by what is no message."""
     await _limit(vesper, 1)
     await vesper.heartbeat()
@@ -372,14 +374,14 @@ async def test_left_out_by_any_message(vesper: Vesper) -> None:
     await vesper.publish("none", "heartbeat", b"")
     await vesper.publish("none", "heartbeat", b"no JSON")
     await vesper.publish("none", "info", b'{"type": "x"}', retain=True)
-    assert _told(vesper.hass) is None
+    assert _placeholders(vesper.hass) is None
     await vesper.publish("one", "alerts", alert)
     await vesper.publish("two", "info", b'{"type": "x"}')
     await vesper.publish("three", "heartbeat", b"{}", retain=True)
     await vesper.advance(REVIEW)
-    told = _told(vesper.hass)
-    assert told is not None
-    assert told["devices"] == "3"
+    placeholders = _placeholders(vesper.hass)
+    assert placeholders is not None
+    assert placeholders["devices"] == "3"
 
 
 @pytest.mark.parametrize("room", [10 * DEVICE_ENTITIES + 2], indirect=True)

@@ -64,7 +64,9 @@ async def settle(vesper: Vesper) -> None:
         await vesper.hass.async_block_till_done()
 
 
-async def test_asked_when_somebody_is_due(vesper: Vesper, broker: Broker) -> None:
+async def test_broker_is_checked_when_a_device_is_due(
+    vesper: Vesper, broker: Broker
+) -> None:
     """Heartbeats that come in time ask nothing of the broker, and silence one thing."""
     for _ in range(20):
         await vesper.heartbeat()
@@ -110,13 +112,13 @@ async def test_a_frozen_broker(
     assert vesper.value("connectivity") == "off"
 
 
-async def test_mqtt_notices_it_too(vesper: Vesper, broker: Broker) -> None:
+async def test_mqtt_reports_the_disconnect_too(vesper: Vesper, broker: Broker) -> None:
     """A frozen broker that is restarted is asked no more for its answer."""
     await vesper.heartbeat()
     with broker.frozen():
         await vesper.advance(91)
-        await vesper.lose_link()
-    await vesper.regain_link()
+        await vesper.disconnect_broker()
+    await vesper.reconnect_broker()
     assert vesper.value("connectivity") == "on"
     asked = broker.questions
     await vesper.advance(60)
@@ -138,7 +140,7 @@ async def test_a_broker_that_never_answers(vesper: Vesper, broker: Broker) -> No
         assert broker.questions == 1
 
 
-async def test_the_first_question_makes_it_hang_up(
+async def test_the_first_check_closes_the_connection(
     vesper: Vesper, broker: Broker
 ) -> None:
     """It is not asked again when the connection is back."""
@@ -148,8 +150,8 @@ async def test_the_first_question_makes_it_hang_up(
     ):
         await vesper.reload()
         assert broker.questions == 1
-        await vesper.lose_link()
-        await vesper.regain_link()
+        await vesper.disconnect_broker()
+        await vesper.reconnect_broker()
         await settle(vesper)
         assert broker.questions == 1
 
@@ -166,7 +168,7 @@ async def test_closed_while_it_is_frozen(vesper: Vesper, broker: Broker) -> None
         assert broker.questions == asked
 
 
-async def test_a_link_that_comes_back_before_all_know_that_it_was_lost(
+async def test_reconnect_while_disconnect_is_processed(
     hass: HomeAssistant, vesper: Vesper
 ) -> None:
     """Those to whom the loss had not come yet had a gap all the same."""
@@ -188,7 +190,7 @@ async def test_a_link_that_comes_back_before_all_know_that_it_was_lost(
         assert sensor.attributes["confirmed"] is False
 
 
-async def test_a_link_that_is_lost_again_at_once(
+async def test_disconnect_right_after_reconnect(
     hass: HomeAssistant, vesper: Vesper
 ) -> None:
     """Nobody is watched without a link, however short it was there."""

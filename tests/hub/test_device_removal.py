@@ -94,7 +94,7 @@ async def test_refused_while_online(
     assert not retained
 
 
-async def test_silent_device(vesper: Vesper, page: Page, retained: list[Any]) -> None:
+async def test_offline_device(vesper: Vesper, page: Page, retained: list[Any]) -> None:
     """A silent device goes with all that is known of it, here and at the broker."""
     await vesper.heartbeat()
     await vesper.heartbeat("other")
@@ -132,17 +132,17 @@ async def test_silent_device(vesper: Vesper, page: Page, retained: list[Any]) ->
     assert vesper.value("alert_SD") == "warning"
 
 
-async def test_speaks_meanwhile(vesper: Vesper, page: Page) -> None:
+async def test_message_during_removal(vesper: Vesper, page: Page) -> None:
     """A device that speaks before the broker has answered stays, and whole."""
     await vesper.heartbeat()
     await vesper.alert("SD", "FAILED")
     keys = vesper.keys()
     await vesper.advance(DEFAULT_HEARTBEAT_TIMEOUT + 1)
 
-    async def _speak(*_: Any, **__: Any) -> None:
+    async def _send_heartbeat(*_: Any, **__: Any) -> None:
         await vesper.heartbeat(uptime=5)
 
-    vesper.mqtt.async_publish.side_effect = _speak
+    vesper.mqtt.async_publish.side_effect = _send_heartbeat
     assert (await page.remove())["error"]["translation_key"] == ONLINE
     assert vesper.keys() == keys
     assert vesper.value("connectivity") == STATE_ON
@@ -150,12 +150,12 @@ async def test_speaks_meanwhile(vesper: Vesper, page: Page) -> None:
 
 
 @pytest.mark.usefixtures("retained")
-async def test_removed_and_back_between_two_slices(vesper: Vesper) -> None:
+async def test_removed_and_back_between_two_chunks(vesper: Vesper) -> None:
     """What was still to be told of the one that went is not told of the new one."""
     for device_id in ("bell-1", "bell-2"):
         await vesper.heartbeat(device_id)
     await vesper.advance(DEFAULT_HEARTBEAT_TIMEOUT + 1)
-    await vesper.lose_link()
+    await vesper.disconnect_broker()
     with patch("custom_components.vesper.hub.chunks.CHUNK", 0):
         async_dispatcher_send(vesper.hass, MQTT_CONNECTION_STATE, True)  # noqa: FBT003
         await vesper.hub.async_remove_device("bell-2")
@@ -165,9 +165,7 @@ async def test_removed_and_back_between_two_slices(vesper: Vesper) -> None:
     assert vesper.value("devices_online", FLEET) == "1"
 
 
-async def test_removed_by_somebody_while_it_is_set_up(
-    vesper: Vesper, page: Page
-) -> None:
+async def test_removed_during_set_up(vesper: Vesper, page: Page) -> None:
     """Nobody listens for that yet, so it is there again, with its entities."""
     await vesper.heartbeat()
     before = page.device()
@@ -196,7 +194,7 @@ async def test_removed_by_somebody_while_it_is_set_up(
 
 
 @pytest.mark.usefixtures("retained")
-async def test_speaks_again_at_once(vesper: Vesper) -> None:
+async def test_message_right_after_removal(vesper: Vesper) -> None:
     """A device that speaks as soon as it is removed is new, with all entities."""
     await vesper.heartbeat()
     await vesper.alert("SD", "FAILED")
@@ -211,7 +209,9 @@ async def test_speaks_again_at_once(vesper: Vesper) -> None:
     assert vesper.value("connectivity") == STATE_ON
 
 
-async def test_not_heard_yet(vesper: Vesper, page: Page, retained: list[Any]) -> None:
+async def test_device_without_live_message(
+    vesper: Vesper, page: Page, retained: list[Any]
+) -> None:
     """A device not known to live can go: a ghost of what the broker keeps."""
     await vesper.heartbeat(retain=True)
     assert vesper.value("connectivity") == STATE_UNKNOWN
@@ -223,13 +223,13 @@ async def test_not_heard_yet(vesper: Vesper, page: Page, retained: list[Any]) ->
     assert page.device() is None
 
 
-async def test_refused_without_link(
+async def test_refused_while_disconnected(
     vesper: Vesper, page: Page, retained: list[Any]
 ) -> None:
     """What the broker keeps can't be cleared without it, and that is said."""
     await vesper.heartbeat()
     await vesper.advance(DEFAULT_HEARTBEAT_TIMEOUT + 1)
-    await vesper.lose_link()
+    await vesper.disconnect_broker()
     answer = await page.remove()
     assert not answer["success"]
     assert answer["error"]["translation_domain"] == DOMAIN
@@ -238,7 +238,7 @@ async def test_refused_without_link(
     assert page.device() is not None
     assert not retained
 
-    await vesper.regain_link()
+    await vesper.reconnect_broker()
     assert (await page.remove())["success"]
     assert len(retained) == 1
 
@@ -267,15 +267,15 @@ async def test_fleet_stays(vesper: Vesper, page: Page, retained: list[Any]) -> N
     assert not retained
 
 
-async def test_device_of_somebody_else(vesper: Vesper, page: Page) -> None:
+async def test_device_of_another_integration(vesper: Vesper, page: Page) -> None:
     """A device with no id of ours is not ours to remove."""
-    stranger = dr.async_get(vesper.hass).async_get_or_create(
+    device = dr.async_get(vesper.hass).async_get_or_create(
         config_entry_id=vesper.entry.entry_id, identifiers={("elsewhere", "1")}
     )
     await vesper.reload()
     assert not vesper.hub.devices
     client = await page._connect(vesper.hass)  # noqa: SLF001
-    answer = await client.remove_device(stranger.id)
+    answer = await client.remove_device(device.id)
     assert answer["error"]["translation_key"] == FLEET_STAYS
 
 

@@ -132,12 +132,12 @@ async def test_the_option_is_for_known_devices_too(vesper: Vesper) -> None:
     assert devices[BELL].close_after == devices["new"].close_after == 7 * 60
 
 
-async def test_a_lost_link_is_waited_out(vesper: Vesper) -> None:
+async def test_a_disconnect_restarts_the_alert_timeout(vesper: Vesper) -> None:
     """The firmware's own check may have gone unheard: the time begins anew."""
     await restart(vesper)
-    await vesper.lose_link()
+    await vesper.disconnect_broker()
     await vesper.advance(3600)
-    await vesper.regain_link()
+    await vesper.reconnect_broker()
     await vesper.heartbeat(uptime=4000)
     await run(vesper, 4030, 4570)
     assert vesper.value("alert_SD") == "warning"

@@ -103,7 +103,7 @@ async def test_from_all_to_the_essential_and_back(
     assert memory.name == "Memory"
 
 
-async def test_known_devices_that_do_not_fit_are_left_out_whole(
+async def test_known_devices_that_do_not_fit_are_rejected(
     vesper: Vesper, caplog: pytest.LogCaptureFixture
 ) -> None:
     """More devices than can have all entities: the first have all, the others none."""
@@ -126,7 +126,7 @@ async def test_known_devices_that_do_not_fit_are_left_out_whole(
         assert issue.translation_placeholders["devices"] == "2"
 
 
-async def test_left_out_devices_are_known_when_there_is_room(vesper: Vesper) -> None:
+async def test_rejected_devices_are_restored_when_there_is_room(vesper: Vesper) -> None:
     """What was known of them is saved with the others, and they go on from there."""
     await _choose(vesper, EntitySet.ESSENTIAL)
     for number in range(4):

@@ -76,13 +76,13 @@ async def test_a_device_that_is_back_is_asked(vesper: Vesper, asked: Asked) -> N
     assert await asked.take(1) == [BELL]
 
 
-async def test_after_a_link_loss(vesper: Vesper, asked: Asked) -> None:
+async def test_after_a_reconnect(vesper: Vesper, asked: Asked) -> None:
     """Each is asked when it first speaks, also who was online all along."""
     await vesper.heartbeat()
     await vesper.heartbeat("silent")
     assert sorted(await asked.take(1)) == [BELL, "silent"]
-    await vesper.lose_link()
-    await vesper.regain_link()
+    await vesper.disconnect_broker()
+    await vesper.reconnect_broker()
     await vesper.heartbeat(retain=True)
     assert await asked.take(1) == []
     for _ in range(2):
@@ -111,31 +111,31 @@ async def test_no_more_than_twenty_a_second(vesper: Vesper, asked: Asked) -> Non
     assert await asked.take(1) == []
 
 
-async def test_nobody_is_asked_without_link(vesper: Vesper, asked: Asked) -> None:
+async def test_no_health_check_while_disconnected(vesper: Vesper, asked: Asked) -> None:
     """Who waited is dropped; with the link back, whoever speaks is asked."""
     for number in range(50):
         await vesper.heartbeat(f"bell-{number}")
-    await vesper.lose_link()
+    await vesper.disconnect_broker()
     assert await asked.take(1) == []
-    await vesper.regain_link()
+    await vesper.reconnect_broker()
     assert await asked.take(1) == []
     await vesper.heartbeat("bell-7")
     assert await asked.take(1) == ["bell-7"]
 
 
-async def test_who_speaks_without_link_is_asked_later(
-    vesper: Vesper, asked: Asked
-) -> None:
+async def test_message_while_disconnected(vesper: Vesper, asked: Asked) -> None:
     """A message that still came in is no way to the device."""
-    await vesper.lose_link()
+    await vesper.disconnect_broker()
     await vesper.heartbeat()
     assert await asked.take(1) == []
-    await vesper.regain_link()
+    await vesper.reconnect_broker()
     await vesper.heartbeat()
     assert await asked.take(1) == [BELL]
 
 
-async def test_who_goes_is_not_asked(vesper: Vesper, asked: Asked) -> None:
+async def test_offline_or_removed_device_is_not_asked(
+    vesper: Vesper, asked: Asked
+) -> None:
     """Nor are those asked who went offline, or were removed, before their turn."""
     for device_id in ("first", "removed", "last"):
         await vesper.heartbeat(device_id, retain=True)
@@ -149,7 +149,7 @@ async def test_who_goes_is_not_asked(vesper: Vesper, asked: Asked) -> None:
     assert await asked.take(1) == ["last"]
 
 
-async def test_all_who_waited_are_gone(vesper: Vesper, asked: Asked) -> None:
+async def test_all_queued_devices_removed(vesper: Vesper, asked: Asked) -> None:
     """The timer finds nobody."""
     await vesper.heartbeat()
     vesper.hub._connectivity._async_timed_out(BELL)  # noqa: SLF001
@@ -158,7 +158,7 @@ async def test_all_who_waited_are_gone(vesper: Vesper, asked: Asked) -> None:
     assert await asked.take(1) == [BELL]
 
 
-async def test_nobody_is_asked_after_unload(vesper: Vesper, asked: Asked) -> None:
+async def test_no_health_check_after_unload(vesper: Vesper, asked: Asked) -> None:
     """The queue goes with the entry."""
     await vesper.heartbeat()
     await vesper.hass.config_entries.async_unload(vesper.entry.entry_id)

@@ -40,13 +40,14 @@ def _issues(hass: HomeAssistant) -> list[ir.IssueEntry]:
     return issues
 
 
-def _told(hass: HomeAssistant) -> dict[str, dict[str, str]]:
+def _placeholders(hass: HomeAssistant) -> dict[str, dict[str, str]]:
     """Return what the issues that stand say, by kind."""
     issues = _issues(hass)
-    told = {str(issue.translation_key): issue for issue in issues}
-    assert len(told) == len(issues)
+    by_kind = {str(issue.translation_key): issue for issue in issues}
+    assert len(by_kind) == len(issues)
     return {
-        kind: dict(issue.translation_placeholders or {}) for kind, issue in told.items()
+        kind: dict(issue.translation_placeholders or {})
+        for kind, issue in by_kind.items()
     }
 
 
@@ -95,10 +96,10 @@ async def test_malformed_heartbeats(vesper: Vesper) -> None:
         b"no JSON [at](all)",
     )
     await _malform(vesper, *payloads, seconds=LASTING_SECONDS - 60)
-    assert not _told(vesper.hass)
+    assert not _placeholders(vesper.hass)
     await _malform(vesper, *payloads, seconds=120)
     fields = [f"recent_events[].{name}" for name in ("d0", "d1", "ts", "up")]
-    assert _told(vesper.hass) == {
+    assert _placeholders(vesper.hass) == {
         "malformed_heartbeats": {
             "device": NAME,
             "fields": ", ".join([*fields, "the payload", "uptime"]),
@@ -109,17 +110,17 @@ async def test_malformed_heartbeats(vesper: Vesper) -> None:
     await vesper.info("volume")
     await vesper.heartbeat(retain=True, uptime=5)
     await vesper.advance(CHECK)
-    assert _told(vesper.hass), "none of these is a live heartbeat"
+    assert _placeholders(vesper.hass), "none of these is a live heartbeat"
     await vesper.heartbeat(uptime=5)
     await vesper.advance(CHECK)
-    assert not _told(vesper.hass)
+    assert not _placeholders(vesper.hass)
 
 
 async def test_malformed_heartbeats_that_never_parse(vesper: Vesper) -> None:
     """The payload as a whole is at fault."""
     await vesper.heartbeat(uptime=5)
     await _malform(vesper, b"[1]")
-    assert _told(vesper.hass)["malformed_heartbeats"]["fields"] == "the payload"
+    assert _placeholders(vesper.hass)["malformed_heartbeats"]["fields"] == "the payload"
 
 
 async def test_malformed_now_and_then(vesper: Vesper) -> None:
@@ -127,7 +128,7 @@ async def test_malformed_now_and_then(vesper: Vesper) -> None:
     for _ in range(4):
         await _malform(vesper, b'{"uptime": "long"}', seconds=LASTING_SECONDS - 60)
         await vesper.heartbeat(uptime=5)
-    assert not _told(vesper.hass)
+    assert not _placeholders(vesper.hass)
 
 
 async def test_other_malformed_messages(vesper: Vesper) -> None:
@@ -138,7 +139,7 @@ async def test_other_malformed_messages(vesper: Vesper) -> None:
         await vesper.publish(BELL, "info", b"{}")
         await vesper.publish(BELL, "heartbeat", b"{", retain=True)
         await vesper.advance(30)
-    assert not _told(vesper.hass)
+    assert not _placeholders(vesper.hass)
 
 
 # Restart loop
@@ -147,10 +148,10 @@ async def test_other_malformed_messages(vesper: Vesper) -> None:
 async def test_restart_loop(vesper: Vesper) -> None:
     """It is told at once with its reasons, and ends within the hour."""
     await _restart(vesper, 4, 6, 4)
-    assert not _told(vesper.hass)
+    assert not _placeholders(vesper.hass)
     await vesper.heartbeat(uptime=110)
     await vesper.heartbeat(uptime=3, reset_reason=9999)
-    assert _told(vesper.hass) == {
+    assert _placeholders(vesper.hass) == {
         "restart_loop": {
             "device": NAME,
             "reasons": "PANIC x2, TASK_WATCHDOG, unknown (9999)",
@@ -158,9 +159,9 @@ async def test_restart_loop(vesper: Vesper) -> None:
         }
     }
     await vesper.advance(LOOP_SECONDS - 8 * 60)
-    assert _told(vesper.hass)
+    assert _placeholders(vesper.hass)
     await vesper.advance(4 * 60)
-    assert not _told(vesper.hass)
+    assert not _placeholders(vesper.hass)
 
 
 # Two devices on one id
@@ -169,14 +170,16 @@ async def test_restart_loop(vesper: Vesper) -> None:
 async def test_shared_id(vesper: Vesper, caplog: pytest.LogCaptureFixture) -> None:
     """Two uptimes that alternate are told, and are no restarts."""
     await _alternate(vesper)
-    assert _told(vesper.hass) == {"shared_id": {"device": NAME, "device_id": BELL}}
+    assert _placeholders(vesper.hass) == {
+        "shared_id": {"device": NAME, "device_id": BELL}
+    }
     assert caplog.text.count("has restarted") == 1
     for _ in range(3):
         await vesper.advance(CHECK)
         await vesper.heartbeat(uptime=10_000)
-    assert _told(vesper.hass)
+    assert _placeholders(vesper.hass)
     await vesper.advance(SHARED_SECONDS)
-    assert not _told(vesper.hass)
+    assert not _placeholders(vesper.hass)
 
 
 async def test_clock_set(vesper: Vesper) -> None:
@@ -188,39 +191,39 @@ async def test_clock_set(vesper: Vesper) -> None:
         with vesper.wall_clock_set(step):
             await vesper.heartbeat(uptime=uptime)
             await vesper.advance(CHECK)
-            assert not _told(vesper.hass)
+            assert not _placeholders(vesper.hass)
 
 
 # Heap
 
 
 async def test_heap_exhaustion(vesper: Vesper) -> None:
-    """A leak is told with the hours that are left, which are kept up to date."""
+    """A leak is reported with the hours left, which are updated."""
     await _leak(vesper, seconds=MIN_WINDOW - 60)
-    assert not _told(vesper.hass)
+    assert not _placeholders(vesper.hass)
     updates = async_capture_events(vesper.hass, ir.EVENT_REPAIRS_ISSUE_REGISTRY_UPDATED)
     for uptime in range(MIN_WINDOW, 9 * 3600, 60):
         free = 180_000 - 5 * uptime
         await vesper.heartbeat(uptime=uptime, heap_free=free, heap_min_free=free)
         await vesper.advance(60)
         hours = round((36_000 - uptime) / 3600)
-        told = _told(vesper.hass)["heap_exhaustion"]
-        assert told["device"] == NAME
-        assert abs(int(told["hours"]) - hours) <= 1
+        placeholders = _placeholders(vesper.hass)["heap_exhaustion"]
+        assert placeholders["device"] == NAME
+        assert abs(int(placeholders["hours"]) - hours) <= 1
     assert len(updates) <= 12, "it is written when the hours change, not each minute"
 
     await vesper.heartbeat(uptime=2, heap_free=180_000, heap_min_free=180_000)
-    assert not _told(vesper.hass), "a restart gives all back"
+    assert not _placeholders(vesper.hass), "a restart gives all back"
 
 
 async def test_heap_that_rests(vesper: Vesper) -> None:
     """A leak that ends is over after as long."""
     await _leak(vesper)
-    assert "heap_exhaustion" in _told(vesper.hass)
+    assert "heap_exhaustion" in _placeholders(vesper.hass)
     for uptime in range(2 * MIN_WINDOW, 5 * MIN_WINDOW, 60):
         await vesper.heartbeat(uptime=uptime, heap_free=165_000, heap_min_free=162_000)
         await vesper.advance(60)
-    assert not _told(vesper.hass)
+    assert not _placeholders(vesper.hass)
 
 
 # Their lives
@@ -236,13 +239,13 @@ async def test_device_in_order(vesper: Vesper) -> None:
             topic = message.topic.rpartition("/")[2]
             await vesper.publish(BELL, topic, message.payload)
         await vesper.advance(30)
-        assert not _told(vesper.hass)
+        assert not _placeholders(vesper.hass)
 
 
 async def test_name_of_the_device(vesper: Vesper) -> None:
     """The issue calls it as a person does, follows that, and goes with the device."""
     await _malform(vesper, b"{")
-    assert not _told(vesper.hass), "it never became a device"
+    assert not _placeholders(vesper.hass), "it never became a device"
     await vesper.heartbeat(uptime=5)
     await _malform(vesper, b"{")
     registry = dr.async_get(vesper.hass)
@@ -253,10 +256,10 @@ async def test_name_of_the_device(vesper: Vesper) -> None:
     )
     registry.async_update_device(device.id, name_by_user="Chapel")
     await vesper.advance(CHECK)
-    assert _told(vesper.hass)["malformed_heartbeats"]["device"] == "Chapel"
+    assert _placeholders(vesper.hass)["malformed_heartbeats"]["device"] == "Chapel"
     registry.async_remove_device(device.id)
     await vesper.advance(CHECK)
-    assert not _told(vesper.hass)
+    assert not _placeholders(vesper.hass)
 
 
 async def test_ignored_incident(vesper: Vesper) -> None:
@@ -281,7 +284,7 @@ async def test_ignored_incident(vesper: Vesper) -> None:
 async def test_several_at_once(vesper: Vesper) -> None:
     """Each device has its own issues, and each ends by itself."""
     await _restart(vesper, 9, 9, 9, 9)
-    assert _told(vesper.hass)["restart_loop"]["reasons"] == "BROWN_OUT x4"
+    assert _placeholders(vesper.hass)["restart_loop"]["reasons"] == "BROWN_OUT x4"
     await vesper.heartbeat("hall", uptime=5)
     for _ in range(LASTING_SECONDS // 30 + 2):
         await vesper.publish("hall", "heartbeat", b"{")
@@ -304,20 +307,20 @@ async def test_removed_device(vesper: Vesper) -> None:
     """What was told of it goes with it, at once."""
     await _restart(vesper, 4, 4, 4, 4)
     await vesper.heartbeat("hall", uptime=5)
-    assert _told(vesper.hass)
+    assert _placeholders(vesper.hass)
     await vesper.advance(91)
     await vesper.hub.async_remove_device(BELL)
-    assert not _told(vesper.hass)
+    assert not _placeholders(vesper.hass)
     await vesper.advance(CHECK)
-    assert not _told(vesper.hass)
+    assert not _placeholders(vesper.hass)
 
 
 async def test_removed_entry(vesper: Vesper) -> None:
     """Nobody looks after it any more, so nothing is claimed."""
     await _alternate(vesper)
-    assert _told(vesper.hass)
+    assert _placeholders(vesper.hass)
     assert await vesper.hass.config_entries.async_unload(vesper.entry.entry_id)
-    assert not _told(vesper.hass)
+    assert not _placeholders(vesper.hass)
 
 
 async def test_unload_ends_checks_in_hand(vesper: Vesper) -> None:
@@ -331,7 +334,7 @@ async def test_unload_ends_checks_in_hand(vesper: Vesper) -> None:
         async_fire_time_changed(vesper.hass)
         assert await vesper.hass.config_entries.async_unload(vesper.entry.entry_id)
         await vesper.hass.async_block_till_done()
-    assert not _told(vesper.hass)
+    assert not _placeholders(vesper.hass)
 
 
 async def test_left_by_the_last_run(vesper: Vesper) -> None:

@@ -41,7 +41,7 @@ async def test_all(
 ) -> None:
     """Registry and states are as they were when somebody last looked at them."""
     vesper.freezer.move_to("2030-01-01T12:00:00Z")
-    await vesper.say_everything()
+    await vesper.report_everything()
     await set_maintenance(vesper, hours=2)
     await snapshot_platform(hass, entity_registry, snapshot, vesper.entry.entry_id)
 

@@ -34,7 +34,7 @@ LIVE = [
 ]
 
 
-async def test_a_full_time_out(vesper: Vesper) -> None:
+async def test_a_full_timeout(vesper: Vesper) -> None:
     """A device is offline after 90 s of silence, and not before."""
     await vesper.heartbeat()
     assert vesper.value("connectivity") == "on"
@@ -46,7 +46,7 @@ async def test_a_full_time_out(vesper: Vesper) -> None:
     assert vesper.value("connectivity") == "on"
 
 
-async def test_the_time_out_of_the_options(
+async def test_the_timeout_of_the_options(
     hass: HomeAssistant, entry: MockConfigEntry, vesper: Vesper
 ) -> None:
     """The timeout is the user's."""
@@ -95,7 +95,7 @@ async def test_an_empty_payload_is_no_message(
     assert vesper.value("connectivity") == "off"
 
 
-async def test_each_device_has_its_own_time_out(vesper: Vesper) -> None:
+async def test_each_device_has_its_own_timeout(vesper: Vesper) -> None:
     """One timer serves all."""
     for device_id in ("first", "second", "third"):
         await vesper.heartbeat(device_id)
@@ -115,7 +115,7 @@ async def test_each_device_has_its_own_time_out(vesper: Vesper) -> None:
     assert online() == []
 
 
-async def test_many_fall_silent_at_once(vesper: Vesper) -> None:
+async def test_many_devices_time_out_at_once(vesper: Vesper) -> None:
     """More devices than one slice of work holds are all declared offline."""
     device_ids = [f"bell-{number}" for number in range(60)]
     for device_id in device_ids:
@@ -128,7 +128,7 @@ async def test_many_fall_silent_at_once(vesper: Vesper) -> None:
     }
 
 
-async def test_retained_is_no_life_at_first_sight(
+async def test_retained_messages_of_a_new_device(
     hass: HomeAssistant, vesper: Vesper
 ) -> None:
     """What the broker kept of a device makes it known: unknown, then offline."""
@@ -144,7 +144,7 @@ async def test_retained_is_no_life_at_first_sight(
     assert "on" not in shown(changes, vesper.entity_id("connectivity"))
 
 
-async def test_retained_is_no_life_after_link_loss(
+async def test_retained_messages_after_reconnect(
     hass: HomeAssistant, vesper: Vesper
 ) -> None:
     """The replay after a new connection does not wake the dead."""
@@ -152,8 +152,8 @@ async def test_retained_is_no_life_after_link_loss(
     await vesper.advance(91)
     changes = async_capture_events(hass, EVENT_STATE_CHANGED)
     for _ in range(2):
-        await vesper.lose_link()
-        await vesper.regain_link()
+        await vesper.disconnect_broker()
+        await vesper.reconnect_broker()
         await vesper.heartbeat(retain=True, uptime=5)
         assert vesper.value("connectivity") == "off"
         await vesper.advance(91)
@@ -164,12 +164,12 @@ async def test_retained_is_no_life_after_link_loss(
     }
 
 
-async def test_retained_does_not_prolong_life(vesper: Vesper) -> None:
+async def test_retained_messages_do_not_extend_the_timeout(vesper: Vesper) -> None:
     """A device that died while the link was down goes offline after one timeout."""
     await vesper.heartbeat()
-    await vesper.lose_link()
+    await vesper.disconnect_broker()
     await vesper.advance(1000)
-    await vesper.regain_link()
+    await vesper.reconnect_broker()
     await vesper.advance(80)
     await vesper.heartbeat(retain=True, uptime=5)
     assert vesper.value("connectivity") == "on"
@@ -177,7 +177,7 @@ async def test_retained_does_not_prolong_life(vesper: Vesper) -> None:
     assert vesper.value("connectivity") == "off"
 
 
-async def test_retained_is_no_life_after_reload(
+async def test_retained_messages_after_reload(
     hass: HomeAssistant, vesper: Vesper
 ) -> None:
     """The replay after a reload does not wake the dead."""
@@ -192,7 +192,7 @@ async def test_retained_is_no_life_after_reload(
     assert "on" not in shown(changes, vesper.entity_id("connectivity"))
 
 
-async def test_retained_alert_is_no_life(vesper: Vesper) -> None:
+async def test_retained_alert_is_no_sign_of_life(vesper: Vesper) -> None:
     """Nor is an alert that somebody kept."""
     await vesper.heartbeat()
     await vesper.advance(91)
@@ -201,17 +201,17 @@ async def test_retained_alert_is_no_life(vesper: Vesper) -> None:
     assert vesper.value("alert_FileManager") == "warning"
 
 
-async def test_a_fresh_time_out_after_the_link_is_back(vesper: Vesper) -> None:
+async def test_a_full_timeout_after_reconnect(vesper: Vesper) -> None:
     """Nobody is offline for the time that nobody could be heard."""
     await vesper.heartbeat("early")
     await vesper.advance(80)
     await vesper.heartbeat("late")
-    await vesper.lose_link()
+    await vesper.disconnect_broker()
     for _ in range(10):
         await vesper.advance(3600)
         assert vesper.value("connectivity", "early") == STATE_UNAVAILABLE
         assert vesper.hub.devices["early"].online
-    await vesper.regain_link()
+    await vesper.reconnect_broker()
     await vesper.advance(89)
     assert vesper.value("connectivity", "early") == "on"
     assert vesper.value("connectivity", "late") == "on"
@@ -301,7 +301,7 @@ async def test_last_seen_once_a_minute(vesper: Vesper, writes: Writes) -> None:
 
 async def test_writes_what_changes(vesper: Vesper, writes: Writes) -> None:
     """As many writes as values that a person sees change, each once."""
-    await vesper.say_everything()
+    await vesper.report_everything()
     await vesper.info("playback_stopped")
     await vesper.alert("FileManager", "CLEARED")
 
@@ -373,7 +373,7 @@ async def test_writes_of_a_new_device(vesper: Vesper, writes: Writes) -> None:
     )
 
 
-async def test_writes_of_a_link_loss(vesper: Vesper, writes: Writes) -> None:
+async def test_writes_of_a_disconnect(vesper: Vesper, writes: Writes) -> None:
     """A lost link is written once, where it takes something away, and nowhere else."""
     await vesper.heartbeat("alive")
     await vesper.advance(60)
@@ -398,9 +398,9 @@ async def test_writes_of_a_link_loss(vesper: Vesper, writes: Writes) -> None:
             vesper.entity_id("devices_online", FLEET),
         ]
     )
-    await vesper.lose_link()
+    await vesper.disconnect_broker()
     assert writes.take() == changing
-    await vesper.regain_link()
+    await vesper.reconnect_broker()
     assert writes.take() == changing
 
 
@@ -413,7 +413,7 @@ def shown(changes: list[Event[Any]], entity_id: str) -> list[str]:
     ]
 
 
-async def test_the_log_tells_once_of_each_change(
+async def test_one_log_line_for_each_change(
     vesper: Vesper, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A line when a device goes, one when it is back, one when it has restarted."""

@@ -132,7 +132,7 @@ async def test_malformed(
     vesper: Vesper, writes: Writes, caplog: pytest.LogCaptureFixture, bad: Bad
 ) -> None:
     """It is counted by device and kind, logged once, and changes nothing."""
-    await vesper.say_everything()
+    await vesper.report_everything()
     await vesper.heartbeat("other")
     writes.take()
     for _ in range(3):
@@ -183,7 +183,7 @@ async def test_partly_malformed(
     ],
     ids=str,
 )
-async def test_malformed_of_a_stranger(
+async def test_malformed_from_an_unknown_device(
     vesper: Vesper, caplog: pytest.LogCaptureFixture, bad: Bad
 ) -> None:
     """Who says nothing usable is no device yet, and is counted with the strangers."""
@@ -197,7 +197,7 @@ async def test_malformed_of_a_stranger(
 
 async def test_one_bad_field_never_loses_the_others(vesper: Vesper) -> None:
     """The good fields of a heartbeat are taken, each bad one is counted."""
-    await vesper.say_everything()
+    await vesper.report_everything()
     await vesper.heartbeat(uptime=-5, fw_version="2.0", fw=7, heap_free="x")
     assert vesper.hub.devices[BELL].telemetry.firmware_version == "2.0"
     assert vesper.hub.devices[BELL].restarts.uptime == 3600
@@ -306,7 +306,7 @@ async def test_a_bad_entry_that_moves(
 
 async def test_never_read_as_all_clear(vesper: Vesper) -> None:
     """Whatever is wrong with what is said of an alert, the alert stays."""
-    await vesper.say_everything()
+    await vesper.report_everything()
     for bad in MALFORMED:
         await vesper.publish(BELL, bad.topic, bad.payload)
     assert vesper.value("alert_FileManager") == "warning"
@@ -323,8 +323,8 @@ async def test_retained_info(
     writes.take()
     for _ in range(2):
         await vesper.publish(BELL, "info", b'{"type": "chime"}', retain=True)
-        await vesper.lose_link()
-        await vesper.regain_link()
+        await vesper.disconnect_broker()
+        await vesper.reconnect_broker()
     assert vesper.hub.devices[BELL].faults == Counter(
         {("info", "", FaultKind.RETAINED): 2}
     )
@@ -332,7 +332,7 @@ async def test_retained_info(
     assert len(logged(caplog, logging.WARNING)) == 1
 
 
-async def test_retained_info_of_a_stranger(vesper: Vesper) -> None:
+async def test_retained_info_of_an_unknown_device(vesper: Vesper) -> None:
     """It is ignored and counted too."""
     await vesper.publish(BELL, "info", b'{"type": "chime"}', retain=True)
     assert not vesper.hub.devices
@@ -355,7 +355,7 @@ async def test_retained_alert(vesper: Vesper) -> None:
 
 async def test_retained_heartbeat_fills_in(vesper: Vesper) -> None:
     """It tells of the firmware, not of a restart."""
-    await vesper.say_everything()
+    await vesper.report_everything()
     await vesper.heartbeat(retain=True, uptime=10, firmware_version="1.3")
     assert vesper.hub.devices[BELL].telemetry.firmware_version == "1.3"
     assert vesper.value("playing") == "on"

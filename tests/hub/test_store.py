@@ -141,38 +141,38 @@ async def test_a_new_device_is_on_disk_at_once(vesper: Vesper, disk: Disk) -> No
 async def test_a_kill_makes_nothing_happen_again(
     hass: HomeAssistant, vesper: Vesper, disk: Disk
 ) -> None:
-    """What automations were told a second before it is not told by the next start."""
+    """An automation does not run again after a kill and restart."""
     await vesper.heartbeat(uptime=3600)
     automations = {
         kind: await automate(hass, kind, devices(hass))
         for kind in ("restarted", "went_offline", "came_online")
     }
 
-    def told() -> list[str]:
+    def triggered() -> list[str]:
         return [kind for kind, automation in automations.items() if automation.take()]
 
     await vesper.advance(AT_ONCE)
     await vesper.heartbeat(uptime=5)
-    assert told() == ["restarted"]
+    assert triggered() == ["restarted"]
     await vesper.advance(AT_ONCE)
     async with disk.killed():
         pass
     await vesper.heartbeat(uptime=10)
-    assert told() == []
+    assert triggered() == []
     await vesper.advance(91)
-    assert told() == ["went_offline"]
+    assert triggered() == ["went_offline"]
     await vesper.advance(AT_ONCE)
     async with disk.killed():
         pass
     await vesper.advance(91)
-    assert told() == []
+    assert triggered() == []
     await vesper.heartbeat(uptime=200)
-    assert told() == ["came_online"]
+    assert triggered() == ["came_online"]
     await vesper.advance(AT_ONCE)
     async with disk.killed():
         pass
     await vesper.heartbeat(uptime=210)
-    assert told() == []
+    assert triggered() == []
 
 
 async def test_a_heartbeat_is_not_saved_by_itself(vesper: Vesper, disk: Disk) -> None:
@@ -205,11 +205,11 @@ async def test_saved_when_home_assistant_stops(
     hass: HomeAssistant, vesper: Vesper, disk: Disk
 ) -> None:
     """The link that ends with MQTT says nothing about the devices."""
-    await vesper.say_everything()
+    await vesper.report_everything()
     await vesper.advance(AT_ONCE)
     await vesper.heartbeat(uptime=4000)
     hass.set_state(CoreState.stopping)
-    await vesper.lose_link()
+    await vesper.disconnect_broker()
     hass.set_state(CoreState.final_write)
     hass.bus.async_fire(EVENT_HOMEASSISTANT_FINAL_WRITE)
     await hass.async_block_till_done()
@@ -259,7 +259,7 @@ async def test_all_is_there_at_once(
     hass: HomeAssistant, vesper: Vesper, disk: Disk, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Each entity shows its last value before anybody speaks, and nothing fires."""
-    await vesper.say_everything()
+    await vesper.report_everything()
     await vesper.advance(870)
     await vesper.heartbeat(**EVERYTHING | {"uptime": 3600 + 870})
     await vesper.info("playback_started", {"melody_uid": "ABC123"})
@@ -270,15 +270,15 @@ async def test_all_is_there_at_once(
     async with disk.killed():
         caplog.clear()
         changes = async_capture_events(hass, EVENT_STATE_CHANGED)
-        told: list[Change] = []
+        notified: list[Change] = []
     hub = vesper.hub
-    hub.listeners.async_listen(hub.devices[BELL], ~Change.NOTHING, told.append)
+    hub.listeners.async_listen(hub.devices[BELL], ~Change.NOTHING, notified.append)
     assert vesper.values() == before | {"connectivity": STATE_UNKNOWN}
     assert vesper.keys() == keys
     assert vesper.state("alert_FileManager").attributes["confirmed"] is False
     assert vesper.state("alert_FileManager").attributes["message"] == "SD mount failed"
     assert vesper.value("devices_with_alerts", FLEET) == "1"
-    assert not told
+    assert not notified
     assert not logged(caplog)
     # From not there or not available to its value, which it keeps: nothing fires.
     assert {
@@ -297,19 +297,19 @@ async def test_connectivity_after_a_restart(vesper: Vesper, disk: Disk) -> None:
         pass
     await vesper.heartbeat(uptime=5, retain=True)
     assert vesper.value("connectivity") == STATE_UNKNOWN
-    told: list[Change] = []
+    changes: list[Change] = []
     hub = vesper.hub
-    hub.listeners.async_listen(hub.devices[BELL], ~Change.NOTHING, told.append)
+    hub.listeners.async_listen(hub.devices[BELL], ~Change.NOTHING, changes.append)
     await vesper.heartbeat(uptime=5)
     assert vesper.value("connectivity") == STATE_ON
-    assert not any(change & Change.CAME_ONLINE for change in told)
+    assert not any(change & Change.CAME_ONLINE for change in changes)
     await vesper.advance(DEFAULT_HEARTBEAT_TIMEOUT + 1)
     assert vesper.value("connectivity", "other") == STATE_OFF
 
 
 async def test_playback_after_a_restart(vesper: Vesper) -> None:
     """It shows what it was until the device is heard, and then is not known."""
-    await vesper.say_everything()
+    await vesper.report_everything()
     await vesper.reload()
     assert (vesper.value("playing"), vesper.value("melody")) == (STATE_ON, "ABC123")
     await vesper.heartbeat(uptime=3600, retain=True)
@@ -321,14 +321,14 @@ async def test_playback_after_a_restart(vesper: Vesper) -> None:
 
 async def test_restarted_while_we_were_away(vesper: Vesper) -> None:
     """The first heartbeat tells, even if the device has been up for longer again."""
-    await vesper.say_everything()
+    await vesper.report_everything()
     await vesper.reload()
     vesper.freezer.tick(86_400)
-    told: list[Change] = []
+    changes: list[Change] = []
     hub = vesper.hub
-    hub.listeners.async_listen(hub.devices[BELL], Change.RESTART, told.append)
+    hub.listeners.async_listen(hub.devices[BELL], Change.RESTART, changes.append)
     await vesper.heartbeat(uptime=4000)
-    assert len(told) == 1
+    assert len(changes) == 1
     assert vesper.value("playing") == STATE_OFF
 
 
@@ -347,7 +347,7 @@ async def test_options_keep_everything(
     hass: HomeAssistant, vesper: Vesper, writes: Writes
 ) -> None:
     """A change of the options reloads the entry, and what is known stays."""
-    await vesper.say_everything()
+    await vesper.report_everything()
     before = vesper.values()
     hass.config_entries.async_update_entry(
         vesper.entry, options={CONF_HEARTBEAT_TIMEOUT: MIN_HEARTBEAT_TIMEOUT}
@@ -427,7 +427,7 @@ async def test_the_registry_knows_the_firmware_better(
     assert device.sw_version == "2"
 
 
-async def test_removed_by_another_hand(
+async def test_removed_from_the_registry(
     hass: HomeAssistant,
     vesper: Vesper,
     disk: Disk,
@@ -451,7 +451,7 @@ async def test_removed_by_another_hand(
     assert vesper.value("health") == "ok"
 
 
-async def test_somebody_elses_device_goes(
+async def test_removal_of_another_device(
     hass: HomeAssistant, vesper: Vesper, device_registry: dr.DeviceRegistry
 ) -> None:
     """What is not ours, or is the fleet, or was never known, is nothing to forget."""
@@ -503,7 +503,7 @@ async def test_entities_keep_their_ids(
     vesper: Vesper, disk: Disk, entity_registry: er.EntityRegistry
 ) -> None:
     """A kill before the registries are saved makes no second set of entities."""
-    await vesper.say_everything()
+    await vesper.report_everything()
     await vesper.advance(AT_ONCE)
     entries = er.async_entries_for_config_entry(entity_registry, FLEET)
     before = {entity.unique_id: entity.entity_id for entity in entries}

@@ -52,7 +52,7 @@ async def stopped(hass: HomeAssistant, vesper: Vesper, path: Path) -> Vesper:
     return vesper
 
 
-def _kept(path: Path) -> list[Path]:
+def _backups(path: Path) -> list[Path]:
     """Return the damaged files that were moved aside."""
     return [file for file in path.parent.iterdir() if ".corrupt." in file.name]
 
@@ -84,17 +84,17 @@ async def test_json_that_is_not_ours(
     """It is kept under the name that the repair issue tells, and all starts empty."""
     path.write_text(damaged)
     assert await hass.config_entries.async_setup(FLEET)
-    (kept,) = _kept(path)
-    assert kept.read_text() == damaged
+    (backup,) = _backups(path)
+    assert backup.read_text() == damaged
     issue = issue_registry.async_get_issue(DOMAIN, ISSUE_DAMAGED)
     assert issue is not None
-    assert issue.translation_placeholders == {"path": str(path), "kept": str(kept)}
+    assert issue.translation_placeholders == {"path": str(path), "kept": str(backup)}
     assert stopped.value("alert_SD") == "unknown"
 
     await stopped.alert("SD", "WARNING")
     await stopped.reload()
     assert stopped.value("alert_SD") == "warning"
-    assert _kept(path) == [kept]
+    assert _backups(path) == [backup]
 
     await hass.config_entries.async_remove(FLEET)
     assert not issue_registry.async_get_issue(DOMAIN, ISSUE_DAMAGED)
@@ -114,8 +114,8 @@ async def test_no_json(
     """Home Assistant itself keeps such a file and tells of it."""
     path.write_bytes(damaged)
     assert await hass.config_entries.async_setup(FLEET)
-    (kept,) = _kept(path)
-    assert kept.read_bytes() == damaged
+    (backup,) = _backups(path)
+    assert backup.read_bytes() == damaged
     (issue,) = issue_registry.issues.values()
     assert issue.translation_key == "storage_corruption"
     assert issue.issue_domain == DOMAIN
@@ -132,7 +132,7 @@ async def test_a_newer_version_is_left_alone(
     assert stopped.entry.state is ConfigEntryState.SETUP_ERROR
     assert stopped.entry.error_reason_translation_key == "store_too_new"
     assert path.read_text() == newer
-    assert not _kept(path)
+    assert not _backups(path)
 
 
 async def test_a_file_that_cannot_be_read(
@@ -147,7 +147,7 @@ async def test_a_file_that_cannot_be_read(
     assert stopped.entry.error_reason_translation_key == "store_unreadable"
     assert await hass.config_entries.async_reload(FLEET)
     assert stopped.value("alert_SD") == "failed"
-    assert not _kept(path)
+    assert not _backups(path)
 
 
 async def test_a_damaged_file_that_cannot_be_kept(
@@ -207,7 +207,7 @@ async def test_a_disk_that_cannot_be_written(
 
 async def test_what_is_on_disk_is_json(vesper: Vesper, path: Path) -> None:
     """It is as any file of Home Assistant's storage, and there is no other of ours."""
-    await vesper.say_everything()
+    await vesper.report_everything()
     await vesper.advance(1)
     file = json.loads(path.read_text())
     assert (file["version"], file["minor_version"]) == (1, 1)

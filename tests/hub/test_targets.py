@@ -15,7 +15,7 @@ def _id_of(vesper: Vesper, device_id: str) -> str:
     return device.id
 
 
-async def test_what_is_left_out_is_not_chosen(vesper: Vesper) -> None:
+async def test_excluded_targets(vesper: Vesper) -> None:
     """By its device, an entity of it, its area, or the whole fleet."""
     for device_id in (BELL, "hall"):
         await vesper.heartbeat(device_id)
@@ -26,9 +26,9 @@ async def test_what_is_left_out_is_not_chosen(vesper: Vesper) -> None:
     for device in (bell, hall):
         dr.async_get(vesper.hass).async_update_device(device, area_id=area.id)
 
-    def chosen(left_out: dict[str, str]) -> set[str]:
+    def chosen(excluded: dict[str, str]) -> set[str]:
         """Return the bells that are left of the area."""
-        target = Target(vesper.hass, {"area_id": area.id, "exclude": left_out})
+        target = Target(vesper.hass, {"area_id": area.id, "exclude": excluded})
         return target.device_ids & {bell, hall}
 
     assert chosen({}) == {bell, hall}

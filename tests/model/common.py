@@ -9,7 +9,7 @@ NOW = 1_800_000_000.0
 #: What any live message changes of a device that was not online.
 CAME_ONLINE = Change.CONNECTIVITY | Change.LAST_SEEN | Change.CONTACT
 WENT_OFFLINE = Change.CONNECTIVITY | Change.LAST_SEEN | Change.REACHABILITY
-LOST_LINK = Change.CONNECTIVITY | Change.REACHABILITY
+BROKER_DISCONNECTED = Change.CONNECTIVITY | Change.REACHABILITY
 
 
 def receive(device: Device, message: Message, *, after: float = 0.0) -> Change:

@@ -13,7 +13,7 @@ from custom_components.vesper.protocol.message import Message
 from custom_components.vesper.protocol.severity import Severity
 from tests.strategies import DEVICE_ID, alert, heartbeat
 
-from .common import CAME_ONLINE, LOST_LINK, NOW, receive, replay
+from .common import BROKER_DISCONNECTED, CAME_ONLINE, NOW, receive, replay
 
 
 def found(message: Message) -> list[tuple[str, FaultKind]]:
@@ -153,14 +153,14 @@ def test_a_retained_alert_is_not_confirmed(device: Device) -> None:
     assert device.alerts.active["FileManager"].confirmed
 
 
-def test_a_lost_link_makes_alerts_unconfirmed(online: Device) -> None:
+def test_a_disconnect_makes_alerts_unconfirmed(online: Device) -> None:
     """Transitions in that time are lost; all else stays."""
     receive(online, alert("FileManager", "WARNING", "SD mount failed"))
     receive(online, alert("TimeKeeper", "FAILED"))
-    assert online.broker_disconnected() == LOST_LINK | Change.ALERTS
+    assert online.broker_disconnected() == BROKER_DISCONNECTED | Change.ALERTS
     assert [one.confirmed for one in online.alerts.active.values()] == [False, False]
     assert online.alerts.active["FileManager"].message == "SD mount failed"
-    assert online.broker_disconnected() is LOST_LINK
+    assert online.broker_disconnected() is BROKER_DISCONNECTED
 
 
 def test_an_alert_is_confirmed_by_itself(online: Device) -> None:
@@ -422,7 +422,7 @@ def test_the_time_starts_again_after_a_timeout() -> None:
     assert not active(device)
 
 
-def test_no_time_counts_without_the_link() -> None:
+def test_the_alert_timeout_does_not_run_while_disconnected() -> None:
     """Messages that come without the broker say nothing of alerts."""
     device = restarted()
     device.broker_disconnected()

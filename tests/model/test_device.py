@@ -17,7 +17,7 @@ from custom_components.vesper.protocol.recent_events import RecentEvent, decode_
 from custom_components.vesper.protocol.severity import Severity
 from tests.strategies import (
     DEVICE_ID,
-    LinkLoss,
+    BrokerReconnect,
     Received,
     Step,
     Timeout,
@@ -89,7 +89,7 @@ def test_a_retained_message_does_not_bring_a_device_back(
     assert online.online is False
 
 
-def test_a_retained_heartbeat_fills_in_what_it_says(device: Device) -> None:
+def test_a_retained_heartbeat_fills_in_its_values(device: Device) -> None:
     """The values are known before the device is online."""
     change = replay(device, heartbeat(uptime=7, firmware_version="1.1.0"))
     assert change == Change.FIRMWARE
@@ -116,7 +116,7 @@ def test_a_timeout_is_reported_once(online: Device) -> None:
 
 
 @pytest.mark.parametrize("known", [None, True, False], ids=str)
-def test_a_lost_link_marks_no_device_offline(
+def test_a_disconnect_marks_no_device_offline(
     device: Device, *, known: bool | None
 ) -> None:
     """Connectivity is unknown in the meantime; afterwards it is as before."""
@@ -249,7 +249,7 @@ def test_a_restart_is_seen_past_a_heartbeat_without_uptime(online: Device) -> No
     assert Change.RESTART & receive(online, heartbeat(uptime=3))
 
 
-def test_a_restart_is_detected_after_a_timeout_and_a_lost_link(online: Device) -> None:
+def test_a_restart_is_detected_after_timeout_and_disconnect(online: Device) -> None:
     """The uptime shows what happened in the meantime."""
     online.broker_disconnected()
     online.mark_offline()
@@ -273,7 +273,7 @@ def test_a_restart_ends_playback(online: Device) -> None:
     assert (online.playback.playing, online.playback.melody) == (False, None)
 
 
-def test_what_was_said_since_a_restart_holds(online: Device) -> None:
+def test_reports_since_a_restart_stay_valid(online: Device) -> None:
     """A device reports alerts and playback before its next heartbeat."""
     receive(online, alert("TimeKeeper", "WARNING"))
     receive(online, alert("FileManager", "FAILED"), after=40)
@@ -368,7 +368,7 @@ class Reference:
                 self.is_contact_new = step.live and not self.is_in_contact
                 self.is_in_contact |= step.live
                 self.receive(step.parse(), now, live=step.live)
-            case LinkLoss():
+            case BrokerReconnect():
                 self.unconfirm()
                 self.is_in_contact, self.timeout_start = False, None
             case Timeout():
@@ -530,7 +530,7 @@ def test_exactly_what_changed_is_reported(life: list[tuple[int, Step]]) -> None:
         after = shown(device)
         reference.apply(step, now)
         changed = {flag for flag in after if after[flag] != before[flag]}
-        if isinstance(step, LinkLoss):
+        if isinstance(step, BrokerReconnect):
             changed.add(Change.CONNECTIVITY)  # it is unknown for now
             if device.online is not False:
                 changed.add(Change.REACHABILITY)

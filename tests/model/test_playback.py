@@ -9,7 +9,7 @@ from custom_components.vesper.protocol.fields import FaultKind
 from custom_components.vesper.protocol.message import Message
 from tests.strategies import DEVICE_ID, heartbeat, info
 
-from .common import LOST_LINK, WENT_OFFLINE, receive, replay
+from .common import BROKER_DISCONNECTED, WENT_OFFLINE, receive, replay
 
 
 def found(message: Message) -> list[tuple[str, FaultKind]]:
@@ -81,11 +81,11 @@ def test_playback_is_not_known_after_a_timeout(online: Device) -> None:
     assert (online.playback.playing, online.playback.melody) == (None, None)
 
 
-def test_playback_is_not_known_after_a_lost_link(online: Device) -> None:
+def test_playback_is_not_known_after_a_disconnect(online: Device) -> None:
     """The stop may have been missed."""
     receive(online, info("playback_started", melody_uid="ABC123"))
     change = online.broker_disconnected()
-    assert change == LOST_LINK | Change.PLAYING | Change.MELODY
+    assert change == BROKER_DISCONNECTED | Change.PLAYING | Change.MELODY
     assert (online.playback.playing, online.playback.melody) == (None, None)
 
 

@@ -319,7 +319,7 @@ def test_a_lost_alert_never_reads_as_all_clear(
     assert alerts.unknown == {"Player", "FileManager"}
 
 
-def test_an_alert_keeps_what_is_good_of_it(device: Device) -> None:
+def test_valid_fields_of_an_alert_are_restored(device: Device) -> None:
     """It is active, whatever else is wrong with it, and its subsystem is known."""
     data = stored(device)
     data["subsystems"] = "Player"

@@ -129,7 +129,7 @@ def test_the_size_of_a_payload_is_bounded(
         ),
     ],
 )
-def test_a_fault_says_what_is_wanted_and_what_is_there(
+def test_a_fault_names_the_expected_and_actual_value(
     message: Message, reason: str
 ) -> None:
     """The log says how to repair the device."""

@@ -202,9 +202,7 @@ def test_an_event_is_of_the_type_of_its_tag(tag: int, key: str) -> None:
         pytest.param(event(9, 1, 2), {"tag": 9, "d0": 1, "d1": 2}, id="unnamed"),
     ],
 )
-def test_the_data_of_an_event_mean_what_its_tag_says(
-    happened: RecentEvent, meaning: Meaning
-) -> None:
+def test_event_data_is_decoded_by_tag(happened: RecentEvent, meaning: Meaning) -> None:
     """The data of a tag without a name stay as they are."""
     assert happened.decoded() == meaning
 

@@ -77,7 +77,7 @@ def test_commands_go_to_the_control_topic() -> None:
 
 
 @pytest.mark.parametrize("prefix", ["vesper", "site1/vesper"])
-def test_the_link_is_checked_on_a_topic_of_no_device(prefix: str) -> None:
+def test_the_connection_check_uses_no_device_topic(prefix: str) -> None:
     """No device can have its id."""
     topic = link_topic(prefix)
     assert topic == f"{prefix}/~/control"

@@ -120,22 +120,22 @@ class Firmware:
         self.version = version
         self.online = True
         self.melody: str | None = None
-        self.playback_told = False
+        self.playback_reported = False
         """Whether a watcher can know by now if it plays: not before the first word of
         it or a restart, and not after a silence."""
-        self.disconnect_code_told = 0
+        self.disconnect_code_reported = 0
         """The code of the last loss of the Wi-Fi that it could tell of since."""
         self._epoch = epoch
         self._now = booted
         self._outbox: list[Publication] = []
         self._events: deque[_Event] = deque(maxlen=_RECENT_EVENTS)
         self._alerts: dict[str, Alert] = {}
-        self._told: dict[str, Alert | None] = {}
+        self._reported: dict[str, Alert | None] = {}
         self._disconnect_code = 0
         self._missed = 0
         self._fingerprint = crc32(device_id.encode())
         self._boot(ResetReason.POWER_ON)
-        self.playback_told = False  # that boot was before anybody watched
+        self.playback_reported = False  # that boot was before anybody watched
         self._now = 0.0
         self._heartbeat_due = booted % HEARTBEAT_SECONDS
         self._health_check_due = booted % HEALTH_CHECK_SECONDS
@@ -156,7 +156,7 @@ class Firmware:
         return MappingProxyType(self._alerts)
 
     @property
-    def told(self) -> Mapping[str, Alert | None]:
+    def reported(self) -> Mapping[str, Alert | None]:
         """The standing word on every subsystem it ever spoke of; None for "all well".
 
         A fault that goes away between a restart and the next health check is never
@@ -164,9 +164,9 @@ class Firmware:
         """
         return {
             subsystem: alert
-            if subsystem in self._said_since_boot or subsystem in self._alerts
+            if subsystem in self._reported_since_boot or subsystem in self._alerts
             else None
-            for subsystem, alert in self._told.items()
+            for subsystem, alert in self._reported.items()
         }
 
     @property
@@ -186,7 +186,7 @@ class Firmware:
             self._health_check_due = _next_turn(
                 self._health_check_due, HEALTH_CHECK_SECONDS, self._now
             )
-            self._say_changes()
+            self._report_changes()
         published, self._outbox = self._outbox, []
         return published
 
@@ -201,24 +201,24 @@ class Firmware:
         match command:
             case {"v": 2, "cmd": "system.health"}:
                 self._heartbeat()
-                self._say_changes()
+                self._report_changes()
 
     def raise_alert(self, subsystem: str, state: Severity, message: str) -> None:
         """Let a subsystem fail, or fail in another way; the same state says nothing."""
         current = self._alerts.get(subsystem)
         if current is None or current.state != state:
             self._alerts[subsystem] = Alert(state, message)
-            self._say_change(subsystem)
+            self._report_change(subsystem)
 
     def clear_alert(self, subsystem: str) -> None:
         """Let a subsystem recover."""
         if self._alerts.pop(subsystem, None) is not None:
-            self._say_change(subsystem)
+            self._report_change(subsystem)
 
     def start_playback(self, melody_uid: str) -> None:
         """Ring a melody, in place of the one that may be playing."""
         self.melody = melody_uid
-        self.playback_told = True
+        self.playback_reported = True
         self._publish(
             "status/info",
             {"type": "playback_started", "payload": {"melody_uid": melody_uid}},
@@ -229,7 +229,7 @@ class Firmware:
         """End the melody, if one plays."""
         if self.melody is not None:
             self.melody = None
-            self.playback_told = True
+            self.playback_reported = True
             self._publish(
                 "status/info", {"type": "playback_stopped", "payload": {}}, qos=0
             )
@@ -248,21 +248,21 @@ class Firmware:
         self._boot(reason)
         self._heartbeat()
 
-    def go_silent(self, code: int = SILENT_DEATH) -> None:
+    def disconnect_wifi(self, code: int = SILENT_DEATH) -> None:
         """Lose the Wi-Fi, for a `wifi_err_reason_t`: all words are lost meanwhile."""
         if self.online:
             self.online = False
-            self.playback_told = False
+            self.playback_reported = False
             self._disconnect_code = code
             self._log(EventTag.WIFI_DOWN, code)
 
-    def come_back(self) -> None:
+    def reconnect_wifi(self) -> None:
         """Find the Wi-Fi again and publish a heartbeat.
 
         What went wrong meanwhile was not said, so the next health check says it.
         """
         if not self.online:
-            self._connect()
+            self._connect_wifi()
             self._heartbeat()
 
     def call_succeeded(self, path: str, elapsed_ms: int) -> None:
@@ -277,17 +277,17 @@ class Firmware:
         self._booted = self._now
         self.reset_reason = reason
         self._heap_min_free = _HEAP_BYTES
-        self._said_since_boot: set[str] = set()
+        self._reported_since_boot: set[str] = set()
         self.melody = None
-        self.playback_told = True
+        self.playback_reported = True
         self._log(EventTag.BOOT, reason)
-        self._connect()
+        self._connect_wifi()
         self._heartbeat_due = self._now + HEARTBEAT_SECONDS
         self._health_check_due = self._now + HEALTH_CHECK_SECONDS
 
-    def _connect(self) -> None:
+    def _connect_wifi(self) -> None:
         self.online = True
-        self.disconnect_code_told = self._disconnect_code
+        self.disconnect_code_reported = self._disconnect_code
         self._missed = 0
         rssi_dbm = -40 - self._fingerprint % 40
         self._log(EventTag.WIFI_UP, rssi_dbm)
@@ -303,7 +303,7 @@ class Firmware:
             self._missed += 1
             self._log(EventTag.HEARTBEAT_MISS, self._missed)
             return
-        beat: dict[str, Any] = {
+        heartbeat: dict[str, Any] = {
             "device_id": self.device_id,
             "uptime": self.uptime,
             "firmware_version": self.version,
@@ -316,27 +316,31 @@ class Firmware:
                 _HEAP_SWING_BYTES * math.sin(2 * math.pi * phase)
             )
             self._heap_min_free = min(self._heap_min_free, heap_free)
-            beat |= {
+            heartbeat |= {
                 "reset_reason": self.reset_reason,
                 "heap_free": heap_free,
                 "heap_min_free": self._heap_min_free,
                 "last_disconnect_code": self._disconnect_code,
                 "recent_events": [asdict(event) for event in self._events],
             }
-        self._publish("status/heartbeat", beat, qos=1, retain=True)
+        self._publish("status/heartbeat", heartbeat, qos=1, retain=True)
 
-    def _say_changes(self) -> None:
+    def _report_changes(self) -> None:
         """Say what differs from what was said since boot, as a health check does."""
-        for subsystem in sorted(self._said_since_boot | self._alerts.keys()):
-            self._say_change(subsystem)
+        for subsystem in sorted(self._reported_since_boot | self._alerts.keys()):
+            self._report_change(subsystem)
 
-    def _say_change(self, subsystem: str) -> None:
+    def _report_change(self, subsystem: str) -> None:
         alert = self._alerts.get(subsystem)
-        said = self._told[subsystem] if subsystem in self._said_since_boot else None
-        if not self.online or alert == said:
+        reported = (
+            self._reported[subsystem]
+            if subsystem in self._reported_since_boot
+            else None
+        )
+        if not self.online or alert == reported:
             return
-        self._told[subsystem] = alert
-        self._said_since_boot.add(subsystem)
+        self._reported[subsystem] = alert
+        self._reported_since_boot.add(subsystem)
         payload = {"subsystem": subsystem}
         payload |= (
             {"state": alert.state, "msg": alert.message}

@@ -37,7 +37,7 @@ from tests.rig.firmware import (
 
 # A story acts on its device and yields the seconds of device time until it acts again.
 type Story = Iterator[float]
-type Storyteller = Callable[[Firmware, random.Random], Story]
+type StoryFactory = Callable[[Firmware, random.Random], Story]
 
 _LOGGER = logging.getLogger("vesper.fleet")
 _HEARTBEATS = logging.getLogger("vesper.fleet.heartbeats")
@@ -51,7 +51,7 @@ _MINUTE: Final = 60
 class Role:
     """What a device of a scenario is, and what happens to it."""
 
-    story: Storyteller
+    story: StoryFactory
     version: Version = "1.1.0"
 
 
@@ -60,7 +60,7 @@ def _is_well(_device: Firmware, _rng: random.Random) -> Story:
     yield from ()
 
 
-def _has_alert(subsystem: str, state: Severity, message: str) -> Storyteller:
+def _has_alert(subsystem: str, state: Severity, message: str) -> StoryFactory:
     """Make the story of a device that something is wrong with, and stays so."""
 
     def story(device: Firmware, _rng: random.Random) -> Story:
@@ -70,10 +70,10 @@ def _has_alert(subsystem: str, state: Severity, message: str) -> Storyteller:
     return story
 
 
-def _goes_silent(device: Firmware, _rng: random.Random) -> Story:
+def _goes_offline(device: Firmware, _rng: random.Random) -> Story:
     """Tell of a device that falls silent for good once its heartbeats were heard."""
     yield 1.5 * HEARTBEAT_SECONDS
-    device.go_silent()
+    device.disconnect_wifi()
 
 
 def _plays(device: Firmware, _rng: random.Random) -> Story:
@@ -102,7 +102,7 @@ _ACTS: Final = {
     "failed call": 1,
     "reboot": 1,
     "reset": 1,
-    "silence": 2,
+    "disconnect": 2,
 }
 
 
@@ -111,12 +111,12 @@ def _lives(device: Firmware, rng: random.Random) -> Story:
     while True:
         yield rng.expovariate(1 / (2 * _MINUTE))
         act = rng.choices(list(_ACTS), list(_ACTS.values()))[0]
-        if act != "silence":
+        if act != "disconnect":
             _happens(device, act, rng)
         elif not device.playing:  # after a silence nobody could say if it still plays
-            device.go_silent()
+            device.disconnect_wifi()
             yield rng.uniform(2 * _MINUTE, 10 * _MINUTE)
-            device.come_back()
+            device.reconnect_wifi()
 
 
 def _happens(device: Firmware, act: str, rng: random.Random) -> None:
@@ -142,7 +142,7 @@ def _happens(device: Firmware, act: str, rng: random.Random) -> None:
 
 # A role that every device plays, or a cast: the devices' ids, each with its own role.
 SCENARIOS: Final[Mapping[str, Role | Mapping[str, Role]]] = {
-    "calm": Role(story=_is_well),
+    "idle": Role(story=_is_well),
     "lively": Role(story=_lives),
     "cast": {
         "chapel": Role(story=_has_alert("FileManager", "WARNING", "SD mount failed")),
@@ -150,7 +150,7 @@ SCENARIOS: Final[Mapping[str, Role | Mapping[str, Role]]] = {
             story=_has_alert("TimeKeeper", "CRITICAL", "NTP sync failed")
         ),
         "tower": Role(story=_plays),
-        "gatehouse": Role(story=_goes_silent),
+        "gatehouse": Role(story=_goes_offline),
         "library": Role(story=_is_well),
         "courtyard": Role(story=_is_well, version="1.0.0"),
     },
@@ -170,16 +170,16 @@ def expected_states(device: Firmware) -> dict[str, str]:
     a watcher that heard all it said, once timeouts are over: 90 s for a silence, 10
     minutes for alerts from before a restart.
     """
-    told = device.told
+    reported = device.reported
     severities = ("ok", "warning", "critical", "failed")
     alerts = {
         f"alert_{subsystem}": alert.state.lower() if alert else "ok"
-        for subsystem, alert in told.items()
+        for subsystem, alert in reported.items()
     }
     active = [state for state in alerts.values() if state != "ok"]
     if not device.online:
         playing = melody = "unavailable"
-    elif not device.playback_told:
+    elif not device.playback_reported:
         playing = melody = "unknown"
     else:
         playing = "on" if device.playing else "off"
@@ -223,7 +223,7 @@ class Fleet:
         *,
         prefix: str = "vesper",
         devices: int | Sequence[str] | None = None,
-        scenario: str = "calm",
+        scenario: str = "idle",
         speed: float = 1.0,
         seed: int = 0,
         username: str | None = None,
@@ -250,7 +250,7 @@ class Fleet:
         self._prefix = prefix
         self._speed = speed
         self._origin: float | None = None
-        self._linked = False
+        self._connected = False
         self._refused: str | None = None
         self._stopping = False
         # Guards all the state, the devices' too, and wakes whoever waits for a change.
@@ -330,8 +330,8 @@ class Fleet:
     def wait_until_connected(self, timeout: float) -> bool:
         """Wait up to `timeout` seconds for the broker; false where that was in vain."""
         with self._changed:
-            self._changed.wait_for(lambda: self._linked or self._refused, timeout)
-            return self._linked
+            self._changed.wait_for(lambda: self._connected or self._refused, timeout)
+            return self._connected
 
     def start_stories(self) -> None:
         """Let the stories begin, now that whoever is to see them has subscribed."""
@@ -426,7 +426,7 @@ class Fleet:
             logger = (
                 _HEARTBEATS if publication.topic.endswith("/heartbeat") else _LOGGER
             )
-            if self._linked:
+            if self._connected:
                 self._client.publish(
                     publication.topic,
                     publication.payload,
@@ -466,7 +466,7 @@ class Fleet:
                 "The broker does not let the devices read %s/+/control", self._prefix
             )
         with self._changed:
-            self._linked = True
+            self._connected = True
             self._refused = None
             self._changed.notify_all()
 
@@ -475,7 +475,7 @@ class Fleet:
     ) -> None:
         _LOGGER.info("Disconnected from %s:%d: %s", self._host, self._port, reason)
         with self._changed:
-            self._linked = False
+            self._connected = False
             self._changed.notify_all()
 
     def _on_message(
@@ -543,7 +543,7 @@ def main() -> None:
         "--scenario",
         choices=SCENARIOS,
         default="cast",
-        help="calm: nothing but heartbeats; lively: whatever may happen, at random;"
+        help="idle: nothing but heartbeats; lively: whatever may happen, at random;"
         " cast: six devices, each with a fault or a habit of its own (%(default)s)",
     )
     parser.add_argument(
