@@ -1,4 +1,4 @@
-"""Fixtures of the pure layers: no Home Assistant, the same examples in each run."""
+"""Fixtures of the pure layers: no Home Assistant, fixed examples."""
 
 from hypothesis import settings
 import pytest

@@ -1,4 +1,4 @@
-"""A blueprint that a person imports tells of trouble, and of its end."""
+"""A blueprint notifies of trouble and of its end."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ FOLDER = Path(__file__).parents[2] / "blueprints/automation"
 
 
 def messages(home_assistant: HomeAssistant) -> list[str]:
-    """Return what the automation has told."""
+    """Return the messages of the automation."""
     notifications = home_assistant.api.command("persistent_notification/get")
     return [
         notification["message"]
@@ -23,7 +23,7 @@ def messages(home_assistant: HomeAssistant) -> list[str]:
 
 
 def test_trouble_and_recovery(home_assistant: HomeAssistant, publish: Publish) -> None:
-    """It is saved as its file stands, used through the editor, and does its work."""
+    """Import a blueprint, save an automation of it, and run it."""
     api = home_assistant.api
     alerts = f"vesper/{DEVICE}/status/alerts"
     publish(f"vesper/{DEVICE}/status/heartbeat", '{"uptime": 3600}')

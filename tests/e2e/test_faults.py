@@ -1,7 +1,7 @@
-"""The fault matrix: whatever breaks, nobody is told what is not so.
+"""The fault matrix: no fault makes Home Assistant show a wrong state.
 
-One Home Assistant goes through all of it, with a broker and a fleet of its own. One of
-the devices is dead from the beginning, and one has an alert all the time.
+One Home Assistant goes through all faults, with a broker and a fleet of its own. One
+device is offline from the start, and one has an alert all the time.
 """
 
 from collections.abc import Callable, Iterator
@@ -35,7 +35,7 @@ type Row = Callable[[str, object], None]
 
 @pytest.fixture(scope="module")
 def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
-    """Return a broker that keeps a heartbeat of the dead device."""
+    """Return a broker with a retained heartbeat of the dead device."""
     directory = tmp_path_factory.mktemp("faults-broker")
     with Broker(directory, persistent=find_mosquitto() is not None) as broker:
         retain_heartbeat_of_dead_device(broker)
@@ -65,7 +65,7 @@ def home_assistant(
 
 @pytest.fixture(scope="module")
 def fleet(broker: Broker, home_assistant: HomeAssistant) -> Iterator[Fleet]:
-    """Return devices that live, one of them with an alert."""
+    """Return running devices, one of them with an alert."""
     address = broker.address
     devices = (*LIVING, MUTE)
     with Fleet(address.host, address.port, devices=devices, speed=SPEED) as fleet:
@@ -78,7 +78,7 @@ def fleet(broker: Broker, home_assistant: HomeAssistant) -> Iterator[Fleet]:
 def promises(
     home_assistant: HomeAssistant, fleet: Fleet, record_property: Row
 ) -> Iterator[None]:
-    """Prove in the end that nothing was ever shown that is not so."""
+    """Check at the end that no wrong state was ever shown."""
     home_assistant.wait_until_listening()
     yield
     began = time.monotonic()
@@ -99,7 +99,7 @@ def promises(
 
 
 def retain_heartbeat_of_dead_device(broker: Broker) -> None:
-    """Let the broker keep the last words of a device."""
+    """Publish a retained heartbeat of the dead device."""
     mqtt_publish.single(
         f"vesper/{DEAD}/status/heartbeat",
         '{"uptime": 3600}',
@@ -123,7 +123,7 @@ def clear_alert(fleet: Fleet, device_id: str, subsystem: str) -> None:
 
 
 def wait_until_right(home_assistant: HomeAssistant) -> None:
-    """Wait until the living are online and the alert is there."""
+    """Wait until the running devices are online and the alert is shown."""
     home_assistant.wait_for_states(
         {f"{device_id}_connectivity": "on" for device_id in (*LIVING, MUTE)}
         | {f"{ALERTING}_alert_FileManager": "critical"},
@@ -132,7 +132,7 @@ def wait_until_right(home_assistant: HomeAssistant) -> None:
 
 
 def history(home_assistant: HomeAssistant, unique_id: str) -> list[str]:
-    """Return all the states that an entity went through, whatever the clock said."""
+    """Return all states of an entity in the order they were recorded."""
     entity_id = home_assistant.api.entity_ids("vesper")[unique_id]
     now = datetime.now(UTC)
     begin, end = ((now + timedelta(days=days)).isoformat() for days in (-3, 3))
@@ -144,7 +144,7 @@ def history(home_assistant: HomeAssistant, unique_id: str) -> list[str]:
 
 
 def attributes(home_assistant: HomeAssistant, unique_id: str) -> dict[str, object]:
-    """Return the attributes that an entity shows."""
+    """Return the attributes of an entity."""
     entity_id = home_assistant.api.entity_ids("vesper")[unique_id]
     shown: dict[str, object] = home_assistant.api.states()[entity_id]["attributes"]
     return shown
@@ -155,7 +155,7 @@ def attributes(home_assistant: HomeAssistant, unique_id: str) -> dict[str, objec
 )
 @pytest.mark.usefixtures("promises")
 def test_device_times_out(home_assistant: HomeAssistant, fleet: Fleet) -> None:
-    """The dead one, of which only a kept heartbeat was ever heard, is offline too."""
+    """A device goes offline, as does one with only a retained heartbeat."""
     with fleet.device(MUTE) as device:
         device.disconnect_wifi()
     home_assistant.wait_for_states(
@@ -170,7 +170,7 @@ def test_device_times_out(home_assistant: HomeAssistant, fleet: Fleet) -> None:
 )
 @pytest.mark.usefixtures("promises")
 def test_device_restarted(home_assistant: HomeAssistant, fleet: Fleet) -> None:
-    """It says nothing of the alert before its next health check."""
+    """The alert is unconfirmed until the next health check."""
     key = f"{ALERTING}_alert_FileManager"
     with fleet.device(ALERTING) as device:
         device.restart()
@@ -193,7 +193,7 @@ def test_device_restarted(home_assistant: HomeAssistant, fleet: Fleet) -> None:
 @pytest.mark.timeout(300)  # it waits for two timeouts
 @pytest.mark.usefixtures("promises")
 def test_wall_clock_moved(home_assistant: HomeAssistant, fleet: Fleet) -> None:
-    """An hour forward, then two hours back; whoever falls silent is offline in time."""
+    """Devices time out as usual while the clock jumps."""
     key = f"{HEALTHY}_alert_Clock"
     try:
         for moved in (3600, -3600):
@@ -228,7 +228,7 @@ def test_wall_clock_moved(home_assistant: HomeAssistant, fleet: Fleet) -> None:
 )
 @pytest.mark.usefixtures("promises")
 def test_broker_restarted(broker: Broker, home_assistant: HomeAssistant) -> None:
-    """While it is away who is online is not known."""
+    """Connectivity is unavailable while the broker is down."""
     if not broker.persistent:
         pytest.skip("amqtt keeps nothing over a restart")
     broker.stop()
@@ -242,7 +242,7 @@ def test_broker_restarted(broker: Broker, home_assistant: HomeAssistant) -> None
 )
 @pytest.mark.usefixtures("promises")
 def test_broker_forgets(broker: Broker) -> None:
-    """A device of which the broker keeps no word is not forgotten by us."""
+    """A device without a retained heartbeat stays known."""
     broker.restart(forgetting=True)
 
 
@@ -252,7 +252,7 @@ def test_broker_forgets(broker: Broker) -> None:
 )
 @pytest.mark.usefixtures("promises")
 def test_broker_frozen(broker: Broker, home_assistant: HomeAssistant) -> None:
-    """MQTT itself believes in the connection for two minutes."""
+    """A frozen broker is detected before MQTT's own timeout."""
     broker.freeze()
     try:
         home_assistant.wait_for_states(
@@ -271,7 +271,7 @@ def test_broker_frozen(broker: Broker, home_assistant: HomeAssistant) -> None:
 )
 @pytest.mark.usefixtures("promises")
 def test_mqtt_reloaded(home_assistant: HomeAssistant) -> None:
-    """Its client, and with it our subscriptions, are new."""
+    """The MQTT client and all subscriptions are replaced."""
     home_assistant.reload("mqtt")
 
 
@@ -280,7 +280,7 @@ def test_mqtt_reloaded(home_assistant: HomeAssistant) -> None:
 )
 @pytest.mark.usefixtures("promises")
 def test_reloaded_under_load(broker: Broker, home_assistant: HomeAssistant) -> None:
-    """A hundred messages a second come in meanwhile."""
+    """The entry reloads while a hundred messages a second arrive."""
     address = broker.address
     devices = [f"faults-load-{number}" for number in range(5)]
     with Fleet(address.host, address.port, devices=devices, speed=600):
@@ -297,7 +297,7 @@ def test_reloaded_under_load(broker: Broker, home_assistant: HomeAssistant) -> N
 )
 @pytest.mark.usefixtures("promises")
 def test_prefix_changed(broker: Broker, home_assistant: HomeAssistant) -> None:
-    """Whoever is heard no more keeps the alerts that were shown."""
+    """Devices of the old prefix keep the alerts that were shown."""
     address = broker.address
     entry_id = home_assistant.entry["entry_id"]
     other = Fleet(
@@ -322,7 +322,7 @@ def test_prefix_changed(broker: Broker, home_assistant: HomeAssistant) -> None:
 )
 @pytest.mark.usefixtures("promises")
 def test_saving_fails(home_assistant: HomeAssistant, fleet: Fleet) -> None:
-    """A folder in the place of the file fails for root too, as a full disk does."""
+    """A folder in place of the file fails as a full disk does."""
     saved = home_assistant.saved
 
     def has_issue() -> bool:
@@ -350,7 +350,7 @@ def test_saving_fails(home_assistant: HomeAssistant, fleet: Fleet) -> None:
 )
 @pytest.mark.usefixtures("promises")
 def test_home_assistant_killed(home_assistant: HomeAssistant, fleet: Fleet) -> None:
-    """What was shown for a second is on disk."""
+    """A state that was shown for a second is stored."""
     key = f"{HEALTHY}_alert_Power"
     raise_alert(fleet, HEALTHY, "Power")
     home_assistant.wait_for_states({key: "critical"})
@@ -371,7 +371,7 @@ def test_home_assistant_killed(home_assistant: HomeAssistant, fleet: Fleet) -> N
 )
 @pytest.mark.usefixtures("promises")
 def test_home_assistant_restarted(home_assistant: HomeAssistant, fleet: Fleet) -> None:
-    """An alert that ends meanwhile stays, not confirmed: its end was not heard."""
+    """An alert cleared during a restart stays, unconfirmed."""
     key = f"{HEALTHY}_alert_Network"
     raise_alert(fleet, HEALTHY, "Network")
     home_assistant.wait_for_states({key: "critical"})

@@ -1,4 +1,4 @@
-"""The cards and the dashboard in a real browser, on a real Home Assistant's pages."""
+"""The cards and the dashboard in a real browser."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -61,7 +61,7 @@ def browser(home_assistant: HomeAssistant) -> Iterator[Browser]:
 
 @pytest.fixture(params=product(("desktop", "phone"), ("light", "dark")), ids="-".join)
 def open_page(request: pytest.FixtureRequest, browser: Browser) -> OpenPage:
-    """Return what opens a page, on each device and in each scheme."""
+    """Return a function that opens a page, by device type and color scheme."""
     device: Device
     scheme: Scheme
     device, scheme = request.param
@@ -69,12 +69,12 @@ def open_page(request: pytest.FixtureRequest, browser: Browser) -> OpenPage:
 
 
 class Bell:
-    """A device, seen from its own side and from that of a person with a browser."""
+    """A device, its entities and its cards in the browser."""
 
     def __init__(
         self, home_assistant: HomeAssistant, publish: Publish, device_id: str
     ) -> None:
-        """Let the device appear."""
+        """Publish the first heartbeat of the device."""
         self._api = home_assistant.api
         self._url = home_assistant.url
         self._publish = publish
@@ -88,17 +88,17 @@ class Bell:
         )
 
     def send(self, topic: str, **fields: Any) -> None:
-        """Publish what the device says."""
+        """Publish a message of the device."""
         self._publish(f"vesper/{self.device_id}/status/{topic}", json.dumps(fields))
 
     def is_called(self, name: str | None) -> None:
-        """Give the device the name of a person's choice."""
+        """Rename the device."""
         self._api.command(
             "config/device_registry/update", device_id=self.id, name_by_user=name
         )
 
     def keeps(self, *keys: str) -> None:
-        """Have a person disable all entities of the device but these."""
+        """Disable all entities of the device except these."""
         kept = {f"{self.device_id}_{key}" for key in keys}
         for unique_id, entity_id in self._api.entity_ids("vesper").items():
             if unique_id.startswith(f"{self.device_id}_") and unique_id not in kept:
@@ -109,7 +109,7 @@ class Bell:
                 )
 
     def begin_to_add_card(self, page: Page) -> None:
-        """Have a person be asked which card to add to the one of this device."""
+        """Open the dialog to add a card to the dashboard of this device."""
         self.fleet_card(page)
         page.goto(f"{self._url}/{CARDS}/0?edit=1")
         shown = page.locator("vesper-fleet-card span.name")
@@ -117,7 +117,10 @@ class Bell:
         page.get_by_label("Add card").last.click()
 
     def cards(self, page: Page, *configs: dict[str, Any]) -> list[Locator]:
-        """Open a dashboard with cards, and return them; each names the device."""
+        """Open a dashboard with cards, and return them.
+
+        Each card names the device.
+        """
         section = {"type": "grid", "cards": configs}
         view = {"type": "sections", "sections": [section]}
         self._api.command(
@@ -131,15 +134,15 @@ class Bell:
         return cards
 
     def fleet_card(self, page: Page, **config: Any) -> Locator:
-        """Open a dashboard with the fleet card, of this device alone."""
+        """Open a dashboard with the fleet card of this device."""
         return self.cards(page, self.fleet_config() | config)[0]
 
     def fleet_config(self) -> dict[str, Any]:
-        """Return what shows this device on a fleet card."""
+        """Return a fleet card configuration with this device."""
         return {"type": "custom:vesper-fleet-card", "devices": [self.id]}
 
     def device_config(self) -> dict[str, Any]:
-        """Return what shows this device on a card of its own."""
+        """Return a device card configuration with this device."""
         return {"type": "custom:vesper-device-card", "device": self.id}
 
 
@@ -150,19 +153,19 @@ def bell(
     home_assistant: HomeAssistant,
     publish: Publish,
 ) -> Bell:
-    """Return a device of the test's own, which is online."""
+    """Return an online device that only this test uses."""
     name = request.node.originalname.removeprefix("test_")
     return Bell(home_assistant, publish, name.replace("_", "-"))
 
 
 def problems(card: Locator) -> list[str]:
-    """Return what is wrong with the texts of a card."""
+    """Return the problems with the texts of a card."""
     found: list[str] = card.evaluate((RIG / "page_checks.js").read_text())
     return found
 
 
 def test_alerts_come_and_go(open_page: OpenPage, bell: Bell) -> None:
-    """An alert is there within a second, and gone as soon as it is cleared."""
+    """Alerts appear within a second and disappear when cleared."""
     with open_page("alerts") as page:
         cards = bell.cards(page, bell.fleet_config(), bell.device_config())
         for card in cards:
@@ -234,7 +237,7 @@ def test_essential_entities(
 
 
 def test_opens_what_is_tapped(browser: Browser, bell: Bell) -> None:
-    """An alert opens its sensor and a device its page, with the keyboard too."""
+    """An alert opens its sensor, a device its page, by keyboard too."""
     bell.send("alerts", subsystem="Player", state="WARNING", msg="no amplifier")
     with browser.page("tap") as page:
         card = bell.fleet_card(page)
@@ -255,7 +258,7 @@ def test_opens_what_is_tapped(browser: Browser, bell: Bell) -> None:
 
 
 def test_names_are_text(open_page: OpenPage, bell: Bell) -> None:
-    """What a device, an alert or a person calls itself is no markup, and never cut."""
+    """Names and messages are never markup and never cut off."""
     name = f"<img src=x onerror=alert(1)> {bell.device_id} " + "Glockenturm" * 6
     bell.is_called(name)
     bell.send("alerts", subsystem="<b>SD", state="FAILED", msg="<script>alert(1)")
@@ -275,7 +278,7 @@ def test_names_are_text(open_page: OpenPage, bell: Bell) -> None:
 
 
 def test_options(browser: Browser, bell: Bell) -> None:
-    """The card shows those that are asked for, as they are asked for."""
+    """The card shows what its options select."""
     with browser.page("options") as page:
         card = bell.fleet_card(page, compact=True, title="The bells")
         expect(card.get_by_role("heading", name="The bells")).to_be_visible()
@@ -307,7 +310,7 @@ def test_suggestion(open_page: OpenPage, bell: Bell) -> None:
 
 
 def test_picker_and_editors(open_page: OpenPage, bell: Bell) -> None:
-    """Both cards are among those to pick, and have an editor with a preview."""
+    """The card picker has both cards, with editor and preview."""
     labels = {
         "Vesper device": ["The device that this card shows."],
         "Vesper fleet": ["Title", "Area", "Only devices in trouble", "Compact"],
@@ -360,7 +363,7 @@ def test_dashboard_is_offered(
 def test_dashboard_follows(
     browser: Browser, bell: Bell, home_assistant: HomeAssistant, publish: Publish
 ) -> None:
-    """Devices that come and go do so on the dashboard, which is in YAML mode here."""
+    """The dashboard in YAML mode adds and removes devices."""
     with browser.page("follows") as page:
         page.goto(f"{home_assistant.url}/{DASHBOARD}/{bell.id}")
         expect(page.locator("vesper-device-card span.name")).to_be_visible(
@@ -375,7 +378,7 @@ def test_dashboard_follows(
 
 
 def test_texts_without_english(browser: Browser, bell: Bell) -> None:
-    """Times are in the language of the user."""
+    """Times are in the user's language."""
     bell.send("alerts", subsystem="Player", state="WARNING")
     with browser.page("language", locale="de-DE") as page:
         card = bell.fleet_card(page)
@@ -384,7 +387,7 @@ def test_texts_without_english(browser: Browser, bell: Bell) -> None:
 
 @pytest.fixture
 def many_devices(browser: Browser, home_assistant: HomeAssistant) -> OpenFleet:
-    """Return what opens a page with the modules and `bells`, and nothing else.
+    """Return a function that opens a page with the modules and `bells` only.
 
     See `many_devices.js` for what `bells` offers.
     """
@@ -412,7 +415,7 @@ def many_devices(browser: Browser, home_assistant: HomeAssistant) -> OpenFleet:
 
 @pytest.mark.parametrize("count", [1000, 3000])
 def test_only_rows_in_view_are_made(many_devices: OpenFleet, count: int) -> None:
-    """A fleet of thousands takes no more of the page than one of a few dozen."""
+    """The page renders only the rows in view of a large fleet."""
     last = count - 1
     with many_devices(count) as page:
         shown = page.evaluate("bells.show()")
@@ -441,7 +444,7 @@ def test_only_rows_in_view_are_made(many_devices: OpenFleet, count: int) -> None
 
 
 def test_rows_keep_their_order(many_devices: OpenFleet) -> None:
-    """Whichever devices change, and all at once too, the worst are first, by name."""
+    """Rows stay sorted by severity and name after any change."""
     with many_devices(5) as page:
         page.evaluate("bells.show()")
         rows = page.locator("vesper-fleet-card").locator(".devices > li")
@@ -479,7 +482,7 @@ def test_counts_what_is_known(many_devices: OpenFleet) -> None:
 
 
 def test_health_check(many_devices: OpenFleet) -> None:
-    """The card runs a health check on its device, and shows the result."""
+    """The card runs a health check and shows the result."""
     with many_devices(2) as page:
         page.evaluate("bells.showOne(1)")
         card = page.locator("vesper-device-card")
@@ -497,7 +500,7 @@ def test_health_check(many_devices: OpenFleet) -> None:
 
 
 def test_what_is_marked(many_devices: OpenFleet) -> None:
-    """The worst is first; nothing that is not known reads as if all were well."""
+    """The worst device is first, and unknown never looks healthy."""
     alert = {"subsystem": "Player", "state": "WARNING", "message": "silence"}
     doubts = {"confirmed": False, "acknowledged": True}
     with many_devices(6) as page:
@@ -538,7 +541,7 @@ def test_times_are_updated(many_devices: OpenFleet) -> None:
 
 
 def test_not_for_administrators_alone(many_devices: OpenFleet) -> None:
-    """Users without access to the device page get the health dialog."""
+    """Users without access to the device page get a dialog."""
     with many_devices(1) as page:
         page.evaluate("""() => {
             document.querySelector("home-assistant").hass.user.is_admin = false;
@@ -551,7 +554,7 @@ def test_not_for_administrators_alone(many_devices: OpenFleet) -> None:
 
 
 def test_views(many_devices: OpenFleet) -> None:
-    """Each device has its view, and each area where there are too many devices."""
+    """Each device has its view, or each area if there are too many devices."""
     generate = """async () => {
         const hass = document.querySelector("home-assistant").hass;
         const strategy = "ll-strategy-dashboard-vesper";

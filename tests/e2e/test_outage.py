@@ -1,4 +1,4 @@
-"""A broker that goes away says nothing about the devices."""
+"""A broker outage changes no device."""
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -23,7 +23,7 @@ BACK_WITHIN = 40
 def history(
     home_assistant: HomeAssistant, unique_id: str, since: datetime
 ) -> list[str]:
-    """Return the states that an entity went through."""
+    """Return all states of an entity."""
     entity_id = home_assistant.api.entity_ids("vesper")[unique_id]
     periods = home_assistant.api.get(
         f"/api/history/period/{quote(since.isoformat())}"
@@ -44,7 +44,7 @@ def unique_ids(expected: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
 def test_a_killed_broker_makes_no_device_offline(
     broker: Broker, home_assistant: HomeAssistant, start_fleet: Callable[..., Fleet]
 ) -> None:
-    """Connectivity can't be told without a link, and is right again soon after."""
+    """Connectivity is unavailable while the broker is down."""
     since = datetime.now(UTC)
     fleet = start_fleet(devices=DEVICES, scenario="idle")
     fleet.start_stories()
@@ -79,7 +79,7 @@ def test_retained_messages_of_a_restarted_broker_are_no_sign_of_life(
     publish: Publish,
     start_fleet: Callable[..., Fleet],
 ) -> None:
-    """A dead device's heartbeat comes again, and only the living ones are online."""
+    """Only devices with live messages are online."""
     if not broker.persistent:
         pytest.skip("amqtt keeps nothing over a restart: install mosquitto for this")
     heartbeat = f"vesper/{DEAD}/status/heartbeat"

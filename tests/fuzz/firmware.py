@@ -1,4 +1,4 @@
-"""The devices of a session: consistent with themselves, whatever they leave out."""
+"""The devices of a session: valid, whatever fields they omit."""
 
 from dataclasses import dataclass, field
 import json
@@ -14,7 +14,7 @@ BOOT_TIME = 11
 
 @dataclass
 class Firmware:
-    """One device at its end: when it started, and its ring buffer."""
+    """A device: its time of boot and its ring buffer."""
 
     device_id: str
     booted: float
@@ -27,9 +27,9 @@ class Firmware:
     _serial: int = 0
 
     def boot(self, now: float, reason: int, *, has_clock: bool = True) -> None:
-        """Start anew, with an empty ring buffer in which the boot logs itself.
+        """Restart with an empty ring buffer, in which the boot is logged.
 
-        Without a clock one boot looks like another.
+        Without a clock one boot is equal to another.
         """
         self.booted = now
         self.log = []
@@ -38,7 +38,7 @@ class Firmware:
         self._write(2, 65483, 0, ts, 2)
 
     def note(self, tag: int, data: Any, now: float) -> None:
-        """Write an entry into the ring buffer, unlike any before it."""
+        """Write a unique entry into the ring buffer."""
         self._serial += 1
         self._write(tag, data, self._serial, int(now), int(now - self.booted))
 
@@ -53,7 +53,7 @@ BAD = [-1, 2**32, 2**64, 1.5, True, "5", [], {}]
 
 
 def numbers(*good: int) -> st.SearchStrategy[Any]:
-    """Draw the value of a numeric field, mostly a good one."""
+    """Draw the value of a numeric field, mostly a valid one."""
     return st.sampled_from([*good, *good, *good, None, *BAD])
 
 
@@ -87,7 +87,7 @@ styles = st.sampled_from([(",", ":"), (", ", ": ")])
 
 @dataclass(frozen=True, kw_only=True)
 class Heartbeat:
-    """How a heartbeat is put together."""
+    """How a heartbeat is encoded."""
 
     fields: dict[str, Any]
     uptime: Any = 0
@@ -97,7 +97,7 @@ class Heartbeat:
     style: tuple[str, str] = (",", ":")
 
     def of(self, device: Firmware, now: float) -> bytes:
-        """Return the bytes that a device sends now."""
+        """Return the payload that a device sends now."""
         data = {} if self.log_first else dict(self.fields)
         if self.log != "absent":
             data["recent_events"] = device.log if self.log == "log" else self.log

@@ -1,7 +1,7 @@
-"""The protocol once more, said as plainly as can be: what a fleet has to look like.
+"""A reference model: the protocol as plain rules.
 
-Nothing of the integration is imported here, so a mistake there is not repeated here.
-It is slow and remembers too much; what it leaves open it says with a set of values.
+Nothing of the integration is imported here, so a mistake there is not repeated here. It
+is slow and stores everything; where several states are valid it has a set of them.
 """
 
 from collections import defaultdict
@@ -84,7 +84,7 @@ class Alert:
 
 @dataclass
 class Bell:
-    """One device, with all that it ever told."""
+    """One device, with everything it reported."""
 
     deadline: float
     online: bool | None = None
@@ -126,7 +126,7 @@ class Bell:
 
 @dataclass
 class Reference:
-    """A fleet: what came in, and what has to be seen for it."""
+    """A fleet: the messages received, and the states expected."""
 
     linked: bool = True
     bells: dict[str, Bell] = field(default_factory=dict)
@@ -142,7 +142,7 @@ class Reference:
     def receive(
         self, device_id: str, topic: str, payload: bytes, *, live: bool, now: float
     ) -> bool:
-        """Take a message in, and tell whether there was anything wrong with it."""
+        """Apply a message and return whether it had faults."""
         if not payload:
             return False
         message = strict_json(payload) if len(payload) <= MOST_BYTES[topic] else None
@@ -174,7 +174,7 @@ class Reference:
         }[topic](device_id, message, live=live, now=now)
 
     def pass_time(self, now: float) -> None:
-        """Let everybody be offline who was silent for a whole timeout."""
+        """Mark devices as offline after a full timeout without messages."""
         for device_id, bell in sorted(
             self.bells.items(), key=lambda item: item[1].deadline
         ):
@@ -186,7 +186,7 @@ class Reference:
         self._detect_outage(now)
 
     def disconnect_broker(self) -> None:
-        """Lose sight of all: what they say from now on is missed."""
+        """Stop receiving messages and make alerts unconfirmed."""
         self.linked = False
         for bell in self.bells.values():
             bell.playing = bell.melody = None
@@ -194,14 +194,14 @@ class Reference:
                 alert.confirmed = False
 
     def reconnect_broker(self, now: float) -> None:
-        """Give everybody a fresh, full timeout."""
+        """Restart the timeout of each device."""
         self.linked = True
         for bell in self.bells.values():
             bell.deadline = now + TIMEOUT
             bell.timeout_start = None
 
     def restart(self, now: float) -> None:
-        """Start Home Assistant anew: all is as before, but of all nobody knows."""
+        """Restart Home Assistant: connectivity is unknown, all else restored."""
         self.timeouts.clear()
         self.lost = None
         for bell in self.bells.values():
@@ -215,27 +215,27 @@ class Reference:
                 alert.confirmed = False
 
     def forget(self, device_id: str) -> None:
-        """Forget a device that a person has removed."""
+        """Remove a device."""
         del self.bells[device_id]
         if self.lost is not None:
             self.lost.discard(device_id)
         self._mark_online(device_id)
 
     def take_fired(self) -> dict[tuple[str, str], list[Fired]]:
-        """Return what was to be fired since the last call."""
+        """Return the events expected since the last call."""
         fired = dict(self.fired)
         self.fired.clear()
         return fired
 
     def _mark_offline(self, device_id: str, now: float) -> None:
-        """Take in that a device that was online is not."""
+        """Record that a device that was online is offline."""
         if self.lost is not None and device_id in self.lost:
             return
         online = sum(bell.online is True for bell in self.bells.values())
         self.timeouts.append((now, device_id, online))
 
     def _detect_outage(self, now: float) -> None:
-        """Find that most of those who were online fell silent within one timeout."""
+        """Start an outage if most devices timed out within one timeout."""
         self.timeouts = [one for one in self.timeouts if one[0] > now - TIMEOUT]
         if self.lost is not None or len(self.timeouts) < MIN_LOST:
             return
@@ -247,7 +247,7 @@ class Reference:
             self.timeouts.clear()
 
     def _mark_online(self, device_id: str) -> None:
-        """Take in that a device is online again, or gone for good."""
+        """Record that a device is online again or removed."""
         self.timeouts = [one for one in self.timeouts if one[1] != device_id]
         if self.lost is None:
             return
@@ -261,7 +261,7 @@ class Reference:
             self.fired[FLEET, "outage"].append(("ended", {}))
 
     def _record_activity(self, device_id: str, bell: Bell, now: float) -> None:
-        """Take a live message for a sign of life."""
+        """Record a live message as a sign of life."""
         if bell.online is False:
             self._mark_online(device_id)
         if bell.online is None:
@@ -274,7 +274,7 @@ class Reference:
     def _heartbeat(
         self, device_id: str, message: Fields, *, live: bool, now: float
     ) -> bool:
-        """Take a heartbeat in."""
+        """Apply a heartbeat."""
         bell = self.bells[device_id]
         bad = False
         for name, most in (
@@ -326,7 +326,7 @@ class Reference:
         reports_log: bool,
         now: float,
     ) -> None:
-        """See a restart in a fallen uptime, or in a boot that is not known yet."""
+        """Detect a restart by a fallen uptime or a new boot entry."""
         booted = now if uptime is None else now - uptime
         fallen = (
             uptime is not None
@@ -380,7 +380,7 @@ class Reference:
                 bell.boot_time = booted
 
     def _close_overdue(self, device_id: str, uptime: int) -> None:
-        """Close what was raised before a restart and not again in the time set."""
+        """Close alerts not raised again in time after a restart."""
         bell = self.bells[device_id]
         unconfirmed = [
             name
@@ -400,7 +400,7 @@ class Reference:
             self.fired[device_id, "activity"].append(("alert_closed", details))
 
     def _log(self, device_id: str, log: list[LogEntry]) -> None:
-        """Fire what the log shows for the first time, after the first sight of it."""
+        """Fire new entries of the event log, except those of the first one."""
         bell = self.bells[device_id]
         if bell.log is not None:
             self.fired[device_id, "device_log"] += [
@@ -415,7 +415,7 @@ class Reference:
     def _alert(
         self, device_id: str, message: Fields, *, live: bool, now: float
     ) -> bool:
-        """Take an alert in."""
+        """Apply an alert."""
         bell = self.bells[device_id]
         subsystem, state = message["subsystem"], STATES[message["state"].upper()]
         text = message.get("msg")
@@ -440,7 +440,7 @@ class Reference:
         return bad
 
     def _info(self, device_id: str, message: Fields, *, live: bool, now: float) -> bool:
-        """Take in what happens on the device."""
+        """Apply an info message."""
         bell = self.bells[device_id]
         details = message.get("payload")
         bad = not (details is None or isinstance(details, dict))
@@ -461,7 +461,7 @@ class Reference:
         return bad or not (uid is None or is_name(uid))
 
     def fleet(self) -> dict[str, str]:
-        """Return what the fleet's entities show, by key."""
+        """Return the states of the fleet's entities, by key."""
         bells = self.bells.values()
         health = max(
             (bell.health for bell in bells), key=SEVERITIES.index, default="ok"
@@ -477,7 +477,7 @@ class Reference:
         }
 
     def device(self, device_id: str) -> Iterator[tuple[str, Expected, Fields]]:
-        """Yield what the entities of a device show: key, state and attributes."""
+        """Yield the entities of a device: key, state and attributes."""
         bell = self.bells[device_id]
         reported = bell.reported.get
         linked = self.linked
@@ -531,10 +531,10 @@ class Reference:
         )
 
     def _heap_free(self, bell: Bell) -> Expected:
-        """Return what the free heap may be: a word of it that was not outdated.
+        """Return the valid states of the free heap.
 
-        It may be shown late by as much as the interval, but not on the wrong side of
-        what is low.
+        It may be shown late by as much as the interval, but not on the wrong
+        side of what is low.
         """
         if not bell.heaps:
             return STATE_UNKNOWN
@@ -565,7 +565,7 @@ def strict_json(payload: bytes) -> Fields | None:
 
 
 def unwrapped(message: Fields | None, device_id: str) -> Fields | None:
-    """Return a heartbeat without its envelope, None if it is another device's."""
+    """Return a heartbeat without its envelope, None for another device's."""
     if message is None:
         return None
     envelope = message.get("payload")
@@ -577,7 +577,7 @@ def unwrapped(message: Fields | None, device_id: str) -> Fields | None:
 
 
 def is_name(value: object) -> bool:
-    """Tell whether a value can name something."""
+    """Return whether a value can be a name."""
     return (
         isinstance(value, str)
         and 1 <= len(value) <= 64
@@ -587,7 +587,7 @@ def is_name(value: object) -> bool:
 
 
 def natural(message: Fields, name: str, most: int) -> int | None:
-    """Return the whole number in a field, None where there is none."""
+    """Return the whole number in a field, None if there is none."""
     value = message.get(name)
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= most:
         return None
@@ -595,12 +595,12 @@ def natural(message: Fields, name: str, most: int) -> int | None:
 
 
 def is_bad(message: Fields, name: str, taken: int | None) -> bool:
-    """Tell whether a field is there and could not be taken."""
+    """Return whether a field is present but was rejected."""
     return taken is None and message.get(name) is not None
 
 
 def entries_of(log: object) -> tuple[list[LogEntry] | None, bool]:
-    """Return the good entries of a log, and whether anything in it is bad."""
+    """Return the valid entries of a log, and whether it has a fault."""
     if log is None:
         return None, False
     if not isinstance(log, list):
@@ -619,7 +619,7 @@ def entries_of(log: object) -> tuple[list[LogEntry] | None, bool]:
 
 
 def decoded(entry: LogEntry) -> Fired:
-    """Return what is fired for an entry of the log."""
+    """Return the event expected for an entry of the log."""
     tag, d0, d1, ts, up = entry
     time = datetime.fromtimestamp(ts, UTC).isoformat() if 0 < ts < 2**32 else None
     name = EVENT_NAMES.get(tag)
@@ -651,7 +651,7 @@ def decoded(entry: LogEntry) -> Fired:
 
 
 def dbm(value: int) -> int:
-    """Return a signal strength, which is 16 bits without a sign."""
+    """Return a signal strength, sent as 16 bits without a sign."""
     return value - 2**16 if value >= 2**15 else value
 
 
@@ -661,26 +661,26 @@ def on_off(*, value: bool | None) -> str:
 
 
 def number(value: object) -> str:
-    """Return the state of a sensor for a number."""
+    """Return the state of a sensor with a number."""
     return STATE_UNKNOWN if value is None else str(value)
 
 
 def named(names: dict[int, str], code: object) -> str:
-    """Return the state that stands for a code."""
+    """Return the state of a code."""
     if code is None:
         return STATE_UNKNOWN
     return names.get(code, "other") if isinstance(code, int) else "other"
 
 
 def kibibytes(value: object) -> Expected:
-    """Return what a sensor shows for a number of bytes, to a tenth of a KiB."""
+    """Return the state of a sensor in KiB, rounded to a tenth."""
     if not isinstance(value, int):
         return STATE_UNKNOWN
     return lambda state: abs(float(state) * 1024 - value) < 103
 
 
 def moment(time: float | None, *, within: float) -> Expected:
-    """Return what a sensor shows for a time, which may lie a little way back."""
+    """Return the state of a timestamp sensor, with its tolerance."""
     if time is None:
         return STATE_UNKNOWN
     return lambda state: (

@@ -1,4 +1,4 @@
-"""The sessions: whatever may happen to a fleet, in any order, step by step."""
+"""The sessions: any events of a fleet, in any order."""
 
 from collections import defaultdict
 from collections.abc import Coroutine
@@ -58,26 +58,26 @@ class Tally:
 
 
 class Clock:
-    """The one clock of a session: time goes by where it is told to, timers with it."""
+    """The one clock of a session, which only `pass_time` advances."""
 
     def __init__(self, vesper: Vesper) -> None:
-        """Stop the clocks."""
+        """Freeze the clocks."""
         self._vesper = vesper
         self._moved = 0.0
         real = vesper.hass.loop.time
         vesper.hass.loop.time = lambda: real() + self._moved  # type: ignore[method-assign]
 
     def pass_time(self, seconds: float) -> None:
-        """Let time go by; what is due by then happens in the next turn of the loop."""
+        """Advance the time; timers fire in the next turn of the loop."""
         self._vesper.freezer.tick(seconds)
         self._moved += seconds
 
 
 class EventRecorder:
-    """What event entities have fired, and what was logged."""
+    """Record what event entities fire."""
 
     def __init__(self, vesper: Vesper) -> None:
-        """Watch from now on."""
+        """Start recording."""
         self.fired: dict[tuple[str, str], list[Fired]] = defaultdict(list)
         self._registry = er.async_get(vesper.hass)
         for event_type in (EVENT_STATE_CHANGED, EVENT_STATE_REPORTED):
@@ -85,7 +85,7 @@ class EventRecorder:
 
     @callback
     def _async_written(self, event: Event[Any]) -> None:
-        """Note what an event entity fired."""
+        """Record the event of an event entity."""
         state: State | None = event.data["new_state"]
         entry = self._registry.async_get(event.data["entity_id"])
         if state is None or entry is None or entry.platform != DOMAIN:
@@ -104,7 +104,7 @@ class EventRecorder:
 def _types_of(
     fired: dict[tuple[str, str], list[Fired]],
 ) -> dict[tuple[str, str], list[str]]:
-    """Return the types alone of what was fired, where anything was."""
+    """Return the types of the events fired, if any."""
     return {
         who: [event_type for event_type, _ in events]
         for who, events in fired.items()
@@ -114,13 +114,13 @@ def _types_of(
 
 @callback
 def _is_event(data: Any) -> bool:
-    """Let the writes of event entities pass."""
+    """Accept the writes of event entities."""
     entity_id: str = data["entity_id"]
     return entity_id.startswith("event.")
 
 
 class Sessions(RuleBasedStateMachine):
-    """A fleet of three, a broker that keeps their heartbeats, and Home Assistant."""
+    """A fleet of three, a broker with retained heartbeats, and Home Assistant."""
 
     def __init__(
         self,
@@ -130,7 +130,7 @@ class Sessions(RuleBasedStateMachine):
         caplog: pytest.LogCaptureFixture,
         tally: Tally,
     ) -> None:
-        """Begin at a full minute, with devices of which nobody has heard."""
+        """Start at a full minute, with unknown devices."""
         super().__init__()
         self.vesper = vesper
         self.clock = clock
@@ -156,20 +156,20 @@ class Sessions(RuleBasedStateMachine):
         return time.time()
 
     def wait[T](self, coroutine: Coroutine[Any, Any, T]) -> T:
-        """Let the event loop run until something is done, and all that follows."""
+        """Run the event loop until a coroutine and its effects are done."""
         loop = self.vesper.hass.loop
         result = loop.run_until_complete(coroutine)
         loop.run_until_complete(self.vesper.hass.async_block_till_done())
         return result
 
     def settle(self) -> None:
-        """Take what has happened as given."""
+        """Discard all recorded events."""
         self.recorder.fired.clear()
         self.caplog.clear()
         self._faults = self.count_faults()
 
     def count_faults(self) -> int:
-        """Return how often anything was wrong with a message."""
+        """Return how often a message had a fault."""
         hub = self.vesper.hub
         counters = [
             hub.receiver.stray_faults,
@@ -180,7 +180,7 @@ class Sessions(RuleBasedStateMachine):
     def publish(
         self, device_id: str, topic: str, payload: bytes, *, live: bool = True
     ) -> None:
-        """Publish on a topic of a device; without a link nobody hears of it."""
+        """Publish a message of a device, which is lost while disconnected."""
         note(f"{device_id}/{topic} {'live' if live else 'kept'}: {payload[:400]!r}")
         if not self.reference.linked:
             return
@@ -193,7 +193,7 @@ class Sessions(RuleBasedStateMachine):
         self._faults = faults
 
     def pass_time(self, seconds: float) -> None:
-        """Let time go by."""
+        """Advance the time."""
         while seconds > 0:
             step = min(STEP, seconds)
             seconds -= step
@@ -202,21 +202,21 @@ class Sessions(RuleBasedStateMachine):
             self.reference.pass_time(self.now)
 
     def send_heartbeat(self, device: Firmware, heartbeat: Heartbeat) -> None:
-        """Send a heartbeat, which the broker keeps."""
+        """Send a heartbeat, which the broker retains."""
         payload = heartbeat.of(device, self.now)
         device.sent.append(payload)
         device.retained = payload
         self.publish(device.device_id, "heartbeat", payload)
 
     def replay(self) -> None:
-        """Deliver what the broker keeps, as it does to whoever subscribes."""
+        """Publish the retained messages, as after a subscription."""
         for device in self.devices:
             if device.retained:
                 self.publish(device.device_id, "heartbeat", device.retained, live=False)
 
     @initialize(first_heartbeats=st.lists(heartbeats, max_size=2))
     def known_from_the_start(self, first_heartbeats: list[Heartbeat]) -> None:
-        """Let some devices speak first."""
+        """Let some devices send a heartbeat first."""
         for device, heartbeat in zip(self.devices, first_heartbeats, strict=False):
             device.boot(self.now, 1)
             self.pass_time(STEP + CRUMB)
@@ -229,7 +229,10 @@ class Sessions(RuleBasedStateMachine):
 
     @rule(which=which, seconds=st.sampled_from([1, 30]))
     def usual_heartbeat(self, which: int, seconds: int) -> None:
-        """Send two that differ in the uptime alone: of the second nobody is told."""
+        """Send two heartbeats that differ only in the uptime.
+
+        The second one changes nothing.
+        """
         device = self.devices[which]
         usual = Heartbeat(fields={"heap_free": 65_536})
         self.send_heartbeat(device, usual)
@@ -240,20 +243,20 @@ class Sessions(RuleBasedStateMachine):
 
     @rule(which=which, age=st.sampled_from([1, 1, 2, 3]))
     def replayed_heartbeat(self, which: int, age: int) -> None:
-        """Deliver a heartbeat that the broker kept, perhaps from an older state."""
+        """Publish a retained heartbeat, perhaps an older one."""
         device = self.devices[which]
         if len(device.sent) >= age:
             self.publish(device.device_id, "heartbeat", device.sent[-age], live=False)
 
     @rule(which=which, alert=alerts, live=st.sampled_from([True, True, True, False]))
     def alert(self, which: int, alert: Fields, live: bool) -> None:  # noqa: FBT001
-        """Tell of a subsystem."""
+        """Send an alert."""
         payload = json.dumps(alert).encode()
         self.publish(self.ids[which], "alerts", payload, live=live)
 
     @rule(which=which, info=infos, live=st.sampled_from([True, True, True, False]))
     def info(self, which: int, info: Fields, live: bool) -> None:  # noqa: FBT001
-        """Tell of what happens."""
+        """Send an info message."""
         payload = json.dumps(info).encode()
         self.publish(self.ids[which], "info", payload, live=live)
 
@@ -270,7 +273,7 @@ class Sessions(RuleBasedStateMachine):
         payload: bytes,
         live: bool,  # noqa: FBT001
     ) -> None:
-        """Publish bytes of any kind, also under ids that are none."""
+        """Publish any bytes, also under invalid ids."""
         if isinstance(device_id, int):
             self.publish(self.ids[device_id], topic, payload, live=live)
         elif self.reference.linked and payload:
@@ -284,7 +287,7 @@ class Sessions(RuleBasedStateMachine):
         count=st.sampled_from([1, 1, 2, 7]),
     )
     def log(self, which: int, tag: int, data: Any, count: int) -> None:
-        """Write into the log of a device."""
+        """Write to the event log of a device."""
         if tag == 2 and data in (8, 255):
             data = 65_490
         for _ in range(count):
@@ -292,7 +295,7 @@ class Sessions(RuleBasedStateMachine):
 
     @rule(which=which)
     def empty_log(self, which: int) -> None:
-        """Clear the log of a device."""
+        """Clear the event log of a device."""
         self.devices[which].log.clear()
 
     @rule(which=which, reason=st.sampled_from([1, 4, 9]))
@@ -308,7 +311,7 @@ class Sessions(RuleBasedStateMachine):
         noted=st.sets(st.integers(0, 5)),
     )
     def reboot_without_clock(self, which: int, reason: int, noted: set[int]) -> None:
-        """Restart a device that does not know the time, so that its uptime tells."""
+        """Restart a device without a clock, detected by its uptime."""
         device = self.devices[which]
         for send_heartbeat in range(6):
             if send_heartbeat % 2 == 0:
@@ -322,12 +325,12 @@ class Sessions(RuleBasedStateMachine):
 
     @rule(seconds=st.sampled_from([1, 1, 10, 31, 59, 61, 89, 91, 200, 700]))
     def time_passes(self, seconds: int) -> None:
-        """Let time go by."""
+        """Advance the time."""
         self.pass_time(seconds + CRUMB)
 
     @rule(which=which)
     def long_online(self, which: int) -> None:
-        """Have a device online for so long that what a restart left is closed."""
+        """Keep a device online until its alerts of before a restart close."""
         for _ in range(8):
             self.pass_time(80 + CRUMB)
             self.send_heartbeat(self.devices[which], Heartbeat(fields={}))
@@ -335,14 +338,14 @@ class Sessions(RuleBasedStateMachine):
     @precondition(lambda self: self.reference.linked)
     @rule()
     def disconnect_broker(self) -> None:
-        """Cut the link to the broker."""
+        """Disconnect from the broker."""
         self.wait(self.vesper.disconnect_broker())
         self.reference.disconnect_broker()
 
     @precondition(lambda self: not self.reference.linked)
     @rule(keeps=st.booleans())
     def reconnect_broker(self, keeps: bool) -> None:  # noqa: FBT001
-        """Bring the link back, to a broker that has kept what it had or has not."""
+        """Reconnect to the broker, with or without its retained messages."""
         self.wait(self.vesper.reconnect_broker())
         self.reference.reconnect_broker(self.now)
         if keeps:
@@ -350,7 +353,7 @@ class Sessions(RuleBasedStateMachine):
 
     @rule(keeps=st.booleans())
     def restart(self, keeps: bool) -> None:  # noqa: FBT001
-        """Reload the entry, which is what a restart of Home Assistant is to it."""
+        """Reload the entry, as a restart of Home Assistant does."""
         before = {
             entity_id: self.vesper.hass.states.get(entity_id)
             for entity_id in self.entity_ids(EVENT_KEYS)
@@ -369,7 +372,7 @@ class Sessions(RuleBasedStateMachine):
     @precondition(lambda self: self.reference.linked)
     @rule(which=which)
     def remove(self, which: int) -> None:
-        """Remove a device by hand, once it is silent."""
+        """Remove a device that is offline."""
         if self.ids[which] in self.reference.bells:
             self.pass_time(TIMEOUT + CRUMB)
             self.forget(self.devices[which])
@@ -383,7 +386,7 @@ class Sessions(RuleBasedStateMachine):
 
     @invariant()
     def all_is_shown(self) -> None:
-        """Compare all that a person sees with the reference."""
+        """Compare all states with the reference."""
         self.tally.steps += 1
         self.compare_events()
         for key, state in self.reference.fleet().items():
@@ -400,7 +403,7 @@ class Sessions(RuleBasedStateMachine):
         self.look_at_log()
 
     def compare_events(self) -> None:
-        """Compare what was fired since the last step, by type and details."""
+        """Compare the events since the last step, by type and details."""
         expected, fired = self.reference.take_fired(), dict(self.recorder.fired)
         self.recorder.fired.clear()
         assert _types_of(fired) == _types_of(expected)
@@ -411,7 +414,7 @@ class Sessions(RuleBasedStateMachine):
     def compare(
         self, device_id: str, key: str, expected: Expected, attributes: Fields
     ) -> None:
-        """Compare what an entity shows with what it has to show."""
+        """Compare the state of an entity with the expected one."""
         (entity_id,) = self.entity_ids((key,), device_id)
         state = self.vesper.hass.states.get(entity_id)
         assert state is not None
@@ -426,7 +429,7 @@ class Sessions(RuleBasedStateMachine):
             assert ("closed_by" in state.attributes) is ("closed_by" in attributes)
 
     def entity_ids(self, keys: tuple[str, ...], device_id: str = "") -> list[str]:
-        """Return the ids of the entities of some keys, of one device or of all."""
+        """Return the entity ids of some keys, of one device or of all."""
         registry = er.async_get(self.vesper.hass)
         entries = er.async_entries_for_config_entry(registry, FLEET)
         if device_id:
@@ -439,7 +442,7 @@ class Sessions(RuleBasedStateMachine):
         ]
 
     def logged(self, least: int) -> list[str]:
-        """Return what the integration has logged since the last step."""
+        """Return the log messages of the integration since the last step."""
         return [
             record.getMessage()
             for record in self.caplog.records
@@ -447,7 +450,7 @@ class Sessions(RuleBasedStateMachine):
         ]
 
     def look_at_log(self) -> None:
-        """Find no error, and no line that is two, or that a device has written."""
+        """Check that the log has no error and no injected line."""
         errors = [
             record.getMessage()
             for record in self.caplog.records
@@ -461,7 +464,7 @@ class Sessions(RuleBasedStateMachine):
 
     @override
     def teardown(self) -> None:
-        """Remove all devices, so that the next session begins with none."""
+        """Remove all devices, so that the next session starts without any."""
         if not self.vesper.hub.connected:
             self.wait(self.vesper.reconnect_broker())
         self.clock.pass_time(TIMEOUT + CRUMB)

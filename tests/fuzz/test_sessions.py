@@ -1,4 +1,4 @@
-"""Play generated sessions, in which the program and the reference never differ."""
+"""Play generated sessions and compare each step with the reference."""
 
 from collections.abc import Iterator
 import logging
@@ -26,13 +26,13 @@ REAL = SimpleNamespace(monotonic=time.monotonic, perf_counter=time.perf_counter)
 
 @pytest.fixture
 def real_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let hypothesis see the time it spends, not that which goes by in a session."""
+    """Let hypothesis measure real time, not that of a session."""
     monkeypatch.setattr(engine, "time", REAL)
     monkeypatch.setattr(engine, "MAX_SHRINKING_SECONDS", 60 if MINUTES else 20)
 
 
 def _rounds() -> Iterator[None]:
-    """Yield once, or again and again until the time is over."""
+    """Yield once, or repeatedly until the time is over."""
     end = REAL.monotonic() + MINUTES * 60
     yield
     while REAL.monotonic() < end:
@@ -45,7 +45,7 @@ def test_sessions(
     caplog: pytest.LogCaptureFixture,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """Whatever happens, a person sees what the protocol says."""
+    """The entities show what the protocol says in any session."""
     caplog.set_level(logging.INFO)
     vesper.freezer.move_to(BEGINNING)
     clock, recorder, tally = Clock(vesper), EventRecorder(vesper), Tally()

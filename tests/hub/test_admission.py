@@ -1,4 +1,4 @@
-"""Test the bounds on devices, subsystems and entities, and what a person is told."""
+"""Test the limits of devices, subsystems and entities, and their issue."""
 
 from collections.abc import Iterator
 import json
@@ -40,7 +40,7 @@ def quiet(caplog: pytest.LogCaptureFixture) -> None:
 
 @pytest.fixture
 def room(request: pytest.FixtureRequest) -> Iterator[int]:
-    """Let Home Assistant take no more entities than the fleet and so many."""
+    """Limit Home Assistant to the fleet's entities and so many more."""
     most = FLEET_ENTITIES + request.param
     name = "MAX_ENABLED_ENTITIES_PER_CONFIG_ENTRY"
     with (
@@ -52,7 +52,7 @@ def room(request: pytest.FixtureRequest) -> Iterator[int]:
 
 
 async def _limit(vesper: Vesper, devices: int) -> None:
-    """Set the most devices."""
+    """Set the limit of devices."""
     vesper.hass.config_entries.async_update_entry(
         vesper.entry, options={CONF_MAX_DEVICES: devices}
     )
@@ -60,7 +60,7 @@ async def _limit(vesper: Vesper, devices: int) -> None:
 
 
 async def _flood(vesper: Vesper, count: int, name: str = "flood") -> None:
-    """Let many ids speak in one turn of the event loop."""
+    """Let many ids send a heartbeat in one turn of the event loop."""
     for number in range(count):
         async_fire_mqtt_message(
             vesper.hass, f"vesper/{name}-{number}/status/heartbeat", "{}"
@@ -69,7 +69,7 @@ async def _flood(vesper: Vesper, count: int, name: str = "flood") -> None:
 
 
 def _placeholders(hass: HomeAssistant) -> dict[str, str] | None:
-    """Return what the one repair issue says, None where there is none."""
+    """Return the placeholders of the repair issue, None without one."""
     issues = list(ir.async_get(hass).issues.values())
     if not issues:
         return None
@@ -87,7 +87,7 @@ def _enabled(vesper: Vesper) -> int:
 
 
 async def test_counts_of_entities(vesper: Vesper) -> None:
-    """The figures of this file are those of the integration."""
+    """The constants of this file match the integration."""
     assert len(vesper.keys(FLEET)) == FLEET_ENTITIES == _enabled(vesper)
     await vesper.heartbeat()
     assert _enabled(vesper) == FLEET_ENTITIES + DEVICE_ENTITIES
@@ -97,7 +97,7 @@ async def test_counts_of_entities(vesper: Vesper) -> None:
 async def test_flood_of_devices(
     vesper: Vesper, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A flood makes as many devices as may be, one log line and one repair issue."""
+    """A flood is limited, with one log line and one repair issue."""
     await vesper.heartbeat(uptime=5)
     await vesper.alert("SD", "WARNING")
     await _flood(vesper, 10_000)
@@ -126,7 +126,7 @@ async def test_flood_of_devices(
 async def test_flood_of_names_that_are_none(
     vesper: Vesper, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """What can be no device is counted and logged once, and is not left out."""
+    """Invalid ids are counted and logged once, not as devices."""
     for number in range(100):
         await vesper.publish(f"böse {number}", "heartbeat", b"{}")
     assert not vesper.hub.devices
@@ -140,7 +140,7 @@ async def test_flood_of_names_that_are_none(
 async def test_issue_comes_and_goes(
     vesper: Vesper, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The repair issue names the number, keeps up with it, and goes away."""
+    """The repair issue is updated and removed with the number."""
     await _limit(vesper, 1)
     await vesper.heartbeat()
     assert _placeholders(vesper.hass) is None
@@ -175,7 +175,7 @@ async def test_issue_comes_and_goes(
 
 
 async def test_issue_goes_with_the_entry(vesper: Vesper) -> None:
-    """Nobody watches after unload, so nothing is claimed."""
+    """The repair issue is removed with the entry."""
     await _limit(vesper, 1)
     await _flood(vesper, 2)
     assert _placeholders(vesper.hass) is not None
@@ -184,7 +184,7 @@ async def test_issue_goes_with_the_entry(vesper: Vesper) -> None:
 
 
 async def test_limit_raised(vesper: Vesper) -> None:
-    """Once the limit is raised, who was left out is let in."""
+    """A rejected device is added once the limit is raised."""
     await _limit(vesper, 1)
     await _flood(vesper, 2)
     await _limit(vesper, 2)
@@ -195,7 +195,7 @@ async def test_limit_raised(vesper: Vesper) -> None:
 
 
 async def test_limit_lowered(vesper: Vesper) -> None:
-    """A limit below what is there keeps the known ones, all of them at work."""
+    """A lower limit keeps the known devices."""
     await _flood(vesper, 5)
     await _limit(vesper, 2)
     assert len(vesper.hub.devices) == 5
@@ -210,7 +210,7 @@ async def test_limit_lowered(vesper: Vesper) -> None:
 
 
 async def test_place_of_a_removed_device(vesper: Vesper) -> None:
-    """A removed device makes room for one that was left out."""
+    """A removed device makes room for a rejected one."""
     await _limit(vesper, 1)
     await vesper.heartbeat()
     await vesper.heartbeat("next")
@@ -227,7 +227,7 @@ async def test_place_of_a_removed_device(vesper: Vesper) -> None:
 async def test_flood_of_subsystems(
     vesper: Vesper, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A device has so many subsystems and no more; the others are counted."""
+    """The subsystems of a device are limited, the others counted."""
     for number in range(MAX_SUBSYSTEMS + 8):
         await vesper.alert(f"S{number}", "WARNING")
     await vesper.alert(f"S{MAX_SUBSYSTEMS}", "CLEARED")
@@ -252,7 +252,7 @@ async def test_flood_of_subsystems(
 async def test_all_entities_or_none(
     room: int, vesper: Vesper, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """However many entities fit, no device is left with a part of its own."""
+    """A device has all of its entities or none."""
     await _flood(vesper, 20)
     keys = vesper.keys("flood-0")
     assert len(keys) == DEVICE_ENTITIES + DISABLED_ENTITIES
@@ -272,7 +272,7 @@ async def test_all_entities_or_none(
 async def test_alert_sensors_beyond(
     room: int, vesper: Vesper, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """An alert that gets no sensor still counts, and a person is told."""
+    """An alert without a sensor counts and is in the issue."""
     await vesper.heartbeat(uptime=5)
     await vesper.alert("first", "WARNING")
     await vesper.alert("second", "WARNING")
@@ -300,7 +300,7 @@ async def test_alert_sensors_beyond(
 @pytest.mark.parametrize("room", [2 * DEVICE_ENTITIES + 3], indirect=True)
 @pytest.mark.usefixtures("room")
 async def test_alert_sensor_waits_for_room(vesper: Vesper) -> None:
-    """As soon as there is room the sensor is there, as its alert stands by then."""
+    """The sensor is added with the current alert when there is room."""
     await vesper.heartbeat("leaving")
     await vesper.heartbeat()
     for subsystem in ("first", "second", "third"):
@@ -323,7 +323,7 @@ async def test_alert_sensor_waits_for_room(vesper: Vesper) -> None:
 @pytest.mark.parametrize("room", [DEVICE_ENTITIES + 3], indirect=True)
 @pytest.mark.usefixtures("room")
 async def test_waiting_for_a_device_that_went(vesper: Vesper) -> None:
-    """A sensor is not made for a device that was removed in the meantime."""
+    """No sensor is added for a device that was removed meanwhile."""
     await vesper.heartbeat()
     for subsystem in ("first", "second", "third", "fourth"):
         await vesper.alert(subsystem, "WARNING")
@@ -337,7 +337,7 @@ async def test_waiting_for_a_device_that_went(vesper: Vesper) -> None:
 
 @pytest.mark.parametrize("room", [DEVICE_ENTITIES + 2], indirect=True)
 async def test_known_alert_sensor_at_the_cap(room: int, vesper: Vesper) -> None:
-    """A sensor that is registered takes no more room: after a reload it is back."""
+    """A registered sensor is restored at the limit of entities."""
     await vesper.heartbeat()
     await vesper.alert("first", "WARNING")
     await vesper.alert("second", "WARNING")
@@ -351,7 +351,7 @@ async def test_known_alert_sensor_at_the_cap(room: int, vesper: Vesper) -> None:
 @pytest.mark.parametrize("room", [3 * DEVICE_ENTITIES + 2], indirect=True)
 @pytest.mark.usefixtures("room")
 async def test_known_devices_at_the_cap(vesper: Vesper) -> None:
-    """A reload at the cap brings every known device back in full."""
+    """A reload at the limit restores every known device."""
     await _flood(vesper, 5)
     assert len(vesper.hub.devices) == 3
     await vesper.reload()
@@ -367,7 +367,7 @@ async def test_known_devices_at_the_cap(vesper: Vesper) -> None:
 
 
 async def test_rejected_by_any_message(vesper: Vesper) -> None:
-    """Whoever is left out is, whatever it says; but not by what is no message."""
+    """Any valid message of an unknown device is rejected."""
     await _limit(vesper, 1)
     await vesper.heartbeat()
     alert = json.dumps({"subsystem": "SD", "state": "FAILED"}).encode()
@@ -387,7 +387,7 @@ async def test_rejected_by_any_message(vesper: Vesper) -> None:
 @pytest.mark.parametrize("room", [10 * DEVICE_ENTITIES + 2], indirect=True)
 @pytest.mark.usefixtures("room")
 async def test_removed_devices_make_room(vesper: Vesper) -> None:
-    """What was promised to them is free again."""
+    """The entities reserved for removed devices are free again."""
     await _flood(vesper, 10, "old")
     assert len(vesper.hub.devices) == 10
     await vesper.advance(91)

@@ -1,4 +1,4 @@
-"""Devices that are back are asked how they are, one after the other."""
+"""Devices that are back get a health check, one after the other."""
 
 import json
 import logging
@@ -11,22 +11,22 @@ from tests.common import BELL, Vesper
 
 
 class Asked:
-    """The devices that were asked to check themselves."""
+    """The devices that received a health check."""
 
     def __init__(self, vesper: Vesper) -> None:
-        """Listen at the MQTT client."""
+        """Record the commands published by the MQTT client."""
         self._vesper = vesper
         self._publish = vesper.mqtt._mqttc.publish  # noqa: SLF001
 
     async def take(self, seconds: float = 10) -> list[str]:
-        """Let time go by in steps that are no longer than the interval of asking."""
+        """Advance the time in steps no longer than the check interval."""
         self._publish.reset_mock()
         for _ in range(round(seconds / 0.05)):
             await self._vesper.advance(0.05)
         return self.now()
 
     def now(self) -> list[str]:
-        """Return who was asked since the last call of `take` began."""
+        """Return the devices asked since the last call of `take` began."""
         asked = []
         for call in self._publish.call_args_list:
             topic, payload, qos, retain = call.args[:4]
@@ -38,7 +38,7 @@ class Asked:
 
 @pytest.fixture
 def asked(vesper: Vesper, caplog: pytest.LogCaptureFixture) -> Asked:
-    """Look at who is asked."""
+    """Record which devices are asked."""
     caplog.set_level(logging.DEBUG, "custom_components")
     return Asked(vesper)
 
@@ -55,7 +55,7 @@ MESSAGES: list[tuple[str, Any]] = [
 async def test_a_new_device_is_asked_once(
     vesper: Vesper, asked: Asked, topic: str, message: Any
 ) -> None:
-    """By its first live message, whatever that is; not by what the broker kept."""
+    """The first live message of any kind causes the check."""
     await vesper.heartbeat(retain=True)
     assert await asked.take(1) == []
     payload = json.dumps(message).encode()
@@ -67,7 +67,7 @@ async def test_a_new_device_is_asked_once(
 
 
 async def test_a_device_that_is_back_is_asked(vesper: Vesper, asked: Asked) -> None:
-    """Nobody heard what it said of its alerts."""
+    """Its alerts may have been missed."""
     await vesper.heartbeat()
     assert await asked.take(1) == [BELL]
     await vesper.advance(91)
@@ -77,7 +77,7 @@ async def test_a_device_that_is_back_is_asked(vesper: Vesper, asked: Asked) -> N
 
 
 async def test_after_a_reconnect(vesper: Vesper, asked: Asked) -> None:
-    """Each is asked when it first speaks, also who was online all along."""
+    """Each device is asked with its first message, online or not."""
     await vesper.heartbeat()
     await vesper.heartbeat("silent")
     assert sorted(await asked.take(1)) == [BELL, "silent"]
@@ -91,7 +91,7 @@ async def test_after_a_reconnect(vesper: Vesper, asked: Asked) -> None:
 
 
 async def test_after_a_reload(vesper: Vesper, asked: Asked) -> None:
-    """What was said meanwhile went unheard as well."""
+    """Messages during the reload may have been missed too."""
     await vesper.heartbeat()
     assert await asked.take(1) == [BELL]
     await vesper.reload()
@@ -101,7 +101,7 @@ async def test_after_a_reload(vesper: Vesper, asked: Asked) -> None:
 
 
 async def test_no_more_than_twenty_a_second(vesper: Vesper, asked: Asked) -> None:
-    """In the order in which they came."""
+    """Devices are asked in the order of their messages."""
     device_ids = [f"bell-{number}" for number in range(50)]
     for device_id in device_ids:
         await vesper.heartbeat(device_id)
@@ -112,7 +112,7 @@ async def test_no_more_than_twenty_a_second(vesper: Vesper, asked: Asked) -> Non
 
 
 async def test_no_health_check_while_disconnected(vesper: Vesper, asked: Asked) -> None:
-    """Who waited is dropped; with the link back, whoever speaks is asked."""
+    """The queue is cleared; later messages are asked again."""
     for number in range(50):
         await vesper.heartbeat(f"bell-{number}")
     await vesper.disconnect_broker()
@@ -124,7 +124,7 @@ async def test_no_health_check_while_disconnected(vesper: Vesper, asked: Asked) 
 
 
 async def test_message_while_disconnected(vesper: Vesper, asked: Asked) -> None:
-    """A message that still came in is no way to the device."""
+    """A message received while disconnected is asked later."""
     await vesper.disconnect_broker()
     await vesper.heartbeat()
     assert await asked.take(1) == []
@@ -136,7 +136,7 @@ async def test_message_while_disconnected(vesper: Vesper, asked: Asked) -> None:
 async def test_offline_or_removed_device_is_not_asked(
     vesper: Vesper, asked: Asked
 ) -> None:
-    """Nor are those asked who went offline, or were removed, before their turn."""
+    """A device that is offline or removed leaves the queue."""
     for device_id in ("first", "removed", "last"):
         await vesper.heartbeat(device_id, retain=True)
     await vesper.advance(60)
@@ -150,7 +150,7 @@ async def test_offline_or_removed_device_is_not_asked(
 
 
 async def test_all_queued_devices_removed(vesper: Vesper, asked: Asked) -> None:
-    """The timer finds nobody."""
+    """The timer handles an empty queue."""
     await vesper.heartbeat()
     vesper.hub._connectivity._async_timed_out(BELL)  # noqa: SLF001
     assert await asked.take(1) == []
@@ -159,7 +159,7 @@ async def test_all_queued_devices_removed(vesper: Vesper, asked: Asked) -> None:
 
 
 async def test_no_health_check_after_unload(vesper: Vesper, asked: Asked) -> None:
-    """The queue goes with the entry."""
+    """The queue is cleared with the entry."""
     await vesper.heartbeat()
     await vesper.hass.config_entries.async_unload(vesper.entry.entry_id)
     assert await asked.take(1) == []
@@ -168,7 +168,7 @@ async def test_no_health_check_after_unload(vesper: Vesper, asked: Asked) -> Non
 async def test_failures_are_logged_once(
     vesper: Vesper, asked: Asked, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A broker that takes nothing is told of once, until it takes something again."""
+    """A failing broker is logged once until it succeeds again."""
     vesper.mqtt.async_publish.side_effect = HomeAssistantError("full")
     for number in range(10):
         await vesper.heartbeat(f"bell-{number}")

@@ -1,4 +1,4 @@
-"""Many devices lost at once are one outage, in its event and in the log."""
+"""Many devices lost at once are one outage, in the event and the log."""
 
 from typing import Any
 from unittest.mock import patch
@@ -25,7 +25,7 @@ async def send_heartbeats(vesper: Vesper, *device_ids: str) -> None:
 
 
 def last_event(vesper: Vesper) -> dict[str, Any] | None:
-    """Return the last event of the fleet, None while there was none."""
+    """Return the last event of the fleet, None if there was none."""
     state = vesper.state("outage", FLEET)
     if state.state == STATE_UNKNOWN:
         return None
@@ -36,7 +36,7 @@ def last_event(vesper: Vesper) -> dict[str, Any] | None:
 async def test_an_outage_from_beginning_to_end(
     vesper: Vesper, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """One event and one line when it starts, one of each when it ends."""
+    """One event and one log line for its start and its end."""
     await send_heartbeats(vesper, *bells(10))
     await vesper.advance(60)
     await send_heartbeats(vesper, *bells(2))
@@ -70,7 +70,7 @@ async def test_an_outage_from_beginning_to_end(
 
 
 async def test_all_at_once_are_counted(vesper: Vesper) -> None:
-    """Also when telling of them takes more than one slice of work."""
+    """All are counted, even if notified in several chunks."""
     await send_heartbeats(vesper, *bells(20))
     with patch("custom_components.vesper.hub.chunks.CHUNK", 0):
         await vesper.advance(91)
@@ -86,7 +86,7 @@ async def test_all_at_once_are_counted(vesper: Vesper) -> None:
 async def test_one_after_the_other(
     vesper: Vesper, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Those who follow within the timeout are of the same outage."""
+    """Devices that time out later belong to the same outage."""
     for device_id in bells(5):
         await send_heartbeats(vesper, device_id)
         await vesper.advance(10)
@@ -114,7 +114,7 @@ async def test_one_after_the_other(
 async def test_few_offline_devices_are_logged_separately(
     vesper: Vesper, caplog: pytest.LogCaptureFixture, online: int, lost: int
 ) -> None:
-    """A line for each, once it can no longer be part of an outage."""
+    """A line for each, once it can't be part of an outage."""
     await send_heartbeats(vesper, *bells(online))
     await vesper.advance(60)
     await send_heartbeats(vesper, *bells(online)[lost:])
@@ -142,7 +142,7 @@ async def test_few_offline_devices_are_logged_separately(
 async def test_one_that_is_soon_back(
     vesper: Vesper, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Neither that it went nor that it is back is worth a line."""
+    """A short time offline is not logged."""
     await send_heartbeats(vesper, "bell")
     caplog.clear()
     await vesper.advance(91)
@@ -157,7 +157,7 @@ async def test_one_that_is_soon_back(
 async def test_no_line_of_a_single_device_while_it_lasts(
     vesper: Vesper, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Who is offline for itself has to wait; who comes back is no news."""
+    """Single devices are logged after the outage."""
     await send_heartbeats(vesper, "old", *bells(9))
     await vesper.advance(60)
     await send_heartbeats(vesper, *bells(9))
@@ -187,7 +187,7 @@ async def test_no_line_of_a_single_device_while_it_lasts(
 async def test_a_disconnect_is_no_outage(
     vesper: Vesper, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Nobody falls silent then; whoever stays silent when it is back does."""
+    """Devices that stay offline after the reconnect are one."""
     await send_heartbeats(vesper, *bells(10))
     caplog.clear()
     await vesper.disconnect_broker()
@@ -212,7 +212,7 @@ async def test_a_disconnect_is_no_outage(
 async def test_offline_is_logged_once(
     vesper: Vesper, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Not again after the link was lost."""
+    """A reconnect does not log it again."""
     await send_heartbeats(vesper, "bell")
     await vesper.advance(91)
     await vesper.advance(91)
@@ -226,7 +226,7 @@ async def test_offline_is_logged_once(
 async def test_who_was_not_online_is_not_lost(
     vesper: Vesper, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """After a start nothing is known of devices that do not speak."""
+    """Devices with unknown connectivity are not lost."""
     await send_heartbeats(vesper, *bells(5))
     await vesper.reload()
     caplog.clear()
@@ -238,7 +238,7 @@ async def test_who_was_not_online_is_not_lost(
 
 
 async def test_those_removed_end_it(vesper: Vesper) -> None:
-    """With none of the lost left there is nothing to wait for."""
+    """The outage ends when all lost devices are removed."""
     await send_heartbeats(vesper, *bells(3))
     await vesper.advance(91)
     vesper.mqtt.async_publish.side_effect = None
@@ -257,7 +257,7 @@ async def test_those_removed_end_it(vesper: Vesper) -> None:
 async def test_unload_ends_the_wait(
     vesper: Vesper, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Nothing is logged of a fleet that nobody watches."""
+    """Nothing is logged after unload."""
     await send_heartbeats(vesper, *bells(2))
     await vesper.advance(91)
     caplog.clear()

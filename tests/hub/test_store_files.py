@@ -22,30 +22,30 @@ AT_LAST = 15 * 60 + 1
 
 @pytest.fixture
 def hass_storage() -> dict[str, Any]:
-    """Let Home Assistant's stores be files."""
+    """Use real files for Home Assistant's stores."""
     return {}
 
 
 @pytest.fixture
 def hass_config_dir(hass_tmp_config_dir: str) -> str:
-    """Have a configuration directory for each test."""
+    """Return a configuration directory of the test."""
     return hass_tmp_config_dir
 
 
 @pytest.fixture(autouse=True)
 def no_errors_logged() -> None:
-    """Let Home Assistant log what is wrong with files."""
+    """Let Home Assistant log errors of files."""
 
 
 @pytest.fixture
 def path(hass: HomeAssistant) -> Path:
-    """Return where the store is."""
+    """Return the path of the store."""
     return Path(hass.config.path(".storage", f"{DOMAIN}.{FLEET}"))
 
 
 @pytest.fixture
 async def stopped(hass: HomeAssistant, vesper: Vesper, path: Path) -> Vesper:
-    """Return a fleet that has saved an alert and is unloaded."""
+    """Return a fleet that saved an alert and is unloaded."""
     await vesper.alert("SD", "FAILED")
     assert await hass.config_entries.async_unload(FLEET)
     assert path.is_file()
@@ -53,7 +53,7 @@ async def stopped(hass: HomeAssistant, vesper: Vesper, path: Path) -> Vesper:
 
 
 def _backups(path: Path) -> list[Path]:
-    """Return the damaged files that were moved aside."""
+    """Return the backups of damaged files."""
     return [file for file in path.parent.iterdir() if ".corrupt." in file.name]
 
 
@@ -81,7 +81,7 @@ async def test_json_that_is_not_ours(
     issue_registry: ir.IssueRegistry,
     damaged: str,
 ) -> None:
-    """It is kept under the name that the repair issue tells, and all starts empty."""
+    """It is renamed, named in a repair issue, and all starts empty."""
     path.write_text(damaged)
     assert await hass.config_entries.async_setup(FLEET)
     (backup,) = _backups(path)
@@ -111,7 +111,7 @@ async def test_no_json(
     issue_registry: ir.IssueRegistry,
     damaged: bytes,
 ) -> None:
-    """Home Assistant itself keeps such a file and tells of it."""
+    """Home Assistant renames the file and raises an issue."""
     path.write_bytes(damaged)
     assert await hass.config_entries.async_setup(FLEET)
     (backup,) = _backups(path)
@@ -125,7 +125,7 @@ async def test_no_json(
 async def test_a_newer_version_is_left_alone(
     hass: HomeAssistant, stopped: Vesper, path: Path
 ) -> None:
-    """The entry does not load, and says why."""
+    """The entry does not load, and shows the reason."""
     newer = json.dumps(json.loads(path.read_text()) | {"version": 2})
     path.write_text(newer)
     assert not await hass.config_entries.async_setup(FLEET)
@@ -138,7 +138,7 @@ async def test_a_newer_version_is_left_alone(
 async def test_a_file_that_cannot_be_read(
     hass: HomeAssistant, stopped: Vesper, path: Path
 ) -> None:
-    """It may be whole, so it is left alone and tried again."""
+    """It is left alone and read again later."""
     with patch(
         "homeassistant.util.json.open", side_effect=PermissionError("no"), create=True
     ):
@@ -153,7 +153,7 @@ async def test_a_file_that_cannot_be_read(
 async def test_a_damaged_file_that_cannot_be_kept(
     hass: HomeAssistant, stopped: Vesper, path: Path
 ) -> None:
-    """It is not written over."""
+    """It is not overwritten."""
     path.write_text("[]")
     with patch(
         "custom_components.vesper.hub.store.os.rename", side_effect=OSError("no")
@@ -173,7 +173,7 @@ async def test_a_disk_that_cannot_be_written(
     issue_registry: ir.IssueRegistry,
     error: Exception,
 ) -> None:
-    """A person is told, all goes on, and it is written as soon as that can be."""
+    """An issue is raised, and saving is retried."""
 
     def _write(name: str, *args: Any, **kwargs: Any) -> None:
         if name == str(path):
@@ -206,7 +206,7 @@ async def test_a_disk_that_cannot_be_written(
 
 
 async def test_what_is_on_disk_is_json(vesper: Vesper, path: Path) -> None:
-    """It is as any file of Home Assistant's storage, and there is no other of ours."""
+    """The file has the format of Home Assistant's storage."""
     await vesper.report_everything()
     await vesper.advance(1)
     file = json.loads(path.read_text())

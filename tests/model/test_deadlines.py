@@ -25,7 +25,7 @@ def test_an_empty_queue_has_no_deadline() -> None:
 
 
 def test_a_device_is_due_after_the_full_timeout() -> None:
-    """Not a moment before, and at the very moment."""
+    """Exactly at its end, not before."""
     queue = DeadlineQueue(TIMEOUT)
     queue.touch("chapel", 10.0)
     assert "chapel" in queue
@@ -36,7 +36,7 @@ def test_a_device_is_due_after_the_full_timeout() -> None:
 
 
 def test_a_device_is_due_once() -> None:
-    """A device that was due is not monitored until its next message."""
+    """A due device is not monitored until its next message."""
     queue = DeadlineQueue(TIMEOUT)
     queue.touch("chapel", 0.0)
     assert pop_all_due(queue, 1000.0) == ["chapel"]
@@ -65,7 +65,7 @@ def test_the_device_with_the_oldest_message_is_due_first() -> None:
 
 
 def test_a_restart_gives_all_a_full_timeout() -> None:
-    """When the link is back, no device is due for what was missed."""
+    """After a reconnect no device is due for missed messages."""
     queue = DeadlineQueue(TIMEOUT)
     queue.touch("chapel", 0.0)
     queue.restart(["chapel", "hall"], 500.0)
@@ -91,7 +91,7 @@ def test_a_removed_device_is_never_due() -> None:
 
 
 def test_a_device_that_comes_and_goes_is_queued_once() -> None:
-    """What is void in the queue is gone when its time comes."""
+    """An outdated entry is removed when its time comes."""
     queue = DeadlineQueue(TIMEOUT)
     for now in range(50):
         queue.touch("chapel", now)
@@ -116,7 +116,7 @@ waits = st.sampled_from([0.0, 0.5, 30.0, 89.5, 90.0, 200.0])
 def test_any_order_of_calls_agrees_with_a_plain_dict(
     calls: list[tuple[float, tuple[str, list[str]]]],
 ) -> None:
-    """Devices, deadlines and those due are those of a dict that is searched."""
+    """Deadlines and due devices match a reference."""
     queue = DeadlineQueue(TIMEOUT)
     last: dict[str, float] = {}
     now = 1000.0
@@ -151,7 +151,7 @@ def test_any_order_of_calls_agrees_with_a_plain_dict(
 
 
 def test_an_extended_timeout() -> None:
-    """A device of a slower rhythm is due when its own time is over, and not before."""
+    """A device with an extended timeout is due after it."""
     queue = DeadlineQueue(TIMEOUT)
     queue.touch("chapel", 0.0)
     queue.extend_timeout("chapel", 600.0, 0.0)
@@ -165,7 +165,7 @@ def test_an_extended_timeout() -> None:
 
 
 def test_an_extended_timeout_ends_with_the_rhythm() -> None:
-    """A device whose rhythm is faster by now has the timeout, as all have."""
+    """A device that sends faster has the default timeout again."""
     queue = DeadlineQueue(TIMEOUT)
     queue.touch("chapel", 0.0)
     queue.extend_timeout("chapel", 600.0, 0.0)
@@ -192,7 +192,7 @@ life: st.SearchStrategy[tuple[str, list[str], float]] = st.one_of(
 
 
 class Reference:
-    """The same in dicts that are searched."""
+    """The same queue as plain dicts."""
 
     def __init__(self) -> None:
         """Monitor no device."""
@@ -203,7 +203,7 @@ class Reference:
     def apply(
         self, call: str, device_ids: list[str], seconds: float, now: float
     ) -> None:
-        """Do what a call does."""
+        """Apply a call."""
         if call == "restart":
             self.due_at = dict.fromkeys(device_ids, now + TIMEOUT)
             self.until = {who: now + self.extended.get(who, 0) for who in device_ids}
@@ -219,7 +219,7 @@ class Reference:
                 self.until[device_id] = now + seconds
 
     def deadlines(self) -> dict[str, float]:
-        """Return when each device that is monitored is due."""
+        """Return the deadline of each monitored device."""
         return {
             device_id: max(due, self.until.get(device_id, 0))
             for device_id, due in self.due_at.items()
@@ -245,7 +245,7 @@ def _call(
     seconds: float,
     now: float,
 ) -> None:
-    """Make a call; a post is a sign of life with a rhythm."""
+    """Make a call; a post is a message with an interval."""
     if call == "restart":
         queue.restart(device_ids, now)
         return
@@ -262,7 +262,7 @@ def _call(
 def test_extended_timeouts_agree_with_plain_dicts(
     calls: list[tuple[float, tuple[str, list[str], float]]],
 ) -> None:
-    """A device is due by its timeout and its extended timeout; none is missed."""
+    """No due device is missed with any timeouts."""
     queue, reference = DeadlineQueue(TIMEOUT), Reference()
     now = 1000.0
     for wait, (call, device_ids, seconds) in calls:

@@ -48,7 +48,7 @@ a_name = pytest.mark.parametrize(
 
 
 def found(message: Message) -> list[tuple[str, FaultKind]]:
-    """Return where a message is wrong, and in what way."""
+    """Return the path and kind of each fault of a message."""
     return [(fault.path, fault.kind) for fault in message.faults]
 
 
@@ -94,7 +94,7 @@ def depth(value: object) -> int:
 
 
 def assert_safe(message: Message) -> None:
-    """Check that the result of a parser is bounded and can be shown."""
+    """Check that the result of a parser is bounded and printable."""
     assert len(message.faults) < 400
     for fault in message.faults:
         assert fault.path.isprintable()
