@@ -1,4 +1,4 @@
-"""Draw JSON of every kind, and the steps of a device's life."""
+"""Draw JSON of any kind, and the steps of a device's life."""
 
 from dataclasses import dataclass
 import json
@@ -78,7 +78,7 @@ def alert(subsystem: str, state: str, msg: str = "") -> Message:
 
 
 def info(kind: str, **payload: object) -> Message:
-    """Return the message that an info of a type, with its details, is parsed to."""
+    """Return the message that an info of a type with details is parsed to."""
     return parse_info(encode({"type": kind, "payload": payload}), DEVICE_ID)
 
 
@@ -101,19 +101,19 @@ class Received:
 
 @dataclass(frozen=True, kw_only=True)
 class Timeout:
-    """A step in which nothing arrives for a whole timeout."""
+    """A step in which a device times out."""
 
     def apply(self, device: Device, now: float) -> Change:
-        """Mark a device as offline."""
+        """Mark the device as offline."""
         return device.mark_offline()
 
 
 @dataclass(frozen=True, kw_only=True)
 class BrokerReconnect:
-    """A step in which the broker link breaks and returns."""
+    """A step in which the broker disconnects and reconnects."""
 
     def apply(self, device: Device, now: float) -> Change:
-        """Apply the loss and the return to a device."""
+        """Apply the disconnect and the reconnect to a device."""
         return device.broker_disconnected() | device.broker_connected()
 
 
@@ -205,7 +205,7 @@ _EARLIER: list[tuple[int, Step]] = [
 def lives_with(
     waits: st.SearchStrategy[int],
 ) -> st.SearchStrategy[list[tuple[int, Step]]]:
-    """Draw the steps of a device's life, with the seconds that pass before each."""
+    """Draw the steps of a device's life, with the seconds before each."""
     return st.builds(
         list.__add__,
         st.sampled_from([[], _EARLIER]),

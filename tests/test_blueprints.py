@@ -1,4 +1,4 @@
-"""Blueprints: the files that people import, run as automations."""
+"""Blueprints: imported files, run as automations."""
 
 from pathlib import Path
 from shutil import copytree
@@ -45,7 +45,7 @@ with_all_entities = pytest.mark.parametrize("entity_set", [EntitySet.ALL])
 
 @pytest.fixture(params=EntitySet)
 def entity_set(request: pytest.FixtureRequest) -> EntitySet:
-    """Name the entities of each device: automations do with the essential ones."""
+    """Return the entity set, by default the essential entities."""
     chosen: EntitySet = request.param
     return chosen
 
@@ -54,27 +54,27 @@ def entity_set(request: pytest.FixtureRequest) -> EntitySet:
 def entry(
     hass: HomeAssistant, entry: MockConfigEntry, entity_set: EntitySet
 ) -> MockConfigEntry:
-    """Add the entry, with the entities of each device chosen."""
+    """Add the entry with the entity set."""
     hass.config_entries.async_update_entry(entry, options={CONF_ENTITIES: entity_set})
     return entry
 
 
 @pytest.fixture
 def hass_config_dir(hass_tmp_config_dir: str) -> str:
-    """Have a configuration directory that holds the blueprints."""
+    """Return a configuration directory with the blueprints."""
     copytree(FOLDER, Path(hass_tmp_config_dir, "blueprints/automation/vesper"))
     return hass_tmp_config_dir
 
 
 class Notifications:
-    """What an automation has told."""
+    """The notifications of an automation."""
 
     def __init__(self, calls: list[ServiceCall]) -> None:
-        """Take the list that calls are added to."""
+        """Take the list to which calls are added."""
         self._calls = calls
 
     def take(self) -> list[tuple[str, str]]:
-        """Return the titles and messages told since the last call."""
+        """Return the titles and messages since the last call."""
         notifications = [
             (call.data["title"], call.data["message"]) for call in self._calls
         ]
@@ -83,7 +83,7 @@ class Notifications:
 
 
 async def use(hass: HomeAssistant, name: str, **inputs: Any) -> Notifications:
-    """Make an automation of a blueprint as a person does, and note what it tells."""
+    """Make an automation of a blueprint, and record its notifications."""
     calls = async_mock_service(hass, "test", "notify")
     notify = {
         "action": "test.notify",
@@ -108,7 +108,7 @@ async def set_up(hass: HomeAssistant, name: str, **inputs: Any) -> None:
 
 
 def running(hass: HomeAssistant) -> int:
-    """Return how many runs of the automation go on."""
+    """Return how many runs of the automation are active."""
     (state,) = hass.states.async_all(automation.DOMAIN)
     count: int = state.attributes["current"]
     return count
@@ -121,7 +121,7 @@ def running(hass: HomeAssistant) -> int:
 async def test_import(
     hass: HomeAssistant, aioclient_mock: AiohttpClientMocker, path: Path
 ) -> None:
-    """It can be imported by the address that its page links and it names itself."""
+    """It can be imported by the URL that its page links and it names."""
     source = f"https://github.com/{REPOSITORY}/blob/main/{path.relative_to(ROOT)}"
     raw = f"https://raw.githubusercontent.com/{REPOSITORY}/main"
     text = await hass.async_add_executor_job(path.read_text)
@@ -137,7 +137,7 @@ async def test_import(
 
 @pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
 def test_documented(path: Path) -> None:
-    """Its page links it, by the name that it has once it is imported."""
+    """Its page links it by its name."""
     described = load_yaml_dict(path)["blueprint"]
     link = (
         "https://my.home-assistant.io/redirect/blueprint_import/?blueprint_url="
@@ -149,7 +149,7 @@ def test_documented(path: Path) -> None:
 
 @pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
 def test_inputs(path: Path) -> None:
-    """Every input is explained, has its selector, and a default that this takes."""
+    """Every input has a description, a selector and a valid default."""
     inputs = BLUEPRINT_SCHEMA(load_yaml_dict(path))["blueprint"]["input"]
     for name, described in inputs.items():
         assert described.keys() >= {"name", "description", "selector"}, name
@@ -160,7 +160,7 @@ def test_inputs(path: Path) -> None:
 
 
 async def test_default_action(hass: HomeAssistant, vesper: Vesper) -> None:
-    """Whoever chooses no action finds a notification."""
+    """The default action is a persistent notification."""
     assert await async_setup_component(hass, persistent_notification.DOMAIN, {})
     await vesper.heartbeat()
     await set_up(hass, "device_in_trouble", devices=devices(hass))
@@ -174,7 +174,7 @@ async def test_default_action(hass: HomeAssistant, vesper: Vesper) -> None:
 
 
 async def test_trouble(hass: HomeAssistant, vesper: Vesper) -> None:
-    """Trouble and recovery are told once each, and nothing of another device."""
+    """Trouble and recovery notify once each, for this device only."""
     for device_id in (BELL, OTHER):
         await vesper.heartbeat(device_id)
     notifications = await use(hass, "device_in_trouble", devices=devices(hass))
@@ -198,7 +198,7 @@ async def test_trouble(hass: HomeAssistant, vesper: Vesper) -> None:
 async def test_trouble_gets_worse_and_better(
     hass: HomeAssistant, vesper: Vesper
 ) -> None:
-    """What gets worse is told, what gets better is not, and recovery is told once."""
+    """A worse state notifies, a better one does not, recovery once."""
     await vesper.heartbeat()
     notifications = await use(hass, "device_in_trouble", devices=devices(hass))
     for state in ("WARNING", "FAILED", "CRITICAL", "WARNING", "CRITICAL"):
@@ -216,7 +216,7 @@ async def test_trouble_gets_worse_and_better(
 
 
 async def test_trouble_of_some_subsystems(hass: HomeAssistant, vesper: Vesper) -> None:
-    """Alerts that come and go together are told apart; those not chosen are not."""
+    """Each chosen subsystem notifies by itself, others do not."""
     await vesper.heartbeat()
     notifications = await use(
         hass, "device_in_trouble", devices=devices(hass), subsystems=["SD", "Net"]
@@ -237,7 +237,7 @@ async def test_trouble_of_some_subsystems(hass: HomeAssistant, vesper: Vesper) -
 
 
 async def test_trouble_of_a_severity(hass: HomeAssistant, vesper: Vesper) -> None:
-    """Trouble is what is as severe as chosen, and over when it is no longer."""
+    """Only alerts of the chosen severity are trouble."""
     await vesper.heartbeat()
     notifications = await use(
         hass, "device_in_trouble", devices=devices(hass), severity="critical"
@@ -257,7 +257,7 @@ async def test_trouble_of_a_severity(hass: HomeAssistant, vesper: Vesper) -> Non
 
 
 async def test_trouble_without_recovery(hass: HomeAssistant, vesper: Vesper) -> None:
-    """Recovery is not told to whom does not want it."""
+    """Recovery does not notify if it is turned off."""
     await vesper.heartbeat()
     notifications = await use(
         hass, "device_in_trouble", devices=devices(hass), recovery=False
@@ -272,7 +272,7 @@ async def test_trouble_without_recovery(hass: HomeAssistant, vesper: Vesper) -> 
 async def test_trouble_over_a_gap(
     hass: HomeAssistant, vesper: Vesper, gap: str
 ) -> None:
-    """No gap in what is heard is taken for a recovery."""
+    """No gap in the messages is a recovery."""
     await vesper.heartbeat()
     notifications = await use(hass, "device_in_trouble", devices=devices(hass))
     await vesper.alert("SD", "WARNING", "no card")
@@ -290,7 +290,7 @@ async def test_trouble_over_a_gap(
 
 
 async def test_trouble_of_a_new_device(hass: HomeAssistant, vesper: Vesper) -> None:
-    """An alert may be the first word of a device."""
+    """An alert may be the first message of a device."""
     notifications = await use(
         hass, "device_in_trouble", devices={"device_id": [registered_id(hass, FLEET)]}
     )
@@ -310,7 +310,7 @@ def disable(vesper: Vesper, key: str) -> None:
 async def test_trouble_without_active_alerts(
     hass: HomeAssistant, vesper: Vesper
 ) -> None:
-    """Trouble is told, and then no more, where their sensor was disabled."""
+    """Without the sensor of active alerts, trouble notifies once."""
     await vesper.heartbeat()
     disable(vesper, "active_alerts")
     await hass.async_block_till_done()
@@ -327,7 +327,7 @@ async def test_trouble_without_active_alerts(
 async def test_trouble_without_the_sensor_of_a_subsystem(
     hass: HomeAssistant, vesper: Vesper
 ) -> None:
-    """It is not needed: there may be no room for it."""
+    """It is not required: there may be no room for it."""
     await vesper.alert("SD", "WARNING")
     await vesper.alert("SD", "CLEARED")
     disable(vesper, "alert_SD")
@@ -344,7 +344,7 @@ async def test_trouble_without_the_sensor_of_a_subsystem(
 
 @pytest.fixture
 async def at_night(hass: HomeAssistant, vesper: Vesper) -> Notifications:
-    """Have an automation with quiet hours, and the time be late in the evening."""
+    """Return an automation with quiet hours, late in the evening."""
     await hass.config.async_set_time_zone("UTC")
     vesper.freezer.move_to("2026-11-22 21:00:00+00:00")
     await vesper.heartbeat()
@@ -358,7 +358,7 @@ async def at_night(hass: HomeAssistant, vesper: Vesper) -> Notifications:
 
 
 async def until(vesper: Vesper, hour: str) -> None:
-    """Let it become this time, the device being heard all the while."""
+    """Advance to this time, with heartbeats of the device."""
     vesper.freezer.move_to(f"2026-11-{hour}+00:00")
     await vesper.heartbeat()
     await vesper.advance(1)
@@ -367,7 +367,7 @@ async def until(vesper: Vesper, hour: str) -> None:
 async def test_quiet_hours_hold_trouble_back(
     vesper: Vesper, at_night: Notifications
 ) -> None:
-    """What was raised in the night and is still wrong is told in the morning."""
+    """An alert of the night that is still active notifies in the morning."""
     await until(vesper, "22 23:00:00")
     await vesper.alert("SD", "WARNING")
     await until(vesper, "23 02:00:00")
@@ -385,7 +385,7 @@ async def test_quiet_hours_hold_trouble_back(
 async def test_quiet_hours_hold_trouble_back_as_it_stands(
     vesper: Vesper, at_night: Notifications
 ) -> None:
-    """What is told is what the device has said last, with every character of it."""
+    """The notification has the current message, unchanged."""
     await until(vesper, "22 23:00:00")
     await vesper.alert("SD", "WARNING", "slow")
     await vesper.alert("SD", "WARNING", """it's "{{ 7 * 6 }}" \\ {'a': 1} now""")
@@ -400,7 +400,7 @@ async def test_quiet_hours_hold_trouble_back_as_it_stands(
 async def test_maintenance_holds_trouble_back(
     vesper: Vesper, at_night: Notifications
 ) -> None:
-    """What is held back for the night waits for the end of the work too."""
+    """A notification held back waits for the end of maintenance too."""
     await until(vesper, "22 23:00:00")
     await vesper.alert("SD", "CRITICAL")
     await act(vesper, "set_maintenance", duration={"hours": 10})
@@ -413,7 +413,7 @@ async def test_maintenance_holds_trouble_back(
 async def test_quiet_hours_hold_recovery_back(
     vesper: Vesper, at_night: Notifications
 ) -> None:
-    """A recovery in the night is told in the morning, if the trouble was told."""
+    """Recovery notifies in the morning if the trouble did."""
     await vesper.alert("SD", "WARNING", "no card")
     await vesper.advance(1)
     assert at_night.take() == [IN_TROUBLE]
@@ -431,7 +431,7 @@ async def test_quiet_hours_hold_recovery_back(
 
 
 async def test_offline(hass: HomeAssistant, vesper: Vesper) -> None:
-    """Silence is told when it has lasted, and its end is told once."""
+    """An offline device notifies after the delay, its return once."""
     await vesper.heartbeat()
     notifications = await use(
         hass, "device_offline", devices=devices(hass), duration={"minutes": 10}
@@ -457,7 +457,7 @@ async def test_offline(hass: HomeAssistant, vesper: Vesper) -> None:
 
 
 async def test_offline_over_a_gap(hass: HomeAssistant, vesper: Vesper) -> None:
-    """A link that is lost and back is no return of a device."""
+    """A reconnect to the broker is no return of a device."""
     await vesper.heartbeat()
     notifications = await use(hass, "device_offline", devices=devices(hass))
     await vesper.advance(91)
@@ -473,7 +473,7 @@ async def test_offline_over_a_gap(hass: HomeAssistant, vesper: Vesper) -> None:
 
 
 async def test_offline_without_return(hass: HomeAssistant, vesper: Vesper) -> None:
-    """A return is not told to whom does not want it."""
+    """A return does not notify if it is turned off."""
     await vesper.heartbeat()
     notifications = await use(
         hass, "device_offline", devices=devices(hass), recovery=False, duration=0
@@ -489,7 +489,7 @@ async def test_offline_without_return(hass: HomeAssistant, vesper: Vesper) -> No
 
 @pytest.fixture
 async def morning(hass: HomeAssistant, vesper: Vesper) -> None:
-    """Have three devices, of which nothing is wrong, shortly before the digest."""
+    """Return three healthy devices, shortly before the digest."""
     await hass.config.async_set_time_zone("UTC")
     vesper.freezer.move_to("2026-11-22 07:58:00+00:00")
     # This moved the monotonic clock too, which never goes back while Vesper runs.
@@ -499,7 +499,7 @@ async def morning(hass: HomeAssistant, vesper: Vesper) -> None:
 
 
 async def test_digest(hass: HomeAssistant, vesper: Vesper, morning: None) -> None:
-    """What is wrong is listed, and nothing else."""
+    """It lists devices with problems only."""
     notifications = await use(hass, "health_digest")
     await vesper.alert("SD", "CRITICAL", "no card")
     await vesper.alert("Net", "WARNING", device_id=OTHER)
@@ -530,7 +530,7 @@ async def test_digest(hass: HomeAssistant, vesper: Vesper, morning: None) -> Non
 async def test_digest_of_a_good_day(
     hass: HomeAssistant, vesper: Vesper, morning: None, *, all_well: bool
 ) -> None:
-    """That all is well is told to whom wants it; those at work are left out."""
+    """A healthy fleet notifies if chosen; maintenance is omitted."""
     notifications = await use(hass, "health_digest", all_well=all_well)
     await vesper.alert("SD", "CRITICAL", device_id="chapel")
     await act(vesper, "set_maintenance", device_id="chapel", duration={"hours": 1})
@@ -545,7 +545,7 @@ async def test_digest_of_a_good_day(
 async def test_digest_while_disconnected(
     hass: HomeAssistant, vesper: Vesper, morning: None
 ) -> None:
-    """Not to hear anything is nothing that is well."""
+    """It reports the disconnect, not a healthy fleet."""
     notifications = await use(hass, "health_digest")
     await vesper.disconnect_broker()
     await vesper.advance(120)
@@ -556,7 +556,7 @@ async def test_digest_while_disconnected(
 async def test_digest_while_not_loaded(
     hass: HomeAssistant, vesper: Vesper, morning: None
 ) -> None:
-    """Nor is it to know of nothing."""
+    """It reports that Vesper is not loaded."""
     notifications = await use(hass, "health_digest")
     assert await hass.config_entries.async_unload(FLEET)
     await vesper.advance(120)
@@ -569,13 +569,13 @@ async def test_digest_while_not_loaded(
 
 @pytest.fixture
 async def escalated(hass: HomeAssistant, vesper: Vesper) -> Notifications:
-    """Have an automation that waits for half an hour for critical alerts."""
+    """Return an automation that escalates critical alerts after half an hour."""
     await vesper.heartbeat()
     return await use(hass, "escalate_alert", devices=devices(hass))
 
 
 async def let_pass(vesper: Vesper, minutes: int) -> None:
-    """Let time go by, the device being heard all the while."""
+    """Advance the time, with heartbeats of the device."""
     for _ in range(minutes):
         await vesper.advance(60)
         await vesper.heartbeat()
@@ -584,13 +584,13 @@ async def let_pass(vesper: Vesper, minutes: int) -> None:
 async def act(
     vesper: Vesper, action: str, *, device_id: str = BELL, **data: Any
 ) -> None:
-    """Have a person act on a device."""
+    """Call a service for the device."""
     await vesper.call(f"vesper.{action}", **devices(vesper.hass, [device_id]), **data)
     await take_turns()
 
 
 async def test_escalation(vesper: Vesper, escalated: Notifications) -> None:
-    """What nobody acknowledges is told, once."""
+    """An alert that is not acknowledged notifies once."""
     await vesper.alert("Net", "WARNING")
     await vesper.alert("SD", "CRITICAL", "no card")
     await let_pass(vesper, 29)
@@ -607,7 +607,7 @@ async def test_escalation(vesper: Vesper, escalated: Notifications) -> None:
 async def test_escalation_ends_with_acknowledgment(
     vesper: Vesper, escalated: Notifications
 ) -> None:
-    """What is acknowledged is not told, until it gets worse."""
+    """An acknowledged alert does not notify until it gets worse."""
     await vesper.alert("SD", "CRITICAL")
     await let_pass(vesper, 20)
     await act(vesper, "acknowledge_alert", subsystem="SD")
@@ -623,7 +623,7 @@ async def test_escalation_ends_with_acknowledgment(
 async def test_escalation_ends_with_the_alert(
     vesper: Vesper, escalated: Notifications, state: str
 ) -> None:
-    """What is over, or no longer as severe, is not told."""
+    """An alert that is cleared or less severe does not notify."""
     await vesper.alert("SD", "CRITICAL")
     await let_pass(vesper, 20)
     await vesper.alert("SD", state)
@@ -635,7 +635,7 @@ async def test_escalation_ends_with_the_alert(
 async def test_escalation_of_what_gets_worse(
     vesper: Vesper, escalated: Notifications
 ) -> None:
-    """It is told once, as it stands, when the time of the worse state is up."""
+    """It notifies once, with the current state and its own delay."""
     await vesper.alert("SD", "CRITICAL", "slow")
     await let_pass(vesper, 10)
     await vesper.alert("SD", "FAILED", "dead")
@@ -649,7 +649,7 @@ async def test_escalation_of_what_gets_worse(
 async def test_escalation_ends_with_maintenance(
     vesper: Vesper, escalated: Notifications
 ) -> None:
-    """Somebody is there."""
+    """A device in maintenance does not notify."""
     await vesper.alert("SD", "CRITICAL")
     await let_pass(vesper, 10)
     await act(vesper, "set_maintenance", duration={"hours": 1})
@@ -661,7 +661,7 @@ async def test_escalation_ends_with_maintenance(
 async def test_escalation_over_a_reload(
     vesper: Vesper, escalated: Notifications
 ) -> None:
-    """A reload is neither an end nor a new beginning."""
+    """A reload neither ends nor restarts the delay."""
     await vesper.alert("SD", "CRITICAL")
     await let_pass(vesper, 20)
     await vesper.reload()

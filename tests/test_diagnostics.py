@@ -1,4 +1,4 @@
-"""The diagnostics download, as it leaves Home Assistant."""
+"""The diagnostics download of an entry and of a device."""
 
 from collections.abc import Iterator
 import logging
@@ -27,12 +27,12 @@ from tests.common import BELL, FLEET, Vesper
 
 
 class Downloads:
-    """What a person downloads."""
+    """The downloads of a user."""
 
     def __init__(
         self, hass: HomeAssistant, client: ClientSessionGenerator, vesper: Vesper
     ) -> None:
-        """Take the entry, and who asks."""
+        """Take the entry and a client."""
         self._hass = hass
         self._client = client
         self._vesper = vesper
@@ -62,7 +62,7 @@ def platforms() -> list[Platform]:
 
 @pytest.fixture(autouse=True)
 def noon(freezer: FrozenDateTimeFactory, caplog: pytest.LogCaptureFixture) -> None:
-    """Have the same time in each run, before anybody logs in."""
+    """Set a fixed time before the login."""
     # The web server can't log with a clock that stands still.
     caplog.set_level(logging.WARNING, "aiohttp.access")
     freezer.move_to("2030-01-01T12:00:00.9Z")
@@ -72,20 +72,20 @@ def noon(freezer: FrozenDateTimeFactory, caplog: pytest.LogCaptureFixture) -> No
 def downloads(
     hass: HomeAssistant, hass_client: ClientSessionGenerator, vesper: Vesper
 ) -> Downloads:
-    """Let a person download."""
+    """Return the downloads."""
     return Downloads(hass, hass_client, vesper)
 
 
 @pytest.fixture
 def nothing_sent(vesper: Vesper) -> Iterator[None]:
-    """Fail where anything is published."""
+    """Fail if anything is published."""
     vesper.mqtt.async_publish.reset_mock()
     yield
     vesper.mqtt.async_publish.assert_not_called()
 
 
 async def _live(vesper: Vesper) -> None:
-    """Let devices, strangers and a broker do what they do."""
+    """Send valid, malformed and rejected messages."""
     await vesper.report_everything()
     await vesper.heartbeat(uptime="long", heap_free=-1)
     await vesper.publish(BELL, "alerts", b'{"subsystem": "SD", "sta')
@@ -99,7 +99,7 @@ async def _live(vesper: Vesper) -> None:
 async def test_entry(
     vesper: Vesper, downloads: Downloads, snapshot: SnapshotAssertion
 ) -> None:
-    """The entry tells of the fleet in sum, and of each device in short."""
+    """The entry's download has the fleet's sums and each device in short."""
     await _live(vesper)
     assert await downloads.of_entry() == snapshot
 
@@ -107,20 +107,20 @@ async def test_entry(
 async def test_device(
     vesper: Vesper, downloads: Downloads, snapshot: SnapshotAssertion
 ) -> None:
-    """A device is told of in full."""
+    """A device's download has all of its state."""
     await _live(vesper)
     assert await downloads.of_device() == snapshot
 
 
 async def test_fleet(vesper: Vesper, downloads: Downloads) -> None:
-    """The fleet's own device is the entry."""
+    """The download of the fleet's device is that of the entry."""
     await vesper.heartbeat()
     download = await downloads.of_device(fleet_identifier(FLEET))
     assert download == await downloads.of_entry()
 
 
 async def test_device_without_messages(vesper: Vesper, downloads: Downloads) -> None:
-    """A device known from before is told of as far as it is known."""
+    """A restored device has its stored state."""
     await vesper.heartbeat()
     await vesper.reload()
     download = await downloads.of_device()
@@ -133,7 +133,7 @@ async def test_device_without_messages(vesper: Vesper, downloads: Downloads) -> 
 
 @pytest.mark.usefixtures("nothing_sent")
 async def test_broker_down(vesper: Vesper, downloads: Downloads) -> None:
-    """Without a broker everything is told from memory."""
+    """The download does not need the broker."""
     await _live(vesper)
     before = await downloads.of_device()
     assert before["connected"] is True
@@ -146,7 +146,7 @@ async def test_broker_down(vesper: Vesper, downloads: Downloads) -> None:
 
 
 async def test_not_loaded(vesper: Vesper, downloads: Downloads) -> None:
-    """An entry that is not at work says so, for its devices too."""
+    """An entry that is not loaded is reported so, for its devices too."""
     await vesper.heartbeat()
     await vesper.hass.config_entries.async_set_disabled_by(
         vesper.entry.entry_id, ConfigEntryDisabler.USER
@@ -160,7 +160,7 @@ async def test_not_loaded(vesper: Vesper, downloads: Downloads) -> None:
 
 
 async def test_options_without_keys(vesper: Vesper, downloads: Downloads) -> None:
-    """The options are told, but for what opens a door."""
+    """The options are included without secrets."""
     vesper.hass.config_entries.async_update_entry(
         vesper.entry, options={CONF_MAX_DEVICES: 1, "http_key": "digest"}
     )
@@ -170,8 +170,8 @@ async def test_options_without_keys(vesper: Vesper, downloads: Downloads) -> Non
     assert download["limits"]["devices"] == 1
 
 
-async def test_left_out(vesper: Vesper, downloads: Downloads) -> None:
-    """What was dropped is counted by why."""
+async def test_rejected(vesper: Vesper, downloads: Downloads) -> None:
+    """Dropped messages are counted by reason."""
     vesper.hass.config_entries.async_update_entry(
         vesper.entry, options={CONF_MAX_DEVICES: 1}
     )
@@ -191,7 +191,7 @@ async def test_left_out(vesper: Vesper, downloads: Downloads) -> None:
 
 
 async def test_networks_are_redacted(vesper: Vesper, downloads: Downloads) -> None:
-    """Nothing that a device says lets a network be found, wherever it stands."""
+    """No value that a device sends identifies a network."""
     wifi = {"ssid": "Home", "rssi": -53, "ip": "192.168.7.9"}
     await vesper.heartbeat(uptime=5, wifi=wifi, psk="hunter2")
     await vesper.publish(BELL, "heartbeat", b'{"uptime": 6, "wifi": {"ssid": "Home')
@@ -210,7 +210,7 @@ async def test_networks_are_redacted(vesper: Vesper, downloads: Downloads) -> No
 
 
 async def test_last_messages(vesper: Vesper, downloads: Downloads) -> None:
-    """The last messages of a device are told as they came, the newest last."""
+    """The last messages of a device are as received, the newest last."""
     for number in range(MAX_MESSAGES + 2):
         await vesper.heartbeat(uptime=number, extra={"a": [number]})
     messages = (await downloads.of_device())["last_messages"]
@@ -223,7 +223,7 @@ async def test_last_messages(vesper: Vesper, downloads: Downloads) -> None:
 async def test_event_loop_has_its_turns(
     hass: HomeAssistant, vesper: Vesper, downloads: Downloads
 ) -> None:
-    """However many devices there are, others come in between two of them."""
+    """The event loop runs between any two devices."""
     for number in range(20):
         async_fire_mqtt_message(hass, f"vesper/bell-{number}/status/heartbeat", "{}")
     await hass.async_block_till_done()

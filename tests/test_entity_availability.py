@@ -1,4 +1,4 @@
-"""What each entity shows while a device, or the link to the broker, is away."""
+"""The state of each entity while its device or the broker is away."""
 
 from collections.abc import Awaitable, Callable
 
@@ -12,24 +12,24 @@ pytestmark = pytest.mark.usefixtures("entity_registry_enabled_by_default")
 
 
 async def time_out(vesper: Vesper) -> None:
-    """Let the timeout of the bell go by."""
+    """Let the bell time out."""
     await vesper.advance(91)
 
 
 async def time_out_and_disconnect_broker(vesper: Vesper) -> None:
-    """Lose first the bell, then the broker."""
+    """Let the bell time out, then disconnect the broker."""
     await vesper.advance(91)
     await vesper.disconnect_broker()
 
 
 async def disconnect_broker_past_timeout(vesper: Vesper) -> None:
-    """Lose the broker for far longer than the timeout of the bell."""
+    """Disconnect the broker for longer than the timeout of the bell."""
     await vesper.disconnect_broker()
     await vesper.advance(86_400)
 
 
 async def reconnect_all(vesper: Vesper) -> None:
-    """Lose both, and have both back."""
+    """Lose the broker and the bell, and bring both back."""
     await time_out_and_disconnect_broker(vesper)
     await vesper.reconnect_broker()
     await vesper.heartbeat(uptime=3700)
@@ -80,7 +80,7 @@ KEPT = {"activity", "boot_time", "device_log", "last_seen"}
 async def test_matrix(
     vesper: Vesper, number: int, happens: Callable[[Vesper], Awaitable[None]]
 ) -> None:
-    """Every entity there is shows what the table says."""
+    """Every entity has the state of the table."""
     await vesper.report_everything()
     kept = {key: vesper.value(key) for key in KEPT}
     assert STATE_UNKNOWN not in kept.values()
@@ -99,7 +99,7 @@ async def test_matrix(
 
 
 async def test_all_is_there_at_first(vesper: Vesper) -> None:
-    """Nothing waits for a device, and nothing of a device that speaks is missing."""
+    """Fleet entities exist without devices, a device's with its first message."""
     assert vesper.values(FLEET) == {
         "devices": "0",
         "devices_online": "0",
@@ -115,7 +115,7 @@ async def test_all_is_there_at_first(vesper: Vesper) -> None:
 
 
 async def test_a_short_disconnect(vesper: Vesper) -> None:
-    """What was known of connectivity is shown again; playback may have ended."""
+    """Connectivity is shown again; playback is unknown."""
     await vesper.report_everything()
     await vesper.disconnect_broker()
     await vesper.reconnect_broker()
@@ -129,7 +129,7 @@ async def test_a_short_disconnect(vesper: Vesper) -> None:
 
 
 async def test_offline_device_after_reconnect(vesper: Vesper) -> None:
-    """A device that was offline when the link was lost is so when it is back."""
+    """A device that was offline before the disconnect is so after it."""
     await vesper.report_everything()
     await time_out_and_disconnect_broker(vesper)
     await vesper.reconnect_broker()
@@ -138,7 +138,7 @@ async def test_offline_device_after_reconnect(vesper: Vesper) -> None:
 
 
 async def test_set_up_while_disconnected(vesper: Vesper) -> None:
-    """Without a link the entry loads, and the devices are there."""
+    """The entry and its devices load without the broker."""
     await vesper.report_everything()
     await vesper.disconnect_broker()
     await vesper.reload()

@@ -1,4 +1,4 @@
-"""The simulated firmware keeps the protocol's promises, and its fleet follows it."""
+"""The simulated firmware follows the protocol, and so does its fleet."""
 
 import json
 from typing import Any
@@ -33,7 +33,7 @@ def sent(publications: list[Publication]) -> list[tuple[str, dict[str, Any]]]:
 
 
 def heartbeat(device: Firmware) -> dict[str, Any]:
-    """Ask for a heartbeat and return it."""
+    """Request a heartbeat and return it."""
     device.receive("vesper/chapel/control", HEALTH_COMMAND)
     kind, beat = sent(device.tick(0.0))[0]
     assert kind == "heartbeat"
@@ -53,7 +53,7 @@ def test_heartbeats_come_every_30_s_retained() -> None:
 
 
 def test_a_heartbeat_that_is_late_is_not_made_up_for(device: Firmware) -> None:
-    """After a stall there is one heartbeat, and the next one in its usual turn."""
+    """After a stall there is one heartbeat, then the usual ones."""
     assert len(device.tick(100.0)) == 1
     assert device.next_due == 120.0
     assert device.tick(119.9) == []
@@ -65,7 +65,7 @@ def test_first_heartbeat_follows_the_boot() -> None:
 
 
 def test_shapes_of_the_heartbeat(device: Firmware) -> None:
-    """Firmware 1.1.0 sends five diagnostics that 1.0.0 does not know."""
+    """Firmware 1.1.0 sends five diagnostics that 1.0.0 does not have."""
     new = heartbeat(device)
     old = heartbeat(Firmware("chapel", version="1.0.0"))
     assert set(old) == {"device_id", "uptime", "firmware_version"}
@@ -90,7 +90,7 @@ def test_heap_drifts_over_its_low_water_mark(device: Firmware) -> None:
 
 
 def test_ring_buffer_repeats_and_forgets(device: Firmware) -> None:
-    """Events stay in each heartbeat until sixteen newer ones push them out."""
+    """Events repeat until sixteen newer ones replace them."""
     boot, wifi_up = heartbeat(device)["recent_events"]
     assert boot == {"t": EventTag.BOOT, "d0": 1, "d1": 0, "ts": 0, "up": 0}
     assert wifi_up["t"] == EventTag.WIFI_UP
@@ -139,7 +139,7 @@ def test_an_alert_is_sent_once_per_transition(device: Firmware) -> None:
 
 
 def test_playback(device: Firmware) -> None:
-    """Start and stop are said with QoS 0; a stop of nothing is not."""
+    """Start and stop are sent with QoS 0; a stop without a melody is not."""
     device.stop_playback()
     device.start_playback("ABC123")
     assert device.playing
@@ -154,7 +154,7 @@ def test_playback(device: Firmware) -> None:
 
 
 def test_health_command_brings_a_heartbeat_but_no_repetition(device: Firmware) -> None:
-    """What was said since boot is not said again."""
+    """Alerts reported since boot are not repeated."""
     device.raise_alert("FileManager", "WARNING", "SD mount failed")
     device.tick(1.0)
     device.receive("vesper/chapel/control", HEALTH_COMMAND)
@@ -177,13 +177,13 @@ def test_health_command_brings_a_heartbeat_but_no_repetition(device: Firmware) -
 def test_other_commands_are_ignored(
     device: Firmware, topic: str, payload: bytes
 ) -> None:
-    """Nothing but `system.health` on its own topic is obeyed."""
+    """Only `system.health` on its own topic is handled."""
     device.receive(topic, payload)
     assert device.tick(1.0) == []
 
 
 def test_restart_forgets_reported_alerts(device: Firmware) -> None:
-    """After a restart the next health check, in 5 minutes, raises what is wrong."""
+    """The health check 5 minutes after a restart raises them again."""
     device.raise_alert("FileManager", "WARNING", "SD mount failed")
     device.raise_alert("TimeKeeper", "CRITICAL", "NTP sync failed")
     device.start_playback("ABC123")
@@ -212,7 +212,7 @@ def test_restart_forgets_reported_alerts(device: Firmware) -> None:
 def test_a_new_fault_after_a_restart_is_sent_after_the_heartbeat(
     device: Firmware,
 ) -> None:
-    """A listener learns of the restart first, so it takes the alert for a new one."""
+    """So a client takes the alert for one of the new boot."""
     device.restart()
     device.raise_alert("FileManager", "WARNING", "SD mount failed")
     kinds = [kind for kind, _ in sent(device.tick(10.0))]
@@ -221,7 +221,7 @@ def test_a_new_fault_after_a_restart_is_sent_after_the_heartbeat(
 
 
 def test_health_command_after_a_restart_raises_what_is_wrong(device: Firmware) -> None:
-    """The check that is asked for does what the one every 5 minutes does."""
+    """A requested check equals the one every 5 minutes."""
     device.raise_alert("FileManager", "WARNING", "SD mount failed")
     device.restart(ResetReason.PANIC)
     device.tick(1.0)
@@ -231,7 +231,7 @@ def test_health_command_after_a_restart_raises_what_is_wrong(device: Firmware) -
 
 
 def test_a_disconnected_device_sends_and_receives_nothing(device: Firmware) -> None:
-    """Silence swallows all; on its return come a heartbeat, then what went wrong."""
+    """After the reconnect it sends a heartbeat, then the alerts."""
     device.raise_alert("TimeKeeper", "WARNING", "NTP sync failed")
     device.tick(1.0)
     device.disconnect_wifi()
@@ -264,7 +264,7 @@ def test_a_disconnected_device_sends_and_receives_nothing(device: Firmware) -> N
 
 
 def test_expected_states_follow_the_device(device: Firmware) -> None:
-    """What entities must show: the worst alert, cleared ones as ok, the melody."""
+    """The worst alert, cleared ones as ok, and the melody."""
     assert expected_states(device) == {
         "connectivity": "on",
         "health": "ok",
@@ -314,7 +314,7 @@ def test_expected_states_follow_the_device(device: Firmware) -> None:
 
 
 def test_expected_states_of_the_first_firmware() -> None:
-    """It tells nothing of itself, and Home Assistant shows nothing of it."""
+    """Values that it does not report are unknown."""
     device = Firmware("chapel", version="1.0.0")
     device.restart(ResetReason.PANIC)
     expected = expected_states(device)
@@ -323,7 +323,7 @@ def test_expected_states_of_the_first_firmware() -> None:
 
 @pytest.mark.parametrize("scenario", SCENARIOS)
 def test_a_fleet_is_made_from_each_scenario(scenario: str) -> None:
-    """Six devices where nobody chose, all well until their stories begin."""
+    """The default is six devices, healthy until their stories start."""
     expected = Fleet("localhost", 1883, scenario=scenario).expected()
     assert len(expected) == 6
     assert {states["health"] for states in expected.values()} == {"ok"}
@@ -343,6 +343,6 @@ def test_a_fleet_is_made_from_each_scenario(scenario: str) -> None:
 def test_a_fleet_that_can_not_be_is_refused(
     choice: dict[str, Any], reason: str
 ) -> None:
-    """The error names what is wrong with the choice."""
+    """The error names the invalid value."""
     with pytest.raises(ValueError, match=reason):
         Fleet("localhost", 1883, **choice)

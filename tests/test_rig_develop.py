@@ -1,4 +1,4 @@
-"""What the rig's command line refuses, before it starts anything."""
+"""Arguments that the rig's command line rejects."""
 
 import pytest
 
@@ -29,7 +29,7 @@ def test_refusal(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """What can't be meant is refused with a reason."""
+    """Invalid arguments are rejected with a reason."""
     monkeypatch.setattr("sys.argv", ["scripts/develop", *line.split(" ")])
     with pytest.raises(SystemExit) as refusal:
         develop.main()

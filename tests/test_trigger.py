@@ -1,4 +1,4 @@
-"""Triggers: once for each real transition, and for nothing else."""
+"""Triggers: one run for each transition, and no other."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -40,7 +40,7 @@ OTHER = "tower"
 
 @pytest.fixture
 def platforms() -> list[Platform]:
-    """Set up few platforms: triggers do not go by entities."""
+    """Set up few platforms: triggers do not use entities."""
     return [Platform.BINARY_SENSOR]
 
 
@@ -48,22 +48,22 @@ def platforms() -> list[Platform]:
 
 
 def alert(state: str, subsystem: str = "FileManager", **choices: Any) -> Act:
-    """Return that the bell tells the state of a subsystem."""
+    """Return a step that sends an alert of the bell."""
     return lambda vesper: vesper.alert(subsystem, state, "SD mount failed", **choices)
 
 
 def heartbeat(**fields: Any) -> Act:
-    """Return that the bell sends a heartbeat."""
+    """Return a step that sends a heartbeat of the bell."""
     return lambda vesper: vesper.heartbeat(**fields)
 
 
 def playback(state: str, melody: str | None = None) -> Act:
-    """Return that the bell tells what it plays."""
+    """Return a step that sends playback of the bell."""
     return lambda vesper: vesper.info(f"playback_{state}", {"melody_uid": melody})
 
 
 def wait(seconds: float) -> Act:
-    """Return that time goes by."""
+    """Return a step that advances the time."""
     return lambda vesper: vesper.advance(seconds)
 
 
@@ -89,17 +89,17 @@ async def rename(vesper: Vesper) -> None:
 
 
 async def disconnect_broker(vesper: Vesper) -> None:
-    """Cut the link to the broker."""
+    """Disconnect from the broker."""
     await vesper.disconnect_broker()
 
 
 async def reconnect_broker(vesper: Vesper) -> None:
-    """Bring the link to the broker back."""
+    """Reconnect to the broker."""
     await vesper.reconnect_broker()
 
 
 def boots(runs: int, **fields: Any) -> Steps:
-    """Return that the bell restarts a minute later, and goes on for another."""
+    """Return steps that restart the bell and let it run a minute."""
     return [
         (wait(60), 0),
         (heartbeat(uptime=5, **fields), runs),
@@ -448,7 +448,7 @@ FIVE_MINUTES = {"for": {"minutes": 5}}
 async def test_lasting(
     hass: HomeAssistant, vesper: Vesper, trigger: str, steps: Steps
 ) -> None:
-    """With `for` it has to last, and runs once when it has."""
+    """With `for` the state has to last, and runs once."""
     await vesper.heartbeat()
     automation = await automate(hass, trigger, devices(hass), FIVE_MINUTES)
     counts = []
@@ -461,7 +461,7 @@ async def test_lasting(
 
 
 async def test_lasting_of_a_removed_device(hass: HomeAssistant, vesper: Vesper) -> None:
-    """A device that is removed is not offline, nor is one that came back since."""
+    """A removed or re-added device does not run it."""
     await vesper.heartbeat()
     await vesper.heartbeat(OTHER)
     automation = await automate(
@@ -480,7 +480,7 @@ async def test_lasting_of_a_removed_device(hass: HomeAssistant, vesper: Vesper) 
 async def test_lasting_while_not_loaded(
     hass: HomeAssistant, entry: MockConfigEntry, vesper: Vesper
 ) -> None:
-    """What nobody can hear any more goes on as it was."""
+    """A state lasts while the entry is not loaded."""
     await vesper.heartbeat()
     automation = await automate(hass, "went_offline", devices(hass), FIVE_MINUTES)
     await vesper.advance(91)
@@ -493,7 +493,7 @@ async def test_lasting_while_not_loaded(
 
 
 async def test_detached(hass: HomeAssistant, vesper: Vesper) -> None:
-    """An automation that is turned off waits for nothing, and hears nothing."""
+    """A disabled automation has no listener."""
     await vesper.heartbeat()
     automation = await automate(hass, "went_offline", devices(hass), FIVE_MINUTES)
     await vesper.advance(91)
@@ -617,7 +617,7 @@ async def test_variables(
     acts: list[Act],
     expected: dict[str, Any],
 ) -> None:
-    """The action knows which device it was, and what has happened."""
+    """The trigger variables have the device and the transition."""
     await vesper.heartbeat()
     device_id = registered_id(hass)
     area = ar.async_get(hass).async_create("Chapel")
@@ -640,7 +640,7 @@ async def test_variables(
 
 
 async def test_without_an_area(hass: HomeAssistant, vesper: Vesper) -> None:
-    """A device that nobody has named or placed is told by its own name."""
+    """A device without a name or area has its default name."""
     await vesper.heartbeat()
     automation = await automate(hass, "alert_raised", devices(hass))
     await vesper.alert("FileManager", "WARNING")
@@ -649,7 +649,7 @@ async def test_without_an_area(hass: HomeAssistant, vesper: Vesper) -> None:
 
 
 async def test_fleet_outage(hass: HomeAssistant, vesper: Vesper) -> None:
-    """An outage is told once, beside the devices that went offline by it."""
+    """An outage runs once, as do the devices that go offline."""
     outage = await automate(hass, "fleet_outage")
     offline = await automate(hass, "went_offline", devices(hass, [FLEET]))
     for _ in range(2):
@@ -690,7 +690,7 @@ async def _raises(vesper: Vesper, automation: Automation, device_id: str) -> int
 
 @pytest.fixture
 async def places(hass: HomeAssistant, vesper: Vesper) -> dict[str, str]:
-    """Place one of two devices, and label it; return the ids by which to choose it."""
+    """Place and label a device; return the ids of its targets."""
     for device_id in (BELL, OTHER):
         await vesper.heartbeat(device_id)
     labels = lr.async_get(hass)
@@ -736,7 +736,7 @@ async def places(hass: HomeAssistant, vesper: Vesper) -> dict[str, str]:
 async def test_targets(
     hass: HomeAssistant, vesper: Vesper, places: dict[str, str], key: str, place: str
 ) -> None:
-    """A device is chosen by itself, its entities, and wherever one of them belongs."""
+    """A device is chosen by id, entity, area, floor or label."""
     automation = await automate(hass, "alert_raised", {key: places[place]})
     assert await _raises(vesper, automation, BELL) == 1
     assert await _raises(vesper, automation, OTHER) == 0
@@ -745,7 +745,7 @@ async def test_targets(
 async def test_the_fleet_stands_for_its_devices(
     hass: HomeAssistant, vesper: Vesper
 ) -> None:
-    """Who chooses the fleet chooses all devices, also those to come."""
+    """The fleet as target includes all devices, later ones too."""
     automation = await automate(hass, "alert_raised", devices(hass, [FLEET]))
     assert await _raises(vesper, automation, BELL) == 1
     assert await _raises(vesper, automation, OTHER) == 1
@@ -754,7 +754,7 @@ async def test_the_fleet_stands_for_its_devices(
 async def test_what_moves(
     hass: HomeAssistant, vesper: Vesper, places: dict[str, str]
 ) -> None:
-    """What is moved into a chosen area counts from then on, and no longer once out."""
+    """A device counts while it is in a chosen area."""
     automation = await automate(hass, "alert_raised", {"area_id": places["area"]})
     assert await _raises(vesper, automation, OTHER) == 0
     registry = dr.async_get(hass)
@@ -767,7 +767,7 @@ async def test_what_moves(
 async def test_what_is_new(
     hass: HomeAssistant, vesper: Vesper, places: dict[str, str]
 ) -> None:
-    """A device is chosen as soon as it is there, for what its first message tells."""
+    """A new device is chosen with its first message."""
     dr.async_get(hass).async_update_device(
         registered_id(hass, OTHER), area_id=places["area"]
     )
@@ -784,7 +784,7 @@ async def test_what_is_new(
 async def test_nothing_chosen(
     hass: HomeAssistant, vesper: Vesper, target: dict[str, Any]
 ) -> None:
-    """A target without any of our devices lets nothing through."""
+    """A target without devices of Vesper runs nothing."""
     automation = await automate(hass, "alert_raised", target)
     assert await _raises(vesper, automation, BELL) == 0
 
@@ -795,7 +795,7 @@ async def test_nothing_chosen(
 async def test_before_the_entry(
     hass: HomeAssistant, entry: MockConfigEntry, vesper: Vesper
 ) -> None:
-    """An automation that was there before the entry is loaded hears it nevertheless."""
+    """An automation set up before the entry runs."""
     await vesper.heartbeat()
     assert await hass.config_entries.async_unload(entry.entry_id)
     automation = await automate(hass, "alert_raised", devices(hass))
@@ -805,7 +805,7 @@ async def test_before_the_entry(
 
 
 async def test_while_home_assistant_starts(hass: HomeAssistant, vesper: Vesper) -> None:
-    """What is found out before automations listen waits for them."""
+    """Transitions during the start wait for automations."""
     await vesper.heartbeat()
     hass.set_state(CoreState.starting)
     await vesper.reload()
@@ -825,7 +825,7 @@ async def test_while_home_assistant_starts(hass: HomeAssistant, vesper: Vesper) 
 
 
 async def test_suppressed(hass: HomeAssistant, vesper: Vesper) -> None:
-    """A muted device makes nothing run, and the trace says why."""
+    """A device in maintenance runs nothing, and the trace has the reason."""
     await vesper.heartbeat()
     automation = await automate(hass, "alert_raised", devices(hass))
     with patch.object(Device, "is_suppressed", return_value=True):
@@ -842,7 +842,7 @@ async def test_suppressed(hass: HomeAssistant, vesper: Vesper) -> None:
 
 
 async def test_suppressed_without_a_trace(hass: HomeAssistant, vesper: Vesper) -> None:
-    """Whoever keeps no trace is not told."""
+    """Without a trace no reason is recorded."""
     await vesper.heartbeat()
     automation = await automate(hass, "alert_raised", devices(hass), traced=False)
     with patch.object(Device, "is_suppressed", return_value=True):
@@ -854,7 +854,7 @@ async def test_suppressed_without_a_trace(hass: HomeAssistant, vesper: Vesper) -
 async def test_suppressed_meanwhile(
     hass: HomeAssistant, vesper: Vesper, *, back: bool
 ) -> None:
-    """A device that is muted when its time is up, or came back muted, is let alone."""
+    """A device in maintenance at the end of `for` runs nothing."""
     await vesper.heartbeat()
     automation = await automate(hass, "went_offline", devices(hass), FIVE_MINUTES)
     await vesper.advance(91)
@@ -875,7 +875,7 @@ async def test_suppressed_meanwhile(
 
 
 def test_target_support() -> None:
-    """Every trigger of devices takes a target as Home Assistant's own do."""
+    """Every trigger of devices has a target as Home Assistant's own have."""
     assert_triggers_target_support(
         TRIGGERS,
         dict.fromkeys(TRIGGERS, TargetSupport.CUSTOM)
@@ -899,7 +899,7 @@ def test_target_support() -> None:
 async def test_bad_config(
     hass: HomeAssistant, vesper: Vesper, trigger: str, config: dict[str, Any]
 ) -> None:
-    """What can't be meant is refused."""
+    """An invalid configuration is rejected."""
     with pytest.raises(vol.Invalid):
         await async_validate_trigger_config(
             hass, [{"platform": f"vesper.{trigger}", **config}]

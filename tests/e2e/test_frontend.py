@@ -91,13 +91,13 @@ class Bell:
         """Publish a message of the device."""
         self._publish(f"vesper/{self.device_id}/status/{topic}", json.dumps(fields))
 
-    def is_called(self, name: str | None) -> None:
+    def rename(self, name: str | None) -> None:
         """Rename the device."""
         self._api.command(
             "config/device_registry/update", device_id=self.id, name_by_user=name
         )
 
-    def keeps(self, *keys: str) -> None:
+    def enable_only(self, *keys: str) -> None:
         """Disable all entities of the device except these."""
         kept = {f"{self.device_id}_{key}" for key in keys}
         for unique_id, entity_id in self._api.entity_ids("vesper").items():
@@ -108,7 +108,7 @@ class Bell:
                     disabled_by="user",
                 )
 
-    def begin_to_add_card(self, page: Page) -> None:
+    def open_card_picker(self, page: Page) -> None:
         """Open the dialog to add a card to the dashboard of this device."""
         self.fleet_card(page)
         page.goto(f"{self._url}/{CARDS}/0?edit=1")
@@ -218,7 +218,7 @@ def test_essential_entities(
         timeout=10,
         what="the sensor of the alert",
     )
-    bell.keeps("connectivity", "health", "active_alerts")
+    bell.enable_only("connectivity", "health", "active_alerts")
     with open_page("essential") as page:
         cards = bell.cards(page, bell.fleet_config(), bell.device_config())
         for card in cards:
@@ -260,7 +260,7 @@ def test_opens_what_is_tapped(browser: Browser, bell: Bell) -> None:
 def test_names_are_text(open_page: OpenPage, bell: Bell) -> None:
     """Names and messages are never markup and never cut off."""
     name = f"<img src=x onerror=alert(1)> {bell.device_id} " + "Glockenturm" * 6
-    bell.is_called(name)
+    bell.rename(name)
     bell.send("alerts", subsystem="<b>SD", state="FAILED", msg="<script>alert(1)")
     compact = bell.fleet_config() | {"compact": True}
     with open_page("names") as page:
@@ -274,7 +274,7 @@ def test_names_are_text(open_page: OpenPage, bell: Bell) -> None:
         expect(card.locator("span.name")).to_have_text(name)
         expect(card.get_by_text("Alerts: 1")).to_be_visible()
         assert problems(card) == []
-    bell.is_called(None)
+    bell.rename(None)
 
 
 def test_options(browser: Browser, bell: Bell) -> None:
@@ -299,7 +299,7 @@ def test_options(browser: Browser, bell: Bell) -> None:
 def test_suggestion(open_page: OpenPage, bell: Bell) -> None:
     """The device card is suggested for an entity of a device."""
     with open_page("suggestion") as page:
-        bell.begin_to_add_card(page)
+        bell.open_card_picker(page)
         page.get_by_placeholder("Search entities").fill(f"{bell.device_id} health")
         health = page.get_by_text("Health", exact=True)
         found = page.locator("ha-list-item-button", has_text=bell.device_id)
@@ -317,7 +317,7 @@ def test_picker_and_editors(open_page: OpenPage, bell: Bell) -> None:
     }
     with open_page("picker") as page:
         for name, of_editor in labels.items():
-            bell.begin_to_add_card(page)
+            bell.open_card_picker(page)
             page.get_by_text("By card", exact=True).click()
             page.get_by_placeholder("Search cards").fill("Vesper")
             for other in labels:
@@ -373,7 +373,7 @@ def test_dashboard_follows(
         expect(tab).to_have_count(0)
         newcomer = Bell(home_assistant, publish, "a-newcomer")
         expect(tab).to_have_count(1)
-        newcomer.is_called("a-newcomer of another name")
+        newcomer.rename("a-newcomer of another name")
         expect(page.get_by_role("tab", name="of another name")).to_have_count(1)
 
 

@@ -1,4 +1,4 @@
-"""Home Assistant with the integration, to try by hand, or to check that it works.
+"""Home Assistant with the integration, to try it or to check it.
 
 From the command line: `scripts/develop --help`.
 """
@@ -35,7 +35,7 @@ _LOGGER = logging.getLogger("vesper.develop")
 
 
 def main() -> int:
-    """Run what the command line asks for; returns the exit code."""
+    """Run the command line; returns the exit code."""
     args = _arguments()
     logging.basicConfig(
         format="%(asctime)s  %(message)s", datefmt="%H:%M:%S", level=logging.INFO
@@ -57,7 +57,7 @@ def main() -> int:
 
 
 def _interrupt(*_: object) -> None:
-    """End what is under way, once: what is then cleaned up is not to be interrupted.
+    """Raise KeyboardInterrupt once; the cleanup is not interrupted.
 
     All that was started is asked to end at once, so all has ended 4 s later.
     """
@@ -69,7 +69,7 @@ def _interrupt(*_: object) -> None:
 
 
 def _develop(args: argparse.Namespace) -> None:
-    """Keep a Home Assistant up until a signal comes."""
+    """Run Home Assistant until a signal arrives."""
     with _own_directory("develop", fresh=args.fresh) as directory, ExitStack() as stack:
         address: BrokerAddress | None = args.broker
         if address is None:
@@ -107,7 +107,7 @@ def _develop(args: argparse.Namespace) -> None:
 
 
 def _check() -> int:
-    """Compare what the devices say with what Home Assistant shows: 0 is the same."""
+    """Compare the devices with Home Assistant: 0 if they match."""
     with (
         _own_directory("check", fresh=True) as directory,
         Broker(directory / "broker") as broker,
@@ -139,7 +139,7 @@ def _check() -> int:
 
 
 def _compare(home_assistant: HomeAssistant, fleet: Fleet) -> bool:
-    """Wait until Home Assistant shows what the devices said, and print the table."""
+    """Wait until Home Assistant shows what the devices report, and print it."""
     said: dict[str, str] = {}
     seen: dict[str, str] = {}
 
@@ -166,7 +166,7 @@ def _compare(home_assistant: HomeAssistant, fleet: Fleet) -> bool:
 
 
 def _begin(home_assistant: HomeAssistant, fleet: Fleet) -> None:
-    """Let the stories of the devices begin when Home Assistant sees all of them."""
+    """Start the stories of the devices once Home Assistant shows them all."""
     _LOGGER.info("Waiting until it shows %d devices", len(fleet.device_ids))
     try:
         home_assistant.wait_for_states(_connectivity(_by_unique_id(fleet.expected())))
@@ -202,9 +202,9 @@ def _print_table(fleet: Fleet, seen: Mapping[str, str]) -> None:
 
 @contextmanager
 def _own_directory(name: str, *, fresh: bool) -> Iterator[Path]:
-    """Hold a directory of the cache that no other run uses at the same time.
+    """Lock a directory of the cache that no other run uses.
 
-    Raises RuntimeError where another run does.
+    Raises RuntimeError if another run does.
     """
     directory = _CACHE / name
     directory.mkdir(parents=True, exist_ok=True)

@@ -1,6 +1,6 @@
-"""One simulated device: it says what the protocol lets a Vesper device say, and when.
+"""One simulated device that sends what the protocol allows.
 
-No I/O and no clock: time comes in with `tick`, and what is published comes out of it.
+No I/O and no clock: time is passed to `tick`, which returns what is published.
 """
 
 from collections import deque
@@ -34,7 +34,7 @@ _RECENT_EVENTS: Final = 16
 
 
 class EventTag(IntEnum):
-    """What an entry of the ring buffer tells of (protocol, section 1)."""
+    """The tags of ring buffer entries (protocol, section 1)."""
 
     BOOT = 1
     WIFI_UP = 2
@@ -56,7 +56,7 @@ class ResetReason(IntEnum):
 
 
 class RebootCause(IntEnum):
-    """Why the firmware itself asked for a restart."""
+    """Why the firmware itself requested a restart."""
 
     HEARTBEAT_MISS = 1
     FACTORY_RESET = 2
@@ -66,7 +66,7 @@ class RebootCause(IntEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Publication:
-    """One MQTT message on its way out."""
+    """One MQTT message to publish."""
 
     topic: str
     payload: bytes
@@ -76,7 +76,7 @@ class Publication:
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """What is wrong with one subsystem."""
+    """An alert of one subsystem."""
 
     state: Severity
     message: str
@@ -84,7 +84,7 @@ class Alert:
 
 @dataclass(frozen=True, slots=True)
 class _Event:
-    """An entry of the ring buffer, with the names it has in a heartbeat."""
+    """An entry of the ring buffer, with its names in a heartbeat."""
 
     t: int
     d0: int
@@ -96,8 +96,8 @@ class _Event:
 class Firmware:
     """A device as its own firmware sees it.
 
-    The methods that make something happen do so at the time of the last `tick`; what
-    they publish comes out of the next one.
+    Methods that change it do so at the time of the last `tick`; what they publish
+    is returned by the next one.
     """
 
     def __init__(
@@ -109,11 +109,11 @@ class Firmware:
         booted: float = 0.0,
         epoch: float = 0.0,
     ) -> None:
-        """Take up, at device time 0, a device that has run well since `booted`.
+        """Start at device time 0 with a device that runs since `booted`.
 
-        `booted` is in seconds of device time, so it is 0 or less; `epoch` is the unix
-        time at device time 0. Heartbeats and health checks count from the boot, so
-        `booted` also sets when the next ones are due.
+        `booted` is in seconds of device time, so it is 0 or less; `epoch` is
+        the unix time at device time 0. Heartbeats and health checks count from
+        the boot, so `booted` also sets when the next ones are due.
         """
         self.device_id = device_id
         self.prefix = prefix
@@ -152,15 +152,15 @@ class Firmware:
 
     @property
     def alerts(self) -> Mapping[str, Alert]:
-        """What is wrong now, by subsystem, said or not."""
+        """The current alerts by subsystem, reported or not."""
         return MappingProxyType(self._alerts)
 
     @property
     def reported(self) -> Mapping[str, Alert | None]:
-        """The standing word on every subsystem it ever spoke of; None for "all well".
+        """The last report of every known subsystem; None for cleared.
 
-        A fault that goes away between a restart and the next health check is never
-        called CLEARED: what was said of it before the restart counts no more.
+        An alert that ends between a restart and the next health check is never
+        reported as CLEARED: reports from before the restart no longer count.
         """
         return {
             subsystem: alert
@@ -171,11 +171,11 @@ class Firmware:
 
     @property
     def next_due(self) -> float:
-        """The device time at which it has something to do by itself."""
+        """The device time at which the next heartbeat or check is due."""
         return min(self._heartbeat_due, self._health_check_due)
 
     def tick(self, now: float) -> list[Publication]:
-        """Let device time pass up to `now` (seconds) and return what was published."""
+        """Advance device time to `now` (seconds) and return what was published."""
         self._now = max(self._now, now)
         if self._heartbeat_due <= self._now:
             self._heartbeat_due = _next_turn(
@@ -191,7 +191,7 @@ class Firmware:
         return published
 
     def receive(self, topic: str, payload: bytes) -> None:
-        """Obey `system.health` on its own control topic, and ignore anything else."""
+        """Handle `system.health` on its own control topic, and nothing else."""
         if not self.online or topic != f"{self.prefix}/{self.device_id}/control":
             return
         try:
@@ -204,19 +204,19 @@ class Firmware:
                 self._report_changes()
 
     def raise_alert(self, subsystem: str, state: Severity, message: str) -> None:
-        """Let a subsystem fail, or fail in another way; the same state says nothing."""
+        """Raise an alert or change its state; the same state sends nothing."""
         current = self._alerts.get(subsystem)
         if current is None or current.state != state:
             self._alerts[subsystem] = Alert(state, message)
             self._report_change(subsystem)
 
     def clear_alert(self, subsystem: str) -> None:
-        """Let a subsystem recover."""
+        """Clear an alert."""
         if self._alerts.pop(subsystem, None) is not None:
             self._report_change(subsystem)
 
     def start_playback(self, melody_uid: str) -> None:
-        """Ring a melody, in place of the one that may be playing."""
+        """Play a melody, replacing the current one."""
         self.melody = melody_uid
         self.playback_reported = True
         self._publish(
@@ -226,7 +226,7 @@ class Firmware:
         )
 
     def stop_playback(self) -> None:
-        """End the melody, if one plays."""
+        """Stop the melody, if one plays."""
         if self.melody is not None:
             self.melody = None
             self.playback_reported = True
@@ -239,9 +239,9 @@ class Firmware:
     ) -> None:
         """Boot again: `reason` is an `esp_reset_reason()`, `cause` the firmware's own.
 
-        The device comes back online with a heartbeat and takes itself to be healthy:
-        what is still wrong is said at its next health check. The ring buffer outlives
-        the restart, else EVT_REBOOT could be told to nobody.
+        The device comes back online with a heartbeat and starts as healthy:
+        alerts are raised again at its next health check. The ring buffer
+        survives the restart, else EVT_REBOOT could never be reported.
         """
         if cause is not None:
             self._log(EventTag.REBOOT, cause)
@@ -249,7 +249,7 @@ class Firmware:
         self._heartbeat()
 
     def disconnect_wifi(self, code: int = SILENT_DEATH) -> None:
-        """Lose the Wi-Fi, for a `wifi_err_reason_t`: all words are lost meanwhile."""
+        """Disconnect with a `wifi_err_reason_t`: messages are lost meanwhile."""
         if self.online:
             self.online = False
             self.playback_reported = False
@@ -257,20 +257,21 @@ class Firmware:
             self._log(EventTag.WIFI_DOWN, code)
 
     def reconnect_wifi(self) -> None:
-        """Find the Wi-Fi again and publish a heartbeat.
+        """Reconnect to the Wi-Fi and publish a heartbeat.
 
-        What went wrong meanwhile was not said, so the next health check says it.
+        Changes meanwhile were not reported, so the next health check reports
+        them.
         """
         if not self.online:
             self._connect_wifi()
             self._heartbeat()
 
     def call_succeeded(self, path: str, elapsed_ms: int) -> None:
-        """Note an HTTP call of the device that was answered well."""
+        """Log a successful HTTP call of the device."""
         self._log(EventTag.HTTP_OK, crc32(path.encode()), elapsed_ms)
 
     def call_failed(self, path: str, status: int) -> None:
-        """Note an HTTP call of the device that failed, by HTTP status or errno."""
+        """Log a failed HTTP call of the device, by HTTP status or errno."""
         self._log(EventTag.HTTP_FAIL, crc32(path.encode()), status)
 
     def _boot(self, reason: int) -> None:
@@ -326,7 +327,7 @@ class Firmware:
         self._publish("status/heartbeat", heartbeat, qos=1, retain=True)
 
     def _report_changes(self) -> None:
-        """Say what differs from what was said since boot, as a health check does."""
+        """Report alerts that changed since boot, as a health check does."""
         for subsystem in sorted(self._reported_since_boot | self._alerts.keys()):
             self._report_change(subsystem)
 
@@ -361,5 +362,5 @@ class Firmware:
 
 
 def _next_turn(due: float, period: float, now: float) -> float:
-    """Return the next turn of a duty after `now`: missed turns are not made up for."""
+    """Return the next due time after `now`; missed ones are skipped."""
     return due + period * (math.floor((now - due) / period) + 1)

@@ -1,10 +1,10 @@
-"""Many simulated devices over one MQTT connection, each with a story of its own.
+"""Many simulated devices over one MQTT connection, each with a story.
 
-A story begins when `start_stories` is called; until then its device sends heartbeats
-and nothing else. Alerts and playback are not retained and are said once, so whoever is
-to see them must be subscribed before: with that call, the one who knows says so.
+A story starts when `start_stories` is called; until then its device sends heartbeats
+and nothing else. Alerts and playback are not retained and are sent once, so a client
+must subscribe before that call.
 
-From the command line: `python -m tests.rig.fleet --help`.
+The command line is `python -m tests.rig.fleet --help`.
 """
 
 import argparse
@@ -49,19 +49,19 @@ _MINUTE: Final = 60
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Role:
-    """What a device of a scenario is, and what happens to it."""
+    """The firmware version and the story of a device."""
 
     story: StoryFactory
     version: Version = "1.1.0"
 
 
 def _is_well(_device: Firmware, _rng: random.Random) -> Story:
-    """Tell of nothing but heartbeats."""
+    """Send heartbeats only."""
     yield from ()
 
 
 def _has_alert(subsystem: str, state: Severity, message: str) -> StoryFactory:
-    """Make the story of a device that something is wrong with, and stays so."""
+    """Return the story of a device with an alert that stays."""
 
     def story(device: Firmware, _rng: random.Random) -> Story:
         device.raise_alert(subsystem, state, message)
@@ -71,13 +71,13 @@ def _has_alert(subsystem: str, state: Severity, message: str) -> StoryFactory:
 
 
 def _goes_offline(device: Firmware, _rng: random.Random) -> Story:
-    """Tell of a device that falls silent for good once its heartbeats were heard."""
+    """Disconnect after the first heartbeats."""
     yield 1.5 * HEARTBEAT_SECONDS
     device.disconnect_wifi()
 
 
 def _plays(device: Firmware, _rng: random.Random) -> Story:
-    """Tell of a device that is heard most of the time."""
+    """Play melodies most of the time."""
     while True:
         device.start_playback("EVENSONG")
         yield 10 * _MINUTE
@@ -107,7 +107,7 @@ _ACTS: Final = {
 
 
 def _lives(device: Firmware, rng: random.Random) -> Story:
-    """Tell of whatever may happen to a device, every two minutes or so."""
+    """Change the device at random, about every two minutes."""
     while True:
         yield rng.expovariate(1 / (2 * _MINUTE))
         act = rng.choices(list(_ACTS), list(_ACTS.values()))[0]
@@ -162,13 +162,13 @@ _RESET_REASONS: Final = {reason.value: reason.name.lower() for reason in ResetRe
 
 
 def expected_states(device: Firmware) -> dict[str, str]:
-    """Return what Home Assistant must come to show of a device: entity key to state.
+    """Return the expected states of a device, by entity key.
 
-    Of the entities that are enabled by default. States are as Home Assistant writes
-    them; keys are those of the unique ids (`{device_id}_{key}`), with one
-    `alert_{subsystem}` for every subsystem that the device ever spoke of. It holds for
-    a watcher that heard all it said, once timeouts are over: 90 s for a silence, 10
-    minutes for alerts from before a restart.
+    These are the entities that are enabled by default. States are as Home Assistant
+    writes them; keys are those of the unique ids (`{device_id}_{key}`), with one
+    `alert_{subsystem}` for every subsystem that the device ever reported. They
+    apply to a client that received all messages, once timeouts are over: 90 s for
+    an offline device, 10 minutes for alerts from before a restart.
     """
     reported = device.reported
     severities = ("ok", "warning", "critical", "failed")
@@ -200,7 +200,7 @@ def expected_states(device: Firmware) -> dict[str, str]:
 
 @dataclass(slots=True, eq=False)
 class _Actor:
-    """A device and its story, and the device time at which either goes on."""
+    """A device and its story, and the device time at which either is due."""
 
     firmware: Firmware
     story: Story
@@ -209,10 +209,10 @@ class _Actor:
 
 
 class Fleet:
-    """Simulated devices that live on a broker until they are stopped.
+    """Simulated devices that run on a broker until they are stopped.
 
-    Two threads: paho's, and one that wakes when the next device has something to do.
-    While the broker is away the devices live on and what they say is lost, as with real
+    Two threads: paho's, and one that runs when the next device is due. While the
+    broker is down the devices continue and their messages are lost, as with real
     devices; paho reconnects by itself.
     """
 
@@ -231,10 +231,10 @@ class Fleet:
     ) -> None:
         """Make the devices of a scenario; nothing is sent before `start`.
 
-        `devices` is how many or which ids, None for the scenario's own (six where it
-        names none). `speed` is seconds of device time per real second: at anything but
-        1 uptimes and the times of events run away from the clock.
-        Raises ValueError for values that make no fleet.
+        `devices` is how many or which ids, None for the scenario's own (six if
+        it names none). `speed` is seconds of device time per real second: at
+        anything but 1 uptimes and the times of events differ from the clock.
+        Raises ValueError for invalid values.
         """
         if not (math.isfinite(speed) and speed > 0):
             msg = f"speed must be a number above 0, not {speed}"
@@ -288,10 +288,10 @@ class Fleet:
         self.stop()
 
     def start(self, timeout: float = 10.0) -> None:
-        """Connect, then let the devices send heartbeats; a fleet is started once.
+        """Connect, then start the heartbeats; a fleet is started once.
 
-        Raises ConnectionError when the broker refuses, or does not answer within
-        `timeout` seconds.
+        Raises ConnectionError when the broker rejects the connection, or does
+        not respond within `timeout` seconds.
         """
         self._client.connect_async(self._host, self._port, keepalive=15)
         self._client.loop_start()
@@ -318,7 +318,7 @@ class Fleet:
         )
 
     def stop(self) -> None:
-        """Leave the broker, where the retained heartbeats stay."""
+        """Disconnect from the broker, which keeps the retained heartbeats."""
         with self._changed:
             self._stopping = True
             self._changed.notify_all()
@@ -328,13 +328,13 @@ class Fleet:
         self._client.loop_stop()
 
     def wait_until_connected(self, timeout: float) -> bool:
-        """Wait up to `timeout` seconds for the broker; false where that was in vain."""
+        """Wait up to `timeout` seconds for the broker; false after a timeout."""
         with self._changed:
             self._changed.wait_for(lambda: self._connected or self._refused, timeout)
             return self._connected
 
     def start_stories(self) -> None:
-        """Let the stories begin, now that whoever is to see them has subscribed."""
+        """Start the stories, once all clients have subscribed."""
         with self._changed:
             now = self._now()
             for actor in self._actors.values():
@@ -343,7 +343,7 @@ class Fleet:
             self._changed.notify_all()
 
     def expected(self) -> dict[str, dict[str, str]]:
-        """Return what Home Assistant must come to show: `expected_states` by device."""
+        """Return the expected states: `expected_states` by device."""
         with self._changed:
             return {
                 device_id: expected_states(actor.firmware)
@@ -352,11 +352,11 @@ class Fleet:
 
     @contextmanager
     def device(self, device_id: str) -> Iterator[Firmware]:
-        """Hold a device at this moment, to read it or to make something happen to it.
+        """Lock a device, to read it or to change it.
 
-        What it has to say of that is published as the block ends. The whole fleet
-        stands still meanwhile, so wait for nothing in the block. Raises KeyError for an
-        id that is not of this fleet.
+        What it publishes by that is sent when the block ends. The whole fleet
+        waits meanwhile, so wait for nothing in the block. Raises KeyError for
+        an id that is not of this fleet.
         """
         with self._changed:
             actor = self._actors[device_id]
@@ -369,7 +369,7 @@ class Fleet:
     def _enlist(
         self, roles: Mapping[str, Role], rng: random.Random
     ) -> dict[str, _Actor]:
-        """Give each device a past of hours to weeks, and a first heartbeat soon."""
+        """Give each device an uptime of hours to weeks, and a first heartbeat soon."""
         epoch = time.time()
         # Spread, so that the devices of a large fleet do not all speak at once.
         stagger = min(0.1, HEARTBEAT_SECONDS / len(roles))
@@ -388,7 +388,7 @@ class Fleet:
         return actors
 
     def _now(self) -> float:
-        """Return the device time: it begins with the start, at 0."""
+        """Return the device time, which is 0 at the start."""
         return (
             0.0
             if self._origin is None
@@ -415,7 +415,7 @@ class Fleet:
         self._put_down(actor)
 
     def _put_down(self, actor: _Actor) -> None:
-        """Enter a device in the agenda under the time at which it is next due."""
+        """Schedule a device for the time at which it is next due."""
         due = min(actor.firmware.next_due, actor.story_due)
         if due != actor.due:
             actor.due = due
@@ -493,9 +493,9 @@ class Fleet:
 
 
 def _roles(scenario: str, devices: int | Sequence[str] | None) -> Mapping[str, Role]:
-    """Return which devices there are and what each is, by id.
+    """Return the role of each device, by id.
 
-    Raises ValueError for a choice that the scenario does not leave.
+    Raises ValueError for a choice that the scenario does not allow.
     """
     if scenario not in SCENARIOS:
         msg = f"scenario must be one of {', '.join(SCENARIOS)}, not {scenario!r}"

@@ -1,4 +1,4 @@
-"""A released Home Assistant in a process and a directory of its own."""
+"""A released Home Assistant in a process and directory of its own."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
@@ -140,11 +140,11 @@ _MINOR: Final = re.compile(r"\S+ \S+ (DEBUG|INFO) ")
 
 
 class HomeAssistant:
-    """Home Assistant, onboarded, with its entries made through their config flows.
+    """Home Assistant, onboarded, with entries made by their config flows.
 
-    The directory may be kept: a later start goes on from it, with the integration as it
-    is then, and whichever port, broker and prefix it is given. A directory where no
-    start got through is begun anew.
+    The directory may be kept: a later start uses it again, with the current
+    integration, and with any port, broker and prefix. A directory of a failed first
+    start is created again.
     """
 
     def __init__(
@@ -156,9 +156,9 @@ class HomeAssistant:
         prefix: str = "vesper",
         movable_clock: bool = False,
     ) -> None:
-        """Describe a Home Assistant on a port of 127.0.0.1; nothing is started yet.
+        """Describe a Home Assistant on a port of 127.0.0.1, not started yet.
 
-        Only one that has a movable clock can be told another time by `set_clock`.
+        `set_clock` needs one that has a movable clock.
         """
         self.url: Final = f"http://{LOCALHOST}:{port}"
         self.api: Final = Api(self.url)
@@ -205,10 +205,10 @@ class HomeAssistant:
         self.api.close()
 
     def start(self) -> None:
-        """Start Home Assistant, and return when it watches the broker.
+        """Start Home Assistant, and return when it is subscribed.
 
-        Raises RuntimeError where the process ends, TimeoutError where it does not get
-        ready, ApiError where it refuses what it is asked for.
+        Raises RuntimeError if the process ends, TimeoutError if it does not get
+        ready, ApiError if it rejects a request.
         """
         memory = self._remember()
         self._lay_out()
@@ -227,28 +227,28 @@ class HomeAssistant:
         self._watch(memory)
 
     def stop(self) -> None:
-        """Stop Home Assistant, by force if need be."""
+        """Stop Home Assistant, with a kill after its grace period."""
         self._process.stop()
 
     def kill(self) -> None:
-        """End Home Assistant at once, as a loss of power would."""
+        """Kill Home Assistant, like a loss of power."""
         self._process.kill()
 
     def restart(self) -> None:
-        """Stop Home Assistant, and start it; raises as `start` does."""
+        """Restart Home Assistant; raises as `start` does."""
         self.stop()
         self.start()
 
     def set_clock(self, seconds: float) -> None:
-        """Move its wall clock to so many seconds from the true time, at once."""
+        """Set its wall clock to so many seconds from the true time."""
         # Written over: what is mapped must not be cut.
         with self._clock.open("r+b") as file:
             file.write(_SECONDS.pack(seconds))
 
     def wait(self) -> None:
-        """Return when Home Assistant has ended; one that a person restarts goes on.
+        """Wait until Home Assistant ends; it may be restarted by its user.
 
-        Raises RuntimeError where it ends by itself.
+        Raises RuntimeError if it ends by itself.
         """
         while True:
             while self._process.exit_code is None:
@@ -260,26 +260,27 @@ class HomeAssistant:
     def wait_until(
         self, is_so: Callable[[], bool], *, timeout: float, what: str
     ) -> None:
-        """Ask until it is so; raises as `ChildProcess.wait_until` does."""
+        """Wait for a condition; raises as `ChildProcess.wait_until` does."""
         self._process.wait_until(is_so, timeout=timeout, what=what)
 
     @property
     def saved(self) -> Path:
-        """The file in which Vesper keeps what it knows of the devices."""
+        """The file in which Vesper stores the devices."""
         return self._directory / ".storage" / f"vesper.{self.entry['entry_id']}"
 
     @property
     def entry(self) -> dict[str, Any]:
-        """Vesper's configuration entry, as it is now."""
+        """Vesper's current configuration entry."""
         (entry,) = self.api.entries("vesper")
         return entry
 
     def wait_until_listening(self) -> None:
-        """Wait until Vesper hears what is published from now on.
+        """Wait until Vesper receives what is published from now on.
 
-        Entries subscribe a moment after they are loaded. So the broker is given a
-        message to keep, Home Assistant is made to ask for it, which it does after what
-        Vesper asks for, and when it comes all is subscribed.
+        Entries subscribe a moment after they are loaded. So the broker is given
+        a retained message, and Home Assistant subscribes to it, which it does
+        after the subscriptions of Vesper; when the message arrives all are
+        subscribed.
         """
         topic = f"{self._prefix}-rig/probe"
         publish = partial(
@@ -308,7 +309,7 @@ class HomeAssistant:
         publish(None)
 
     def reload(self, domain: str = "vesper") -> None:
-        """Reload the entry of Vesper or MQTT, and return when Vesper hears again."""
+        """Reload the entry of Vesper or MQTT, and wait until it is subscribed."""
         (entry_id,) = self.api.entry_ids(domain)
         self.api.post(f"/api/config/config_entries/entry/{entry_id}/reload")
         self.wait_until_listening()
@@ -316,7 +317,7 @@ class HomeAssistant:
     def states(self) -> dict[str, str]:
         """Return the states of Vesper's entities: unique id to state.
 
-        An entity that is registered and has no state (it is disabled) is left out.
+        A registered entity without a state (it is disabled) is omitted.
         """
         states = self.api.states()
         return {
@@ -326,7 +327,7 @@ class HomeAssistant:
         }
 
     def wait_for_states(self, expected: Mapping[str, str], timeout: float = 10) -> None:
-        """Wait until entities, by unique id, have the states expected of them.
+        """Wait until entities, by unique id, have the expected states.
 
         Raises TimeoutError that names those that have not.
         """
@@ -349,9 +350,9 @@ class HomeAssistant:
             raise TimeoutError(msg) from None
 
     def log_problems(self) -> list[str]:
-        """Return what was logged at WARNING and above that is not to be expected.
+        """Return unexpected log records at WARNING and above.
 
-        It is of all starts of this object; each with its traceback.
+        They are of all starts of this object; each with its traceback.
         """
         records = _RECORD.split(self._process.log.read_text(errors="replace"))
         return [
@@ -363,7 +364,7 @@ class HomeAssistant:
         ]
 
     def _remember(self) -> dict[str, Any]:
-        """Return what an earlier start left; nothing, in an empty directory, else."""
+        """Return the data of an earlier start; nothing in an empty directory."""
         try:
             memory: dict[str, Any] = json.loads(self._memory.read_text())
         except OSError, ValueError:
@@ -372,7 +373,7 @@ class HomeAssistant:
         return memory
 
     def _lay_out(self) -> None:
-        """Write what Home Assistant finds when it starts."""
+        """Write the configuration of Home Assistant."""
         storage = self._directory / ".storage"
         storage.mkdir(parents=True, exist_ok=True)
         for name in ("automations.yaml", "scripts.yaml", "scenes.yaml"):
@@ -396,7 +397,7 @@ class HomeAssistant:
         )
 
     def _watch(self, memory: Mapping[str, Any]) -> None:
-        """Make the two entries, or tell those of an earlier start what has changed."""
+        """Make the two entries, or update those of an earlier start."""
         broker = asdict(self._broker)
         if memory.get("broker") != broker or not self.api.entry_ids("mqtt"):
             _LOGGER.info("Connecting it to %s:%d", self._broker.host, self._broker.port)
@@ -412,7 +413,7 @@ class HomeAssistant:
         )
 
     def _set_up_mqtt(self) -> None:
-        """Run MQTT's flow, with the newest protocol that the broker speaks."""
+        """Run MQTT's flow, with the newest protocol of the broker."""
         broker = self._broker
         form: dict[str, Any] = {
             "broker": broker.host,
@@ -443,16 +444,16 @@ class HomeAssistant:
 
 
 def _store(path: Path, *, version: int, data: Mapping[str, Any]) -> None:
-    """Write a file as Home Assistant's own storage does."""
+    """Write a file in the format of Home Assistant's storage."""
     content = {"version": version, "minor_version": 1, "key": path.name, "data": data}
     path.write_text(json.dumps(content))
 
 
 def choose_port(storage: Path, port: int) -> None:
-    """Have a Home Assistant that is not started yet answer at a port of 127.0.0.1.
+    """Configure the port of a Home Assistant that is not started yet.
 
-    Not by its configuration: that is deprecated, and gives the port up after five
-    minutes if nobody confirms it.
+    Not in its YAML configuration: that is deprecated, and reverts the port after
+    five minutes without a confirmation.
     """
     settings = {
         "stable": {
