@@ -34,7 +34,7 @@ from homeassistant.helpers.dispatcher import async_dispatcher_send
 BELL = "bell"
 """The device of tests that need one."""
 FLEET = "fleet"
-"""The config entry, whose id stands for the fleet's device."""
+"""The config entry, whose id is that of the fleet's device."""
 
 EVERYTHING: dict[str, Any] = {
     "uptime": 3600,
@@ -44,7 +44,7 @@ EVERYTHING: dict[str, Any] = {
     "heap_min_free": 150_528,
     "last_disconnect_code": 255,
 }
-"""What a heartbeat says besides its ring buffer."""
+"""The fields of a heartbeat, without its ring buffer."""
 
 
 def log_entry(t: int, d0: int = 0, d1: int = 0, ts: int = 0, up: int = 0) -> Any:
@@ -149,7 +149,7 @@ class Vesper:
     @contextmanager
     def wall_clock_set(self, seconds: float) -> Iterator[None]:
         """Set the wall clock without advancing monotonic time."""
-        # freezegun moves both clocks: what it moved the monotonic one by is undone.
+        # freezegun moves both clocks: the move of the monotonic one is undone.
         moved = time.monotonic
         self.freezer.tick(seconds)
         with ExitStack() as stack:
@@ -256,7 +256,7 @@ def logged(caplog: pytest.LogCaptureFixture, least: int = logging.INFO) -> list[
 async def reload_mqtt(hass: HomeAssistant) -> None:
     """Reload the MQTT entry and connect its new client."""
     old = hass.data["mqtt"].client
-    # The mock must hand on what the client in it holds: the next one restores it.
+    # The mock must pass on the state of its client, which the next one restores.
     type(old).subscriptions = PropertyMock(
         side_effect=lambda: old.return_value.subscriptions
     )

@@ -153,7 +153,7 @@ def writes(hass: HomeAssistant) -> Writes:
     return Writes(hass)
 
 
-#: What nobody enables just to look at it: it is written once a minute.
+#: Not enabled by the tests of all entities: it is written once a minute.
 _SELDOM_ENABLED = ("last_seen", "wifi_signal")
 
 

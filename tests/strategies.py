@@ -127,7 +127,7 @@ received_alerts = st.builds(
     parse_payload=st.just(parse_alert),
     fields=st.fixed_dictionaries(
         {
-            # A few that come again and again, and many that come once.
+            # A few that are drawn often, and many that are drawn once.
             "subsystem": st.sampled_from(SUBSYSTEMS[:3]) | st.sampled_from(SUBSYSTEMS),
             "state": st.sampled_from(
                 ["WARNING", "CRITICAL", "FAILED", "CLEARED", "OK", "PURPLE"]

@@ -39,7 +39,7 @@ OTHER = "tower"
 IN_TROUBLE = ("Vesper bell is in trouble", "SD is warning: no card")
 RECOVERED = ("Vesper bell has recovered", "SD is well again")
 
-#: Of what the essential entities do not tell: maintenance, and a subsystem by itself.
+#: Not part of the essential entities: maintenance, and single subsystems.
 with_all_entities = pytest.mark.parametrize("entity_set", [EntitySet.ALL])
 
 
@@ -170,7 +170,7 @@ async def test_default_action(hass: HomeAssistant, vesper: Vesper) -> None:
     assert (notification["title"], notification["message"]) == IN_TROUBLE
 
 
-# A device in trouble
+# Device in trouble
 
 
 async def test_trouble(hass: HomeAssistant, vesper: Vesper) -> None:
@@ -427,7 +427,7 @@ async def test_quiet_hours_hold_recovery_back(
     assert at_night.take() == [RECOVERED]
 
 
-# A device offline
+# Device offline
 
 
 async def test_offline(hass: HomeAssistant, vesper: Vesper) -> None:

@@ -322,7 +322,7 @@ async def test_options(hass: HomeAssistant, loaded: MockConfigEntry) -> None:
         CONF_MAX_DEVICES: DEFAULT_MAX_DEVICES,
     }
 
-    # A form in a browser sends numbers, not whole ones.
+    # The frontend sends numbers as floats.
     result = await hass.config_entries.options.async_configure(
         form["flow_id"],
         {CONF_CLOSE_AFTER: 5.0, CONF_HEARTBEAT_TIMEOUT: 45.0, CONF_MAX_DEVICES: 2.0},
@@ -372,7 +372,7 @@ async def test_options_unchanged(hass: HomeAssistant, loaded: MockConfigEntry) -
         pytest.param(
             {CONF_MAX_DEVICES: EntitySet.ESSENTIAL.max_devices + 1}, id="too many"
         ),
-        pytest.param({"unheard_of": 1}, id="unknown"),
+        pytest.param({"unknown_option": 1}, id="unknown"),
     ],
 )
 async def test_options_out_of_bounds(
@@ -429,7 +429,7 @@ async def test_first_key(hass: HomeAssistant, loaded: MockConfigEntry) -> None:
     assert _suggested(form) == {"enabled": False}
     shown = await _configure(hass, form, enabled=True)
     assert shown["step_id"] == "key"
-    assert loaded.options == {CONF_MAX_DEVICES: 7}, "nobody has seen it yet"
+    assert loaded.options == {CONF_MAX_DEVICES: 7}, "it was not shown yet"
     key = _suggested(shown)["key"]
     (field,) = shown["data_schema"].schema.values()
     assert field.config["read_only"] is True
@@ -438,14 +438,14 @@ async def test_first_key(hass: HomeAssistant, loaded: MockConfigEntry) -> None:
         "path": "/api/vesper/heartbeat",
     }
 
-    # What a browser sends back of it does not matter.
+    # Changes of the shown key by the browser are ignored.
     result = await _configure(hass, shown, key="another")
     assert result["type"] is FlowResultType.CREATE_ENTRY
     assert loaded.options[CONF_MAX_DEVICES] == 7
     assert is_key(key, loaded.options[CONF_HTTP_KEY])
     assert not is_key("another", loaded.options[CONF_HTTP_KEY])
     assert key not in str(loaded.as_dict())
-    assert loaded.runtime_data is hub, "a key is no reason to load all anew"
+    assert loaded.runtime_data is hub, "a new key does not reload the entry"
 
     form = await _options(hass, loaded, "http")
     assert _suggested(form) == {"enabled": True}

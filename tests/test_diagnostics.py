@@ -92,8 +92,8 @@ async def _live(vesper: Vesper) -> None:
     await vesper.publish(BELL, "info", b'{"type": "x"}', retain=True)
     await vesper.heartbeat("tower", retain=True, uptime=5, fw="1.0.0")
     await vesper.publish("kölln", "heartbeat", b"{}")
-    await vesper.publish("stranger", "alerts", b"{}")
-    await vesper.publish("stranger", "info", b'{"type": "x"}', retain=True)
+    await vesper.publish("unknown", "alerts", b"{}")
+    await vesper.publish("unknown", "info", b'{"type": "x"}', retain=True)
 
 
 async def test_entry(

@@ -36,7 +36,7 @@ async def reconnect_all(vesper: Vesper) -> None:
 
 
 SITUATIONS = {
-    "device silent": time_out,
+    "device offline": time_out,
     "link down": Vesper.disconnect_broker,
     "link down for a day": disconnect_broker_past_timeout,
     "both": time_out_and_disconnect_broker,
@@ -70,7 +70,7 @@ EXPECTED_OF_FLEET = {
     "mqtt_link": ("on", "off", "off", "off", "on"),
     "outage": (STATE_UNKNOWN,) * 5,
 }
-#: What tells of a moment keeps it.
+#: Events and timestamps keep their state.
 KEPT = {"activity", "boot_time", "device_log", "last_seen"}
 
 

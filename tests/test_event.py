@@ -154,9 +154,9 @@ class Log:
     def _async_changed(self, event: Event[Any]) -> None:
         """Record an event."""
         old, new = event.data["old_state"], event.data["new_state"]
-        # What only goes away and comes back has not been fired.
+        # An entity that only becomes unavailable and available has fired nothing.
         if event.data["entity_id"] == self._entity_id and new and old:
-            assert new.state != old.state, "triggers tell events by their time"
+            assert new.state != old.state, "triggers compare events by time"
             names = ("event_types", "friendly_name")
             self._fired.append(
                 {name: one for name, one in new.attributes.items() if name not in names}

@@ -34,7 +34,7 @@ PARTS: list[Any] = [
     and "alias" not in part
     and part.keys() & {"triggers", "conditions", "actions"}
 ]
-"""The parts of automations, without what makes them one."""
+"""The parts of automations, without the rest."""
 
 
 async def use(hass: HomeAssistant, alias: str) -> None:

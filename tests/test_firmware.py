@@ -35,13 +35,13 @@ def sent(publications: list[Publication]) -> list[tuple[str, dict[str, Any]]]:
 def heartbeat(device: Firmware) -> dict[str, Any]:
     """Request a heartbeat and return it."""
     device.receive("vesper/chapel/control", HEALTH_COMMAND)
-    kind, beat = sent(device.tick(0.0))[0]
+    kind, payload = sent(device.tick(0.0))[0]
     assert kind == "heartbeat"
-    return beat
+    return payload
 
 
-def test_heartbeats_come_every_30_s_retained() -> None:
-    """A day of heartbeats: one each 30 s, QoS 1, retained, with the uptime."""
+def test_heartheartbeats_come_every_30_s_retained() -> None:
+    """A day of heartheartbeats: one each 30 s, QoS 1, retained, with the uptime."""
     device = Firmware("chapel", prefix="site1/vesper")
     for now in range(86_400):
         published = device.tick(float(now))
@@ -82,11 +82,15 @@ def test_shapes_of_the_heartbeat(device: Firmware) -> None:
 
 def test_heap_drifts_over_its_low_water_mark(device: Firmware) -> None:
     """Free heap moves from heartbeat to heartbeat; its minimum only falls."""
-    beats = [json.loads(device.tick(now)[0].payload) for now in range(30, 6000, 30)]
-    assert len({beat["heap_free"] for beat in beats}) > 100
-    lows = [beat["heap_min_free"] for beat in beats]
+    heartbeats = [
+        json.loads(device.tick(now)[0].payload) for now in range(30, 6000, 30)
+    ]
+    assert len({payload["heap_free"] for payload in heartbeats}) > 100
+    lows = [payload["heap_min_free"] for payload in heartbeats]
     assert lows == sorted(lows, reverse=True)
-    assert all(beat["heap_min_free"] <= beat["heap_free"] for beat in beats)
+    assert all(
+        payload["heap_min_free"] <= payload["heap_free"] for payload in heartbeats
+    )
 
 
 def test_ring_buffer_repeats_and_forgets(device: Firmware) -> None:
@@ -191,21 +195,21 @@ def test_restart_forgets_reported_alerts(device: Firmware) -> None:
     device.restart(cause=RebootCause.OTA)
     device.clear_alert("TimeKeeper")
 
-    ((kind, beat),) = sent(device.tick(10.0))
-    assert (kind, beat["uptime"]) == ("heartbeat", 0)
-    assert beat["reset_reason"] == ResetReason.SOFTWARE
-    assert [(event["t"], event["d0"]) for event in beat["recent_events"][-3:-1]] == [
+    ((kind, payload),) = sent(device.tick(10.0))
+    assert (kind, payload["uptime"]) == ("heartbeat", 0)
+    assert payload["reset_reason"] == ResetReason.SOFTWARE
+    assert [(event["t"], event["d0"]) for event in payload["recent_events"][-3:-1]] == [
         (EventTag.REBOOT, RebootCause.OTA),
         (EventTag.BOOT, ResetReason.SOFTWARE),
     ]
-    assert beat["recent_events"][-1]["t"] == EventTag.WIFI_UP
+    assert payload["recent_events"][-1]["t"] == EventTag.WIFI_UP
     assert not device.playing
     assert device.uptime == 0
 
     check = 10.0 + HEALTH_CHECK_SECONDS
     assert [kind for kind, _ in sent(device.tick(check - 1))] == ["heartbeat"]
     assert [
-        (kind, said.get("subsystem")) for kind, said in sent(device.tick(check))
+        (kind, alert.get("subsystem")) for kind, alert in sent(device.tick(check))
     ] == [("heartbeat", None), ("alerts", "FileManager")]
 
 
@@ -244,20 +248,20 @@ def test_a_disconnected_device_sends_and_receives_nothing(device: Firmware) -> N
         assert device.tick(float(now)) == []
 
     device.reconnect_wifi()
-    ((kind, beat),) = sent(device.tick(301.0))
+    ((kind, payload),) = sent(device.tick(301.0))
     assert kind == "heartbeat"
-    assert beat["last_disconnect_code"] == 255
-    tags = [event["t"] for event in beat["recent_events"]]
+    assert payload["last_disconnect_code"] == 255
+    tags = [event["t"] for event in payload["recent_events"]]
     assert tags[2:] == [
         EventTag.WIFI_DOWN,
         *[EventTag.HEARTBEAT_MISS] * 10,
         EventTag.WIFI_UP,
     ]
-    assert beat["recent_events"][-2]["d0"] == 10
+    assert payload["recent_events"][-2]["d0"] == 10
 
     device.receive("vesper/chapel/control", HEALTH_COMMAND)
-    said = [said for kind, said in sent(device.tick(301.0)) if kind == "alerts"]
-    assert [(alert["subsystem"], alert["state"]) for alert in said] == [
+    alerts = [alert for kind, alert in sent(device.tick(301.0)) if kind == "alerts"]
+    assert [(alert["subsystem"], alert["state"]) for alert in alerts] == [
         ("FileManager", "WARNING"),
         ("TimeKeeper", "CLEARED"),
     ]

@@ -19,7 +19,7 @@ from .common import BELL, BOOT, FLEET, Vesper, log_entry, logged
 
 SUBSYSTEM = "FileManager"
 
-#: What somebody might hope that it is taken for something else than text.
+#: Texts that could be interpreted as markup, template, format or path.
 TEXTS = [
     "<script>alert(1)</script>",
     "![x](y) [link](z) **bold** | table",
@@ -36,7 +36,7 @@ TEXTS = [
     "component::vesper::title",
     "e\u0301\u0323 \U0001f514",
 ]
-#: What is no printable text: it would hide, turn or break the line that it stands in.
+#: Unprintable texts: they would hide, reverse or break their line.
 UNPRINTABLE = [
     "one\nline: INFO more",
     "\r\x1b[2Jclean",
@@ -81,13 +81,13 @@ async def test_ten_thousand_ids_in_a_minute(
     await vesper.reload()
     await vesper.report_everything()
     before = _known(vesper)
-    speak = (
+    messages = (
         ("heartbeat", b'{"uptime": 1}'),
         ("alerts", b'{"subsystem": "s", "state": "FAILED"}'),
         ("info", b'{"type": "playback_started"}'),
     )
     for number in range(10_000):
-        topic, payload = speak[number % 3]
+        topic, payload = messages[number % 3]
         async_fire_mqtt_message(
             vesper.hass, f"vesper/id-{number}/status/{topic}", payload
         )
@@ -289,10 +289,10 @@ async def test_text_is_text(
     attributes = vesper.state("activity").attributes
     assert attributes["event_type"] == "other"
     assert (attributes["type"], attributes["payload"]) == (text, {text: text})
-    # The one fault, and it quotes what came.
+    # The one fault quotes the value.
     (line,) = _lines(caplog)
     assert ascii(text[:40]) in line
-    # Neither a path nor the id of anything but its own entity.
+    # It is neither a path nor the id of another entity.
     entity_id = vesper.entity_id(f"alert_{text}")
     assert entity_id.removeprefix("sensor.").replace("_", "").isalnum()
     assert not ir.async_get(vesper.hass).issues
@@ -329,14 +329,14 @@ async def test_retained_alerts_again_and_again(
     vesper: Vesper, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Retained alerts undo no live one."""
-    await vesper.alert(SUBSYSTEM, "CRITICAL", "heard")
+    await vesper.alert(SUBSYSTEM, "CRITICAL", "live")
     for state in ("WARNING", "FAILED", "CLEARED", "?") * 5:
         await vesper.disconnect_broker()
         await vesper.reconnect_broker()
-        await vesper.alert(SUBSYSTEM, "CRITICAL", "heard")
+        await vesper.alert(SUBSYSTEM, "CRITICAL", "live")
         await vesper.alert(SUBSYSTEM, state, "kept", retain=True)
     assert vesper.value(f"alert_{SUBSYSTEM}") == "critical"
-    assert vesper.state(f"alert_{SUBSYSTEM}").attributes["message"] == "heard"
+    assert vesper.state(f"alert_{SUBSYSTEM}").attributes["message"] == "live"
     assert len(logged(caplog, logging.WARNING)) == 2
 
 

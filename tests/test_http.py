@@ -43,7 +43,7 @@ POST = "/api/vesper/heartbeat"
 POSTS = [POST, "/api/v1/heartbeat"]
 
 V1_0_0: dict[str, Any] = {"device_id": BELL, "uptime": 3600}
-"""All that firmware 1.0.0 sends."""
+"""All fields of firmware 1.0.0."""
 
 V1_1_0: dict[str, Any] = {
     **V1_0_0,
@@ -63,7 +63,7 @@ V1_1_0: dict[str, Any] = {
         log_entry(99, 1, 2, ts=1_776_000_160, up=163),
     ],
 }
-"""What firmware 1.1.0 sends, with an event of each kind and one unheard of."""
+"""All fields of firmware 1.1.0, with an event of each kind and an unknown one."""
 
 FIELDS = [
     "reset_reason",
@@ -74,7 +74,7 @@ FIELDS = [
 ]
 
 SHOWN = {"last_disconnect_code": "last_disconnect"}
-"""What the API calls a field otherwise than heartbeats do."""
+"""The fields that the API names differently than heartbeats."""
 
 
 @pytest.fixture(autouse=True)
@@ -148,7 +148,7 @@ def _paths(answer: Any) -> list[str]:
     return [error["path"] for error in answer["errors"]]
 
 
-# Who may ask
+# Access
 
 
 @pytest.mark.parametrize("path", GETS)
@@ -246,7 +246,7 @@ async def test_not_loaded(
         response = await client.get(path)
         assert response.status == HTTPStatus.SERVICE_UNAVAILABLE
         await _answer(response)
-    # Also before the key is looked at: there is none to compare with.
+    # Also before the key is checked: there is none to compare with.
     response = await device.post(POST, json=V1_0_0)
     assert response.status == HTTPStatus.SERVICE_UNAVAILABLE
     await _answer(response)
@@ -282,7 +282,7 @@ async def test_unloaded_while_posting(
 
 
 @pytest.mark.parametrize("what", ["alerts", "diagnostics"])
-@pytest.mark.parametrize("device_id", ["nobody", "not an id", "x" * 300])
+@pytest.mark.parametrize("device_id", ["unknown", "not an id", "x" * 300])
 async def test_unknown_device(
     vesper: Vesper, client: Any, what: str, device_id: str
 ) -> None:
@@ -293,7 +293,7 @@ async def test_unknown_device(
     await _answer(response)
 
 
-# What is answered
+# Responses
 
 
 @pytest.fixture
@@ -409,7 +409,7 @@ async def test_long_heartbeat(vesper: Vesper, client: Any) -> None:
     assert shown.startswith('{"uptime": 5, "note": "xxx')
 
 
-# What a post does
+# Posts
 
 
 async def test_post_is_live(vesper: Vesper, device: Any) -> None:

@@ -389,9 +389,9 @@ async def test_rounds_of_both_reloads(
         await reload_mqtt(hass)
         await vesper.reload()
     caplog.clear()
-    await vesper.publish("stranger", "heartbeat", b"no JSON")
+    await vesper.publish("unknown", "heartbeat", b"no JSON")
     assert list(vesper.hub.receiver.stray_faults.values()) == [1]
-    assert caplog.text.count("Malformed heartbeat from 'stranger'") == 1
+    assert caplog.text.count("Malformed heartbeat from 'unknown'") == 1
 
 
 async def test_reloads_do_not_grow(hass: HomeAssistant, vesper: Vesper) -> None:

@@ -51,7 +51,7 @@ EVERY_ICON: dict[str, Any] = json.loads((PACKAGE / "icons.json").read_bytes())
 ICONS: dict[str, Any] = EVERY_ICON["entity"]
 MANIFEST: dict[str, Any] = json.loads((PACKAGE / "manifest.json").read_bytes())
 
-#: The issues here are told by descriptions, and each may name its device.
+#: Issues raised by descriptions, each of which may name its device.
 DEVICE_ISSUES = PACKAGE / "hub" / "issues.py"
 
 ALERT = VesperAlertSensor(Mock(), Device(device_id=BELL), "SD").entity_description
@@ -345,7 +345,7 @@ def test_errors_of_the_flows() -> None:
 def test_aborts_of_the_flows() -> None:
     """The abort reasons of code and texts are the same."""
     calls = _calls("async_abort", "async_update_reload_and_abort")
-    # Without a reason it would be Home Assistant's own text that is shown.
+    # Without a reason Home Assistant's own text would be shown.
     reasons = {_value(path, arguments["reason"]) for path, arguments in calls}
     assert reasons == set(TEXTS["config"]["abort"])
 
@@ -464,7 +464,7 @@ AUTOMATION: dict[str, dict[str, Any]] = {
     "conditions": CONDITIONS,
     "services": FIELDS,
 }
-"""What the automation editor offers, by the part of the files that tells of it."""
+"""The parts of the automation editor, by the name of their files."""
 
 EVERY_RULE = [
     pytest.param(part, key, id=f"{part}-{key}")
@@ -499,7 +499,7 @@ def test_automation_is_described(part: str) -> None:
         assert re.fullmatch(r"mdi:[a-z0-9]+(-[a-z0-9]+)*", icons[key][singular])
     for key in coded:
         assert f"`vesper.{key}` |" in PAGES["docs/automations.md"], key
-        # A trigger has its example too, and so have the others.
+        # Triggers have an example in the documentation, and so have the others.
         assert re.search(rf": vesper\.{key}$", TEXT, re.MULTILINE), key
 
 
@@ -601,7 +601,7 @@ def test_no_icons_in_code() -> None:
         assert "mdi:" not in path.read_text(), path
 
 
-# What is said about the integration
+# Metadata of the integration
 
 
 def test_manifest() -> None:
@@ -691,7 +691,7 @@ def test_quality_scale() -> None:
     for rule, answer in scale["rules"].items():
         if answer == "done":
             continue
-        # What needs an explanation has one, also where it is done.
+        # A rule that needs a comment has one, also if it is done.
         assert set(answer) == {"status", "comment"}, rule
         assert answer["status"] in ("done", "exempt", "todo"), rule
         assert answer["comment"].strip().endswith("."), rule
@@ -721,7 +721,7 @@ def test_issues_are_documented() -> None:
         assert f"| **{title}**" in PAGES["docs/troubleshooting.md"], key
 
 
-# The house
+# Imports
 
 
 def _imports(tree: ast.AST, package: str = "") -> Iterator[str]:

@@ -17,10 +17,10 @@ from tests.rig import develop
         ("--prefix a/+", "holds a wildcard"),
         ("--prefix=", "is empty"),
         ("--prefix a//b", "has an empty level"),
-        ("--username somebody", "are for --broker"),
-        ("--check --fresh", "leave out --fresh"),
-        ("--check --prefix a --port 1", "leave out --port, --prefix"),
-        ("--check --broker a:1 --username b", "leave out --broker, --username"),
+        ("--username user", "are for --broker"),
+        ("--check --fresh", "omit --fresh"),
+        ("--check --prefix a --port 1", "omit --port, --prefix"),
+        ("--check --broker a:1 --username b", "omit --broker, --username"),
     ],
 )
 def test_refusal(

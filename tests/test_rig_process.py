@@ -28,7 +28,7 @@ print("ready", flush=True)
 signal.pause()
 """
 OBEDIENT = "import signal; print('ready', flush=True); signal.pause()"
-#: What a rig that is killed leaves behind: it prints the id of its child.
+#: A rig to be killed, which prints the id of its child.
 RIG = """
 import pathlib, signal, sys
 from tests.rig.process import ChildProcess
@@ -126,7 +126,7 @@ def test_nothing_outlives_a_killed_rig(tmp_path: Path) -> None:
 def test_ports_end_at_the_last(socket_enabled: None) -> None:
     """The search for a free port stays within valid ports."""
     with socket.socket() as taken:
-        with suppress(OSError):  # somebody else has it then
+        with suppress(OSError):  # another process has it then
             taken.bind((LOCALHOST, LAST_PORT))
         with pytest.raises(OSError, match="in use"):
             free_port(LAST_PORT)

@@ -15,7 +15,7 @@ from homeassistant.helpers import entity_registry as er
 
 from .common import BELL, BOOT, EVERYTHING, HTTP_FAIL, WIFI_UP, Vesper, log_entry
 
-#: What shows the diagnostic fields of firmware 1.1.0.
+#: The sensors of the diagnostic fields of firmware 1.1.0.
 OF_1_1_0 = {
     "heap_free",
     "heap_min_free",
@@ -216,7 +216,7 @@ async def test_last_seen(vesper: Vesper) -> None:
     await vesper.heartbeat()
     assert vesper.value("last_seen") == "2030-01-01T12:00:00+00:00"
     await vesper.advance(91)
-    # Offline, it is exact.
+    # While offline it is exact.
     assert vesper.value("last_seen") == "2030-01-01T12:00:30+00:00"
 
 
@@ -234,7 +234,7 @@ async def test_what_is_not_for_the_recorder(
     assert attribute in state.state_info["unrecorded_attributes"]
 
 
-# What a device tells of itself
+# Telemetry
 
 
 @pytest.mark.usefixtures("entity_registry_enabled_by_default")

@@ -119,7 +119,7 @@ async def test_get_alerts_is_what_http_answers(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """Service and HTTP API return the same alerts."""
-    # It would log the call with a clock that was set in between.
+    # It would log the call with a clock that was set meanwhile.
     caplog.set_level(logging.WARNING, "aiohttp.access")
     await vesper.alert("Network", "FAILED")
     answer = await vesper.call("vesper.get_alerts", **devices(hass))

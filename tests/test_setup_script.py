@@ -8,7 +8,7 @@ import subprocess
 import pytest
 
 ROOT = Path(__file__).parents[1]
-#: It empties what it is to make an environment in, as the real one does.
+#: It empties the folder of the environment, as the real one does.
 UV = """#!/usr/bin/env bash
 set -eu
 case "$*" in
@@ -67,9 +67,9 @@ def test_a_link_is_not_followed(clone: Path, folder: str, *, exists: bool) -> No
         kept.parent.mkdir(parents=True)
         kept.write_text("kept")
     (clone / folder).symlink_to(other)
-    said = _set_up(clone)
-    assert f"{folder} is a link to {other}" in said
-    assert said.count(" is a link to ") == 1
+    output = _set_up(clone)
+    assert f"{folder} is a link to {other}" in output
+    assert output.count(" is a link to ") == 1
     assert (clone / folder).is_dir()
     assert not (clone / folder).is_symlink()
     assert [path for path in other.rglob("*") if path.is_file()] == [kept] * exists

@@ -37,7 +37,7 @@ async def test_info(hass: HomeAssistant, vesper: Vesper) -> None:
     await vesper.heartbeat(uptime=5)
     await vesper.heartbeat("tower", retain=True, uptime=5)
     await vesper.publish(BELL, "alerts", b"no JSON")
-    await vesper.publish("stranger", "alerts", b"{}")
+    await vesper.publish("unknown", "alerts", b"{}")
     info = await _info(hass)
     integration = await async_get_integration(hass, DOMAIN)
     assert info == {

@@ -33,7 +33,7 @@ from .common import BELL, FLEET, Vesper, reload_mqtt
 
 type Act = Callable[[Vesper], Awaitable[None]]
 type Steps = list[tuple[Act, int]]
-"""What happens, and how often it makes the automation run."""
+"""Steps, and how many runs each causes."""
 
 OTHER = "tower"
 
@@ -44,7 +44,7 @@ def platforms() -> list[Platform]:
     return [Platform.BINARY_SENSOR]
 
 
-# What devices do
+# Steps
 
 
 def alert(state: str, subsystem: str = "FileManager", **choices: Any) -> Act:
@@ -111,7 +111,7 @@ def boots(runs: int, **fields: Any) -> Steps:
 HEARTBEAT = heartbeat()
 TIMEOUT = wait(91)
 
-#: Nothing that happens to Home Assistant has happened to a device.
+#: Reloads and disconnects, which are no transition of a device.
 NOISE: Steps = [
     (disconnect_broker, 0),
     (reconnect_broker, 0),
@@ -178,7 +178,7 @@ NOISE: Steps = [
                 (alert("WARNING"), 0),
                 (alert("CRITICAL"), 1),
             ],
-            id="raised, what the broker kept",
+            id="raised, retained",
         ),
         pytest.param(
             "alert_raised",
@@ -305,7 +305,7 @@ NOISE: Steps = [
                 (reload, 0),
                 (heartbeat(uptime=7), 0),
             ],
-            id="restarted while nobody watched",
+            id="restarted while not loaded",
         ),
         pytest.param(
             "alert_cleared",
@@ -488,7 +488,7 @@ async def test_lasting_while_not_loaded(
         entry.entry_id, ConfigEntryDisabler.USER
     )
     await vesper.advance(301)
-    # A device of a disabled entry is there still.
+    # A device of a disabled entry stays in the registry.
     assert len(automation.take()) == 1
 
 
@@ -505,7 +505,7 @@ async def test_detached(hass: HomeAssistant, vesper: Vesper) -> None:
     assert automation.take() == []
 
 
-# What is handed on
+# Trigger variables
 
 
 @pytest.mark.parametrize(
@@ -678,7 +678,7 @@ async def test_fleet_outage(hass: HomeAssistant, vesper: Vesper) -> None:
     assert outage.take() == []
 
 
-# Which devices
+# Targets
 
 
 async def _raises(vesper: Vesper, automation: Automation, device_id: str) -> int:
@@ -789,7 +789,7 @@ async def test_nothing_chosen(
     assert await _raises(vesper, automation, BELL) == 0
 
 
-# When
+# Set-up order
 
 
 async def test_before_the_entry(
@@ -821,7 +821,7 @@ async def test_while_home_assistant_starts(hass: HomeAssistant, vesper: Vesper) 
     assert [run["to_state"] for run in automation.take()] == ["failed"]
 
 
-# Muted devices
+# Devices in maintenance
 
 
 async def test_suppressed(hass: HomeAssistant, vesper: Vesper) -> None:
@@ -871,7 +871,7 @@ async def test_suppressed_meanwhile(
     assert automation.take() == []
 
 
-# How they are configured
+# Configuration
 
 
 def test_target_support() -> None:

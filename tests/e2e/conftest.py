@@ -15,7 +15,7 @@ from tests.rig.home_assistant import HomeAssistant
 from tests.rig.process import free_port
 
 MATRIX = Path(__file__).parents[2] / ".cache" / "test" / "fault-matrix.md"
-"""Where the last run left the table of faults."""
+"""The table of faults of the last run."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

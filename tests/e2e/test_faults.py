@@ -22,12 +22,12 @@ ALERTING, HEALTHY, *_ = LIVING = ("faults-1", "faults-2", "faults-3")
 MUTE = "faults-mute"
 DEAD = "faults-dead"
 
-#: The least that the options allow, in seconds, and how fast the devices live: they
-#: send a heartbeat every three seconds.
+#: The shortest timeout, in seconds, and the speed of the devices: they send a
+#: heartbeat every three seconds.
 TIMEOUT = 30
 SPEED = 10
 
-#: In seconds: the longest that a right state may take to show after a fault.
+#: In seconds: the longest time until the right state is shown after a fault.
 SETTLED = 60
 
 type Row = Callable[[str, object], None]
@@ -93,7 +93,7 @@ def promises(
     }
     assert "off" not in living
     alert = history(home_assistant, f"{ALERTING}_alert_FileManager")
-    # Home Assistant itself shows it so from its start to that of the integration.
+    # Home Assistant itself shows it from its start until that of the integration.
     assert set(alert) - {"unavailable"} == {"critical"}
     record_property("seen", f"all of it; right again {settled:.0f} s after the row")
 
@@ -151,7 +151,7 @@ def attributes(home_assistant: HomeAssistant, unique_id: str) -> dict[str, objec
 
 
 @pytest.mark.fault(
-    "a device falls silent", "it alone is offline after the timeout, and back at once"
+    "a device disconnects", "only it is offline after the timeout, and back at once"
 )
 @pytest.mark.usefixtures("promises")
 def test_device_times_out(home_assistant: HomeAssistant, fleet: Fleet) -> None:
@@ -166,7 +166,7 @@ def test_device_times_out(home_assistant: HomeAssistant, fleet: Fleet) -> None:
 
 
 @pytest.mark.fault(
-    "a device restarts with an alert", "the alert stays until the device speaks of it"
+    "a device restarts with an alert", "the alert stays until the device reports it"
 )
 @pytest.mark.usefixtures("promises")
 def test_device_restarted(home_assistant: HomeAssistant, fleet: Fleet) -> None:
@@ -182,13 +182,13 @@ def test_device_restarted(home_assistant: HomeAssistant, fleet: Fleet) -> None:
     home_assistant.wait_until(
         lambda: attributes(home_assistant, key)["confirmed"] is True,
         timeout=SETTLED,
-        what="the word of the device",
+        what="the report of the device",
     )
 
 
 @pytest.mark.fault(
     "the wall clock is moved",
-    "nobody alive is offline, nobody dead online, no alert is lost",
+    "no running device is offline, no dead one online, no alert is lost",
 )
 @pytest.mark.timeout(300)  # it waits for two timeouts
 @pytest.mark.usefixtures("promises")
@@ -211,7 +211,7 @@ def test_wall_clock_moved(home_assistant: HomeAssistant, fleet: Fleet) -> None:
                 {f"{MUTE}_connectivity": "off", f"{DEAD}_connectivity": "off"},
                 timeout=SETTLED,
             )
-            # Longer than the timeout of those who spoke last before the jump, too.
+            # Longer than the timeout of the last messages before the jump, too.
             time.sleep(5)
             clear_alert(fleet, HEALTHY, "Clock")
             with fleet.device(MUTE) as device:
@@ -223,8 +223,8 @@ def test_wall_clock_moved(home_assistant: HomeAssistant, fleet: Fleet) -> None:
 
 
 @pytest.mark.fault(
-    "broker stopped and started, with what it kept",
-    "nobody alive is offline, nobody dead online, no alert is lost",
+    "broker stopped and started, with its retained messages",
+    "no running device is offline, no dead one online, no alert is lost",
 )
 @pytest.mark.usefixtures("promises")
 def test_broker_restarted(broker: Broker, home_assistant: HomeAssistant) -> None:
@@ -237,8 +237,8 @@ def test_broker_restarted(broker: Broker, home_assistant: HomeAssistant) -> None
 
 
 @pytest.mark.fault(
-    "broker stopped and started, with nothing kept",
-    "nobody alive is offline, nobody dead online, no alert is lost",
+    "broker stopped and started, without its retained messages",
+    "no running device is offline, no dead one online, no alert is lost",
 )
 @pytest.mark.usefixtures("promises")
 def test_broker_forgets(broker: Broker) -> None:
@@ -248,7 +248,7 @@ def test_broker_forgets(broker: Broker) -> None:
 
 @pytest.mark.fault(
     "broker frozen for longer than the timeout",
-    "the link is known to be dead before anybody alive is offline",
+    "the disconnect is detected before a running device is offline",
 )
 @pytest.mark.usefixtures("promises")
 def test_broker_frozen(broker: Broker, home_assistant: HomeAssistant) -> None:
@@ -260,14 +260,14 @@ def test_broker_frozen(broker: Broker, home_assistant: HomeAssistant) -> None:
             | {f"{ALERTING}_alert_FileManager": "critical"},
             timeout=SETTLED,
         )
-        # Longer than the timeout of those who were heard last.
+        # Longer than the timeout of the last messages.
         time.sleep(5)
     finally:
         broker.thaw()
 
 
 @pytest.mark.fault(
-    "the entry of MQTT is reloaded", "nobody is offline for it, no alert is lost"
+    "the entry of MQTT is reloaded", "no device goes offline, no alert is lost"
 )
 @pytest.mark.usefixtures("promises")
 def test_mqtt_reloaded(home_assistant: HomeAssistant) -> None:
@@ -276,7 +276,7 @@ def test_mqtt_reloaded(home_assistant: HomeAssistant) -> None:
 
 
 @pytest.mark.fault(
-    "our entry is reloaded under load", "nobody is offline for it, no alert is lost"
+    "our entry is reloaded under load", "no device goes offline, no alert is lost"
 )
 @pytest.mark.usefixtures("promises")
 def test_reloaded_under_load(broker: Broker, home_assistant: HomeAssistant) -> None:
@@ -293,7 +293,7 @@ def test_reloaded_under_load(broker: Broker, home_assistant: HomeAssistant) -> N
 
 @pytest.mark.fault(
     "the prefix is changed, and changed back",
-    "those of the other are heard, and those of before are known as they were",
+    "those of the new one are received, those of the old one stay known",
 )
 @pytest.mark.usefixtures("promises")
 def test_prefix_changed(broker: Broker, home_assistant: HomeAssistant) -> None:
@@ -318,7 +318,7 @@ def test_prefix_changed(broker: Broker, home_assistant: HomeAssistant) -> None:
 
 @pytest.mark.fault(
     "what is known can't be saved",
-    "all goes on, a repair tells of it, and the next save mends it",
+    "all goes on, a repair issue reports it, and the next save fixes it",
 )
 @pytest.mark.usefixtures("promises")
 def test_saving_fails(home_assistant: HomeAssistant, fleet: Fleet) -> None:
@@ -367,7 +367,7 @@ def test_home_assistant_killed(home_assistant: HomeAssistant, fleet: Fleet) -> N
 
 @pytest.mark.fault(
     "Home Assistant is restarted while alerts change",
-    "what was shown is there until its device is heard to clear it",
+    "alerts are shown until their device clears them",
 )
 @pytest.mark.usefixtures("promises")
 def test_home_assistant_restarted(home_assistant: HomeAssistant, fleet: Fleet) -> None:
@@ -385,7 +385,7 @@ def test_home_assistant_restarted(home_assistant: HomeAssistant, fleet: Fleet) -
     home_assistant.wait_until(
         lambda: attributes(home_assistant, key)["confirmed"] is True,
         timeout=SETTLED,
-        what="the word of the device",
+        what="the report of the device",
     )
     clear_alert(fleet, HEALTHY, "Network")
     home_assistant.wait_for_states({key: "ok"})

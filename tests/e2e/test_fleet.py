@@ -9,5 +9,5 @@ def test_a_heartbeat_makes_a_device_that_is_online(
     home_assistant: HomeAssistant, publish: Publish
 ) -> None:
     """The first heartbeat of an unknown device adds it."""
-    publish("vesper/first-sight/status/heartbeat", '{"uptime": 60}', retain=True)
-    home_assistant.wait_for_states({"first-sight_connectivity": "on"})
+    publish("vesper/new-device/status/heartbeat", '{"uptime": 60}', retain=True)
+    home_assistant.wait_for_states({"new-device_connectivity": "on"})

@@ -31,11 +31,11 @@ LOADED: Final = 30_000
 #: And how long a change of a device, once it is published.
 SHOWN: Final = 1_000
 
-#: In seconds, the least that can be chosen.
+#: In seconds, the shortest timeout.
 TIMEOUT: Final = 30
 CARDS: Final = "card-test"
 
-#: Opens a page by the name that a picture of it gets if something goes wrong.
+#: Opens a page by the name of its screenshot after an error.
 type OpenPage = Callable[[str], AbstractContextManager[Page]]
 #: Opens a page with a number of devices.
 type OpenFleet = Callable[[int], AbstractContextManager[Page]]
@@ -428,7 +428,7 @@ def test_only_rows_in_view_are_made(many_devices: OpenFleet, count: int) -> None
         card.get_by_text(f"Bell {last}", exact=True).scroll_into_view_if_needed()
         expect(card.get_by_role("link", name=f"Bell {last} ok")).to_be_visible()
         page.wait_for_function("bells.made() < 60")
-        # A device that gets worse, or is well again, goes past all others.
+        # A device that gets worse, or recovers, moves past all others.
         worse = page.evaluate(f"bells.change({last}, 'health', 'critical')")
         expect(rows.first).to_contain_text(f"Bell {last}")
         well = page.evaluate(f"bells.change({last}, 'health', 'ok')")
@@ -501,7 +501,7 @@ def test_health_check(many_devices: OpenFleet) -> None:
 
 def test_what_is_marked(many_devices: OpenFleet) -> None:
     """The worst device is first, and unknown never looks healthy."""
-    alert = {"subsystem": "Player", "state": "WARNING", "message": "silence"}
+    alert = {"subsystem": "Player", "state": "WARNING", "message": "no sound"}
     doubts = {"confirmed": False, "acknowledged": True}
     with many_devices(6) as page:
         page.evaluate("bells.show()")

@@ -85,7 +85,7 @@ def test_retained_messages_of_a_restarted_broker_are_no_sign_of_life(
     heartbeat = f"vesper/{DEAD}/status/heartbeat"
     publish(heartbeat, '{"uptime": 3600}', retain=True)
     home_assistant.wait_for_states({f"{DEAD}_connectivity": "on"})
-    # Forgets that it was heard: from here on it is dead.
+    # Its live message is forgotten: from here on it is dead.
     home_assistant.reload()
     home_assistant.wait_for_states({f"{DEAD}_connectivity": "unknown"})
     fleet = start_fleet(devices=LIVING, scenario="idle")

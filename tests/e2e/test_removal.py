@@ -40,7 +40,7 @@ def test_a_removed_device_stays_away(
     remove(home_assistant, device_id)
     assert registered(home_assistant) is None
 
-    # Kept heartbeats come in one go, so another device's tells that all have come.
+    # Retained heartbeats arrive together: with the other one, all have arrived.
     publish("vesper/witness/status/heartbeat", '{"uptime": 3600}', retain=True)
     home_assistant.wait_for_states({"witness_connectivity": "on"})
     home_assistant.reload()

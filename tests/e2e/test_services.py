@@ -79,7 +79,7 @@ def test_actions(
     home_assistant.wait_until(
         lambda: len(logbook(home_assistant, since)) == 4,
         timeout=10,
-        what="the logbook to tell of it",
+        what="the line of the logbook",
     )
     raised, began, cleared, ended = logbook(home_assistant, since)
     name = f"Vesper {DEVICE}"

@@ -7,9 +7,9 @@ from typing import Any
 from hypothesis import strategies as st
 
 RING = 5
-"""How many entries a log holds; of few it wraps soon."""
+"""The size of a log; a small one wraps soon."""
 BOOT_TIME = 11
-"""In seconds, so long a device is away when it restarts."""
+"""In seconds: how long a restart takes."""
 
 
 @dataclass
@@ -20,9 +20,9 @@ class Firmware:
     booted: float
     log: list[Any] = field(default_factory=list)
     sent: list[bytes] = field(default_factory=list)
-    """Its heartbeats, the last of which the broker keeps."""
+    """Its heartbeats, the last of which the broker retains."""
     retained: bytes = b""
-    """What the broker keeps of it."""
+    """Its retained heartbeat."""
     uptime_reported: int = 0
     _serial: int = 0
 
@@ -49,7 +49,7 @@ class Firmware:
 
 
 BAD = [-1, 2**32, 2**64, 1.5, True, "5", [], {}]
-"""What is no number of anything."""
+"""Invalid values of a number."""
 
 
 def numbers(*good: int) -> st.SearchStrategy[Any]:
@@ -58,7 +58,7 @@ def numbers(*good: int) -> st.SearchStrategy[Any]:
 
 
 names = st.sampled_from(["1.0.0", "1.1.0", "{{ 1 }}", "%s", None, "", 7, "x" * 65])
-#: What stands in a heartbeat besides its uptime and its log.
+#: The fields of a heartbeat besides its uptime and its log.
 fields = st.fixed_dictionaries(
     {},
     optional={
@@ -69,18 +69,18 @@ fields = st.fixed_dictionaries(
         "firmware_version": names,
         "fw": names,
         "ssid": st.just("bells"),
-        # What the parser looks for, where it means nothing.
+        # Text that the parser searches for, in other places.
         "odd": st.sampled_from(
             [{"recent_events": []}, [[1], []], '"recent_events":[', "]"]
         ),
     },
 )
 uptimes = st.sampled_from([0, 0, 0, 0, 2, 4, None, "absent", *BAD])
-"""How late an uptime is told, or what stands in its place."""
+"""How late an uptime is sent, or what is sent in its place."""
 logs: st.SearchStrategy[Any] = st.sampled_from(
     ["log", "log", "log", "absent", None, 5, {}, "", [[]]]
 )
-"""The log, or what stands in its place."""
+"""The log, or what is sent in its place."""
 envelopes = st.sampled_from(["", "", "", "inner id", "outer id", "other id"])
 styles = st.sampled_from([(",", ":"), (", ", ": ")])
 

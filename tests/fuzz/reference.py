@@ -23,11 +23,11 @@ TIMEOUT = 90
 JITTER = 5
 """In seconds: an uptime that falls by no more is the same boot."""
 INTERVAL = 60
-"""In seconds: what drifts is shown at least so often."""
+"""In seconds: drifting values are shown at least so often."""
 CLOSE_AFTER = 600
-"""In seconds: what a device does not raise again so long after a restart is over."""
+"""In seconds: alerts not raised again so long after a restart are closed."""
 MIN_LOST = 3
-"""Fewer devices that fall silent together are no outage."""
+"""Fewer devices that time out together are no outage."""
 FLEET = "fleet"
 LOW_HEAP = 16 * 1024
 MOST_BYTES = {"heartbeat": 16 * 1024, "alerts": 4 * 1024, "info": 4 * 1024}
@@ -52,7 +52,7 @@ EVENT_NAMES = {
 }
 RESET_REASONS = {1: "power_on", 4: "panic", 9: "brown_out"}
 WIFI_REASONS = {8: "assoc_leave", 200: "beacon_timeout", 255: "silent_death"}
-"""Of the tables what sessions draw; other codes they draw have no name."""
+"""The codes that sessions draw; others they draw have no name."""
 
 type Fields = dict[str, Any]
 type LogEntry = tuple[int, int, int, int, int]
@@ -91,28 +91,28 @@ class Bell:
     last_seen: float | None = None
     uptime: int | None = None
     booted: float = 0
-    """When it started, by its last word of that."""
+    """Its time of boot, by its last uptime."""
     boot_time: float | None = None
     log: list[LogEntry] | None = None
-    """None before the first sight of it."""
+    """None before the first one."""
     seen: set[LogEntry] = field(default_factory=set)
-    """All entries of the log that it ever showed since it started."""
+    """All entries of the log since its boot."""
     heaps: list[tuple[float, int]] = field(default_factory=list)
-    """Every word of the free heap, with its time."""
+    """Every report of the free heap, with its time."""
     reported: dict[str, int | str] = field(default_factory=dict)
-    """The last good value of each field that hardly ever changes."""
+    """The last valid value of each field that rarely changes."""
     alerts: dict[str, Alert] = field(default_factory=dict)
     subsystems: list[str] = field(default_factory=list)
     """Those that ever raised an alert."""
     closed: set[str] = field(default_factory=set)
     """Subsystems whose last alert a restart has closed."""
     timeout_start: int | None = None
-    """The uptime from which it had the time to raise its alerts again."""
+    """The uptime at which the alert timeout started."""
     playing: bool | None = None
     melody: str | None = None
     playback_reported: float = float("-inf")
     gap: bool = False
-    """Whether it was not heard to tell its uptime since Home Assistant started."""
+    """Whether it has not reported its uptime since Home Assistant started."""
 
     @property
     def health(self) -> str:
@@ -133,11 +133,11 @@ class Reference:
     fired: dict[tuple[str, str], list[Fired]] = field(
         default_factory=lambda: defaultdict(list)
     )
-    """What was to be fired since it was last taken, by device and event entity."""
+    """The expected events since the last call, by device and event entity."""
     timeouts: list[tuple[float, str, int]] = field(default_factory=list)
-    """Who fell silent when, and how many were online until then."""
+    """The devices that timed out, when, and how many were online before."""
     lost: set[str] | None = None
-    """Who was lost in the outage that lasts, None while none does."""
+    """The devices lost in the current outage, None without one."""
 
     def receive(
         self, device_id: str, topic: str, payload: bytes, *, live: bool, now: float
@@ -265,7 +265,7 @@ class Reference:
         if bell.online is False:
             self._mark_online(device_id)
         if bell.online is None:
-            # What is known of playback is from before we started.
+            # The playback known so far is from before the start.
             bell.playing = bell.melody = None
         bell.online = True
         bell.last_seen = now
@@ -298,7 +298,7 @@ class Reference:
         uptime = natural(message, "uptime", 2**32 - 1)
         bad |= is_bad(message, "uptime", uptime)
         log, bad_log = entries_of(message.get("recent_events"))
-        # A kept log is looked into at first sight only.
+        # A retained log is used only as the first one.
         bad |= bad_log and (live or bell.log is None)
         new_boot = bell.log is not None and any(
             entry[0] == 1 and entry not in bell.seen for entry in log or ()
@@ -557,7 +557,7 @@ def strict_json(payload: bytes) -> Fields | None:
 
     try:
         data = json.loads(payload.decode(), parse_constant=refuse)
-        # What can't be written as UTF-8, such as half a pair, is no text.
+        # Text that can't be encoded as UTF-8, such as half a pair, is invalid.
         json.dumps(data, ensure_ascii=False).encode()
     except ValueError, RecursionError:
         return None

@@ -38,14 +38,14 @@ from .firmware import (
 from .reference import TIMEOUT, Expected, Fields, Fired, Reference
 
 STEP = 30
-"""In seconds: so much time at most goes by at once."""
+"""In seconds: the longest step of time."""
 CRUMB = 0.013
-"""In seconds: what keeps two times from being the same by chance."""
+"""In seconds: an offset that keeps two times from being equal by chance."""
 DEVICE_EVENTS = ("activity", "device_log")
 EVENT_KEYS = (*DEVICE_EVENTS, "outage")
 
 numbers = itertools.count()
-"""Each session has devices of its own, of whom nothing is left from before."""
+"""Each session has devices of its own, without earlier state."""
 which = st.sampled_from([0, 0, 0, 1, 2])
 
 
@@ -92,7 +92,7 @@ class EventRecorder:
             return
         if (event_type := state.attributes.get("event_type")) is None:
             return
-        # Home Assistant shows the last one anew when an entity comes back.
+        # Home Assistant shows the last one again when an entity comes back.
         if time.time() - datetime.fromisoformat(state.state).timestamp() > 0.001:
             return
         for key in EVENT_KEYS:
@@ -181,10 +181,11 @@ class Sessions(RuleBasedStateMachine):
         self, device_id: str, topic: str, payload: bytes, *, live: bool = True
     ) -> None:
         """Publish a message of a device, which is lost while disconnected."""
-        note(f"{device_id}/{topic} {'live' if live else 'kept'}: {payload[:400]!r}")
+        note(f"{device_id}/{topic} {'live' if live else 'retained'}: {payload[:400]!r}")
         if not self.reference.linked:
             return
-        # The client takes a kept message once for each link; here any may be the first.
+        # The client takes a retained message once for each connection; here any may
+        # be the first.
         self.vesper.mqtt._retained_topics.clear()  # noqa: SLF001
         self.wait(self.vesper.publish(device_id, topic, payload, retain=not live))
         bad = self.reference.receive(device_id, topic, payload, live=live, now=self.now)

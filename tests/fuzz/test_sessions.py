@@ -45,7 +45,7 @@ def test_sessions(
     caplog: pytest.LogCaptureFixture,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """The entities show what the protocol says in any session."""
+    """The entities match the reference in any session."""
     caplog.set_level(logging.INFO)
     vesper.freezer.move_to(BEGINNING)
     clock, recorder, tally = Clock(vesper), EventRecorder(vesper), Tally()

@@ -29,7 +29,7 @@ REVIEW = REVIEW_INTERVAL.total_seconds()
 FLEET_ENTITIES = 7
 DEVICE_ENTITIES = 9
 DISABLED_ENTITIES = 8
-"""Those of a device that are enabled by default, and those that are not."""
+"""The entities of a device that are enabled by default, and the others."""
 
 
 @pytest.fixture(autouse=True)

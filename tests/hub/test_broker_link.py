@@ -37,13 +37,13 @@ class Broker:
         answers = self._publish.side_effect
 
         def publish(*args: object) -> object:
-            # Only QoS 1 has an answer.
+            # Only QoS 1 is acknowledged.
             if args[:4] != QUESTION:
                 return answers(*args)
             return Mock(mid=next(self._mids), rc=rc)
 
         self._publish.side_effect = publish
-        # Nobody has to wait for what does not come.
+        # Nothing has to wait for a response that does not come.
         with (
             patch("custom_components.vesper.hub.broker_link.RESPONSE_TIMEOUT", 0),
             patch("custom_components.vesper.hub.broker_link.FIRST_RESPONSE_TIMEOUT", 0),

@@ -115,7 +115,7 @@ async def test_offline_device(vesper: Vesper, page: Page, retained: list[Any]) -
     assert vesper.value("devices_with_alerts", FLEET) == "0"
     assert vesper.value("fleet_health", FLEET) == "ok"
 
-    # The broker hands the clearing on to everybody, and so to us.
+    # The broker sends the empty payload to all clients, including ours.
     await vesper.publish(BELL, "heartbeat", b"")
     await vesper.publish(BELL, "heartbeat", b"", retain=True)
     await vesper.advance(2 * DEFAULT_HEARTBEAT_TIMEOUT)
@@ -218,7 +218,7 @@ async def test_device_without_live_message(
     assert (await page.remove())["success"]
     assert page.device() is None
     assert len(retained) == 1
-    # Nobody waits for it any more.
+    # Nothing waits for it any more.
     await vesper.advance(2 * DEFAULT_HEARTBEAT_TIMEOUT)
     assert page.device() is None
 

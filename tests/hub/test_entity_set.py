@@ -28,7 +28,7 @@ SHOWN = {
     *("active_alerts", "boot_time", "connectivity", "heap_free", "health"),
     *("maintenance", "melody", "playing", "reset_reason"),
 }
-"""What is enabled by default: what the cards show."""
+"""The entities enabled by default: those that the cards show."""
 
 
 async def _choose(vesper: Vesper, entity_set: EntitySet) -> None:

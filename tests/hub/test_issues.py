@@ -164,7 +164,7 @@ async def test_restart_loop(vesper: Vesper) -> None:
     assert not _placeholders(vesper.hass)
 
 
-# Two devices on one id
+# Two devices with one id
 
 
 async def test_shared_id(vesper: Vesper, caplog: pytest.LogCaptureFixture) -> None:
@@ -226,7 +226,7 @@ async def test_heap_that_rests(vesper: Vesper) -> None:
     assert not _placeholders(vesper.hass)
 
 
-# Their lives
+# Lifetime of the issues
 
 
 async def test_device_in_order(vesper: Vesper) -> None:

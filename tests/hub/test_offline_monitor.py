@@ -330,7 +330,7 @@ async def test_writes_what_changes(vesper: Vesper, writes: Writes) -> None:
         + ids("fleet_health", of=FLEET)
     )
     await vesper.alert("FileManager", "CLEARED")
-    await vesper.alert("Unheard", "CLEARED")
+    await vesper.alert("Unknown", "CLEARED")
     assert written() == []
     await vesper.info("playback_started", {"melody_uid": "A"})
     assert written() == sorted(ids("activity", "playing", "melody"))
@@ -353,14 +353,14 @@ async def test_writes_what_changes(vesper: Vesper, writes: Writes) -> None:
     await vesper.heartbeat(uptime=10)
     assert written() == sorted(ids("active_alerts", "alert_Network", "boot_time"))
     await vesper.advance(91)
-    gone = sorted(
+    unavailable = sorted(
         ids("connectivity", "playing", "melody", "run_health_check")
         + ids("heap_free", "heap_min_free")
         + ids("devices_online", of=FLEET)
     )
-    assert written() == gone
+    assert written() == unavailable
     await vesper.heartbeat()
-    assert written() == gone
+    assert written() == unavailable
 
 
 async def test_writes_of_a_new_device(vesper: Vesper, writes: Writes) -> None:

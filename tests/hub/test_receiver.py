@@ -21,7 +21,7 @@ class Bad(NamedTuple):
 
     topic: str
     message: Any
-    """The payload's bytes, or what is to be JSON in it."""
+    """The payload's bytes, or a value to be encoded as JSON."""
     path: str
     kind: FaultKind
 
@@ -106,7 +106,7 @@ MALFORMED = [
     Bad("info", {"type": "x" * 65}, "type", FaultKind.INVALID),
 ]
 
-#: What means something all the same.
+#: Malformed fields of messages that are used all the same.
 PARTLY_MALFORMED = [
     Bad(
         "heartbeat",
@@ -178,7 +178,7 @@ async def test_partly_malformed(
     [
         bad
         for bad in MALFORMED
-        # A heartbeat with a bad field is a heartbeat, and makes its device known.
+        # A heartbeat with a bad field is a heartbeat, and adds its device.
         if bad.topic != "heartbeat" or bad.path in ("", "device_id")
     ],
     ids=str,
@@ -213,7 +213,7 @@ async def test_one_bad_field_never_loses_the_others(vesper: Vesper) -> None:
         {"payload": {"uptime": 10, "fw": "2.0"}},
         {"payload": {"device_id": BELL, "uptime": 10, "fw": "2.0"}},
         {"device_id": BELL, "uptime": 10, "fw": "2.0", "payload": None},
-        {"device_id": None, "uptime": 10, "fw": "2.0", "unheard": [{}]},
+        {"device_id": None, "uptime": 10, "fw": "2.0", "unknown": [{}]},
     ],
 )
 async def test_forms_of_a_heartbeat(vesper: Vesper, heartbeat: dict[str, Any]) -> None:

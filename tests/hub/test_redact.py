@@ -24,7 +24,7 @@ SECRET_KEYS = [
     *("wifi", "Wi-Fi", "wlan", "networks", "wifi_name", "WiFi Name", "network_name"),
     *("mqtt_host", "router", "authorization", "credentials", "server_address"),
 ]
-"""Keys of what must not be shown."""
+"""Keys of secrets."""
 
 HARMLESS = {
     **EVERYTHING,
@@ -44,7 +44,7 @@ HARMLESS = {
     "melody name": "Home",
     "recent_events": [WIFI_UP, HTTP_FAIL],
 }
-"""What must be shown as it came."""
+"""Texts that must be shown unchanged."""
 
 #: No part of what stands around it in the tests, nor of what is put in its place.
 secrets = st.text("QXZqxz!#$%()*+./<>?@^_|~ 'é€", min_size=8, max_size=32).filter(

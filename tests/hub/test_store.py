@@ -47,10 +47,10 @@ from tests.common import (
 
 KEY = f"{DOMAIN}.{FLEET}"
 
-#: In seconds: what can't wait is on disk within one.
+#: In seconds: urgent changes are stored within one.
 AT_ONCE = 1
 
-#: In seconds: everything else is, and a little more.
+#: In seconds: all other changes are, with a margin.
 AT_LAST = 15 * 60 + 1
 
 
@@ -280,7 +280,7 @@ async def test_all_is_there_at_once(
     assert vesper.value("devices_with_alerts", FLEET) == "1"
     assert not notified
     assert not logged(caplog)
-    # From not there or not available to its value, which it keeps: nothing fires.
+    # From missing or unavailable to its restored value: nothing fires.
     assert {
         change.data["old_state"].state
         for change in changes
@@ -395,7 +395,7 @@ async def test_a_device_that_only_the_registries_know(
 ) -> None:
     """Its alert sensors are unknown until the device reports."""
     async with disk.killed():
-        # All this is not on disk.
+        # None of this is stored.
         assert await vesper.hass.config_entries.async_setup(FLEET)
         await vesper.alert("SD", "WARNING")
         await vesper.heartbeat(fw="1.2")
@@ -404,7 +404,7 @@ async def test_a_device_that_only_the_registries_know(
     assert vesper.value("alert_SD") == STATE_UNKNOWN
     assert vesper.hub.devices[BELL].telemetry.firmware_version == "1.2"
     await vesper.reload()
-    assert vesper.value("alert_SD") == STATE_UNKNOWN, "nobody has heard it yet"
+    assert vesper.value("alert_SD") == STATE_UNKNOWN, "it has not reported yet"
     await vesper.alert("SD", "CLEARED")
     assert vesper.value("alert_SD") == "ok"
     await vesper.reload()
@@ -462,7 +462,7 @@ async def test_removal_of_another_device(
         device = device_registry.async_get_or_create(
             config_entry_id=FLEET, identifiers={identifier}
         )
-        device_registry.async_update_device(device.id, name="gone soon")
+        device_registry.async_update_device(device.id, name="to be removed")
         device_registry.async_remove_device(device.id)
     await hass.async_block_till_done()
     assert list(vesper.hub.devices) == [BELL]

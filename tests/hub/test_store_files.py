@@ -1,6 +1,6 @@
 """Test the store with real files: damaged ones, and disks that can't be written."""
 
-# ruff: noqa: ASYNC240  # these are the files of a test, and nobody waits for it
+# ruff: noqa: ASYNC240  # blocking file access is fine in a test
 
 import json
 from pathlib import Path
@@ -198,7 +198,7 @@ async def test_a_disk_that_cannot_be_written(
         await hass.async_block_till_done(wait_background_tasks=True)
         assert write.called
     assert not path.exists()
-    # Nothing has changed since, and yet it is tried again.
+    # Nothing has changed since, but saving is retried.
     await vesper.advance(AT_LAST)
     await hass.async_block_till_done(wait_background_tasks=True)
     assert json.loads(path.read_text())["data"]["devices"][BELL]["alerts"]

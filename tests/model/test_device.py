@@ -122,7 +122,7 @@ def test_a_disconnect_marks_no_device_offline(
     """Connectivity is unavailable, and the same after the reconnect."""
     device.online = known
     change: Change = Change.CONNECTIVITY
-    if known is not False:  # then it could be reached before, and can't be now
+    if known is not False:  # it was reachable before, and is not now
         change |= Change.REACHABILITY
     assert device.broker_disconnected() == change
     assert device.broker_connected() == change

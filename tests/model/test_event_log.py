@@ -109,7 +109,7 @@ def test_a_buffer_that_started_again(known: Device) -> None:
     """Without entries of the boot before, all are new."""
     again = event(EventTag.WIFI_UP, 65480, up=4)
     assert new_in(known, log(PANIC, again, uptime=5)) == [PANIC, again]
-    # Without a clock one boot looks like another.
+    # Without a clock one boot is equal to another.
     assert new_in(known, log(PANIC, BACK, uptime=5)) == [BACK]
 
 

@@ -20,7 +20,7 @@ BOOTED = 100
 """The uptime at the first sample, in seconds."""
 
 type Series = Callable[[float], float]
-"""What is free, in bytes, so many seconds after the first sample."""
+"""The free heap in bytes, so many seconds after the first sample."""
 
 
 def forecasts(
@@ -50,7 +50,7 @@ def saw(period: float, amplitude: float, phase: float = 0.0) -> Series:
     return lambda now: HEAP * (1 - amplitude * ((now / period + phase) % 1))
 
 
-#: The device reports its low-water mark, or only what is free.
+#: The device reports its low-water mark, or only its free heap.
 either_way = pytest.mark.parametrize(
     "reports_mark", [True, False], ids=["mark", "free-only"]
 )

@@ -135,7 +135,7 @@ def test_half_of_them_back_ends_it() -> None:
     outage = fleet.outages.start_outage(0.0)
     assert outage is not None
     assert fleet.outages.came_online("0") is None
-    assert fleet.outages.came_online("stranger") is None
+    assert fleet.outages.came_online("unknown") is None
     assert fleet.outages.came_online("1") is None
     assert fleet.outages.came_online("2") is outage
     assert outage.offline == {"3", "4"}

@@ -286,7 +286,7 @@ def test_a_log_that_was_never_reported_has_no_new_entries() -> None:
     assert receive(back, heartbeat(recent_events=[FAIL])) & Change.EVENT_LOG
 
 
-# What can't be read
+# Malformed data
 
 
 def _drop_alert_state(data: dict[str, Any]) -> None:

@@ -19,7 +19,7 @@ from tests.strategies import DEVICE_ID, Json, heartbeat
 from .common import NOW, receive, replay
 from .events import BACK, BOOT, WIFI_DOWN, WIFI_UP, event, log
 
-#: A value of each field and another one, and what the change is called.
+#: Two values of each field, and the flag of the change.
 VALUES: dict[str, tuple[Json, Json, Change]] = {
     "firmware_version": ("1.1.0", "1.2.0", Change.FIRMWARE),
     "reset_reason": (1, 4, Change.RESET_REASON),

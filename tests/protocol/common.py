@@ -16,7 +16,7 @@ INVALID = FaultKind.INVALID
 #: Everything that the longest reason can hold: two quotes of 40 escaped characters.
 LONGEST_REASON = 1000
 
-#: What is no name: not text, too long or empty, or not to be printed in one line.
+#: Invalid names: no text, too long, empty, or not printable in one line.
 not_a_name = pytest.mark.parametrize(
     "value",
     [
@@ -35,7 +35,7 @@ not_a_name = pytest.mark.parametrize(
     ],
 )
 
-#: The longest name, and one in other letters than ours.
+#: The longest name, and one in another script.
 a_name = pytest.mark.parametrize(
     "value",
     [

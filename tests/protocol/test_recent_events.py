@@ -26,7 +26,7 @@ from tests.strategies import Json, json_values
 
 from .common import INVALID
 
-#: The first second of 2020: from then on a clock counts as set.
+#: The first second of 2020: the earliest time of a clock that is set.
 CLOCK_SET = 1_577_836_800
 
 #: Numbers that the parser accepts, and those around the limits of times and signals.
@@ -45,7 +45,7 @@ events = st.builds(
     up=numbers,
 )
 
-#: Few that differ, so that the same entry is there again and again.
+#: A few entries, so that equal ones are drawn often.
 few_events = st.builds(
     RecentEvent,
     tag=st.integers(1, 2),

@@ -23,7 +23,7 @@ from custom_components.vesper.protocol.topics import (
 
 ID_CHARACTERS = string.ascii_letters + string.digits + "_.:-"
 
-#: Characters around which the rules of prefixes turn, and some others.
+#: Characters with a meaning in the rules of prefixes, and some others.
 prefixes = st.text(st.sampled_from("ab1/+#$ \x00\n\u00e9"), max_size=8) | st.text()
 
 #: Prefixes of one to four levels that can be used.

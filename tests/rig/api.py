@@ -217,7 +217,7 @@ class Api:
         future = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
         try:
             return future.result(timeout)
-        # The second: what came on a websocket was no answer but its end.
+        # TypeError: the message received was the end of the websocket.
         except (aiohttp.ClientError, aiohttp.WSMessageTypeError) as error:
             raise ConnectionError(str(error)) from error
         finally:

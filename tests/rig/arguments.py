@@ -37,7 +37,7 @@ def prefix(text: str) -> str:
 
     Raises ArgumentTypeError with the error of the config flow for another value.
     """
-    # Here, as it imports Home Assistant: who gives no prefix need not wait for that.
+    # Imported here, as it imports Home Assistant, which takes time.
     from custom_components.vesper.protocol.topics import prefix_problem  # noqa: PLC0415
 
     if problem := prefix_problem(text):

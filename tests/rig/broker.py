@@ -15,8 +15,8 @@ from .process import LOCALHOST, ChildProcess, environment, free_port, is_listeni
 # Debian installs it where only root's PATH leads.
 _SBIN: Final = ("/usr/sbin", "/usr/local/sbin", "/opt/homebrew/sbin")
 _START_SECONDS: Final = 15
-# The file, in its directory, of what a persistent mosquitto keeps.
-_KEPT: Final = "mosquitto.db"
+# The file of a persistent mosquitto's retained messages, in its directory.
+_PERSISTENCE_FILE: Final = "mosquitto.db"
 
 _LOGGER = logging.getLogger("vesper.broker")
 
@@ -136,7 +136,7 @@ class Broker:
         """
         self.stop()
         if forgetting:
-            (self._directory / _KEPT).unlink(missing_ok=True)
+            (self._directory / _PERSISTENCE_FILE).unlink(missing_ok=True)
         self.start()
 
 
@@ -164,7 +164,7 @@ def _mosquitto_config(
         lines += [
             "persistence true",
             f"persistence_location {directory.resolve()}/",
-            f"persistence_file {_KEPT}",
+            f"persistence_file {_PERSISTENCE_FILE}",
         ]
     if persistent and not unbounded:
         # On disk at once: it is there for the tests that kill the broker. All of it is

@@ -43,7 +43,7 @@ _ARGUMENTS: Final = (
     "--disable-sync",
 )
 
-# What Home Assistant's own pages say and ask for, with or without the integration.
+# What Home Assistant's own pages log and request, also without the integration.
 _EXPECTED: Final[Mapping[str, str]] = {
     r"/api/brands/": "the icons of others are fetched from the internet",
     r"https://demo\.home-assistant\.io/stub_config/": "pictures of the card picker",

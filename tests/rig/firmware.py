@@ -21,10 +21,10 @@ type Version = Literal["1.0.0", "1.1.0"]
 HEARTBEAT_SECONDS: Final = 30
 HEALTH_CHECK_SECONDS: Final = 300
 
-# The clock is not set at boot: events carry no time of day until a time server answers.
+# The clock is not set at boot: events have no time until a time server responds.
 CLOCK_SET_SECONDS: Final = 5
 
-# No code of the Wi-Fi stack: the firmware writes it when the link died without a word.
+# No code of the Wi-Fi stack: the firmware logs it for a loss without a reason.
 SILENT_DEATH: Final = 255
 
 _HEAP_BYTES: Final = 178_000
@@ -121,10 +121,11 @@ class Firmware:
         self.online = True
         self.melody: str | None = None
         self.playback_reported = False
-        """Whether a watcher can know by now if it plays: not before the first word of
-        it or a restart, and not after a silence."""
+
+        """Whether playback is known to clients: not before its first message or a
+        restart, and not after a disconnect."""
         self.disconnect_code_reported = 0
-        """The code of the last loss of the Wi-Fi that it could tell of since."""
+        """The code of the last Wi-Fi disconnect that it has reported."""
         self._epoch = epoch
         self._now = booted
         self._outbox: list[Publication] = []
@@ -135,7 +136,7 @@ class Firmware:
         self._missed = 0
         self._fingerprint = crc32(device_id.encode())
         self._boot(ResetReason.POWER_ON)
-        self.playback_reported = False  # that boot was before anybody watched
+        self.playback_reported = False  # that boot was before any client subscribed
         self._now = 0.0
         self._heartbeat_due = booted % HEARTBEAT_SECONDS
         self._health_check_due = booted % HEALTH_CHECK_SECONDS

@@ -35,7 +35,7 @@ from tests.rig.firmware import (
     Version,
 )
 
-# A story acts on its device and yields the seconds of device time until it acts again.
+# A story changes its device and yields the seconds of device time until the next time.
 type Story = Iterator[float]
 type StoryFactory = Callable[[Firmware, random.Random], Story]
 
@@ -113,7 +113,7 @@ def _lives(device: Firmware, rng: random.Random) -> Story:
         act = rng.choices(list(_ACTS), list(_ACTS.values()))[0]
         if act != "disconnect":
             _happens(device, act, rng)
-        elif not device.playing:  # after a silence nobody could say if it still plays
+        elif not device.playing:  # playback would be unknown afterwards
             device.disconnect_wifi()
             yield rng.uniform(2 * _MINUTE, 10 * _MINUTE)
             device.reconnect_wifi()
@@ -157,7 +157,7 @@ SCENARIOS: Final[Mapping[str, Role | Mapping[str, Role]]] = {
 }
 
 
-# What Home Assistant shows for the codes that devices tell.
+# The states of Home Assistant for the codes that devices report.
 _RESET_REASONS: Final = {reason.value: reason.name.lower() for reason in ResetReason}
 
 
@@ -253,7 +253,7 @@ class Fleet:
         self._connected = False
         self._refused: str | None = None
         self._stopping = False
-        # Guards all the state, the devices' too, and wakes whoever waits for a change.
+        # Guards all the state, the devices' too, and notifies threads of a change.
         self._changed = threading.Condition()
         rng = random.Random(seed)  # noqa: S311  # no secret is drawn
         self._actors = self._enlist(_roles(scenario, devices), rng)
@@ -266,7 +266,7 @@ class Fleet:
         )
         self._client.username_pw_set(username, password)
         self._client.reconnect_delay_set(1, 2)
-        # Meant for one device, the limit would hold back all for one late answer.
+        # The limit is meant for one device: one late response would delay all others.
         self._client.max_inflight_messages_set(0)
         self._client.on_connect = self._on_connect
         self._client.on_subscribe = self._on_subscribe
@@ -371,7 +371,7 @@ class Fleet:
     ) -> dict[str, _Actor]:
         """Give each device an uptime of hours to weeks, and a first heartbeat soon."""
         epoch = time.time()
-        # Spread, so that the devices of a large fleet do not all speak at once.
+        # Spread, so that the devices of a large fleet do not all send at once.
         stagger = min(0.1, HEARTBEAT_SECONDS / len(roles))
         actors = {}
         for index, (device_id, role) in enumerate(roles.items()):
@@ -401,7 +401,7 @@ class Fleet:
                 now = self._now()
                 while self._agenda and self._agenda[0][0] <= now:
                     due, device_id = heapq.heappop(self._agenda)
-                    # Plans change: only the last entry that a device put down counts.
+                    # Only the last entry of a device in the agenda counts.
                     if due == (actor := self._actors[device_id]).due:
                         actor.due = math.nan
                         self._let_happen(actor, now)

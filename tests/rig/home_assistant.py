@@ -21,12 +21,12 @@ from .process import LOCALHOST, ChildProcess, environment
 
 NAME: Final = "Rig"
 USERNAME: Final = "vesper"
-PASSWORD: Final = "vesper"  # noqa: S105  # it listens to this machine alone
+PASSWORD: Final = "vesper"  # noqa: S105  # it listens on this machine only
 
 # Where the dashboard of the fleet is.
 DASHBOARD: Final = "vesper-fleet"
 
-# What Home Assistant ends with when a person restarts it in the browser.
+# The exit code of Home Assistant when a user restarts it in the browser.
 RESTART: Final = 100
 
 # The first start of all compiles what it imports.
@@ -77,15 +77,14 @@ logger:
     custom_components.vesper: info
 """
 
-# All there is to say of it in YAML mode.
+# The dashboard in YAML mode.
 _DASHBOARD: Final = """\
 strategy:
   type: custom:vesper
 """
 
-# What Home Assistant says of this machine, of being run this way and of a broker that
-# goes away, with or without the integration: what such a record holds, and why it is
-# no problem.
+# What Home Assistant logs on this machine, run this way and with a broker that stops,
+# with or without the integration: a part of the record, and why it is no problem.
 _EXPECTED_RECORDS: Final[Mapping[str, str]] = {
     r"\[homeassistant\.bootstrap\] Skipping pip installation of required modules": (
         "that is what --skip-pip is for"
@@ -101,7 +100,7 @@ _EXPECTED_RECORDS: Final[Mapping[str, str]] = {
     r"(Error returned from MQTT server|Failed to connect to MQTT server)": (
         "tests stop the broker"
     ),
-    r"\[custom_components\.vesper\] Outage: ": "tests leave devices behind, silent",
+    r"\[custom_components\.vesper\] Outage: ": "devices of earlier tests are offline",
     r"\[paho\.mqtt\.client\] failed to receive on socket: .*reset by peer": (
         "tests kill the broker"
     ),
@@ -119,7 +118,7 @@ _EXPECTED_RECORDS: Final[Mapping[str, str]] = {
     ),
     r"\[homeassistant\.components\.mqtt\.util\] Error talking to MQTT: "
     r"The client is not currently connected": (
-        "its own: it speaks once more on a connection that it has just lost"
+        "its own: it sends once more on a connection that it has just lost"
     ),
     r"\[homeassistant\.components\.mqtt\.client\] No ACK from MQTT server": (
         "tests freeze the broker"
@@ -179,7 +178,7 @@ class HomeAssistant:
                 *(sys.executable, "-m", "homeassistant"),
                 *("--config", directory),
                 "--log-no-color",
-                "--skip-pip",  # all there is to install is in the environment
+                "--skip-pip",  # all packages are in the environment
             ],
             log=directory.parent / f"{directory.name}.log",
             environment=environment(
@@ -302,7 +301,7 @@ class HomeAssistant:
                 return False
             return True
 
-        publish("kept")
+        publish("retained")
         self.wait_until(
             is_listening, timeout=_CONNECT_SECONDS, what="a connection to the broker"
         )
@@ -384,7 +383,7 @@ class HomeAssistant:
         (self._directory / "vesper.yaml").write_text(_DASHBOARD)
         choose_port(storage, self._port)
         if not (storage / "onboarding").exists():
-            # Of all that a new user is asked only who that is: the rest is configured,
+            # Only the user step of the onboarding is left: the others are configured,
             # and would set integrations up that call the internet.
             done = ["core_config", "analytics", "integration"]
             _store(storage / "onboarding", version=4, data={"done": done})

@@ -73,7 +73,7 @@ class ChildProcess:
         if self.exit_code is None:
             return
         lines = self.log.read_text(errors="replace").splitlines()[-_LAST_LINES:]
-        msg = f"{self.name} ended with {self.exit_code}. Its last words ({self.log}):\n"
+        msg = f"{self.name} ended with {self.exit_code}. Its last lines ({self.log}):\n"
         raise RuntimeError(msg + "\n".join(lines))
 
     def wait_until(
@@ -154,7 +154,7 @@ def _tie_to_us() -> Callable[[], object] | None:
 
     def tie() -> None:
         set_signal(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != we:  # gone before that call
+        if os.getppid() != we:  # it ended before that call
             os.kill(os.getpid(), signal.SIGKILL)
 
     return tie
@@ -179,7 +179,7 @@ def free_port(first: int | None = None) -> int:
 
 def _bound_port(port: int) -> int:
     with socket.socket() as probe:
-        # As servers do: a port whose last connections are fading away is free.
+        # As servers do: a port with closing connections is free.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         probe.bind((LOCALHOST, port))
         bound: int = probe.getsockname()[1]
