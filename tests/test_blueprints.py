@@ -268,7 +268,7 @@ async def test_trouble_without_recovery(hass: HomeAssistant, vesper: Vesper) -> 
     assert notifications.take() == [IN_TROUBLE]
 
 
-@pytest.mark.parametrize("gap", ["reload", "link"])
+@pytest.mark.parametrize("gap", ["reload", "disconnect"])
 async def test_trouble_over_a_gap(
     hass: HomeAssistant, vesper: Vesper, gap: str
 ) -> None:

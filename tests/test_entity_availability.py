@@ -37,8 +37,8 @@ async def reconnect_all(vesper: Vesper) -> None:
 
 SITUATIONS = {
     "device offline": time_out,
-    "link down": Vesper.disconnect_broker,
-    "link down for a day": disconnect_broker_past_timeout,
+    "broker disconnected": Vesper.disconnect_broker,
+    "broker disconnected for a day": disconnect_broker_past_timeout,
     "both": time_out_and_disconnect_broker,
     "all back": reconnect_all,
 }

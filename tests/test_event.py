@@ -335,7 +335,7 @@ async def test_log_fires_the_same_twice(vesper: Vesper, log: Log) -> None:
 
 async def test_the_first_log_fires_nothing(vesper: Vesper) -> None:
     """Entries of the first log are old."""
-    for device_id, retain in (("live", False), ("kept", True)):
+    for device_id, retain in (("live", False), ("retained", True)):
         await vesper.heartbeat(device_id, retain=retain, recent_events=[BOOT])
         await vesper.heartbeat(device_id, retain=retain, recent_events=[BOOT])
         assert vesper.value("device_log", device_id) == STATE_UNKNOWN

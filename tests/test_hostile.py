@@ -334,7 +334,7 @@ async def test_retained_alerts_again_and_again(
         await vesper.disconnect_broker()
         await vesper.reconnect_broker()
         await vesper.alert(SUBSYSTEM, "CRITICAL", "live")
-        await vesper.alert(SUBSYSTEM, state, "kept", retain=True)
+        await vesper.alert(SUBSYSTEM, state, "retained", retain=True)
     assert vesper.value(f"alert_{SUBSYSTEM}") == "critical"
     assert vesper.state(f"alert_{SUBSYSTEM}").attributes["message"] == "live"
     assert len(logged(caplog, logging.WARNING)) == 2

@@ -251,7 +251,7 @@ NOISE: Steps = [
                 (wait(89), 0),
                 (wait(2), 1),
             ],
-            id="offline while the link was lost",
+            id="offline while disconnected",
         ),
         pytest.param(
             "came_online",

@@ -230,7 +230,7 @@ def test_wall_clock_moved(home_assistant: HomeAssistant, fleet: Fleet) -> None:
 def test_broker_restarted(broker: Broker, home_assistant: HomeAssistant) -> None:
     """Connectivity is unavailable while the broker is down."""
     if not broker.persistent:
-        pytest.skip("amqtt keeps nothing over a restart")
+        pytest.skip("amqtt retains nothing over a restart")
     broker.stop()
     home_assistant.wait_for_states({f"{ALERTING}_connectivity": "unavailable"})
     broker.start()
@@ -243,7 +243,7 @@ def test_broker_restarted(broker: Broker, home_assistant: HomeAssistant) -> None
 @pytest.mark.usefixtures("promises")
 def test_broker_forgets(broker: Broker) -> None:
     """A device without a retained heartbeat stays known."""
-    broker.restart(forgetting=True)
+    broker.restart(drop_retained=True)
 
 
 @pytest.mark.fault(

@@ -81,7 +81,7 @@ def test_retained_messages_of_a_restarted_broker_are_no_sign_of_life(
 ) -> None:
     """Only devices with live messages are online."""
     if not broker.persistent:
-        pytest.skip("amqtt keeps nothing over a restart: install mosquitto for this")
+        pytest.skip("amqtt retains nothing over a restart: install mosquitto for this")
     heartbeat = f"vesper/{DEAD}/status/heartbeat"
     publish(heartbeat, '{"uptime": 3600}', retain=True)
     home_assistant.wait_for_states({f"{DEAD}_connectivity": "on"})
@@ -95,8 +95,8 @@ def test_retained_messages_of_a_restarted_broker_are_no_sign_of_life(
 
     broker.restart()
     home_assistant.wait_until_listening()
-    kept = home_assistant.api.first_event("mqtt/subscribe", topic=heartbeat)
-    assert (kept["payload"], kept["retain"]) == ('{"uptime": 3600}', True)
+    retained = home_assistant.api.first_event("mqtt/subscribe", topic=heartbeat)
+    assert (retained["payload"], retained["retain"]) == ('{"uptime": 3600}', True)
     home_assistant.wait_for_states(before, timeout=BACK_WITHIN)
 
     dead = history(home_assistant, f"{DEAD}_connectivity", since)

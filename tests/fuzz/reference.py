@@ -128,7 +128,7 @@ class Bell:
 class Reference:
     """A fleet: the messages received, and the states expected."""
 
-    linked: bool = True
+    connected: bool = True
     bells: dict[str, Bell] = field(default_factory=dict)
     fired: dict[tuple[str, str], list[Fired]] = field(
         default_factory=lambda: defaultdict(list)
@@ -178,7 +178,7 @@ class Reference:
         for device_id, bell in sorted(
             self.bells.items(), key=lambda item: item[1].deadline
         ):
-            if self.linked and now >= bell.deadline and bell.online is not False:
+            if self.connected and now >= bell.deadline and bell.online is not False:
                 if bell.online:
                     self._mark_offline(device_id, now)
                 bell.online = False
@@ -187,7 +187,7 @@ class Reference:
 
     def disconnect_broker(self) -> None:
         """Stop receiving messages and make alerts unconfirmed."""
-        self.linked = False
+        self.connected = False
         for bell in self.bells.values():
             bell.playing = bell.melody = None
             for alert in bell.alerts.values():
@@ -195,7 +195,7 @@ class Reference:
 
     def reconnect_broker(self, now: float) -> None:
         """Restart the timeout of each device."""
-        self.linked = True
+        self.connected = True
         for bell in self.bells.values():
             bell.deadline = now + TIMEOUT
             bell.timeout_start = None
@@ -214,7 +214,7 @@ class Reference:
             for alert in bell.alerts.values():
                 alert.confirmed = False
 
-    def forget(self, device_id: str) -> None:
+    def remove_device(self, device_id: str) -> None:
         """Remove a device."""
         del self.bells[device_id]
         if self.lost is not None:
@@ -469,26 +469,26 @@ class Reference:
         online = str(sum(bell.online is True for bell in bells))
         return {
             "devices": str(len(bells)),
-            "devices_online": online if self.linked else STATE_UNAVAILABLE,
+            "devices_online": online if self.connected else STATE_UNAVAILABLE,
             "devices_with_alerts": str(sum(bool(bell.alerts) for bell in bells)),
             "fleet_health": health,
             "fleet_problem": on_off(value=health != "ok"),
-            "mqtt_link": on_off(value=self.linked),
+            "mqtt_link": on_off(value=self.connected),
         }
 
     def device(self, device_id: str) -> Iterator[tuple[str, Expected, Fields]]:
         """Yield the entities of a device: key, state and attributes."""
         bell = self.bells[device_id]
         reported = bell.reported.get
-        linked = self.linked
-        reachable = linked and bell.online is not False
+        connected = self.connected
+        reachable = connected and bell.online is not False
 
         def while_reachable(state: Expected) -> Expected:
             return state if reachable else STATE_UNAVAILABLE
 
         yield (
             "connectivity",
-            on_off(value=bell.online) if linked else STATE_UNAVAILABLE,
+            on_off(value=bell.online) if connected else STATE_UNAVAILABLE,
             {},
         )
         yield "problem", on_off(value=bool(bell.alerts)), {}

@@ -106,8 +106,8 @@ def _types_of(
 ) -> dict[tuple[str, str], list[str]]:
     """Return the types of the events fired, if any."""
     return {
-        who: [event_type for event_type, _ in events]
-        for who, events in fired.items()
+        key: [event_type for event_type, _ in events]
+        for key, events in fired.items()
         if events
     }
 
@@ -182,7 +182,7 @@ class Sessions(RuleBasedStateMachine):
     ) -> None:
         """Publish a message of a device, which is lost while disconnected."""
         note(f"{device_id}/{topic} {'live' if live else 'retained'}: {payload[:400]!r}")
-        if not self.reference.linked:
+        if not self.reference.connected:
             return
         # The client takes a retained message once for each connection; here any may
         # be the first.
@@ -277,7 +277,7 @@ class Sessions(RuleBasedStateMachine):
         """Publish any bytes, also under invalid ids."""
         if isinstance(device_id, int):
             self.publish(self.ids[device_id], topic, payload, live=live)
-        elif self.reference.linked and payload:
+        elif self.reference.connected and payload:
             self.wait(self.vesper.publish(device_id, topic, payload))
             self._faults = self.count_faults()
 
@@ -305,7 +305,7 @@ class Sessions(RuleBasedStateMachine):
         self.pass_time(BOOT_TIME + CRUMB)
         self.devices[which].boot(self.now, reason)
 
-    @precondition(lambda self: self.reference.linked)
+    @precondition(lambda self: self.reference.connected)
     @rule(
         which=which,
         reason=st.sampled_from([1, 4, 9]),
@@ -336,24 +336,24 @@ class Sessions(RuleBasedStateMachine):
             self.pass_time(80 + CRUMB)
             self.send_heartbeat(self.devices[which], Heartbeat(fields={}))
 
-    @precondition(lambda self: self.reference.linked)
+    @precondition(lambda self: self.reference.connected)
     @rule()
     def disconnect_broker(self) -> None:
         """Disconnect from the broker."""
         self.wait(self.vesper.disconnect_broker())
         self.reference.disconnect_broker()
 
-    @precondition(lambda self: not self.reference.linked)
-    @rule(keeps=st.booleans())
-    def reconnect_broker(self, keeps: bool) -> None:  # noqa: FBT001
+    @precondition(lambda self: not self.reference.connected)
+    @rule(retains=st.booleans())
+    def reconnect_broker(self, retains: bool) -> None:  # noqa: FBT001
         """Reconnect to the broker, with or without its retained messages."""
         self.wait(self.vesper.reconnect_broker())
         self.reference.reconnect_broker(self.now)
-        if keeps:
+        if retains:
             self.replay()
 
-    @rule(keeps=st.booleans())
-    def restart(self, keeps: bool) -> None:  # noqa: FBT001
+    @rule(retains=st.booleans())
+    def restart(self, retains: bool) -> None:  # noqa: FBT001
         """Reload the entry, as a restart of Home Assistant does."""
         before = {
             entity_id: self.vesper.hass.states.get(entity_id)
@@ -367,21 +367,21 @@ class Sessions(RuleBasedStateMachine):
             assert now is not None
             assert now.state == state.state, f"{entity_id} has fired"
         self.settle()
-        if keeps:
+        if retains:
             self.replay()
 
-    @precondition(lambda self: self.reference.linked)
+    @precondition(lambda self: self.reference.connected)
     @rule(which=which)
     def remove(self, which: int) -> None:
         """Remove a device that is offline."""
         if self.ids[which] in self.reference.bells:
             self.pass_time(TIMEOUT + CRUMB)
-            self.forget(self.devices[which])
+            self.remove_device(self.devices[which])
 
-    def forget(self, device: Firmware) -> None:
+    def remove_device(self, device: Firmware) -> None:
         """Remove a device."""
         self.wait(self.vesper.hub.async_remove_device(device.device_id))
-        self.reference.forget(device.device_id)
+        self.reference.remove_device(device.device_id)
         device.retained = b""
         self._faults = self.count_faults()
 
@@ -408,9 +408,9 @@ class Sessions(RuleBasedStateMachine):
         expected, fired = self.reference.take_fired(), dict(self.recorder.fired)
         self.recorder.fired.clear()
         assert _types_of(fired) == _types_of(expected)
-        for who, events in fired.items():
-            for (_, shown), (_, wanted) in zip(events, expected[who], strict=True):
-                assert wanted.items() <= shown.items(), who
+        for key, events in fired.items():
+            for (_, shown), (_, wanted) in zip(events, expected[key], strict=True):
+                assert wanted.items() <= shown.items(), key
 
     def compare(
         self, device_id: str, key: str, expected: Expected, attributes: Fields

@@ -111,9 +111,7 @@ async def test_flood_of_devices(
     assert placeholders is not None
     assert placeholders["prefix"] == "vesper"
     assert placeholders["max_devices"] == str(DEFAULT_MAX_DEVICES)
-    assert placeholders["devices"] == f"≥ {MAX_REJECTED}", (
-        "no more of them are kept in mind"
-    )
+    assert placeholders["devices"] == f"≥ {MAX_REJECTED}", "the count is bounded"
     assert not vesper.hub.receiver.stray_faults
 
     await vesper.alert("SD", "CLEARED")
@@ -243,7 +241,7 @@ async def test_flood_of_subsystems(
     assert vesper.value("alert_S1") == "ok"
     assert vesper.value("active_alerts") == str(MAX_SUBSYSTEMS - 1)
     await vesper.alert("S999", "FAILED")
-    assert vesper.value("health") == "critical", "a healed one keeps its place"
+    assert vesper.value("health") == "critical", "a cleared one stays a subsystem"
 
 
 @pytest.mark.parametrize(
@@ -301,16 +299,16 @@ async def test_alert_sensors_beyond(
 @pytest.mark.usefixtures("room")
 async def test_alert_sensor_waits_for_room(vesper: Vesper) -> None:
     """The sensor is added with the current alert when there is room."""
-    await vesper.heartbeat("leaving")
+    await vesper.heartbeat("removed")
     await vesper.heartbeat()
     for subsystem in ("first", "second", "third"):
-        await vesper.alert(subsystem, "WARNING", device_id="leaving")
+        await vesper.alert(subsystem, "WARNING", device_id="removed")
     await vesper.alert("SD", "WARNING")
     assert vesper.keys().isdisjoint({"alert_SD"})
     await vesper.alert("SD", "CRITICAL", "gone")
 
     await vesper.advance(91)
-    await vesper.hub.async_remove_device("leaving")
+    await vesper.hub.async_remove_device("removed")
     await vesper.heartbeat()
     await vesper.advance(REVIEW)
     assert vesper.value("alert_SD") == "critical"

@@ -61,7 +61,7 @@ class Broker:
         port = free_port() if port is None else port
         mosquitto = find_mosquitto()
         if persistent and not mosquitto:
-            msg = "Only mosquitto keeps what is retained: install it for this"
+            msg = "Only mosquitto stores retained messages: install it for this"
             raise RuntimeError(msg)
         self.name: Final = "mosquitto" if mosquitto else "amqtt"
         self.persistent: Final = persistent
@@ -129,13 +129,13 @@ class Broker:
         """Continue a frozen broker."""
         self._process.thaw()
 
-    def restart(self, *, forgetting: bool = False) -> None:
+    def restart(self, *, drop_retained: bool = False) -> None:
         """Restart the broker on the same port, with its retained messages or not.
 
         One that is not persistent loses them in any case.
         """
         self.stop()
-        if forgetting:
+        if drop_retained:
             (self._directory / _PERSISTENCE_FILE).unlink(missing_ok=True)
         self.start()
 

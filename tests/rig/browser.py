@@ -94,7 +94,7 @@ class Browser:
             service_workers="block",
             storage_state=self._login(),
         )
-        problems = _watch(context, self._home_assistant.url)
+        problems = _collect_problems(context, self._home_assistant.url)
         page = context.new_page()
         try:
             yield page
@@ -122,7 +122,7 @@ class Browser:
         return {"cookies": [], "origins": [{"origin": url, "localStorage": [kept]}]}
 
 
-def _watch(context: BrowserContext, url: str) -> list[str]:
+def _collect_problems(context: BrowserContext, url: str) -> list[str]:
     """Return a list that is filled with errors and foreign requests."""
     problems: list[str] = []
 

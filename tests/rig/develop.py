@@ -235,7 +235,7 @@ def _arguments() -> argparse.Namespace:
         help="from an empty directory: compare devices and Home Assistant, then end",
     )
     parser.add_argument(
-        "--fresh", action="store_true", help="forget what was set up in earlier runs"
+        "--fresh", action="store_true", help="start in an empty directory"
     )
     parser.add_argument(
         "--port",
@@ -247,7 +247,7 @@ def _arguments() -> argparse.Namespace:
         "--broker",
         metavar="HOST:PORT",
         type=arguments.address,
-        help="watch this broker instead, without simulated devices",
+        help="use this broker instead, without simulated devices",
     )
     parser.add_argument("--username", help="for --broker")
     parser.add_argument("--password", help="for --broker")

@@ -256,7 +256,7 @@ class Fleet:
         # Guards all the state, the devices' too, and notifies threads of a change.
         self._changed = threading.Condition()
         rng = random.Random(seed)  # noqa: S311  # no secret is drawn
-        self._actors = self._enlist(_roles(scenario, devices), rng)
+        self._actors = self._make_actors(_roles(scenario, devices), rng)
         self._agenda: list[tuple[float, str]] = []
         self._scheduler = threading.Thread(
             target=self._run, name="vesper-fleet", daemon=True
@@ -307,7 +307,7 @@ class Fleet:
         with self._changed:
             self._origin = time.monotonic()
             for actor in self._actors.values():
-                self._put_down(actor)
+                self._schedule(actor)
         self._scheduler.start()
         _LOGGER.info(
             "%d devices live under %s on %s:%d",
@@ -339,7 +339,7 @@ class Fleet:
             now = self._now()
             for actor in self._actors.values():
                 actor.story_due = now
-                self._put_down(actor)
+                self._schedule(actor)
             self._changed.notify_all()
 
     def expected(self) -> dict[str, dict[str, str]]:
@@ -363,10 +363,10 @@ class Fleet:
             self._publish(actor.firmware.tick(self._now()))
             yield actor.firmware
             self._publish(actor.firmware.tick(self._now()))
-            self._put_down(actor)
+            self._schedule(actor)
             self._changed.notify_all()
 
-    def _enlist(
+    def _make_actors(
         self, roles: Mapping[str, Role], rng: random.Random
     ) -> dict[str, _Actor]:
         """Give each device an uptime of hours to weeks, and a first heartbeat soon."""
@@ -404,17 +404,17 @@ class Fleet:
                     # Only the last entry of a device in the agenda counts.
                     if due == (actor := self._actors[device_id]).due:
                         actor.due = math.nan
-                        self._let_happen(actor, now)
+                        self._run_due(actor, now)
                 self._changed.wait((self._agenda[0][0] - self._now()) / self._speed)
 
-    def _let_happen(self, actor: _Actor, now: float) -> None:
+    def _run_due(self, actor: _Actor, now: float) -> None:
         self._publish(actor.firmware.tick(now))
         if actor.story_due <= now:
             actor.story_due = now + next(actor.story, math.inf)
             self._publish(actor.firmware.tick(now))
-        self._put_down(actor)
+        self._schedule(actor)
 
-    def _put_down(self, actor: _Actor) -> None:
+    def _schedule(self, actor: _Actor) -> None:
         """Schedule a device for the time at which it is next due."""
         due = min(actor.firmware.next_due, actor.story_due)
         if due != actor.due:

@@ -114,7 +114,7 @@ _EXPECTED_RECORDS: Final[Mapping[str, str]] = {
     ),
     r"\[homeassistant\] Error doing job: Task exception was never retrieved"
     r"(?s:.)*in _async_resubscribe_and_publish_birth_message": (
-        "a flaw of its own where the broker goes away as soon as it has connected"
+        "a flaw of its own if the broker stops as soon as it has connected"
     ),
     r"\[homeassistant\.components\.mqtt\.util\] Error talking to MQTT: "
     r"The client is not currently connected": (
@@ -209,8 +209,8 @@ class HomeAssistant:
         Raises RuntimeError if the process ends, TimeoutError if it does not get
         ready, ApiError if it rejects a request.
         """
-        memory = self._remember()
-        self._lay_out()
+        memory = self._load_memory()
+        self._write_configuration()
         _LOGGER.info("Starting Home Assistant; its log: %s", self._process.log)
         self._process.start()
         self.wait_until(self.api.is_answering, timeout=_START_SECONDS, what="an answer")
@@ -223,7 +223,7 @@ class HomeAssistant:
         self.wait_until(
             self.api.is_running, timeout=_START_SECONDS, what="the end of its start"
         )
-        self._watch(memory)
+        self._set_up_entries(memory)
 
     def stop(self) -> None:
         """Stop Home Assistant, with a kill after its grace period."""
@@ -362,7 +362,7 @@ class HomeAssistant:
             and not any(re.search(known, record) for known in _EXPECTED_RECORDS)
         ]
 
-    def _remember(self) -> dict[str, Any]:
+    def _load_memory(self) -> dict[str, Any]:
         """Return the data of an earlier start; nothing in an empty directory."""
         try:
             memory: dict[str, Any] = json.loads(self._memory.read_text())
@@ -371,7 +371,7 @@ class HomeAssistant:
             return {}
         return memory
 
-    def _lay_out(self) -> None:
+    def _write_configuration(self) -> None:
         """Write the configuration of Home Assistant."""
         storage = self._directory / ".storage"
         storage.mkdir(parents=True, exist_ok=True)
@@ -395,7 +395,7 @@ class HomeAssistant:
             ignore=shutil.ignore_patterns("__pycache__"),
         )
 
-    def _watch(self, memory: Mapping[str, Any]) -> None:
+    def _set_up_entries(self, memory: Mapping[str, Any]) -> None:
         """Make the two entries, or update those of an earlier start."""
         broker = asdict(self._broker)
         if memory.get("broker") != broker or not self.api.entry_ids("mqtt"):
