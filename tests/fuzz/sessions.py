@@ -314,13 +314,13 @@ class Sessions(RuleBasedStateMachine):
     def reboot_without_clock(self, which: int, reason: int, noted: set[int]) -> None:
         """Restart a device without a clock, detected by its uptime."""
         device = self.devices[which]
-        for send_heartbeat in range(6):
-            if send_heartbeat % 2 == 0:
+        for number in range(6):
+            if number % 2 == 0:
                 self.pass_time(BOOT_TIME + CRUMB)
-                device.boot(self.now, reason, has_clock=send_heartbeat == 0)
+                device.boot(self.now, reason, has_clock=number == 0)
                 device.sent.clear()
-            self.pass_time(STEP if send_heartbeat % 2 else 1)
-            if send_heartbeat in noted:
+            self.pass_time(STEP if number % 2 else 1)
+            if number in noted:
                 device.note(3, 8, self.now)
             self.send_heartbeat(device, Heartbeat(fields={}))
 
