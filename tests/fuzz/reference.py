@@ -298,8 +298,7 @@ class Reference:
         uptime = natural(message, "uptime", 2**32 - 1)
         bad |= is_bad(message, "uptime", uptime)
         log, bad_log = entries_of(message.get("recent_events"))
-        # A retained log is used only as the first one.
-        bad |= bad_log and (live or bell.log is None)
+        bad |= bad_log
         new_boot = bell.log is not None and any(
             entry[0] == 1 and entry not in bell.seen for entry in log or ()
         )
@@ -311,6 +310,7 @@ class Reference:
                 reports_log=log is not None and bell.log is not None,
                 now=now,
             )
+        # A retained log is used only as the first one.
         if log is not None and (live or bell.log is None):
             self._log(device_id, log)
         if live and uptime is not None:
