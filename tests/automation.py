@@ -1,4 +1,4 @@
-"""Triggers and conditions as automations use them."""
+"""Automations that use the triggers and conditions of Vesper."""
 
 import asyncio
 from collections.abc import Iterable
@@ -23,16 +23,16 @@ from .common import BELL, FLEET
 
 
 class Automation:
-    """An automation of one trigger: what each of its runs was handed on."""
+    """An automation with one trigger, which records its runs."""
 
     def __init__(self) -> None:
-        """Start with no run."""
+        """Start without runs."""
         self.runs: list[dict[str, Any]] = []
         self.not_triggered: list[tuple[str, NotTriggeredInfo]] = []
         self.detach: CALLBACK_TYPE | None = None
 
     def take(self) -> list[dict[str, Any]]:
-        """Return what the runs since the last call were handed on."""
+        """Return the variables of the runs since the last call."""
         runs, self.runs = self.runs, []
         return runs
 
@@ -40,7 +40,7 @@ class Automation:
     def _async_run(
         self, run_variables: TemplateVarsType, _context: Context | None = None
     ) -> None:
-        """Note a run."""
+        """Record a run."""
         assert run_variables is not None
         self.runs.append(dict(run_variables["trigger"]))
 
@@ -51,7 +51,7 @@ class Automation:
         info: NotTriggeredInfo,
         context: Context | None = None,
     ) -> None:
-        """Note why there was no run."""
+        """Record why the automation did not run."""
         self.not_triggered.append((run_variables["trigger"]["platform"], info))
 
     async def attach(
@@ -63,7 +63,7 @@ class Automation:
         *,
         traced: bool,
     ) -> None:
-        """Begin to listen."""
+        """Attach the trigger."""
         config: dict[str, Any] = {"platform": f"vesper.{trigger}", "options": options}
         if target is not None:
             config["target"] = target
@@ -86,7 +86,7 @@ async def automate(
     *,
     traced: bool = True,
 ) -> Automation:
-    """Make an automation of a trigger of Vesper."""
+    """Make an automation with a trigger of Vesper."""
     automation = Automation()
     await automation.attach(hass, trigger, target, options or {}, traced=traced)
     return automation
@@ -103,7 +103,7 @@ async def condition(
 
 
 def registered_id(hass: HomeAssistant, device_id: str = BELL) -> str:
-    """Return the id of a device, or the fleet, in the registry."""
+    """Return the registry id of a device or the fleet."""
     identifier = f"{FLEET}/fleet" if device_id == FLEET else device_id
     device = dr.async_get(hass).async_get_device_by_identifier(
         ("vesper", identifier), FLEET
@@ -113,11 +113,11 @@ def registered_id(hass: HomeAssistant, device_id: str = BELL) -> str:
 
 
 def devices(hass: HomeAssistant, device_ids: Iterable[str] = (BELL,)) -> dict[str, Any]:
-    """Return the target of these devices."""
+    """Return a target with these devices."""
     return {"device_id": [registered_id(hass, device_id) for device_id in device_ids]}
 
 
 async def take_turns() -> None:
-    """Let everything go as far as it can without waiting."""
+    """Run all pending callbacks without waiting."""
     for _ in range(100):
         await asyncio.sleep(0)

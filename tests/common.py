@@ -1,4 +1,4 @@
-"""A fleet seen from both ends: what its devices publish, and what a person sees."""
+"""Helpers of all tests: publish device messages, read entity states."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -34,7 +34,7 @@ from homeassistant.helpers.dispatcher import async_dispatcher_send
 BELL = "bell"
 """The device of tests that need one."""
 FLEET = "fleet"
-"""The config entry, whose id stands for the fleet's device."""
+"""The config entry, whose id is that of the fleet's device."""
 
 EVERYTHING: dict[str, Any] = {
     "uptime": 3600,
@@ -44,11 +44,11 @@ EVERYTHING: dict[str, Any] = {
     "heap_min_free": 150_528,
     "last_disconnect_code": 255,
 }
-"""What a heartbeat says besides its ring buffer."""
+"""The fields of a heartbeat, without its ring buffer."""
 
 
 def log_entry(t: int, d0: int = 0, d1: int = 0, ts: int = 0, up: int = 0) -> Any:
-    """Return an entry of the ring buffer, as it stands in a heartbeat."""
+    """Return an entry of the ring buffer, as sent in a heartbeat."""
     return {"t": t, "d0": d0, "d1": d1, "ts": ts, "up": up}
 
 
@@ -58,9 +58,9 @@ HTTP_FAIL = log_entry(5, 4711, 503, ts=1_900_000_000, up=3000)
 
 
 class Vesper:
-    """The door that devices and users use: bytes go in, states come out.
+    """Publish device messages and read entity states.
 
-    Time stands still except where `advance` moves it.
+    Time is frozen; only `advance` moves it.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class Vesper:
         mqtt_mock: Any,
         freezer: FrozenDateTimeFactory,
     ) -> None:
-        """Take a set-up entry and the MQTT client that it is subscribed at."""
+        """Take a set-up entry and its MQTT client."""
         self.hass = hass
         self.entry = entry
         self.mqtt = mqtt_mock
@@ -78,14 +78,14 @@ class Vesper:
 
     @property
     def hub(self) -> VesperHub:
-        """Return the hub, another one after each reload."""
+        """Return the hub, which is a new one after each reload."""
         hub: VesperHub = self.entry.runtime_data
         return hub
 
     async def publish(
         self, device_id: str, topic: str, payload: bytes, *, retain: bool = False
     ) -> None:
-        """Publish bytes on a status topic of a device, and let them take effect."""
+        """Publish a message of a device and process it."""
         async_fire_mqtt_message(
             self.hass, f"vesper/{device_id}/status/{topic}", payload, 1, retain
         )
@@ -117,12 +117,12 @@ class Vesper:
     async def info(
         self, kind: Any, payload: Any = None, *, device_id: str = BELL
     ) -> None:
-        """Publish what happens on a device."""
+        """Publish an info message of a device."""
         info = {"type": kind, "payload": payload}
         await self.publish(device_id, "info", json.dumps(info).encode())
 
     async def call(self, action: str, **data: Any) -> Any:
-        """Run an action of Home Assistant, and return what it answers if anything."""
+        """Call a service and return its response, if any."""
         domain, _, name = action.partition(".")
         answers = self.hass.services.supports_response(domain, name)
         return await self.hass.services.async_call(
@@ -133,23 +133,23 @@ class Vesper:
             return_response=answers is not SupportsResponse.NONE,
         )
 
-    async def say_everything(self) -> None:
-        """Have the bell say one thing of each kind, so that all entities are there."""
+    async def report_everything(self) -> None:
+        """Publish a message of each kind, so that all entities exist."""
         await self.heartbeat(**EVERYTHING, recent_events=[BOOT, WIFI_UP])
         await self.heartbeat(**EVERYTHING, recent_events=[BOOT, WIFI_UP, HTTP_FAIL])
         await self.alert("FileManager", "WARNING", "SD mount failed")
         await self.info("playback_started", {"melody_uid": "ABC123"})
 
     async def advance(self, seconds: float) -> None:
-        """Let time go by, and what is due then happen."""
+        """Advance the time and fire what is due."""
         self.freezer.tick(seconds)
         async_fire_time_changed(self.hass)
         await self.hass.async_block_till_done()
 
     @contextmanager
     def wall_clock_set(self, seconds: float) -> Iterator[None]:
-        """Set the wall clock, and it alone, forward or back."""
-        # freezegun moves both clocks: what it moved the monotonic one by is undone.
+        """Set the wall clock without advancing monotonic time."""
+        # freezegun moves both clocks: the move of the monotonic one is undone.
         moved = time.monotonic
         self.freezer.tick(seconds)
         with ExitStack() as stack:
@@ -163,15 +163,15 @@ class Vesper:
                     )
             yield
 
-    async def lose_link(self) -> None:
-        """Cut the link between Home Assistant and the broker."""
+    async def disconnect_broker(self) -> None:
+        """Disconnect Home Assistant from the broker."""
         self.mqtt.connected = False
         client = self.mqtt._mqttc  # noqa: SLF001
         client.on_disconnect(client, None, 0, MockMqttReasonCode())
         await self.hass.async_block_till_done()
 
-    async def regain_link(self) -> None:
-        """Bring the link back; what the broker kept is to be published anew."""
+    async def reconnect_broker(self) -> None:
+        """Reconnect to the broker, without its retained messages."""
         self.mqtt.connected = True
         client = self.mqtt._mqttc  # noqa: SLF001
         client.on_connect(client, None, 0, MockMqttReasonCode())
@@ -191,7 +191,7 @@ class Vesper:
         }
 
     def entity_id(self, key: str, device_id: str = BELL) -> str:
-        """Return the id of the entity of a key, wherever a person has moved it."""
+        """Return the current entity id of a key."""
         for entity in self._entities():
             if entity.unique_id == f"{device_id}_{key}":
                 return entity.entity_id
@@ -205,11 +205,11 @@ class Vesper:
         return state
 
     def value(self, key: str, device_id: str = BELL) -> str:
-        """Return what an entity shows."""
+        """Return the state of an entity."""
         return self.state(key, device_id).state
 
     def values(self, device_id: str = BELL) -> dict[str, str]:
-        """Return what each enabled entity of a device shows, by key."""
+        """Return the state of each enabled entity of a device, by key."""
         return {
             entity.unique_id.removeprefix(f"{device_id}_"): state.state
             for entity in self._entities()
@@ -224,28 +224,28 @@ class Vesper:
 
 
 class Writes:
-    """Every write of a state while a test runs, also those that change nothing."""
+    """Record every write of a state, including unchanged ones."""
 
     def __init__(self, hass: HomeAssistant) -> None:
-        """Listen from now on."""
+        """Start recording."""
         self._entity_ids: list[str] = []
         for event_type in (EVENT_STATE_CHANGED, EVENT_STATE_REPORTED):
             hass.bus.async_listen(event_type, self._async_written, _every)
 
     @callback
     def _async_written(self, event: Event[Any]) -> None:
-        """Note whose state was written."""
+        """Record the entity whose state was written."""
         self._entity_ids.append(event.data["entity_id"])
 
     def take(self) -> list[str]:
-        """Return the ids of the entities written since the last call, sorted."""
+        """Return the entities written since the last call, sorted."""
         taken = sorted(self._entity_ids)
         self._entity_ids.clear()
         return taken
 
 
 def logged(caplog: pytest.LogCaptureFixture, least: int = logging.INFO) -> list[str]:
-    """Return what the integration has logged in this test."""
+    """Return the log messages of the integration in this test."""
     return [
         record.getMessage()
         for record in caplog.records
@@ -254,9 +254,9 @@ def logged(caplog: pytest.LogCaptureFixture, least: int = logging.INFO) -> list[
 
 
 async def reload_mqtt(hass: HomeAssistant) -> None:
-    """Reload the MQTT entry, and connect its new client."""
+    """Reload the MQTT entry and connect its new client."""
     old = hass.data["mqtt"].client
-    # The mock must hand on what the client in it holds: the next one restores it.
+    # The mock must pass on the state of its client, which the next one restores.
     type(old).subscriptions = PropertyMock(
         side_effect=lambda: old.return_value.subscriptions
     )
@@ -272,5 +272,8 @@ async def reload_mqtt(hass: HomeAssistant) -> None:
 
 @callback
 def _every(_data: Any) -> bool:
-    """Let every event pass; Home Assistant wants a filter where there are many."""
+    """Accept every event.
+
+    Home Assistant wants a filter where there are many events.
+    """
     return True

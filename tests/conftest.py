@@ -1,4 +1,4 @@
-"""Fixtures of all tests: an MQTT client without a broker, and the Vesper entry."""
+"""Fixtures of all tests: MQTT without a broker, and the Vesper entry."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Generator
@@ -31,7 +31,7 @@ from tests.common import FLEET, Vesper, Writes
 
 @pytest.fixture
 def hass(hass: HomeAssistant) -> HomeAssistant:
-    """Return a Home Assistant that does without the large package of its pages."""
+    """Return a Home Assistant without the large package of its frontend."""
     hass.config.components.add("frontend")
     hass.data[DATA_EXTRA_MODULE_URL] = UrlManager(Mock(), [])
     return hass
@@ -39,10 +39,11 @@ def hass(hass: HomeAssistant) -> HomeAssistant:
 
 @pytest.fixture(autouse=True)
 async def enable_event_loop_debug(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Check that callbacks are scheduled in the event loop's own thread.
+    """Check that callbacks are scheduled in the event loop's thread.
 
-    The debug mode that Home Assistant's tests enable here checks that too, but extracts
-    the stack for every future and handle, which was a third of the time of all tests.
+    The debug mode that Home Assistant's tests enable here checks that too, but
+    extracts the stack for every future and handle, which was a third of the time of
+    all tests.
     """
     loop = asyncio.get_running_loop()
     thread = threading.get_ident()
@@ -62,10 +63,10 @@ async def enable_event_loop_debug(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True, scope="session")
 def patient_executor() -> Generator[None]:
-    """Give threads that end a minute, where a loaded machine runs them late.
+    """Extend the time that executor threads have to end to a minute.
 
-    Home Assistant would interrupt one after half a second, and a thread that is
-    interrupted just as it was told to end tells no other one.
+    Home Assistant would interrupt one after half a second. On a loaded machine, a
+    thread that is interrupted during its shutdown does not wake the next one.
     """
     with patch("homeassistant.util.executor.EXECUTOR_SHUTDOWN_TIMEOUT", 60):
         yield
@@ -78,7 +79,7 @@ def auto_enable_custom_integrations(enable_custom_integrations: None) -> None:
 
 @pytest.fixture(autouse=True)
 def no_errors_logged(caplog: pytest.LogCaptureFixture) -> Generator[None]:
-    """Fail where a callback raised: the MQTT client logs that and goes on."""
+    """Fail if a callback raised, which the MQTT client only logs."""
     yield
     errors = [
         record.getMessage()
@@ -90,13 +91,13 @@ def no_errors_logged(caplog: pytest.LogCaptureFixture) -> Generator[None]:
 
 @pytest.fixture
 def snapshot(snapshot: SnapshotAssertion) -> SnapshotAssertion:
-    """Compare with snapshots in Home Assistant's form."""
+    """Compare with snapshots in Home Assistant's format."""
     return snapshot.use_extension(HomeAssistantSnapshotExtension)
 
 
 @pytest.fixture
 async def mqtt_mock(mqtt_mock: Any) -> AsyncGenerator[Any]:
-    """Set up MQTT, and stop the timer of its client in the end."""
+    """Set up MQTT, and stop the timer of its client at the end."""
     yield mqtt_mock
     sock = Mock()
     sock.fileno.return_value = -1
@@ -106,7 +107,7 @@ async def mqtt_mock(mqtt_mock: Any) -> AsyncGenerator[Any]:
 
 @pytest.fixture
 def no_broker() -> Generator[None]:
-    """Keep MQTT clients from subscribing at the broker: messages come without it."""
+    """Keep MQTT clients from subscribing at the broker."""
     with patch(
         "homeassistant.components.mqtt.client.EnsureJobAfterCooldown.async_schedule"
     ):
@@ -115,7 +116,7 @@ def no_broker() -> Generator[None]:
 
 @pytest.fixture
 def entry(hass: HomeAssistant) -> MockConfigEntry:
-    """Add a Vesper entry with the usual prefix, not set up yet."""
+    """Add a Vesper entry with the default prefix, not set up yet."""
     entry = MockConfigEntry(
         domain=DOMAIN, title="Vesper", data={CONF_PREFIX: "vesper"}, entry_id=FLEET
     )
@@ -125,7 +126,7 @@ def entry(hass: HomeAssistant) -> MockConfigEntry:
 
 @pytest.fixture
 def platforms() -> list[Platform]:
-    """Name the platforms to set up: all, where a test does not choose."""
+    """Return the platforms to set up: by default all."""
     return PLATFORMS
 
 
@@ -137,7 +138,7 @@ async def vesper(
     freezer: FrozenDateTimeFactory,
     platforms: list[Platform],
 ) -> AsyncGenerator[Vesper]:
-    """Set up the Vesper entry; no device has been heard yet."""
+    """Set up the Vesper entry, without devices."""
     with patch("custom_components.vesper.PLATFORMS", platforms):
         assert await hass.config_entries.async_setup(entry.entry_id)
         await hass.async_block_till_done()
@@ -148,22 +149,22 @@ async def vesper(
 
 @pytest.fixture
 def writes(hass: HomeAssistant) -> Writes:
-    """Count the writes of states from the beginning of the test."""
+    """Record the writes of states from the start of the test."""
     return Writes(hass)
 
 
-#: What nobody enables just to look at it: it is written once a minute.
+#: Not enabled by the tests of all entities: it is written once a minute.
 _SELDOM_ENABLED = ("last_seen", "wifi_signal")
 
 
 @pytest.fixture
 def as_installed() -> None:
-    """Leave disabled what is so by default."""
+    """Leave entities disabled that are disabled by default."""
 
 
 @pytest.fixture(autouse=True)
 def enabled_by_hand(request: pytest.FixtureRequest) -> Generator[None]:
-    """Enable most of what is disabled by default, as who wants to see it does."""
+    """Enable most of the entities that are disabled by default."""
     if "as_installed" in request.fixturenames:
         yield
         return
@@ -194,7 +195,7 @@ def entity_registry_enabled_by_default() -> Generator[None]:
 
 @pytest.fixture
 async def waiting_runs(hass: HomeAssistant) -> AsyncGenerator[None]:
-    """Let tests go on while runs of automations wait, and end those afterwards."""
+    """Ignore runs of automations that wait, and stop them at the end."""
     with patch.object(hass, "async_block_till_done", take_turns):
         yield
         if hass.services.has_service("automation", SERVICE_TURN_OFF):

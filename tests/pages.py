@@ -21,7 +21,7 @@ TEXT = "\n".join(PAGES.values())
 
 
 def blocks(language: str) -> Iterator[tuple[str, str]]:
-    """Yield every code block of a language, with the page that it is on.
+    """Yield every code block of a language, with its page.
 
     A block in a list is indented as a whole, which both languages accept.
     """

@@ -1,9 +1,9 @@
-"""Fixtures of the pure layers: no Home Assistant, the same examples in each run."""
+"""Fixtures of the pure layers: no Home Assistant, fixed examples."""
 
 from hypothesis import settings
 import pytest
 
-# The same examples in each run: a failure is the change's, never the day's.
+# The same examples in each run: a failure is caused by a change, not by chance.
 settings.register_profile("vesper", derandomize=True, deadline=None, max_examples=80)
 settings.load_profile("vesper")
 

@@ -1,4 +1,4 @@
-"""Draw JSON of every kind, and the steps of a device's life."""
+"""Draw JSON of any kind, and the steps of a device's life."""
 
 from dataclasses import dataclass
 import json
@@ -78,7 +78,7 @@ def alert(subsystem: str, state: str, msg: str = "") -> Message:
 
 
 def info(kind: str, **payload: object) -> Message:
-    """Return the message that an info of a type, with its details, is parsed to."""
+    """Return the message that an info of a type with details is parsed to."""
     return parse_info(encode({"type": kind, "payload": payload}), DEVICE_ID)
 
 
@@ -101,23 +101,23 @@ class Received:
 
 @dataclass(frozen=True, kw_only=True)
 class Timeout:
-    """A step in which nothing arrives for a whole timeout."""
+    """A step in which a device times out."""
 
     def apply(self, device: Device, now: float) -> Change:
-        """Mark a device as offline."""
+        """Mark the device as offline."""
         return device.mark_offline()
 
 
 @dataclass(frozen=True, kw_only=True)
-class LinkLoss:
-    """A step in which the broker link breaks and returns."""
+class BrokerReconnect:
+    """A step in which the broker disconnects and reconnects."""
 
     def apply(self, device: Device, now: float) -> Change:
-        """Apply the loss and the return to a device."""
+        """Apply the disconnect and the reconnect to a device."""
         return device.broker_disconnected() | device.broker_connected()
 
 
-type Step = Received | Timeout | LinkLoss
+type Step = Received | Timeout | BrokerReconnect
 
 #: More than a device may have, so that some are rejected.
 SUBSYSTEMS = [f"Subsystem {number}" for number in range(34)]
@@ -127,7 +127,7 @@ received_alerts = st.builds(
     parse_payload=st.just(parse_alert),
     fields=st.fixed_dictionaries(
         {
-            # A few that come again and again, and many that come once.
+            # A few that are drawn often, and many that are drawn once.
             "subsystem": st.sampled_from(SUBSYSTEMS[:3]) | st.sampled_from(SUBSYSTEMS),
             "state": st.sampled_from(
                 ["WARNING", "CRITICAL", "FAILED", "CLEARED", "OK", "PURPLE"]
@@ -185,7 +185,7 @@ steps: st.SearchStrategy[Step] = st.one_of(
     received_heartbeats,
     received_infos,
     st.builds(Timeout),
-    st.builds(LinkLoss),
+    st.builds(BrokerReconnect),
 )
 
 #: Alerts of all subsystems but one that a device may have.
@@ -205,7 +205,7 @@ _EARLIER: list[tuple[int, Step]] = [
 def lives_with(
     waits: st.SearchStrategy[int],
 ) -> st.SearchStrategy[list[tuple[int, Step]]]:
-    """Draw the steps of a device's life, with the seconds that pass before each."""
+    """Draw the steps of a device's life, with the seconds before each."""
     return st.builds(
         list.__add__,
         st.sampled_from([[], _EARLIER]),

@@ -20,13 +20,13 @@ async def test_all(
     entity_registry: er.EntityRegistry,
     snapshot: SnapshotAssertion,
 ) -> None:
-    """Registry and states are as they were when somebody last looked at them."""
-    await vesper.say_everything()
+    """Registry entries and states match the snapshot."""
+    await vesper.report_everything()
     await snapshot_platform(hass, entity_registry, snapshot, vesper.entry.entry_id)
 
 
-async def test_connectivity_tells_when_it_was_lost(vesper: Vesper) -> None:
-    """While a device is offline it is told when it was heard last, else never."""
+async def test_connectivity_shows_last_seen_while_offline(vesper: Vesper) -> None:
+    """An offline device has the attribute, an online one has not."""
     await vesper.heartbeat(retain=True)
     await vesper.advance(DEFAULT_HEARTBEAT_TIMEOUT + 1)
     assert vesper.value("connectivity") == "off"
@@ -39,7 +39,7 @@ async def test_connectivity_tells_when_it_was_lost(vesper: Vesper) -> None:
 
 
 async def test_problem(vesper: Vesper) -> None:
-    """It is on as long as there is any alert."""
+    """It is on while any alert is active."""
     await vesper.heartbeat()
     assert vesper.value("problem") == "off"
     await vesper.alert("FileManager", "WARNING")
@@ -52,7 +52,7 @@ async def test_problem(vesper: Vesper) -> None:
 
 
 async def test_playing(vesper: Vesper) -> None:
-    """It is not known until the device speaks of it, then follows it."""
+    """It is unknown until the device reports playback, then follows it."""
     await vesper.heartbeat()
     assert vesper.value("playing") == STATE_UNKNOWN
     await vesper.info("playback_stopped")
@@ -66,8 +66,8 @@ async def test_playing(vesper: Vesper) -> None:
 
 
 async def test_a_restart_ends_playback(vesper: Vesper) -> None:
-    """A lost `playback_stopped` leaves no bell playing for ever."""
-    await vesper.say_everything()
+    """A missed `playback_stopped` does not show playback forever."""
+    await vesper.report_everything()
     await vesper.heartbeat(uptime=3595)
     assert vesper.value("playing") == "on"
     await vesper.advance(30)
@@ -76,9 +76,9 @@ async def test_a_restart_ends_playback(vesper: Vesper) -> None:
     assert vesper.value("melody") == STATE_UNKNOWN
 
 
-async def test_silence_ends_playback(vesper: Vesper) -> None:
-    """What played before a silence is not known to play after it."""
-    await vesper.say_everything()
+async def test_a_timeout_ends_playback(vesper: Vesper) -> None:
+    """Playback is unknown after a timeout."""
+    await vesper.report_everything()
     await vesper.advance(91)
     await vesper.heartbeat(uptime=3700)
     assert vesper.value("playing") == STATE_UNKNOWN

@@ -1,4 +1,4 @@
-"""Blueprints: the files that people import, run as automations."""
+"""Blueprints: imported files, run as automations."""
 
 from pathlib import Path
 from shutil import copytree
@@ -39,13 +39,13 @@ OTHER = "tower"
 IN_TROUBLE = ("Vesper bell has a problem", "SD is warning: no card")
 RECOVERED = ("Vesper bell has recovered", "SD is OK again")
 
-#: Of what the essential entities do not tell: maintenance, and a subsystem by itself.
+#: Not part of the essential entities: maintenance, and single subsystems.
 with_all_entities = pytest.mark.parametrize("entity_set", [EntitySet.ALL])
 
 
 @pytest.fixture(params=EntitySet)
 def entity_set(request: pytest.FixtureRequest) -> EntitySet:
-    """Name the entities of each device: automations do with the essential ones."""
+    """Return the entity set, by default the essential entities."""
     chosen: EntitySet = request.param
     return chosen
 
@@ -54,41 +54,43 @@ def entity_set(request: pytest.FixtureRequest) -> EntitySet:
 def entry(
     hass: HomeAssistant, entry: MockConfigEntry, entity_set: EntitySet
 ) -> MockConfigEntry:
-    """Add the entry, with the entities of each device chosen."""
+    """Add the entry with the entity set."""
     hass.config_entries.async_update_entry(entry, options={CONF_ENTITIES: entity_set})
     return entry
 
 
 @pytest.fixture
 def hass_config_dir(hass_tmp_config_dir: str) -> str:
-    """Have a configuration directory that holds the blueprints."""
+    """Return a configuration directory with the blueprints."""
     copytree(FOLDER, Path(hass_tmp_config_dir, "blueprints/automation/vesper"))
     return hass_tmp_config_dir
 
 
-class Told:
-    """What an automation has told."""
+class Notifications:
+    """The notifications of an automation."""
 
     def __init__(self, calls: list[ServiceCall]) -> None:
-        """Take the list that calls are added to."""
+        """Take the list to which calls are added."""
         self._calls = calls
 
     def take(self) -> list[tuple[str, str]]:
-        """Return the titles and messages told since the last call."""
-        told = [(call.data["title"], call.data["message"]) for call in self._calls]
+        """Return the titles and messages since the last call."""
+        notifications = [
+            (call.data["title"], call.data["message"]) for call in self._calls
+        ]
         self._calls.clear()
-        return told
+        return notifications
 
 
-async def use(hass: HomeAssistant, name: str, **inputs: Any) -> Told:
-    """Make an automation of a blueprint as a person does, and note what it tells."""
-    calls = async_mock_service(hass, "test", "tell")
-    tell = {
-        "action": "test.tell",
+async def use(hass: HomeAssistant, name: str, **inputs: Any) -> Notifications:
+    """Make an automation of a blueprint, and record its notifications."""
+    calls = async_mock_service(hass, "test", "notify")
+    notify = {
+        "action": "test.notify",
         "data": {"title": "{{ title }}", "message": "{{ message }}"},
     }
-    await set_up(hass, name, actions=[tell], **inputs)
-    return Told(calls)
+    await set_up(hass, name, actions=[notify], **inputs)
+    return Notifications(calls)
 
 
 async def set_up(hass: HomeAssistant, name: str, **inputs: Any) -> None:
@@ -106,7 +108,7 @@ async def set_up(hass: HomeAssistant, name: str, **inputs: Any) -> None:
 
 
 def running(hass: HomeAssistant) -> int:
-    """Return how many runs of the automation go on."""
+    """Return how many runs of the automation are active."""
     (state,) = hass.states.async_all(automation.DOMAIN)
     count: int = state.attributes["current"]
     return count
@@ -119,7 +121,7 @@ def running(hass: HomeAssistant) -> int:
 async def test_import(
     hass: HomeAssistant, aioclient_mock: AiohttpClientMocker, path: Path
 ) -> None:
-    """It can be imported by the address that its page links and it names itself."""
+    """It can be imported by the URL that its page links and it names."""
     source = f"https://github.com/{REPOSITORY}/blob/main/{path.relative_to(ROOT)}"
     raw = f"https://raw.githubusercontent.com/{REPOSITORY}/main"
     text = await hass.async_add_executor_job(path.read_text)
@@ -135,7 +137,7 @@ async def test_import(
 
 @pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
 def test_documented(path: Path) -> None:
-    """Its page links it, by the name that it has once it is imported."""
+    """Its page links it by its name."""
     described = load_yaml_dict(path)["blueprint"]
     link = (
         "https://my.home-assistant.io/redirect/blueprint_import/?blueprint_url="
@@ -147,7 +149,7 @@ def test_documented(path: Path) -> None:
 
 @pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
 def test_inputs(path: Path) -> None:
-    """Every input is explained, has its selector, and a default that this takes."""
+    """Every input has a description, a selector and a valid default."""
     inputs = BLUEPRINT_SCHEMA(load_yaml_dict(path))["blueprint"]["input"]
     for name, described in inputs.items():
         assert described.keys() >= {"name", "description", "selector"}, name
@@ -158,7 +160,7 @@ def test_inputs(path: Path) -> None:
 
 
 async def test_default_action(hass: HomeAssistant, vesper: Vesper) -> None:
-    """Whoever chooses no action finds a notification."""
+    """The default action is a persistent notification."""
     assert await async_setup_component(hass, persistent_notification.DOMAIN, {})
     await vesper.heartbeat()
     await set_up(hass, "device_in_trouble", devices=devices(hass))
@@ -168,132 +170,134 @@ async def test_default_action(hass: HomeAssistant, vesper: Vesper) -> None:
     assert (notification["title"], notification["message"]) == IN_TROUBLE
 
 
-# A device in trouble
+# Device in trouble
 
 
 async def test_trouble(hass: HomeAssistant, vesper: Vesper) -> None:
-    """Trouble and recovery are told once each, and nothing of another device."""
+    """Trouble and recovery notify once each, for this device only."""
     for device_id in (BELL, OTHER):
         await vesper.heartbeat(device_id)
-    told = await use(hass, "device_in_trouble", devices=devices(hass))
+    notifications = await use(hass, "device_in_trouble", devices=devices(hass))
     await vesper.alert("SD", "WARNING", "no card", device_id=OTHER)
     await vesper.alert("SD", "WARNING", "no card")
     await vesper.advance(1)
-    assert told.take() == [IN_TROUBLE]
+    assert notifications.take() == [IN_TROUBLE]
     await vesper.alert("SD", "WARNING", "still no card")
     await vesper.alert("SD", "CLEARED", device_id=OTHER)
-    assert told.take() == []
+    assert notifications.take() == []
     await vesper.alert("SD", "CLEARED")
-    assert told.take() == [RECOVERED]
+    assert notifications.take() == [RECOVERED]
     await vesper.alert("SD", "CLEARED")
     await vesper.advance(3600)
-    assert told.take() == []
+    assert notifications.take() == []
     await vesper.alert("SD", "WARNING", "no card")
     await vesper.advance(1)
-    assert told.take() == [IN_TROUBLE]
+    assert notifications.take() == [IN_TROUBLE]
 
 
 async def test_trouble_gets_worse_and_better(
     hass: HomeAssistant, vesper: Vesper
 ) -> None:
-    """What gets worse is told, what gets better is not, and recovery is told once."""
+    """A worse state notifies, a better one does not, recovery once."""
     await vesper.heartbeat()
-    told = await use(hass, "device_in_trouble", devices=devices(hass))
+    notifications = await use(hass, "device_in_trouble", devices=devices(hass))
     for state in ("WARNING", "FAILED", "CRITICAL", "WARNING", "CRITICAL"):
         await vesper.alert("SD", state)
         await vesper.advance(1)
-    assert [message for _, message in told.take()] == [
+    assert [message for _, message in notifications.take()] == [
         "SD is warning",
         "SD is failed",
         "SD is critical",
     ]
     assert running(hass) == 1
     await vesper.alert("SD", "CLEARED")
-    assert told.take() == [RECOVERED]
+    assert notifications.take() == [RECOVERED]
     assert running(hass) == 0
 
 
 async def test_trouble_of_some_subsystems(hass: HomeAssistant, vesper: Vesper) -> None:
-    """Alerts that come and go together are told apart; those not chosen are not."""
+    """Each chosen subsystem notifies by itself, others do not."""
     await vesper.heartbeat()
-    told = await use(
+    notifications = await use(
         hass, "device_in_trouble", devices=devices(hass), subsystems=["SD", "Net"]
     )
     for subsystem in ("SD", "Net", "Clock"):
         await vesper.alert(subsystem, "WARNING")
     await vesper.advance(1)
-    assert {message for _, message in told.take()} == {
+    assert {message for _, message in notifications.take()} == {
         "SD is warning",
         "Net is warning",
     }
     for subsystem in ("SD", "Net", "Clock"):
         await vesper.alert(subsystem, "CLEARED")
-    assert {message for _, message in told.take()} == {
+    assert {message for _, message in notifications.take()} == {
         "SD is OK again",
         "Net is OK again",
     }
 
 
 async def test_trouble_of_a_severity(hass: HomeAssistant, vesper: Vesper) -> None:
-    """Trouble is what is as severe as chosen, and over when it is no longer."""
+    """Only alerts of the chosen severity are trouble."""
     await vesper.heartbeat()
-    told = await use(
+    notifications = await use(
         hass, "device_in_trouble", devices=devices(hass), severity="critical"
     )
     await vesper.alert("SD", "WARNING")
     await vesper.advance(1)
-    assert told.take() == []
+    assert notifications.take() == []
     await vesper.alert("SD", "CRITICAL")
     await vesper.advance(1)
     await vesper.alert("SD", "WARNING")
     await vesper.alert("SD", "CLEARED")
     await vesper.advance(1)
-    assert [message for _, message in told.take()] == [
+    assert [message for _, message in notifications.take()] == [
         "SD is critical",
         "SD has improved to warning",
     ]
 
 
 async def test_trouble_without_recovery(hass: HomeAssistant, vesper: Vesper) -> None:
-    """Recovery is not told to whom does not want it."""
+    """Recovery does not notify if it is turned off."""
     await vesper.heartbeat()
-    told = await use(hass, "device_in_trouble", devices=devices(hass), recovery=False)
+    notifications = await use(
+        hass, "device_in_trouble", devices=devices(hass), recovery=False
+    )
     await vesper.alert("SD", "WARNING", "no card")
     await vesper.advance(1)
     await vesper.alert("SD", "CLEARED")
-    assert told.take() == [IN_TROUBLE]
+    assert notifications.take() == [IN_TROUBLE]
 
 
-@pytest.mark.parametrize("gap", ["reload", "link"])
+@pytest.mark.parametrize("gap", ["reload", "disconnect"])
 async def test_trouble_over_a_gap(
     hass: HomeAssistant, vesper: Vesper, gap: str
 ) -> None:
-    """No gap in what is heard is taken for a recovery."""
+    """No gap in the messages is a recovery."""
     await vesper.heartbeat()
-    told = await use(hass, "device_in_trouble", devices=devices(hass))
+    notifications = await use(hass, "device_in_trouble", devices=devices(hass))
     await vesper.alert("SD", "WARNING", "no card")
     await vesper.advance(1)
-    assert told.take() == [IN_TROUBLE]
+    assert notifications.take() == [IN_TROUBLE]
     if gap == "reload":
         await vesper.reload()
     else:
-        await vesper.lose_link()
-        await vesper.regain_link()
+        await vesper.disconnect_broker()
+        await vesper.reconnect_broker()
     await vesper.advance(60)
-    assert told.take() == []
+    assert notifications.take() == []
     await vesper.alert("SD", "CLEARED")
-    assert told.take() == [RECOVERED]
+    assert notifications.take() == [RECOVERED]
 
 
 async def test_trouble_of_a_new_device(hass: HomeAssistant, vesper: Vesper) -> None:
-    """An alert may be the first word of a device."""
-    told = await use(
+    """An alert may be the first message of a device."""
+    notifications = await use(
         hass, "device_in_trouble", devices={"device_id": [registered_id(hass, FLEET)]}
     )
     await vesper.alert("SD", "WARNING", "no card")
     await vesper.advance(1)
     await vesper.alert("SD", "CLEARED")
-    assert told.take() == [IN_TROUBLE, RECOVERED]
+    assert notifications.take() == [IN_TROUBLE, RECOVERED]
 
 
 def disable(vesper: Vesper, key: str) -> None:
@@ -306,16 +310,16 @@ def disable(vesper: Vesper, key: str) -> None:
 async def test_trouble_without_active_alerts(
     hass: HomeAssistant, vesper: Vesper
 ) -> None:
-    """Trouble is told, and then no more, where their sensor was disabled."""
+    """Without the sensor of active alerts, trouble notifies once."""
     await vesper.heartbeat()
     disable(vesper, "active_alerts")
     await hass.async_block_till_done()
-    told = await use(hass, "device_in_trouble", devices=devices(hass))
+    notifications = await use(hass, "device_in_trouble", devices=devices(hass))
     await vesper.alert("SD", "WARNING", "no card")
     await vesper.advance(1)
     await vesper.alert("SD", "CLEARED")
     await vesper.advance(60)
-    assert told.take() == [IN_TROUBLE]
+    assert notifications.take() == [IN_TROUBLE]
     assert running(hass) == 0
 
 
@@ -323,24 +327,24 @@ async def test_trouble_without_active_alerts(
 async def test_trouble_without_the_sensor_of_a_subsystem(
     hass: HomeAssistant, vesper: Vesper
 ) -> None:
-    """It is not needed: there may be no room for it."""
+    """It is not required: there may be no room for it."""
     await vesper.alert("SD", "WARNING")
     await vesper.alert("SD", "CLEARED")
     disable(vesper, "alert_SD")
     await hass.async_block_till_done()
-    told = await use(hass, "device_in_trouble", devices=devices(hass))
+    notifications = await use(hass, "device_in_trouble", devices=devices(hass))
     await vesper.alert("SD", "WARNING", "no card")
     await vesper.advance(1)
     await vesper.alert("SD", "CLEARED")
-    assert told.take() == [IN_TROUBLE, RECOVERED]
+    assert notifications.take() == [IN_TROUBLE, RECOVERED]
 
 
 # Quiet hours
 
 
 @pytest.fixture
-async def at_night(hass: HomeAssistant, vesper: Vesper) -> Told:
-    """Have an automation with quiet hours, and the time be late in the evening."""
+async def at_night(hass: HomeAssistant, vesper: Vesper) -> Notifications:
+    """Return an automation with quiet hours, late in the evening."""
     await hass.config.async_set_time_zone("UTC")
     vesper.freezer.move_to("2026-11-22 21:00:00+00:00")
     await vesper.heartbeat()
@@ -354,14 +358,16 @@ async def at_night(hass: HomeAssistant, vesper: Vesper) -> Told:
 
 
 async def until(vesper: Vesper, hour: str) -> None:
-    """Let it become this time, the device being heard all the while."""
+    """Advance to this time, with heartbeats of the device."""
     vesper.freezer.move_to(f"2026-11-{hour}+00:00")
     await vesper.heartbeat()
     await vesper.advance(1)
 
 
-async def test_quiet_hours_hold_trouble_back(vesper: Vesper, at_night: Told) -> None:
-    """What was raised in the night and is still wrong is told in the morning."""
+async def test_quiet_hours_hold_trouble_back(
+    vesper: Vesper, at_night: Notifications
+) -> None:
+    """An alert of the night that is still active notifies in the morning."""
     await until(vesper, "22 23:00:00")
     await vesper.alert("SD", "WARNING")
     await until(vesper, "23 02:00:00")
@@ -377,9 +383,9 @@ async def test_quiet_hours_hold_trouble_back(vesper: Vesper, at_night: Told) -> 
 
 
 async def test_quiet_hours_hold_trouble_back_as_it_stands(
-    vesper: Vesper, at_night: Told
+    vesper: Vesper, at_night: Notifications
 ) -> None:
-    """What is told is what the device has said last, with every character of it."""
+    """The notification has the current message, unchanged."""
     await until(vesper, "22 23:00:00")
     await vesper.alert("SD", "WARNING", "slow")
     await vesper.alert("SD", "WARNING", """it's "{{ 7 * 6 }}" \\ {'a': 1} now""")
@@ -391,8 +397,10 @@ async def test_quiet_hours_hold_trouble_back_as_it_stands(
 
 
 @with_all_entities
-async def test_maintenance_holds_trouble_back(vesper: Vesper, at_night: Told) -> None:
-    """What is held back for the night waits for the end of the work too."""
+async def test_maintenance_holds_trouble_back(
+    vesper: Vesper, at_night: Notifications
+) -> None:
+    """A notification held back waits for the end of maintenance too."""
     await until(vesper, "22 23:00:00")
     await vesper.alert("SD", "CRITICAL")
     await act(vesper, "set_maintenance", duration={"hours": 10})
@@ -402,8 +410,10 @@ async def test_maintenance_holds_trouble_back(vesper: Vesper, at_night: Told) ->
     assert at_night.take() == [("Vesper bell has a problem", "SD is critical")]
 
 
-async def test_quiet_hours_hold_recovery_back(vesper: Vesper, at_night: Told) -> None:
-    """A recovery in the night is told in the morning, if the trouble was told."""
+async def test_quiet_hours_hold_recovery_back(
+    vesper: Vesper, at_night: Notifications
+) -> None:
+    """Recovery notifies in the morning if the trouble did."""
     await vesper.alert("SD", "WARNING", "no card")
     await vesper.advance(1)
     assert at_night.take() == [IN_TROUBLE]
@@ -417,59 +427,61 @@ async def test_quiet_hours_hold_recovery_back(vesper: Vesper, at_night: Told) ->
     assert at_night.take() == [RECOVERED]
 
 
-# A device offline
+# Device offline
 
 
 async def test_offline(hass: HomeAssistant, vesper: Vesper) -> None:
-    """Silence is told when it has lasted, and its end is told once."""
+    """An offline device notifies after the delay, its return once."""
     await vesper.heartbeat()
-    told = await use(
+    notifications = await use(
         hass, "device_offline", devices=devices(hass), duration={"minutes": 10}
     )
     await vesper.advance(91)
     await vesper.advance(599)
     await vesper.heartbeat()
-    assert told.take() == []
+    assert notifications.take() == []
     await vesper.advance(91)
     await vesper.advance(600)
-    assert told.take() == [
+    assert notifications.take() == [
         ("Vesper bell is offline", "It was last seen 12 minutes ago.")
     ]
     await vesper.advance(3600)
-    assert told.take() == []
+    assert notifications.take() == []
     await vesper.heartbeat()
-    assert told.take() == [("Vesper bell is online again", "It sends messages again.")]
+    assert notifications.take() == [
+        ("Vesper bell is online again", "It sends messages again.")
+    ]
     await vesper.heartbeat()
-    assert told.take() == []
+    assert notifications.take() == []
     assert running(hass) == 0
 
 
 async def test_offline_over_a_gap(hass: HomeAssistant, vesper: Vesper) -> None:
-    """A link that is lost and back is no return of a device."""
+    """A reconnect to the broker is no return of a device."""
     await vesper.heartbeat()
-    told = await use(hass, "device_offline", devices=devices(hass))
+    notifications = await use(hass, "device_offline", devices=devices(hass))
     await vesper.advance(91)
     await vesper.advance(300)
-    assert len(told.take()) == 1
-    await vesper.lose_link()
-    await vesper.regain_link()
+    assert len(notifications.take()) == 1
+    await vesper.disconnect_broker()
+    await vesper.reconnect_broker()
     await vesper.reload()
     await vesper.advance(91)
-    assert told.take() == []
+    assert notifications.take() == []
     await vesper.heartbeat()
-    assert len(told.take()) == 1
+    assert len(notifications.take()) == 1
 
 
 async def test_offline_without_return(hass: HomeAssistant, vesper: Vesper) -> None:
-    """A return is not told to whom does not want it."""
+    """A return does not notify if it is turned off."""
     await vesper.heartbeat()
-    told = await use(
+    notifications = await use(
         hass, "device_offline", devices=devices(hass), recovery=False, duration=0
     )
     await vesper.advance(91)
-    assert len(told.take()) == 1
+    assert len(notifications.take()) == 1
     await vesper.heartbeat()
-    assert told.take() == []
+    assert notifications.take() == []
 
 
 # The digest
@@ -477,7 +489,7 @@ async def test_offline_without_return(hass: HomeAssistant, vesper: Vesper) -> No
 
 @pytest.fixture
 async def morning(hass: HomeAssistant, vesper: Vesper) -> None:
-    """Have three devices, of which nothing is wrong, shortly before the digest."""
+    """Return three healthy devices, shortly before the digest."""
     await hass.config.async_set_time_zone("UTC")
     vesper.freezer.move_to("2026-11-22 07:58:00+00:00")
     # This moved the monotonic clock too, which never goes back while Vesper runs.
@@ -487,8 +499,8 @@ async def morning(hass: HomeAssistant, vesper: Vesper) -> None:
 
 
 async def test_digest(hass: HomeAssistant, vesper: Vesper, morning: None) -> None:
-    """What is wrong is listed, and nothing else."""
-    told = await use(hass, "health_digest")
+    """It lists devices with problems only."""
+    notifications = await use(hass, "health_digest")
     await vesper.alert("SD", "CRITICAL", "no card")
     await vesper.alert("Net", "WARNING", device_id=OTHER)
     await vesper.alert("Clock", "WARNING")
@@ -499,9 +511,9 @@ async def test_digest(hass: HomeAssistant, vesper: Vesper, morning: None) -> Non
     for device_id in (BELL, OTHER):
         await vesper.heartbeat(device_id)
     await vesper.advance(40)
-    assert told.take() == []
+    assert notifications.take() == []
     await vesper.advance(20)
-    ((title, message),) = told.take()
+    ((title, message),) = notifications.take()
     assert title == "Vesper: 4 problems"
     assert message.splitlines() == [
         "- Vesper attic is offline, not seen so far",
@@ -510,7 +522,7 @@ async def test_digest(hass: HomeAssistant, vesper: Vesper, morning: None) -> Non
         "- Vesper tower: Net is warning (acknowledged)",
     ]
     await vesper.advance(3600)
-    assert told.take() == []
+    assert notifications.take() == []
 
 
 @with_all_entities
@@ -518,8 +530,8 @@ async def test_digest(hass: HomeAssistant, vesper: Vesper, morning: None) -> Non
 async def test_digest_of_a_good_day(
     hass: HomeAssistant, vesper: Vesper, morning: None, *, all_well: bool
 ) -> None:
-    """That all is well is told to whom wants it; those at work are left out."""
-    told = await use(hass, "health_digest", all_well=all_well)
+    """A healthy fleet notifies if chosen; maintenance is omitted."""
+    notifications = await use(hass, "health_digest", all_well=all_well)
     await vesper.alert("SD", "CRITICAL", device_id="chapel")
     await act(vesper, "set_maintenance", device_id="chapel", duration={"hours": 1})
     for _ in range(2):
@@ -527,17 +539,17 @@ async def test_digest_of_a_good_day(
         for device_id in (BELL, OTHER):
             await vesper.heartbeat(device_id)
     well = ("Vesper: no problems", "No alert is active, and no device is offline.")
-    assert told.take() == ([well] if all_well else [])
+    assert notifications.take() == ([well] if all_well else [])
 
 
-async def test_digest_without_a_link(
+async def test_digest_while_disconnected(
     hass: HomeAssistant, vesper: Vesper, morning: None
 ) -> None:
-    """Not to hear anything is nothing that is well."""
-    told = await use(hass, "health_digest")
-    await vesper.lose_link()
+    """It reports the disconnect, not a healthy fleet."""
+    notifications = await use(hass, "health_digest")
+    await vesper.disconnect_broker()
     await vesper.advance(120)
-    ((_, message),) = told.take()
+    ((_, message),) = notifications.take()
     assert (
         message
         == "- There is no link to the broker, so it is unknown which devices are online"
@@ -547,11 +559,11 @@ async def test_digest_without_a_link(
 async def test_digest_while_not_loaded(
     hass: HomeAssistant, vesper: Vesper, morning: None
 ) -> None:
-    """Nor is it to know of nothing."""
-    told = await use(hass, "health_digest")
+    """It reports that Vesper is not loaded."""
+    notifications = await use(hass, "health_digest")
     assert await hass.config_entries.async_unload(FLEET)
     await vesper.advance(120)
-    ((_, message),) = told.take()
+    ((_, message),) = notifications.take()
     assert message == "- Vesper is not loaded, so the states of its devices are unknown"
 
 
@@ -559,14 +571,14 @@ async def test_digest_while_not_loaded(
 
 
 @pytest.fixture
-async def escalated(hass: HomeAssistant, vesper: Vesper) -> Told:
-    """Have an automation that waits for half an hour for critical alerts."""
+async def escalated(hass: HomeAssistant, vesper: Vesper) -> Notifications:
+    """Return an automation that escalates critical alerts after half an hour."""
     await vesper.heartbeat()
     return await use(hass, "escalate_alert", devices=devices(hass))
 
 
 async def let_pass(vesper: Vesper, minutes: int) -> None:
-    """Let time go by, the device being heard all the while."""
+    """Advance the time, with heartbeats of the device."""
     for _ in range(minutes):
         await vesper.advance(60)
         await vesper.heartbeat()
@@ -575,13 +587,13 @@ async def let_pass(vesper: Vesper, minutes: int) -> None:
 async def act(
     vesper: Vesper, action: str, *, device_id: str = BELL, **data: Any
 ) -> None:
-    """Have a person act on a device."""
+    """Call a service for the device."""
     await vesper.call(f"vesper.{action}", **devices(vesper.hass, [device_id]), **data)
     await take_turns()
 
 
-async def test_escalation(vesper: Vesper, escalated: Told) -> None:
-    """What nobody acknowledges is told, once."""
+async def test_escalation(vesper: Vesper, escalated: Notifications) -> None:
+    """An alert that is not acknowledged notifies once."""
     await vesper.alert("Net", "WARNING")
     await vesper.alert("SD", "CRITICAL", "no card")
     await let_pass(vesper, 29)
@@ -596,9 +608,9 @@ async def test_escalation(vesper: Vesper, escalated: Told) -> None:
 
 
 async def test_escalation_ends_with_acknowledgment(
-    vesper: Vesper, escalated: Told
+    vesper: Vesper, escalated: Notifications
 ) -> None:
-    """What is acknowledged is not told, until it gets worse."""
+    """An acknowledged alert does not notify until it gets worse."""
     await vesper.alert("SD", "CRITICAL")
     await let_pass(vesper, 20)
     await act(vesper, "acknowledge_alert", subsystem="SD")
@@ -614,9 +626,9 @@ async def test_escalation_ends_with_acknowledgment(
 
 @pytest.mark.parametrize("state", ["CLEARED", "WARNING"])
 async def test_escalation_ends_with_the_alert(
-    vesper: Vesper, escalated: Told, state: str
+    vesper: Vesper, escalated: Notifications, state: str
 ) -> None:
-    """What is over, or no longer as severe, is not told."""
+    """An alert that is cleared or less severe does not notify."""
     await vesper.alert("SD", "CRITICAL")
     await let_pass(vesper, 20)
     await vesper.alert("SD", state)
@@ -625,8 +637,10 @@ async def test_escalation_ends_with_the_alert(
     assert escalated.take() == []
 
 
-async def test_escalation_of_what_gets_worse(vesper: Vesper, escalated: Told) -> None:
-    """It is told once, as it stands, when the time of the worse state is up."""
+async def test_escalation_of_what_gets_worse(
+    vesper: Vesper, escalated: Notifications
+) -> None:
+    """It notifies once, with the current state and its own delay."""
     await vesper.alert("SD", "CRITICAL", "slow")
     await let_pass(vesper, 10)
     await vesper.alert("SD", "FAILED", "dead")
@@ -640,9 +654,9 @@ async def test_escalation_of_what_gets_worse(vesper: Vesper, escalated: Told) ->
 
 @with_all_entities
 async def test_escalation_ends_with_maintenance(
-    vesper: Vesper, escalated: Told
+    vesper: Vesper, escalated: Notifications
 ) -> None:
-    """Somebody is there."""
+    """A device in maintenance does not notify."""
     await vesper.alert("SD", "CRITICAL")
     await let_pass(vesper, 10)
     await act(vesper, "set_maintenance", duration={"hours": 1})
@@ -651,8 +665,10 @@ async def test_escalation_ends_with_maintenance(
     assert escalated.take() == []
 
 
-async def test_escalation_over_a_reload(vesper: Vesper, escalated: Told) -> None:
-    """A reload is neither an end nor a new beginning."""
+async def test_escalation_over_a_reload(
+    vesper: Vesper, escalated: Notifications
+) -> None:
+    """A reload neither ends nor restarts the delay."""
     await vesper.alert("SD", "CRITICAL")
     await let_pass(vesper, 20)
     await vesper.reload()

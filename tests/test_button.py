@@ -1,4 +1,4 @@
-"""The button of a device: what it sends, and when it refuses to."""
+"""The button of a device: its command, and when it is rejected."""
 
 import json
 
@@ -15,7 +15,7 @@ from .common import BELL, Vesper
 
 
 async def press(vesper: Vesper) -> None:
-    """Press the button as a person would."""
+    """Press the button."""
     await vesper.hass.services.async_call(
         "button",
         "press",
@@ -31,28 +31,28 @@ async def test_all(
     entity_registry: er.EntityRegistry,
     snapshot: SnapshotAssertion,
 ) -> None:
-    """Registry and states are as they were when somebody last looked at them."""
-    await vesper.say_everything()
+    """Registry entries and states match the snapshot."""
+    await vesper.report_everything()
     await snapshot_platform(hass, entity_registry, snapshot, vesper.entry.entry_id)
 
 
 @pytest.mark.parametrize("retain", [True, False])
 async def test_press(vesper: Vesper, *, retain: bool) -> None:
-    """It publishes one command at QoS 0 that no broker keeps, also when unseen yet."""
+    """It publishes one command, QoS 0, not retained, also while unknown."""
     await vesper.heartbeat(retain=retain)
     publish = vesper.mqtt._mqttc.publish  # noqa: SLF001
     publish.reset_mock()
     await press(vesper)
     publish.assert_called_once()
-    topic, payload, qos, kept = publish.call_args.args[:4]
+    topic, payload, qos, retained = publish.call_args.args[:4]
     assert topic == f"vesper/{BELL}/control"
     assert json.loads(payload) == {"v": 2, "cmd": "system.health"}
     assert qos == 0
-    assert kept is False
+    assert retained is False
 
 
 async def test_press_without_device(vesper: Vesper) -> None:
-    """Nothing is sent to a device that is offline."""
+    """An offline device gets no command."""
     await vesper.heartbeat()
     await vesper.advance(91)
     publish = vesper.mqtt._mqttc.publish  # noqa: SLF001
@@ -61,10 +61,10 @@ async def test_press_without_device(vesper: Vesper) -> None:
     publish.assert_not_called()
 
 
-async def test_press_without_link(vesper: Vesper) -> None:
-    """Nothing is left in a queue while there is no link, and a caller is told so."""
+async def test_press_while_disconnected(vesper: Vesper) -> None:
+    """No command is queued while disconnected, and the call fails."""
     await vesper.heartbeat()
-    await vesper.lose_link()
+    await vesper.disconnect_broker()
     publish = vesper.mqtt._mqttc.publish  # noqa: SLF001
     publish.reset_mock()
     await press(vesper)

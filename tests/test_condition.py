@@ -1,4 +1,4 @@
-"""Conditions: how devices stand, as far as that is known."""
+"""Conditions: the state of devices, as far as it is known."""
 
 from typing import Any
 
@@ -27,12 +27,12 @@ PLAIN = ("has_alert", "is_healthy", "is_offline", "is_online", "is_playing")
 
 @pytest.fixture
 def platforms() -> list[Platform]:
-    """Set up few platforms: conditions do not go by entities."""
+    """Set up few platforms: conditions do not use entities."""
     return [Platform.BINARY_SENSOR]
 
 
 async def _true(hass: HomeAssistant, *device_ids: str) -> set[str]:
-    """Return which conditions are true of some devices."""
+    """Return the conditions that are true of some devices."""
     true = set()
     for name in PLAIN:
         checker = await condition(hass, name, devices(hass, device_ids or (BELL,)))
@@ -52,15 +52,15 @@ async def test_life_of_a_device(hass: HomeAssistant, vesper: Vesper) -> None:
     assert await _true(hass) == {"is_healthy", "is_online", "is_playing"}
     await vesper.alert("FileManager", "WARNING")
     assert await _true(hass) == {"has_alert", "is_online", "is_playing"}
-    await vesper.lose_link()
+    await vesper.disconnect_broker()
     assert await _true(hass) == {"has_alert"}
-    await vesper.regain_link()
+    await vesper.reconnect_broker()
     assert await _true(hass) == {"has_alert", "is_online"}
     await vesper.advance(91)
     assert await _true(hass) == {"has_alert", "is_offline"}
-    await vesper.lose_link()
+    await vesper.disconnect_broker()
     assert await _true(hass) == {"has_alert"}
-    await vesper.regain_link()
+    await vesper.reconnect_broker()
     await vesper.alert("FileManager", "CLEARED")
     assert await _true(hass) == {"is_healthy", "is_online"}
 
@@ -68,7 +68,7 @@ async def test_life_of_a_device(hass: HomeAssistant, vesper: Vesper) -> None:
 async def test_while_not_loaded(
     hass: HomeAssistant, entry: MockConfigEntry, vesper: Vesper
 ) -> None:
-    """Nothing is true of a device that nobody watches, and nothing fails."""
+    """Nothing is true while the entry is not loaded."""
     await vesper.heartbeat()
     checker = await condition(hass, "is_online", devices(hass))
     assert await hass.config_entries.async_unload(entry.entry_id)
@@ -98,7 +98,7 @@ async def test_while_not_loaded(
 async def test_has_alert(
     hass: HomeAssistant, vesper: Vesper, options: dict[str, Any], *, is_true: bool
 ) -> None:
-    """One alert has to be both of a chosen subsystem and as bad as was chosen."""
+    """One alert must match both the subsystem and the severity."""
     await vesper.alert("FileManager", "WARNING")
     await vesper.alert("Network", "CRITICAL")
     checker = await condition(hass, "has_alert", devices(hass), **options)
@@ -125,7 +125,7 @@ async def test_behavior(
     *,
     is_true: bool,
 ) -> None:
-    """It is enough that any device is so, or all have to be."""
+    """Any device has to match, or all of them."""
     for device_id in (BELL, OTHER):
         await vesper.heartbeat(device_id)
     await vesper.advance(91)
@@ -141,7 +141,7 @@ async def test_behavior(
 async def test_nothing_chosen(
     hass: HomeAssistant, vesper: Vesper, behavior: str
 ) -> None:
-    """Nothing is true where there is none of our devices, until there is one."""
+    """Nothing is true of a target without devices of Vesper."""
     await vesper.heartbeat()
     area_id = ar.async_get(hass).async_create("Chapel").id
     checker = await condition(
@@ -157,7 +157,7 @@ async def test_nothing_chosen(
 
 
 def test_target_support() -> None:
-    """Every condition takes a target as Home Assistant's own do."""
+    """Every condition has a target as Home Assistant's own have."""
     assert_conditions_target_support(
         CONDITIONS, dict.fromkeys(CONDITIONS, TargetSupport.CUSTOM)
     )
@@ -178,7 +178,7 @@ def test_target_support() -> None:
 async def test_bad_config(
     hass: HomeAssistant, vesper: Vesper, name: str, config: dict[str, Any]
 ) -> None:
-    """What can't be meant is refused."""
+    """An invalid configuration is rejected."""
     with pytest.raises(vol.Invalid):
         await async_validate_condition_config(
             hass, {"condition": f"vesper.{name}", **config}

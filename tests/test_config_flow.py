@@ -1,4 +1,4 @@
-"""Test the flows: set-up, reconfigure and options, with recovery from each error."""
+"""Test the flows: set-up, reconfigure and options, with errors."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -63,7 +63,7 @@ GOOD_PREFIXES = [
 
 @pytest.fixture
 def setup_entry() -> Iterator[AsyncMock]:
-    """Let entries be made without setting them up."""
+    """Create entries without setting them up."""
     with patch(
         "custom_components.vesper.async_setup_entry", return_value=True
     ) as setup:
@@ -72,12 +72,12 @@ def setup_entry() -> Iterator[AsyncMock]:
 
 @pytest.fixture
 def loaded(vesper: Vesper) -> MockConfigEntry:
-    """Return an entry that is set up, watching `vesper`."""
+    """Return an entry that is set up with the prefix `vesper`."""
     return vesper.entry
 
 
 async def _start(hass: HomeAssistant) -> dict[str, Any]:
-    """Start the flow as a person does, and return its first result."""
+    """Start the flow and return its first result."""
     return dict(
         await hass.config_entries.flow.async_init(
             DOMAIN, context={"source": SOURCE_USER}
@@ -95,7 +95,7 @@ async def _submit(hass: HomeAssistant, flow: dict[str, Any], prefix: str) -> Any
 async def _options(
     hass: HomeAssistant, entry: MockConfigEntry, choice: str
 ) -> dict[str, Any]:
-    """Return the form of the options that a person comes to by the menu."""
+    """Return the form of the options, chosen in the menu."""
     menu: Any = await hass.config_entries.options.async_init(entry.entry_id)
     assert menu["type"] is FlowResultType.MENU
     assert menu["menu_options"] == ["limits", "http"]
@@ -114,7 +114,7 @@ async def _configure(
 
 
 def _suggested(result: dict[str, Any]) -> dict[str, Any]:
-    """Return what a form proposes, by field."""
+    """Return the suggested values of a form, by field."""
     return {
         str(key): key.description["suggested_value"]
         for key in result["data_schema"].schema
@@ -122,7 +122,7 @@ def _suggested(result: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-async def _speak(hass: HomeAssistant, topic: str) -> None:
+async def _send_heartbeat(hass: HomeAssistant, topic: str) -> None:
     """Let a device send a heartbeat."""
     async_fire_mqtt_message(hass, topic, '{"uptime": 5}')
     await hass.async_block_till_done()
@@ -133,7 +133,7 @@ async def _speak(hass: HomeAssistant, topic: str) -> None:
 async def test_user(
     hass: HomeAssistant, setup_entry: AsyncMock, typed: str, prefix: str
 ) -> None:
-    """A person types a prefix and gets one entry for it."""
+    """A prefix makes one entry."""
     form = await _start(hass)
     assert form["type"] is FlowResultType.FORM
     assert form["step_id"] == "user"
@@ -155,7 +155,7 @@ async def test_user(
 @pytest.mark.usefixtures("mqtt_mock", "setup_entry")
 @pytest.mark.parametrize(("typed", "error"), BAD_PREFIXES)
 async def test_user_recovers(hass: HomeAssistant, typed: str, error: str) -> None:
-    """A prefix that can't be used is named, kept in the form, and put right."""
+    """An invalid prefix is named, kept in the form, and corrected."""
     form = await _start(hass)
     result = await _submit(hass, form, typed)
     assert result["type"] is FlowResultType.FORM
@@ -169,14 +169,14 @@ async def test_user_recovers(hass: HomeAssistant, typed: str, error: str) -> Non
 
 
 async def test_user_without_mqtt(hass: HomeAssistant) -> None:
-    """Without MQTT the flow says what to do."""
+    """Without MQTT the flow aborts with instructions."""
     result = await _start(hass)
     assert result["type"] is FlowResultType.ABORT
     assert result["reason"] == "mqtt_not_set_up"
 
 
 async def test_user_mqtt_disabled(hass: HomeAssistant) -> None:
-    """A disabled MQTT entry is as good as none."""
+    """A disabled MQTT entry counts as none."""
     MockConfigEntry(domain="mqtt", disabled_by=ConfigEntryDisabler.USER).add_to_hass(
         hass
     )
@@ -191,7 +191,7 @@ async def test_user_mqtt_disabled(hass: HomeAssistant) -> None:
 async def test_user_mqtt_not_loaded(
     hass: HomeAssistant, state: ConfigEntryState
 ) -> None:
-    """An MQTT entry that can't be loaded is something else than none."""
+    """An MQTT entry that is not loaded has its own abort reason."""
     MockConfigEntry(domain="mqtt", state=state).add_to_hass(hass)
     # The component is there, so that the flow does not set it up with its entry.
     hass.config.components.add("mqtt")
@@ -203,7 +203,7 @@ async def test_user_mqtt_not_loaded(
 
 @pytest.mark.usefixtures("setup_entry")
 async def test_user_not_connected(hass: HomeAssistant, mqtt_mock: Any) -> None:
-    """Without a link to the broker there is nothing to watch; later there is."""
+    """The flow needs a broker connection, which may come later."""
     mqtt_mock.connected = False
     result = await _start(hass)
     assert result["type"] is FlowResultType.ABORT
@@ -215,8 +215,8 @@ async def test_user_not_connected(hass: HomeAssistant, mqtt_mock: Any) -> None:
 
 
 @pytest.mark.usefixtures("setup_entry")
-async def test_user_link_lost_meanwhile(hass: HomeAssistant, mqtt_mock: Any) -> None:
-    """The link is looked at again when the form comes back."""
+async def test_user_disconnected_meanwhile(hass: HomeAssistant, mqtt_mock: Any) -> None:
+    """The connection is checked again with the submitted form."""
     form = await _start(hass)
     mqtt_mock.connected = False
     result = await _submit(hass, form, "vesper")
@@ -227,7 +227,7 @@ async def test_user_link_lost_meanwhile(hass: HomeAssistant, mqtt_mock: Any) -> 
 
 @pytest.mark.usefixtures("loaded")
 async def test_single_instance(hass: HomeAssistant) -> None:
-    """There is one entry and no more."""
+    """A second entry is rejected."""
     result = await _start(hass)
     assert result["type"] is FlowResultType.ABORT
     assert result["reason"] == "single_instance_allowed"
@@ -236,8 +236,8 @@ async def test_single_instance(hass: HomeAssistant) -> None:
 async def test_reconfigure_same_prefix(
     hass: HomeAssistant, loaded: MockConfigEntry
 ) -> None:
-    """The same prefix once more is no error, and the devices are still there."""
-    await _speak(hass, "vesper/bell-1/status/heartbeat")
+    """The same prefix is accepted, and the devices stay."""
+    await _send_heartbeat(hass, "vesper/bell-1/status/heartbeat")
     form: Any = await loaded.start_reconfigure_flow(hass)
     assert form["type"] is FlowResultType.FORM
     assert form["step_id"] == "reconfigure"
@@ -257,7 +257,7 @@ async def test_reconfigure_same_prefix(
 async def test_reconfigure_other_prefix(
     hass: HomeAssistant, loaded: MockConfigEntry, typed: str, prefix: str
 ) -> None:
-    """The subscriptions follow the new prefix; options stay."""
+    """The subscriptions use the new prefix; options stay."""
     hass.config_entries.async_update_entry(loaded, options={CONF_MAX_DEVICES: 7})
     form: Any = await loaded.start_reconfigure_flow(hass)
     result = await _submit(hass, form, typed)
@@ -267,26 +267,26 @@ async def test_reconfigure_other_prefix(
     assert loaded.data == {CONF_PREFIX: prefix}
     assert loaded.options == {CONF_MAX_DEVICES: 7}
 
-    await _speak(hass, f"{prefix}/new/status/heartbeat")
-    await _speak(hass, "elsewhere/old/status/heartbeat")
+    await _send_heartbeat(hass, f"{prefix}/new/status/heartbeat")
+    await _send_heartbeat(hass, "elsewhere/old/status/heartbeat")
     assert list(loaded.runtime_data.devices) == ["new"]
 
 
 async def test_reconfigure_leaves_the_old_prefix(
     hass: HomeAssistant, loaded: MockConfigEntry
 ) -> None:
-    """Devices of the old prefix stay known, and are not heard there any more."""
-    await _speak(hass, "vesper/old/status/heartbeat")
+    """Devices of the old prefix stay, without new messages."""
+    await _send_heartbeat(hass, "vesper/old/status/heartbeat")
     form: Any = await loaded.start_reconfigure_flow(hass)
     await _submit(hass, form, "site1/vesper")
     await hass.async_block_till_done()
 
-    await _speak(hass, "vesper/old/status/heartbeat")
-    await _speak(hass, "vesper/newcomer/status/heartbeat")
+    await _send_heartbeat(hass, "vesper/old/status/heartbeat")
+    await _send_heartbeat(hass, "vesper/newcomer/status/heartbeat")
     devices = loaded.runtime_data.devices
     assert list(devices) == ["old"]
     assert devices["old"].online is None
-    await _speak(hass, "site1/vesper/old/status/heartbeat")
+    await _send_heartbeat(hass, "site1/vesper/old/status/heartbeat")
     assert devices["old"].online is True
 
 
@@ -294,7 +294,7 @@ async def test_reconfigure_leaves_the_old_prefix(
 async def test_reconfigure_recovers(
     hass: HomeAssistant, loaded: MockConfigEntry, typed: str, error: str
 ) -> None:
-    """A prefix that can't be used changes nothing; the next one is taken."""
+    """An invalid prefix changes nothing; the next one is accepted."""
     form: Any = await loaded.start_reconfigure_flow(hass)
     result = await _submit(hass, form, typed)
     assert result["type"] is FlowResultType.FORM
@@ -310,7 +310,7 @@ async def test_reconfigure_recovers(
 
 
 async def test_options(hass: HomeAssistant, loaded: MockConfigEntry) -> None:
-    """The options begin with their defaults, reload the entry and are used."""
+    """Options have defaults, reload the entry and are used."""
     hub = loaded.runtime_data
     form = await _options(hass, loaded, "limits")
     assert form["type"] is FlowResultType.FORM
@@ -322,7 +322,7 @@ async def test_options(hass: HomeAssistant, loaded: MockConfigEntry) -> None:
         CONF_MAX_DEVICES: DEFAULT_MAX_DEVICES,
     }
 
-    # A form in a browser sends numbers, not whole ones.
+    # The frontend sends numbers as floats.
     result = await hass.config_entries.options.async_configure(
         form["flow_id"],
         {CONF_CLOSE_AFTER: 5.0, CONF_HEARTBEAT_TIMEOUT: 45.0, CONF_MAX_DEVICES: 2.0},
@@ -337,7 +337,7 @@ async def test_options(hass: HomeAssistant, loaded: MockConfigEntry) -> None:
     assert loaded.runtime_data is not hub
 
     for device_id in ("one", "two", "three"):
-        await _speak(hass, f"vesper/{device_id}/status/heartbeat")
+        await _send_heartbeat(hass, f"vesper/{device_id}/status/heartbeat")
     assert list(loaded.runtime_data.devices) == ["one", "two"]
 
     form = await _options(hass, loaded, "limits")
@@ -345,7 +345,7 @@ async def test_options(hass: HomeAssistant, loaded: MockConfigEntry) -> None:
 
 
 async def test_options_unchanged(hass: HomeAssistant, loaded: MockConfigEntry) -> None:
-    """Options that stay as they were do not reload the entry."""
+    """Unchanged options do not reload the entry."""
     options = {
         CONF_CLOSE_AFTER: 0,
         CONF_ENTITIES: EntitySet.ALL,
@@ -372,13 +372,13 @@ async def test_options_unchanged(hass: HomeAssistant, loaded: MockConfigEntry) -
         pytest.param(
             {CONF_MAX_DEVICES: EntitySet.ESSENTIAL.max_devices + 1}, id="too many"
         ),
-        pytest.param({"unheard_of": 1}, id="unknown"),
+        pytest.param({"unknown_option": 1}, id="unknown"),
     ],
 )
 async def test_options_out_of_bounds(
     hass: HomeAssistant, loaded: MockConfigEntry, option: dict[str, Any]
 ) -> None:
-    """What is out of bounds is refused, and the form goes on."""
+    """Values out of bounds are rejected by the form."""
     form = await _options(hass, loaded, "limits")
     with pytest.raises(InvalidData):
         await hass.config_entries.options.async_configure(form["flow_id"], option)
@@ -414,7 +414,7 @@ async def test_options_out_of_bounds(
 async def test_options_at_the_bounds(
     hass: HomeAssistant, loaded: MockConfigEntry, options: dict[str, int]
 ) -> None:
-    """The bounds themselves are taken."""
+    """The bounds themselves are accepted."""
     form = await _options(hass, loaded, "limits")
     await hass.config_entries.options.async_configure(form["flow_id"], options)
     await hass.async_block_till_done()
@@ -422,14 +422,14 @@ async def test_options_at_the_bounds(
 
 
 async def test_first_key(hass: HomeAssistant, loaded: MockConfigEntry) -> None:
-    """To turn posts on makes a key, which is shown once and never stored."""
+    """Enabling posts makes a key, shown once and never stored."""
     hass.config_entries.async_update_entry(loaded, options={CONF_MAX_DEVICES: 7})
     hub = loaded.runtime_data
     form = await _options(hass, loaded, "http")
     assert _suggested(form) == {"enabled": False}
     shown = await _configure(hass, form, enabled=True)
     assert shown["step_id"] == "key"
-    assert loaded.options == {CONF_MAX_DEVICES: 7}, "nobody has seen it yet"
+    assert loaded.options == {CONF_MAX_DEVICES: 7}, "it was not shown yet"
     key = _suggested(shown)["key"]
     (field,) = shown["data_schema"].schema.values()
     assert field.config["read_only"] is True
@@ -438,14 +438,14 @@ async def test_first_key(hass: HomeAssistant, loaded: MockConfigEntry) -> None:
         "path": "/api/vesper/heartbeat",
     }
 
-    # What a browser sends back of it does not matter.
+    # Changes of the shown key by the browser are ignored.
     result = await _configure(hass, shown, key="another")
     assert result["type"] is FlowResultType.CREATE_ENTRY
     assert loaded.options[CONF_MAX_DEVICES] == 7
     assert is_key(key, loaded.options[CONF_HTTP_KEY])
     assert not is_key("another", loaded.options[CONF_HTTP_KEY])
     assert key not in str(loaded.as_dict())
-    assert loaded.runtime_data is hub, "a key is no reason to load all anew"
+    assert loaded.runtime_data is hub, "a new key does not reload the entry"
 
     form = await _options(hass, loaded, "http")
     assert _suggested(form) == {"enabled": True}
@@ -453,7 +453,7 @@ async def test_first_key(hass: HomeAssistant, loaded: MockConfigEntry) -> None:
 
 
 async def test_key_is_renewed(hass: HomeAssistant, loaded: MockConfigEntry) -> None:
-    """A new key takes the place of the old one, when it was seen."""
+    """A new key replaces the old one once it was shown."""
     hass.config_entries.async_update_entry(loaded, options={CONF_HTTP_KEY: "digest"})
     form = await _options(hass, loaded, "http")
     shown = await _configure(hass, form, enabled=True, new_key=True)
@@ -469,7 +469,7 @@ async def test_key_is_renewed(hass: HomeAssistant, loaded: MockConfigEntry) -> N
 
 
 async def test_key_stays(hass: HomeAssistant, loaded: MockConfigEntry) -> None:
-    """Neither the other form nor this one, unchanged, touches the key or reloads."""
+    """Other options do not change the key, nor reload."""
     limits = {
         CONF_CLOSE_AFTER: 5,
         CONF_ENTITIES: EntitySet.ALL,
@@ -495,7 +495,7 @@ async def test_key_is_forgotten(
     *,
     new_key: bool,
 ) -> None:
-    """To turn posts off forgets the key, and keeps the other options."""
+    """Disabling posts removes the key, and no other option."""
     options = {CONF_HTTP_KEY: "digest", CONF_MAX_DEVICES: 2}
     hass.config_entries.async_update_entry(loaded, options=options)
     form = await _options(hass, loaded, "http")

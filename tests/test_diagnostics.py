@@ -1,4 +1,4 @@
-"""The diagnostics download, as it leaves Home Assistant."""
+"""The diagnostics download of an entry and of a device."""
 
 from collections.abc import Iterator
 import logging
@@ -27,12 +27,12 @@ from tests.common import BELL, FLEET, Vesper
 
 
 class Downloads:
-    """What a person downloads."""
+    """The downloads of a user."""
 
     def __init__(
         self, hass: HomeAssistant, client: ClientSessionGenerator, vesper: Vesper
     ) -> None:
-        """Take the entry, and who asks."""
+        """Take the entry and a client."""
         self._hass = hass
         self._client = client
         self._vesper = vesper
@@ -62,7 +62,7 @@ def platforms() -> list[Platform]:
 
 @pytest.fixture(autouse=True)
 def noon(freezer: FrozenDateTimeFactory, caplog: pytest.LogCaptureFixture) -> None:
-    """Have the same time in each run, before anybody logs in."""
+    """Set a fixed time before the login."""
     # The web server can't log with a clock that stands still.
     caplog.set_level(logging.WARNING, "aiohttp.access")
     freezer.move_to("2030-01-01T12:00:00.9Z")
@@ -72,34 +72,34 @@ def noon(freezer: FrozenDateTimeFactory, caplog: pytest.LogCaptureFixture) -> No
 def downloads(
     hass: HomeAssistant, hass_client: ClientSessionGenerator, vesper: Vesper
 ) -> Downloads:
-    """Let a person download."""
+    """Return the downloads."""
     return Downloads(hass, hass_client, vesper)
 
 
 @pytest.fixture
 def nothing_sent(vesper: Vesper) -> Iterator[None]:
-    """Fail where anything is published."""
+    """Fail if anything is published."""
     vesper.mqtt.async_publish.reset_mock()
     yield
     vesper.mqtt.async_publish.assert_not_called()
 
 
 async def _live(vesper: Vesper) -> None:
-    """Let devices, strangers and a broker do what they do."""
-    await vesper.say_everything()
+    """Send valid, malformed and rejected messages."""
+    await vesper.report_everything()
     await vesper.heartbeat(uptime="long", heap_free=-1)
     await vesper.publish(BELL, "alerts", b'{"subsystem": "SD", "sta')
     await vesper.publish(BELL, "info", b'{"type": "x"}', retain=True)
     await vesper.heartbeat("tower", retain=True, uptime=5, fw="1.0.0")
     await vesper.publish("kölln", "heartbeat", b"{}")
-    await vesper.publish("stranger", "alerts", b"{}")
-    await vesper.publish("stranger", "info", b'{"type": "x"}', retain=True)
+    await vesper.publish("unknown", "alerts", b"{}")
+    await vesper.publish("unknown", "info", b'{"type": "x"}', retain=True)
 
 
 async def test_entry(
     vesper: Vesper, downloads: Downloads, snapshot: SnapshotAssertion
 ) -> None:
-    """The entry tells of the fleet in sum, and of each device in short."""
+    """The entry's download has the fleet's sums and each device in short."""
     await _live(vesper)
     assert await downloads.of_entry() == snapshot
 
@@ -107,37 +107,37 @@ async def test_entry(
 async def test_device(
     vesper: Vesper, downloads: Downloads, snapshot: SnapshotAssertion
 ) -> None:
-    """A device is told of in full."""
+    """A device's download has all of its state."""
     await _live(vesper)
     assert await downloads.of_device() == snapshot
 
 
 async def test_fleet(vesper: Vesper, downloads: Downloads) -> None:
-    """The fleet's own device is the entry."""
+    """The download of the fleet's device is that of the entry."""
     await vesper.heartbeat()
-    told = await downloads.of_device(fleet_identifier(FLEET))
-    assert told == await downloads.of_entry()
+    download = await downloads.of_device(fleet_identifier(FLEET))
+    assert download == await downloads.of_entry()
 
 
-async def test_device_that_has_not_spoken(vesper: Vesper, downloads: Downloads) -> None:
-    """A device known from before is told of as far as it is known."""
+async def test_device_without_messages(vesper: Vesper, downloads: Downloads) -> None:
+    """A restored device has its stored state."""
     await vesper.heartbeat()
     await vesper.reload()
-    told = await downloads.of_device()
-    assert told["report"]["device_id"] == BELL
-    assert told["report"]["last_seen"] is not None
-    assert told["report"]["connected"] is None
-    assert told["activity"] is None
-    assert told["last_messages"] == []
+    download = await downloads.of_device()
+    assert download["report"]["device_id"] == BELL
+    assert download["report"]["last_seen"] is not None
+    assert download["report"]["connected"] is None
+    assert download["activity"] is None
+    assert download["last_messages"] == []
 
 
 @pytest.mark.usefixtures("nothing_sent")
 async def test_broker_down(vesper: Vesper, downloads: Downloads) -> None:
-    """Without a broker everything is told from memory."""
+    """The download does not need the broker."""
     await _live(vesper)
     before = await downloads.of_device()
     assert before["connected"] is True
-    await vesper.lose_link()
+    await vesper.disconnect_broker()
     entry, device = await downloads.of_entry(), await downloads.of_device()
     assert entry["connected"] is device["connected"] is False
     assert entry["fleet"]["devices"] == 2
@@ -146,32 +146,32 @@ async def test_broker_down(vesper: Vesper, downloads: Downloads) -> None:
 
 
 async def test_not_loaded(vesper: Vesper, downloads: Downloads) -> None:
-    """An entry that is not at work says so, for its devices too."""
+    """An entry that is not loaded is reported so, for its devices too."""
     await vesper.heartbeat()
     await vesper.hass.config_entries.async_set_disabled_by(
         vesper.entry.entry_id, ConfigEntryDisabler.USER
     )
-    told = await downloads.of_entry()
-    assert told == await downloads.of_device()
-    assert told["state"] == "not_loaded"
-    assert told["connected"] is False
-    assert told["data"] == {"prefix": "vesper"}
-    assert "devices" not in told
+    download = await downloads.of_entry()
+    assert download == await downloads.of_device()
+    assert download["state"] == "not_loaded"
+    assert download["connected"] is False
+    assert download["data"] == {"prefix": "vesper"}
+    assert "devices" not in download
 
 
 async def test_options_without_keys(vesper: Vesper, downloads: Downloads) -> None:
-    """The options are told, but for what opens a door."""
+    """The options are included without secrets."""
     vesper.hass.config_entries.async_update_entry(
         vesper.entry, options={CONF_MAX_DEVICES: 1, "http_key": "digest"}
     )
     await vesper.reload()
-    told = await downloads.of_entry()
-    assert told["options"] == {CONF_MAX_DEVICES: 1, "http_key": REDACTED}
-    assert told["limits"]["devices"] == 1
+    download = await downloads.of_entry()
+    assert download["options"] == {CONF_MAX_DEVICES: 1, "http_key": REDACTED}
+    assert download["limits"]["devices"] == 1
 
 
-async def test_left_out(vesper: Vesper, downloads: Downloads) -> None:
-    """What was dropped is counted by why."""
+async def test_rejected(vesper: Vesper, downloads: Downloads) -> None:
+    """Dropped messages are counted by reason."""
     vesper.hass.config_entries.async_update_entry(
         vesper.entry, options={CONF_MAX_DEVICES: 1}
     )
@@ -180,23 +180,27 @@ async def test_left_out(vesper: Vesper, downloads: Downloads) -> None:
         await vesper.heartbeat(device_id)
     await vesper.alert("SD", "FAILED")
     await vesper.alert("SD", "CLEARED", retain=True)
-    told = await downloads.of_entry()
-    assert told["rejected"] == {"devices": 2, "alert_sensors": 0}
-    assert told["counters"]["dropped"] == {"rejected": 3, "no_device": 1, "retained": 1}
-    assert told["counters"]["malformed"] == {"invalid": 1}
+    download = await downloads.of_entry()
+    assert download["rejected"] == {"devices": 2, "alert_sensors": 0}
+    assert download["counters"]["dropped"] == {
+        "rejected": 3,
+        "no_device": 1,
+        "retained": 1,
+    }
+    assert download["counters"]["malformed"] == {"invalid": 1}
 
 
-async def test_networks_are_not_told(vesper: Vesper, downloads: Downloads) -> None:
-    """Nothing that a device says lets a network be found, wherever it stands."""
+async def test_networks_are_redacted(vesper: Vesper, downloads: Downloads) -> None:
+    """No value that a device sends identifies a network."""
     wifi = {"ssid": "Home", "rssi": -53, "ip": "192.168.7.9"}
     await vesper.heartbeat(uptime=5, wifi=wifi, psk="hunter2")
     await vesper.publish(BELL, "heartbeat", b'{"uptime": 6, "wifi": {"ssid": "Home')
     await vesper.alert("Wi-Fi", "FAILED", 'no link to "Office", ssid=Home, 192.168.7.9')
     await vesper.info("joined ssid=Home", {"bssid": "aa:bb:cc:dd:ee:ff", "channel": 6})
     device = await downloads.of_device()
-    for told in (device, await downloads.of_entry()):
+    for download in (device, await downloads.of_entry()):
         for secret in ("Home", "192.168", "hunter2", "aa:bb"):
-            assert secret not in str(told)
+            assert secret not in str(download)
     assert device["last_messages"][0]["payload"] == {
         "uptime": 5,
         "wifi": {"ssid": REDACTED, "rssi": -53, "ip": REDACTED},
@@ -206,7 +210,7 @@ async def test_networks_are_not_told(vesper: Vesper, downloads: Downloads) -> No
 
 
 async def test_last_messages(vesper: Vesper, downloads: Downloads) -> None:
-    """The last messages of a device are told as they came, the newest last."""
+    """The last messages of a device are as received, the newest last."""
     for number in range(MAX_MESSAGES + 2):
         await vesper.heartbeat(uptime=number, extra={"a": [number]})
     messages = (await downloads.of_device())["last_messages"]
@@ -219,7 +223,7 @@ async def test_last_messages(vesper: Vesper, downloads: Downloads) -> None:
 async def test_event_loop_has_its_turns(
     hass: HomeAssistant, vesper: Vesper, downloads: Downloads
 ) -> None:
-    """However many devices there are, others come in between two of them."""
+    """The event loop runs between any two devices."""
     for number in range(20):
         async_fire_mqtt_message(hass, f"vesper/bell-{number}/status/heartbeat", "{}")
     await hass.async_block_till_done()

@@ -1,4 +1,4 @@
-"""What each entity shows while a device, or the link to the broker, is away."""
+"""The state of each entity while its device or the broker is away."""
 
 from collections.abc import Awaitable, Callable
 
@@ -11,36 +11,36 @@ from .common import FLEET, Vesper
 pytestmark = pytest.mark.usefixtures("entity_registry_enabled_by_default")
 
 
-async def fall_silent(vesper: Vesper) -> None:
-    """Let the timeout of the bell go by."""
+async def time_out(vesper: Vesper) -> None:
+    """Let the bell time out."""
     await vesper.advance(91)
 
 
-async def fall_silent_and_lose_link(vesper: Vesper) -> None:
-    """Lose first the bell, then the broker."""
+async def time_out_and_disconnect_broker(vesper: Vesper) -> None:
+    """Let the bell time out, then disconnect the broker."""
     await vesper.advance(91)
-    await vesper.lose_link()
+    await vesper.disconnect_broker()
 
 
-async def lose_link_and_time(vesper: Vesper) -> None:
-    """Lose the broker for far longer than the timeout of the bell."""
-    await vesper.lose_link()
+async def disconnect_broker_past_timeout(vesper: Vesper) -> None:
+    """Disconnect the broker for longer than the timeout of the bell."""
+    await vesper.disconnect_broker()
     await vesper.advance(86_400)
 
 
-async def come_back(vesper: Vesper) -> None:
-    """Lose both, and have both back."""
-    await fall_silent_and_lose_link(vesper)
-    await vesper.regain_link()
+async def reconnect_all(vesper: Vesper) -> None:
+    """Lose the broker and the bell, and bring both back."""
+    await time_out_and_disconnect_broker(vesper)
+    await vesper.reconnect_broker()
     await vesper.heartbeat(uptime=3700)
 
 
 SITUATIONS = {
-    "device silent": fall_silent,
-    "link down": Vesper.lose_link,
-    "link down for a day": lose_link_and_time,
-    "both": fall_silent_and_lose_link,
-    "all back": come_back,
+    "device offline": time_out,
+    "broker disconnected": Vesper.disconnect_broker,
+    "broker disconnected for a day": disconnect_broker_past_timeout,
+    "both": time_out_and_disconnect_broker,
+    "all back": reconnect_all,
 }
 
 #: What an entity shows in each situation of the table above, in that order.
@@ -70,7 +70,7 @@ EXPECTED_OF_FLEET = {
     "mqtt_link": ("on", "off", "off", "off", "on"),
     "outage": (STATE_UNKNOWN,) * 5,
 }
-#: What tells of a moment keeps it.
+#: Events and timestamps keep their state.
 KEPT = {"activity", "boot_time", "device_log", "last_seen"}
 
 
@@ -80,14 +80,14 @@ KEPT = {"activity", "boot_time", "device_log", "last_seen"}
 async def test_matrix(
     vesper: Vesper, number: int, happens: Callable[[Vesper], Awaitable[None]]
 ) -> None:
-    """Every entity there is shows what the table says."""
-    await vesper.say_everything()
+    """Every entity has the state of the table."""
+    await vesper.report_everything()
     kept = {key: vesper.value(key) for key in KEPT}
     assert STATE_UNKNOWN not in kept.values()
 
     await happens(vesper)
 
-    if happens is come_back:
+    if happens is reconnect_all:
         kept["last_seen"] = vesper.state("last_seen").last_changed.isoformat(
             timespec="seconds"
         )
@@ -99,7 +99,7 @@ async def test_matrix(
 
 
 async def test_all_is_there_at_first(vesper: Vesper) -> None:
-    """Nothing waits for a device, and nothing of a device that speaks is missing."""
+    """Fleet entities exist without devices, a device's with its first message."""
     assert vesper.values(FLEET) == {
         "devices": "0",
         "devices_online": "0",
@@ -109,16 +109,16 @@ async def test_all_is_there_at_first(vesper: Vesper) -> None:
         "mqtt_link": "on",
         "outage": STATE_UNKNOWN,
     }
-    await vesper.say_everything()
+    await vesper.report_everything()
     assert vesper.keys() == EXPECTED.keys() | KEPT
     assert STATE_UNAVAILABLE not in vesper.values().values()
 
 
-async def test_a_short_loss_of_the_link(vesper: Vesper) -> None:
-    """What was known of connectivity is shown again; playback may have ended."""
-    await vesper.say_everything()
-    await vesper.lose_link()
-    await vesper.regain_link()
+async def test_a_short_disconnect(vesper: Vesper) -> None:
+    """Connectivity is shown again; playback is unknown."""
+    await vesper.report_everything()
+    await vesper.disconnect_broker()
+    await vesper.reconnect_broker()
     assert vesper.value("connectivity") == "on"
     assert vesper.value("playing") == STATE_UNKNOWN
     assert vesper.value("melody") == STATE_UNKNOWN
@@ -128,24 +128,24 @@ async def test_a_short_loss_of_the_link(vesper: Vesper) -> None:
     assert vesper.state("alert_FileManager").attributes["confirmed"] is True
 
 
-async def test_nothing_is_heard_while_silent(vesper: Vesper) -> None:
-    """A device that was offline when the link was lost is so when it is back."""
-    await vesper.say_everything()
-    await fall_silent_and_lose_link(vesper)
-    await vesper.regain_link()
+async def test_offline_device_after_reconnect(vesper: Vesper) -> None:
+    """A device that was offline before the disconnect is so after it."""
+    await vesper.report_everything()
+    await time_out_and_disconnect_broker(vesper)
+    await vesper.reconnect_broker()
     assert vesper.value("connectivity") == "off"
     assert vesper.value("devices_online", FLEET) == "0"
 
 
-async def test_set_up_without_link(vesper: Vesper) -> None:
-    """Without a link the entry loads, and the devices are there."""
-    await vesper.say_everything()
-    await vesper.lose_link()
+async def test_set_up_while_disconnected(vesper: Vesper) -> None:
+    """The entry and its devices load without the broker."""
+    await vesper.report_everything()
+    await vesper.disconnect_broker()
     await vesper.reload()
     assert vesper.value("mqtt_link", FLEET) == "off"
     assert vesper.value("connectivity") == STATE_UNAVAILABLE
     await vesper.advance(1000)
-    await vesper.regain_link()
+    await vesper.reconnect_broker()
     assert vesper.value("connectivity") == STATE_UNKNOWN
     await vesper.advance(89)
     assert vesper.value("connectivity") == STATE_UNKNOWN

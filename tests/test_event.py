@@ -1,4 +1,4 @@
-"""The events of a device, from message to event: its activity and its own log."""
+"""The events of a device: its activity and its event log."""
 
 from typing import Any
 
@@ -16,8 +16,8 @@ from homeassistant.helpers import entity_registry as er
 from .common import BELL, BOOT, HTTP_FAIL, WIFI_UP, Vesper, Writes, log_entry
 
 
-def told(vesper: Vesper) -> tuple[Any, Any, Any]:
-    """Return the event type, the device's own word for it and its payload."""
+def last_event(vesper: Vesper) -> tuple[Any, Any, Any]:
+    """Return the event type, the type the device sent, and its payload."""
     attributes = vesper.state("activity").attributes
     return (
         attributes["event_type"],
@@ -33,9 +33,9 @@ async def test_all(
     entity_registry: er.EntityRegistry,
     snapshot: SnapshotAssertion,
 ) -> None:
-    """Registry and states are as they were when somebody last looked at them."""
+    """Registry entries and states match the snapshot."""
     vesper.freezer.move_to("2030-01-01T12:00:00Z")
-    await vesper.say_everything()
+    await vesper.report_everything()
     await snapshot_platform(hass, entity_registry, snapshot, vesper.entry.entry_id)
 
 
@@ -53,11 +53,11 @@ async def test_all(
 async def test_types(
     vesper: Vesper, kind: str, event_type: str, payload: dict[str, Any]
 ) -> None:
-    """What has a name goes by it, all else is `other`; type and payload come along."""
+    """A known type has its name, others are `other`, with type and payload."""
     await vesper.heartbeat()
     assert vesper.value("activity") == STATE_UNKNOWN
     await vesper.info(kind, payload)
-    assert told(vesper) == (event_type, kind, payload)
+    assert last_event(vesper) == (event_type, kind, payload)
 
 
 @pytest.mark.parametrize(
@@ -79,17 +79,17 @@ async def test_types(
 async def test_odd_payloads(
     vesper: Vesper, kind: str, payload: Any, shown: dict[str, Any]
 ) -> None:
-    """A payload that can't be used loses neither the event nor what it means."""
+    """A malformed payload loses neither the event nor its type."""
     await vesper.heartbeat()
     await vesper.info(kind, payload)
     started = kind == "playback_started"
-    assert told(vesper) == (kind if started else "other", kind, shown)
+    assert last_event(vesper) == (kind if started else "other", kind, shown)
     assert vesper.value("playing") == ("on" if started else STATE_UNKNOWN)
     assert vesper.value("melody") == STATE_UNKNOWN
 
 
 async def test_fires_each_time(hass: HomeAssistant, vesper: Vesper) -> None:
-    """Twice the same is two events, within the same moment too."""
+    """The same event twice fires twice, at the same time too."""
     await vesper.heartbeat()
     changes = async_capture_events(hass, EVENT_STATE_CHANGED)
     for _ in range(3):
@@ -102,10 +102,10 @@ async def test_fires_each_time(hass: HomeAssistant, vesper: Vesper) -> None:
     ] == [vesper.entity_id("activity")] * 3
 
 
-async def test_the_first_word_of_a_device(vesper: Vesper) -> None:
-    """A device that appears by what happens on it has that event."""
+async def test_info_message_adds_a_device(vesper: Vesper) -> None:
+    """A device added by an info message has that event."""
     await vesper.info("playback_started", {"melody_uid": "ABC123"})
-    assert told(vesper) == (
+    assert last_event(vesper) == (
         "playback_started",
         "playback_started",
         {"melody_uid": "ABC123"},
@@ -113,8 +113,8 @@ async def test_the_first_word_of_a_device(vesper: Vesper) -> None:
     assert vesper.value("playing") == "on"
 
 
-async def test_never_of_what_was_kept(vesper: Vesper) -> None:
-    """A retained info message fires nothing, changes nothing and makes no device."""
+async def test_retained_info_fires_nothing(vesper: Vesper) -> None:
+    """A retained info message adds no device and changes nothing."""
     payload = b'{"type": "playback_started", "payload": {"melody_uid": "ABC123"}}'
     await vesper.publish("ghost", "info", payload, retain=True)
     assert "ghost" not in vesper.hub.devices
@@ -125,14 +125,14 @@ async def test_never_of_what_was_kept(vesper: Vesper) -> None:
 
 
 async def test_never_because_of_a_reload(hass: HomeAssistant, vesper: Vesper) -> None:
-    """A reload or a lost link leaves the last event as it was."""
+    """A reload or a disconnect keeps the last event."""
     await vesper.info("chime")
     before = vesper.state("activity")
     await vesper.advance(10)
     await vesper.reload()
     await vesper.heartbeat()
-    await vesper.lose_link()
-    await vesper.regain_link()
+    await vesper.disconnect_broker()
+    await vesper.reconnect_broker()
     after = vesper.state("activity")
     assert after.state == before.state
     assert after.attributes == before.attributes
@@ -142,40 +142,40 @@ async def test_never_because_of_a_reload(hass: HomeAssistant, vesper: Vesper) ->
 
 
 class Log:
-    """What the event entity of the device's log has fired, as a person sees it."""
+    """Record the events of the device's log entity."""
 
     def __init__(self, vesper: Vesper) -> None:
-        """Listen from now on."""
+        """Start recording."""
         self._fired: list[dict[str, Any]] = []
         self._entity_id = vesper.entity_id("device_log")
         vesper.hass.bus.async_listen(EVENT_STATE_CHANGED, self._async_changed)
 
     @callback
     def _async_changed(self, event: Event[Any]) -> None:
-        """Note what has been fired."""
+        """Record an event."""
         old, new = event.data["old_state"], event.data["new_state"]
-        # What only goes away and comes back has not been fired.
+        # An entity that only becomes unavailable and available has fired nothing.
         if event.data["entity_id"] == self._entity_id and new and old:
-            assert new.state != old.state, "triggers tell events by their time"
+            assert new.state != old.state, "triggers compare events by time"
             names = ("event_types", "friendly_name")
             self._fired.append(
                 {name: one for name, one in new.attributes.items() if name not in names}
             )
 
     def take(self) -> list[dict[str, Any]]:
-        """Return the attributes of what was fired since the last call."""
+        """Return the attributes of the events since the last call."""
         taken = list(self._fired)
         self._fired.clear()
         return taken
 
     def types(self) -> list[str]:
-        """Return the types of what was fired since the last call."""
+        """Return the types of the events since the last call."""
         return [fired["event_type"] for fired in self.take()]
 
 
 @pytest.fixture
 async def log(vesper: Vesper) -> Log:
-    """Return the log of a bell whose ring buffer was seen once."""
+    """Return the log of a bell with one ring buffer."""
     await vesper.heartbeat(recent_events=[BOOT, WIFI_UP])
     return Log(vesper)
 
@@ -300,13 +300,13 @@ NAMED = {"time": None, "uptime": 60}
 async def test_log_is_decoded(
     vesper: Vesper, log: Log, item: Any, fired: dict[str, Any]
 ) -> None:
-    """Each kind of entry is a type, with its data by name and the device's time."""
+    """Each kind of entry is a type, with named data and device time."""
     await vesper.heartbeat(recent_events=[BOOT, WIFI_UP, item])
     assert log.take() == [fired]
 
 
 async def test_log_fires_each_entry_once(vesper: Vesper, log: Log) -> None:
-    """The oldest first, also where many come in the same moment."""
+    """The oldest first, even if several arrive at once."""
     lost = log_entry(3, 200, ts=1_900_000_070, up=3070)
     back = log_entry(2, 65470, ts=1_900_000_080, up=3080)
     for _ in range(3):
@@ -317,7 +317,7 @@ async def test_log_fires_each_entry_once(vesper: Vesper, log: Log) -> None:
 
 
 async def test_order_of_the_log(vesper: Vesper, log: Log) -> None:
-    """The order of the list does not matter: entries are ordered by time."""
+    """Entries are ordered by time, not by the list."""
     first = log_entry(5, 1, 503, ts=1_900_000_001, up=3001)
     second = log_entry(5, 1, 503, ts=1_900_000_002, up=3002)
     await vesper.heartbeat(recent_events=[WIFI_UP, BOOT])
@@ -328,14 +328,14 @@ async def test_order_of_the_log(vesper: Vesper, log: Log) -> None:
 
 
 async def test_log_fires_the_same_twice(vesper: Vesper, log: Log) -> None:
-    """It has happened twice."""
+    """Equal entries are separate events."""
     await vesper.heartbeat(recent_events=[BOOT, WIFI_UP, HTTP_FAIL, HTTP_FAIL])
     assert log.types() == ["http_fail", "http_fail"]
 
 
-async def test_log_at_first_sight(vesper: Vesper) -> None:
-    """What was there before is no news, whoever hands it on."""
-    for device_id, retain in (("live", False), ("kept", True)):
+async def test_the_first_log_fires_nothing(vesper: Vesper) -> None:
+    """Entries of the first log are old."""
+    for device_id, retain in (("live", False), ("retained", True)):
         await vesper.heartbeat(device_id, retain=retain, recent_events=[BOOT])
         await vesper.heartbeat(device_id, retain=retain, recent_events=[BOOT])
         assert vesper.value("device_log", device_id) == STATE_UNKNOWN
@@ -345,14 +345,14 @@ async def test_log_at_first_sight(vesper: Vesper) -> None:
 
 
 async def test_log_of_a_device_that_was_updated(vesper: Vesper) -> None:
-    """Firmware 1.0.0 has no log: the first one is a first sight."""
+    """Firmware 1.0.0 has no log: the first one is of the update."""
     await vesper.heartbeat(uptime=3600, firmware_version="1.0.0")
     await vesper.heartbeat(uptime=5, recent_events=[BOOT])
     assert vesper.value("device_log") == STATE_UNKNOWN
 
 
 async def test_log_of_a_crash_loop(vesper: Vesper, log: Log) -> None:
-    """Each boot empties the log and fills it with the same: it is new each time."""
+    """Each boot replaces the log with equal entries, which are new."""
     entries = [log_entry(1, 4), log_entry(2, 65480, up=3)]
     await vesper.heartbeat(uptime=500, recent_events=entries)
     log.take()
@@ -366,7 +366,7 @@ async def test_log_of_a_crash_loop(vesper: Vesper, log: Log) -> None:
 
 
 async def test_log_of_a_restart_that_is_not_logged(vesper: Vesper, log: Log) -> None:
-    """A boot logs itself, so a log without one was not emptied."""
+    """A log without a boot entry was not emptied."""
     await vesper.heartbeat(uptime=500, recent_events=[WIFI_UP])
     log.take()
     await vesper.heartbeat(uptime=10, recent_events=[WIFI_UP])
@@ -374,7 +374,7 @@ async def test_log_of_a_restart_that_is_not_logged(vesper: Vesper, log: Log) -> 
 
 
 async def test_log_after_a_reload(vesper: Vesper, log: Log) -> None:
-    """Nothing is fired again, and the last event stays as it was."""
+    """Nothing fires again, and the last event stays."""
     await vesper.heartbeat(recent_events=[BOOT, WIFI_UP, HTTP_FAIL])
     before = vesper.state("device_log")
     assert log.types() == ["http_fail"]
@@ -391,12 +391,12 @@ async def test_log_after_a_reload(vesper: Vesper, log: Log) -> None:
     assert fresh.types() == ["http_fail"]
 
 
-async def test_log_after_a_link_loss(vesper: Vesper, log: Log) -> None:
-    """All that is still in the buffer is fired, once; what the broker kept is not."""
+async def test_log_after_a_reconnect(vesper: Vesper, log: Log) -> None:
+    """New entries in the buffer fire once; a retained log fires nothing."""
     entries = [log_entry(6, count, up=count) for count in range(16)]
-    await vesper.lose_link()
+    await vesper.disconnect_broker()
     await vesper.advance(86_400)
-    await vesper.regain_link()
+    await vesper.reconnect_broker()
     await vesper.heartbeat(retain=True, recent_events=entries[:8])
     assert log.take() == []
     await vesper.heartbeat(recent_events=entries)
@@ -404,7 +404,7 @@ async def test_log_after_a_link_loss(vesper: Vesper, log: Log) -> None:
 
 
 async def test_log_of_a_restart(vesper: Vesper, log: Log) -> None:
-    """A boot that is logged ends playback, whatever the uptime says."""
+    """A logged boot ends playback, whatever the uptime is."""
     await vesper.info("playback_started", {"melody_uid": "ABC123"})
     boot = log_entry(1, 9)
     await vesper.advance(30)
@@ -414,7 +414,7 @@ async def test_log_of_a_restart(vesper: Vesper, log: Log) -> None:
 
 
 async def test_log_with_bad_entries(vesper: Vesper, log: Log) -> None:
-    """The good ones are fired, each once."""
+    """Valid entries fire once each."""
     for number in range(3):
         bad = {"t": 1, "d0": number}
         await vesper.heartbeat(recent_events=[BOOT, None, WIFI_UP, bad, HTTP_FAIL])
@@ -424,7 +424,7 @@ async def test_log_with_bad_entries(vesper: Vesper, log: Log) -> None:
 async def test_log_writes_no_more_than_its_news(
     vesper: Vesper, log: Log, writes: Writes
 ) -> None:
-    """One write for each entry that is new, none for those that come again."""
+    """One write for each new entry, none for repeated ones."""
     entries = [log_entry(6, count, up=count) for count in range(16)]
     await vesper.heartbeat(recent_events=entries[:15])
     writes.take()

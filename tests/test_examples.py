@@ -1,4 +1,4 @@
-"""The examples of the documentation, as people copy them."""
+"""The examples of the documentation."""
 
 from typing import Any
 
@@ -34,7 +34,7 @@ PARTS: list[Any] = [
     and "alias" not in part
     and part.keys() & {"triggers", "conditions", "actions"}
 ]
-"""The parts of automations, without what makes them one."""
+"""The parts of automations, without the rest."""
 
 
 async def use(hass: HomeAssistant, alias: str) -> None:
@@ -54,7 +54,7 @@ async def set_up(hass: HomeAssistant, config: dict[str, Any]) -> None:
 
 @pytest.fixture
 async def upstairs(hass: HomeAssistant, vesper: Vesper) -> None:
-    """Have the bell where the examples expect it."""
+    """Place the bell where the examples expect it."""
     await vesper.heartbeat()
     floor = fr.async_get(hass).async_create("Upstairs")
     area = ar.async_get(hass).async_create("Loft", floor_id=floor.floor_id)
@@ -66,7 +66,7 @@ async def upstairs(hass: HomeAssistant, vesper: Vesper) -> None:
 
 @pytest.mark.parametrize("alias", EXAMPLES)
 async def test_is_valid(hass: HomeAssistant, vesper: Vesper, alias: str) -> None:
-    """Home Assistant accepts it as it is."""
+    """Home Assistant accepts the example."""
     await use(hass, alias)
 
 
@@ -74,12 +74,12 @@ async def test_is_valid(hass: HomeAssistant, vesper: Vesper, alias: str) -> None
 async def test_part_is_valid(
     hass: HomeAssistant, vesper: Vesper, part: dict[str, Any]
 ) -> None:
-    """Home Assistant accepts an automation with this part as it is."""
+    """Home Assistant accepts an automation with this part."""
     await set_up(hass, {"triggers": [], "actions": [], "alias": "Part", **part})
 
 
 async def test_trouble(hass: HomeAssistant, vesper: Vesper, upstairs: None) -> None:
-    """It tells what its text says."""
+    """It sends the text of the example."""
     calls = async_mock_service(hass, "persistent_notification", "create")
     await use(hass, "A bell has a problem")
     await vesper.alert("SD", "WARNING")
@@ -95,7 +95,7 @@ async def test_trouble(hass: HomeAssistant, vesper: Vesper, upstairs: None) -> N
 async def test_acknowledged_on_the_phone(
     hass: HomeAssistant, vesper: Vesper, upstairs: None
 ) -> None:
-    """The button acknowledges its own alert and no other."""
+    """The button acknowledges only its own alert."""
     calls = async_mock_service(hass, "notify", "mobile_app_phone")
     await use(hass, "Acknowledge alerts on the phone")
     for subsystem in ("SD", "Net"):
@@ -111,7 +111,7 @@ async def test_acknowledged_on_the_phone(
 async def test_nightly_check(
     hass: HomeAssistant, vesper: Vesper, upstairs: None
 ) -> None:
-    """The bells that do not answer are listed."""
+    """It lists the bells that do not respond."""
     await hass.config.async_set_time_zone("UTC")
     vesper.freezer.move_to("2026-11-22 02:59:59+00:00")
     calls = async_mock_service(hass, "persistent_notification", "create")

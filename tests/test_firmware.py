@@ -1,4 +1,4 @@
-"""The simulated firmware keeps the protocol's promises, and its fleet follows it."""
+"""The simulated firmware follows the protocol, and so does its fleet."""
 
 import json
 from typing import Any
@@ -27,21 +27,21 @@ def device() -> Firmware:
     return device
 
 
-def spoken(publications: list[Publication]) -> list[tuple[str, dict[str, Any]]]:
+def sent(publications: list[Publication]) -> list[tuple[str, dict[str, Any]]]:
     """Return the last topic level and the decoded payload of each publication."""
     return [(p.topic.rsplit("/", 1)[1], json.loads(p.payload)) for p in publications]
 
 
 def heartbeat(device: Firmware) -> dict[str, Any]:
-    """Ask for a heartbeat and return it."""
+    """Request a heartbeat and return it."""
     device.receive("vesper/chapel/control", HEALTH_COMMAND)
-    kind, beat = spoken(device.tick(0.0))[0]
+    kind, payload = sent(device.tick(0.0))[0]
     assert kind == "heartbeat"
-    return beat
+    return payload
 
 
-def test_heartbeats_come_every_30_s_retained() -> None:
-    """A day of heartbeats: one each 30 s, QoS 1, retained, with the uptime."""
+def test_heartheartbeats_come_every_30_s_retained() -> None:
+    """A day of heartheartbeats: one each 30 s, QoS 1, retained, with the uptime."""
     device = Firmware("chapel", prefix="site1/vesper")
     for now in range(86_400):
         published = device.tick(float(now))
@@ -53,7 +53,7 @@ def test_heartbeats_come_every_30_s_retained() -> None:
 
 
 def test_a_heartbeat_that_is_late_is_not_made_up_for(device: Firmware) -> None:
-    """After a stall there is one heartbeat, and the next one in its usual turn."""
+    """After a stall there is one heartbeat, then the usual ones."""
     assert len(device.tick(100.0)) == 1
     assert device.next_due == 120.0
     assert device.tick(119.9) == []
@@ -65,7 +65,7 @@ def test_first_heartbeat_follows_the_boot() -> None:
 
 
 def test_shapes_of_the_heartbeat(device: Firmware) -> None:
-    """Firmware 1.1.0 sends five diagnostics that 1.0.0 does not know."""
+    """Firmware 1.1.0 sends five diagnostics that 1.0.0 does not have."""
     new = heartbeat(device)
     old = heartbeat(Firmware("chapel", version="1.0.0"))
     assert set(old) == {"device_id", "uptime", "firmware_version"}
@@ -82,15 +82,19 @@ def test_shapes_of_the_heartbeat(device: Firmware) -> None:
 
 def test_heap_drifts_over_its_low_water_mark(device: Firmware) -> None:
     """Free heap moves from heartbeat to heartbeat; its minimum only falls."""
-    beats = [json.loads(device.tick(now)[0].payload) for now in range(30, 6000, 30)]
-    assert len({beat["heap_free"] for beat in beats}) > 100
-    lows = [beat["heap_min_free"] for beat in beats]
+    heartbeats = [
+        json.loads(device.tick(now)[0].payload) for now in range(30, 6000, 30)
+    ]
+    assert len({payload["heap_free"] for payload in heartbeats}) > 100
+    lows = [payload["heap_min_free"] for payload in heartbeats]
     assert lows == sorted(lows, reverse=True)
-    assert all(beat["heap_min_free"] <= beat["heap_free"] for beat in beats)
+    assert all(
+        payload["heap_min_free"] <= payload["heap_free"] for payload in heartbeats
+    )
 
 
 def test_ring_buffer_repeats_and_forgets(device: Firmware) -> None:
-    """Events stay in each heartbeat until sixteen newer ones push them out."""
+    """Events repeat until sixteen newer ones replace them."""
     boot, wifi_up = heartbeat(device)["recent_events"]
     assert boot == {"t": EventTag.BOOT, "d0": 1, "d1": 0, "ts": 0, "up": 0}
     assert wifi_up["t"] == EventTag.WIFI_UP
@@ -115,7 +119,7 @@ def test_ring_buffer_repeats_and_forgets(device: Firmware) -> None:
     )
 
 
-def test_an_alert_is_said_once_per_transition(device: Firmware) -> None:
+def test_an_alert_is_sent_once_per_transition(device: Firmware) -> None:
     """Raised, repeated, worse, cleared, cleared again: three messages, not retained."""
     device.raise_alert("FileManager", "WARNING", "SD mount failed")
     device.raise_alert("FileManager", "WARNING", "SD mount failed again")
@@ -124,7 +128,7 @@ def test_an_alert_is_said_once_per_transition(device: Firmware) -> None:
     device.clear_alert("FileManager")
     published = device.tick(1.0)
     assert all((p.qos, p.retain) == (1, False) for p in published)
-    assert spoken(published) == [
+    assert sent(published) == [
         (
             "alerts",
             {"subsystem": "FileManager", "state": "WARNING", "msg": "SD mount failed"},
@@ -139,14 +143,14 @@ def test_an_alert_is_said_once_per_transition(device: Firmware) -> None:
 
 
 def test_playback(device: Firmware) -> None:
-    """Start and stop are said with QoS 0; a stop of nothing is not."""
+    """Start and stop are sent with QoS 0; a stop without a melody is not."""
     device.stop_playback()
     device.start_playback("ABC123")
     assert device.playing
     device.stop_playback()
     published = device.tick(1.0)
     assert all((p.qos, p.retain) == (0, False) for p in published)
-    assert spoken(published) == [
+    assert sent(published) == [
         ("info", {"type": "playback_started", "payload": {"melody_uid": "ABC123"}}),
         ("info", {"type": "playback_stopped", "payload": {}}),
     ]
@@ -154,11 +158,11 @@ def test_playback(device: Firmware) -> None:
 
 
 def test_health_command_brings_a_heartbeat_but_no_repetition(device: Firmware) -> None:
-    """What was said since boot is not said again."""
+    """Alerts reported since boot are not repeated."""
     device.raise_alert("FileManager", "WARNING", "SD mount failed")
     device.tick(1.0)
     device.receive("vesper/chapel/control", HEALTH_COMMAND)
-    assert [kind for kind, _ in spoken(device.tick(1.0))] == ["heartbeat"]
+    assert [kind for kind, _ in sent(device.tick(1.0))] == ["heartbeat"]
     assert device.next_due == HEARTBEAT_SECONDS
 
 
@@ -177,13 +181,13 @@ def test_health_command_brings_a_heartbeat_but_no_repetition(device: Firmware) -
 def test_other_commands_are_ignored(
     device: Firmware, topic: str, payload: bytes
 ) -> None:
-    """Nothing but `system.health` on its own topic is obeyed."""
+    """Only `system.health` on its own topic is handled."""
     device.receive(topic, payload)
     assert device.tick(1.0) == []
 
 
-def test_restart_forgets_what_was_said(device: Firmware) -> None:
-    """After a restart the next health check, in 5 minutes, raises what is wrong."""
+def test_restart_forgets_reported_alerts(device: Firmware) -> None:
+    """The health check 5 minutes after a restart raises them again."""
     device.raise_alert("FileManager", "WARNING", "SD mount failed")
     device.raise_alert("TimeKeeper", "CRITICAL", "NTP sync failed")
     device.start_playback("ABC123")
@@ -191,50 +195,50 @@ def test_restart_forgets_what_was_said(device: Firmware) -> None:
     device.restart(cause=RebootCause.OTA)
     device.clear_alert("TimeKeeper")
 
-    ((kind, beat),) = spoken(device.tick(10.0))
-    assert (kind, beat["uptime"]) == ("heartbeat", 0)
-    assert beat["reset_reason"] == ResetReason.SOFTWARE
-    assert [(event["t"], event["d0"]) for event in beat["recent_events"][-3:-1]] == [
+    ((kind, payload),) = sent(device.tick(10.0))
+    assert (kind, payload["uptime"]) == ("heartbeat", 0)
+    assert payload["reset_reason"] == ResetReason.SOFTWARE
+    assert [(event["t"], event["d0"]) for event in payload["recent_events"][-3:-1]] == [
         (EventTag.REBOOT, RebootCause.OTA),
         (EventTag.BOOT, ResetReason.SOFTWARE),
     ]
-    assert beat["recent_events"][-1]["t"] == EventTag.WIFI_UP
+    assert payload["recent_events"][-1]["t"] == EventTag.WIFI_UP
     assert not device.playing
     assert device.uptime == 0
 
     check = 10.0 + HEALTH_CHECK_SECONDS
-    assert [kind for kind, _ in spoken(device.tick(check - 1))] == ["heartbeat"]
+    assert [kind for kind, _ in sent(device.tick(check - 1))] == ["heartbeat"]
     assert [
-        (kind, said.get("subsystem")) for kind, said in spoken(device.tick(check))
+        (kind, alert.get("subsystem")) for kind, alert in sent(device.tick(check))
     ] == [("heartbeat", None), ("alerts", "FileManager")]
 
 
-def test_a_new_fault_after_a_restart_is_said_after_the_heartbeat(
+def test_a_new_fault_after_a_restart_is_sent_after_the_heartbeat(
     device: Firmware,
 ) -> None:
-    """A listener learns of the restart first, so it takes the alert for a new one."""
+    """So a client takes the alert for one of the new boot."""
     device.restart()
     device.raise_alert("FileManager", "WARNING", "SD mount failed")
-    kinds = [kind for kind, _ in spoken(device.tick(10.0))]
+    kinds = [kind for kind, _ in sent(device.tick(10.0))]
     assert kinds == ["heartbeat", "alerts"]
     assert device.next_due == HEARTBEAT_SECONDS
 
 
 def test_health_command_after_a_restart_raises_what_is_wrong(device: Firmware) -> None:
-    """The check that is asked for does what the one every 5 minutes does."""
+    """A requested check equals the one every 5 minutes."""
     device.raise_alert("FileManager", "WARNING", "SD mount failed")
     device.restart(ResetReason.PANIC)
     device.tick(1.0)
     device.receive("vesper/chapel/control", HEALTH_COMMAND)
-    kinds = [kind for kind, _ in spoken(device.tick(1.0))]
+    kinds = [kind for kind, _ in sent(device.tick(1.0))]
     assert kinds == ["heartbeat", "alerts"]
 
 
-def test_a_silent_device_says_and_hears_nothing(device: Firmware) -> None:
-    """Silence swallows all; on its return come a heartbeat, then what went wrong."""
+def test_a_disconnected_device_sends_and_receives_nothing(device: Firmware) -> None:
+    """After the reconnect it sends a heartbeat, then the alerts."""
     device.raise_alert("TimeKeeper", "WARNING", "NTP sync failed")
     device.tick(1.0)
-    device.go_silent()
+    device.disconnect_wifi()
     assert not device.online
     device.raise_alert("FileManager", "WARNING", "SD mount failed")
     device.clear_alert("TimeKeeper")
@@ -243,28 +247,28 @@ def test_a_silent_device_says_and_hears_nothing(device: Firmware) -> None:
     for now in range(1, HEALTH_CHECK_SECONDS + 1):
         assert device.tick(float(now)) == []
 
-    device.come_back()
-    ((kind, beat),) = spoken(device.tick(301.0))
+    device.reconnect_wifi()
+    ((kind, payload),) = sent(device.tick(301.0))
     assert kind == "heartbeat"
-    assert beat["last_disconnect_code"] == 255
-    tags = [event["t"] for event in beat["recent_events"]]
+    assert payload["last_disconnect_code"] == 255
+    tags = [event["t"] for event in payload["recent_events"]]
     assert tags[2:] == [
         EventTag.WIFI_DOWN,
         *[EventTag.HEARTBEAT_MISS] * 10,
         EventTag.WIFI_UP,
     ]
-    assert beat["recent_events"][-2]["d0"] == 10
+    assert payload["recent_events"][-2]["d0"] == 10
 
     device.receive("vesper/chapel/control", HEALTH_COMMAND)
-    said = [said for kind, said in spoken(device.tick(301.0)) if kind == "alerts"]
-    assert [(alert["subsystem"], alert["state"]) for alert in said] == [
+    alerts = [alert for kind, alert in sent(device.tick(301.0)) if kind == "alerts"]
+    assert [(alert["subsystem"], alert["state"]) for alert in alerts] == [
         ("FileManager", "WARNING"),
         ("TimeKeeper", "CLEARED"),
     ]
 
 
 def test_expected_states_follow_the_device(device: Firmware) -> None:
-    """What entities must show: the worst alert, cleared ones as ok, the melody."""
+    """The worst alert, cleared ones as ok, and the melody."""
     assert expected_states(device) == {
         "connectivity": "on",
         "health": "ok",
@@ -291,7 +295,7 @@ def test_expected_states_follow_the_device(device: Firmware) -> None:
     }
     assert expected_states(device) == shown
 
-    device.go_silent()
+    device.disconnect_wifi()
     device.clear_alert("Player")
     assert expected_states(device) == shown | {
         "connectivity": "off",
@@ -314,7 +318,7 @@ def test_expected_states_follow_the_device(device: Firmware) -> None:
 
 
 def test_expected_states_of_the_first_firmware() -> None:
-    """It tells nothing of itself, and Home Assistant shows nothing of it."""
+    """Values that it does not report are unknown."""
     device = Firmware("chapel", version="1.0.0")
     device.restart(ResetReason.PANIC)
     expected = expected_states(device)
@@ -323,7 +327,7 @@ def test_expected_states_of_the_first_firmware() -> None:
 
 @pytest.mark.parametrize("scenario", SCENARIOS)
 def test_a_fleet_is_made_from_each_scenario(scenario: str) -> None:
-    """Six devices where nobody chose, all well until their stories begin."""
+    """The default is six devices, healthy until their stories start."""
     expected = Fleet("localhost", 1883, scenario=scenario).expected()
     assert len(expected) == 6
     assert {states["health"] for states in expected.values()} == {"ok"}
@@ -335,7 +339,7 @@ def test_a_fleet_is_made_from_each_scenario(scenario: str) -> None:
         ({"speed": 0.0}, "speed"),
         ({"prefix": "vesper/#"}, "prefix"),
         ({"prefix": ""}, "prefix"),
-        ({"scenario": "opera"}, "calm, lively, cast"),
+        ({"scenario": "opera"}, "idle, lively, cast"),
         ({"scenario": "cast", "devices": 3}, "devices of its own"),
         ({"devices": 0}, "at least one"),
     ],
@@ -343,6 +347,6 @@ def test_a_fleet_is_made_from_each_scenario(scenario: str) -> None:
 def test_a_fleet_that_can_not_be_is_refused(
     choice: dict[str, Any], reason: str
 ) -> None:
-    """The error names what is wrong with the choice."""
+    """The error names the invalid value."""
     with pytest.raises(ValueError, match=reason):
         Fleet("localhost", 1883, **choice)

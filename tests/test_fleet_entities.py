@@ -1,4 +1,4 @@
-"""The fleet's entities, and the devices as Home Assistant's registry shows them."""
+"""The fleet's entities, and the devices in the registry."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ from .common import BELL, FLEET, Vesper, Writes
 def registered(
     vesper: Vesper, device_registry: dr.DeviceRegistry, device_id: str
 ) -> dr.DeviceEntry:
-    """Return the registry's entry of a device or the fleet."""
+    """Return the registry entry of a device or the fleet."""
     if device_id == FLEET:
         device_id = f"{FLEET}/fleet"
     entry = device_registry.async_get_device_by_identifier(
@@ -25,7 +25,7 @@ def registered(
 
 
 async def test_counts(vesper: Vesper) -> None:
-    """How many there are, are online, have alerts, and how bad the worst is."""
+    """The counts of devices, online and with alerts, and the health."""
 
     def counts() -> tuple[str, ...]:
         keys = ("devices", "devices_online", "devices_with_alerts")
@@ -60,7 +60,7 @@ async def test_counts(vesper: Vesper) -> None:
 async def test_one_write_for_many(
     hass: HomeAssistant, vesper: Vesper, writes: Writes
 ) -> None:
-    """What changes of many devices in one go is written once for the fleet."""
+    """Changes of many devices at once are written once for the fleet."""
     for number in range(10):
         await vesper.heartbeat(f"bell-{number}", retain=number > 1)
     writes.take()
@@ -75,7 +75,7 @@ async def test_one_write_for_many(
 async def test_devices_of_the_registry(
     vesper: Vesper, device_registry: dr.DeviceRegistry
 ) -> None:
-    """The fleet is a service, under which each device is shown."""
+    """The fleet is a service, by which each device is connected."""
     await vesper.heartbeat(firmware_version="1.2.0")
     fleet = registered(vesper, device_registry, FLEET)
     assert fleet.entry_type is dr.DeviceEntryType.SERVICE
@@ -98,8 +98,8 @@ async def test_entities_belong_to_their_device(
     device_registry: dr.DeviceRegistry,
     entity_registry: er.EntityRegistry,
 ) -> None:
-    """No entity is left without a device, and none is under another's."""
-    await vesper.say_everything()
+    """Each entity has its own device."""
+    await vesper.report_everything()
     entities = er.async_entries_for_config_entry(entity_registry, vesper.entry.entry_id)
     for device_id in (BELL, FLEET):
         device = registered(vesper, device_registry, device_id)
@@ -118,7 +118,7 @@ async def test_entities_belong_to_their_device(
 async def test_firmware_version(
     hass: HomeAssistant, vesper: Vesper, device_registry: dr.DeviceRegistry, name: str
 ) -> None:
-    """The software version is the device's own word, touched only when that changes."""
+    """The software version is updated only when it changes."""
 
     def version() -> str | None:
         return registered(vesper, device_registry, BELL).sw_version
@@ -155,7 +155,7 @@ async def test_firmware_version(
 async def test_known_after_a_reload(
     hass: HomeAssistant, vesper: Vesper, device_registry: dr.DeviceRegistry
 ) -> None:
-    """A device that was there is there, as it was registered, before it speaks."""
+    """A device is restored before its first message."""
     await vesper.heartbeat(firmware_version="1.2.0")
     before = vesper.keys()
     updates = async_capture_events(hass, dr.EVENT_DEVICE_REGISTRY_UPDATED)
@@ -171,8 +171,8 @@ async def test_known_after_a_reload(
 
 @pytest.mark.usefixtures("entity_registry_enabled_by_default")
 async def test_rename(vesper: Vesper, entity_registry: er.EntityRegistry) -> None:
-    """Entities that a person renamed go on under their new ids, and only there."""
-    await vesper.say_everything()
+    """Renamed entities are updated under their new ids only."""
+    await vesper.report_everything()
     await vesper.info("playback_stopped")
     await vesper.alert("FileManager", "CLEARED")
     renamed = {}
@@ -186,7 +186,7 @@ async def test_rename(vesper: Vesper, entity_registry: er.EntityRegistry) -> Non
     await vesper.advance(91)
     assert vesper.value("connectivity") == "off"
     assert vesper.value("devices_online", FLEET) == "0"
-    await vesper.say_everything()
+    await vesper.report_everything()
     await vesper.alert("Network", "FAILED")
     for old, new in renamed.items():
         assert vesper.hass.states.get(old) is None
@@ -216,13 +216,13 @@ async def test_rename(vesper: Vesper, entity_registry: er.EntityRegistry) -> Non
         "wifi_signal": "-53",
     }
     assert vesper.value("fleet_health", FLEET) == "failed"
-    await vesper.lose_link()
+    await vesper.disconnect_broker()
     assert vesper.value("connectivity") == "unavailable"
     assert vesper.value("mqtt_link", FLEET) == "off"
 
 
 async def test_ids_that_run_into_one_another(vesper: Vesper) -> None:
-    """A device whose id goes on where another's ends has its entities nonetheless."""
+    """Devices whose ids share a prefix have their own entities."""
     await vesper.alert("health", "WARNING", device_id="bell")
     await vesper.heartbeat("bell_alert")
     assert vesper.hass.states.get("sensor.vesper_bell_alert_health") is not None
@@ -230,7 +230,7 @@ async def test_ids_that_run_into_one_another(vesper: Vesper) -> None:
 
 
 async def test_the_id_of_the_fleet(vesper: Vesper) -> None:
-    """Nobody becomes the fleet's own device by taking its id for a name."""
+    """A device with the fleet's id is not the fleet."""
     await vesper.heartbeat(FLEET)
     assert vesper.value("connectivity", FLEET) == "on"
     assert vesper.value("devices", FLEET) == "1"

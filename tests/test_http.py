@@ -1,4 +1,4 @@
-"""The HTTP API: who may ask, what is answered, and what a posted heartbeat does."""
+"""The HTTP API: access, responses, and posted heartbeats."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -43,7 +43,7 @@ POST = "/api/vesper/heartbeat"
 POSTS = [POST, "/api/v1/heartbeat"]
 
 V1_0_0: dict[str, Any] = {"device_id": BELL, "uptime": 3600}
-"""All that firmware 1.0.0 sends."""
+"""All fields of firmware 1.0.0."""
 
 V1_1_0: dict[str, Any] = {
     **V1_0_0,
@@ -63,7 +63,7 @@ V1_1_0: dict[str, Any] = {
         log_entry(99, 1, 2, ts=1_776_000_160, up=163),
     ],
 }
-"""What firmware 1.1.0 sends, with an event of each kind and one unheard of."""
+"""All fields of firmware 1.1.0, with an event of each kind and an unknown one."""
 
 FIELDS = [
     "reset_reason",
@@ -74,18 +74,18 @@ FIELDS = [
 ]
 
 SHOWN = {"last_disconnect_code": "last_disconnect"}
-"""What the API calls a field otherwise than heartbeats do."""
+"""The fields that the API names differently than heartbeats."""
 
 
 @pytest.fixture(autouse=True)
 def no_access_log(caplog: pytest.LogCaptureFixture) -> None:
-    """Keep aiohttp from logging calls with a clock that was set in between."""
+    """Keep aiohttp from logging calls with a clock that was set meanwhile."""
     caplog.set_level(logging.WARNING, "aiohttp.access")
 
 
 @pytest.fixture
 def entry(entry: MockConfigEntry, hass: HomeAssistant) -> MockConfigEntry:
-    """Let devices post, with the key of the tests."""
+    """Enable posts, with the key of the tests."""
     hass.config_entries.async_update_entry(
         entry, options={CONF_HTTP_KEY: digest_of(KEY)}
     )
@@ -107,7 +107,7 @@ async def device(vesper: Vesper, hass_client_no_auth: Any) -> TestClient[Any, An
 
 
 async def _get(client: TestClient[Any, Any], path: str) -> Any:
-    """Return what a call answers that must do well."""
+    """Return the response of a successful call."""
     response = await client.get(path)
     assert response.status == HTTPStatus.OK
     assert response.headers["Cache-Control"] == "no-store"
@@ -116,14 +116,14 @@ async def _get(client: TestClient[Any, Any], path: str) -> Any:
 
 
 async def _post(device: TestClient[Any, Any], **fields: Any) -> tuple[int, Any]:
-    """Post a heartbeat of these fields, and return the status and the answer."""
+    """Post a heartbeat with these fields, and return status and response."""
     return await _post_body(device, json.dumps(fields).encode())
 
 
 async def _post_body(
     device: TestClient[Any, Any], body: Any, **headers: str
 ) -> tuple[int, Any]:
-    """Post a body with the right key, and return the status and the answer."""
+    """Post a body with the right key, and return status and response."""
     response = await device.post(
         POST,
         data=body,
@@ -133,7 +133,7 @@ async def _post_body(
 
 
 async def _answer(response: Any) -> Any:
-    """Return the JSON of an answer, of which an error has its one form."""
+    """Return the JSON of a response, with its format checked."""
     assert response.headers["Cache-Control"] == "no-store"
     answer = await response.json()
     if response.status != HTTPStatus.OK:
@@ -144,16 +144,16 @@ async def _answer(response: Any) -> Any:
 
 
 def _paths(answer: Any) -> list[str]:
-    """Return where an answer says that something is wrong."""
+    """Return the paths of the faults in a response."""
     return [error["path"] for error in answer["errors"]]
 
 
-# Who may ask
+# Access
 
 
 @pytest.mark.parametrize("path", GETS)
 async def test_anonymous(vesper: Vesper, device: Any, path: str) -> None:
-    """Without a login nothing is told, also to who has the key for posts."""
+    """A login is required, also with the key for posts."""
     await vesper.heartbeat()
     assert (await device.get(path)).status == HTTPStatus.UNAUTHORIZED
     assert (await device.get(path, headers=BEARER)).status == HTTPStatus.UNAUTHORIZED
@@ -167,7 +167,7 @@ async def test_users(
     hass_read_only_access_token: str,
     path: str,
 ) -> None:
-    """Whoever is logged in may read."""
+    """Any logged-in user may read."""
     await vesper.heartbeat()
     read_only = await hass_client(hass_read_only_access_token)
     assert await _get(read_only, path) == await _get(client, path)
@@ -190,7 +190,7 @@ async def test_users(
 async def test_wrong_key(
     vesper: Vesper, device: Any, path: str, headers: dict[str, str]
 ) -> None:
-    """Who has not the key is refused, but never banned for it."""
+    """A wrong key is rejected, but never banned."""
     with patch("homeassistant.components.http.ban.process_wrong_login") as wrong_login:
         response = await device.post(path, json=V1_0_0, headers=headers)
         assert response.status == HTTPStatus.FORBIDDEN
@@ -201,7 +201,7 @@ async def test_wrong_key(
 
 
 async def test_login_is_no_key(vesper: Vesper, client: Any) -> None:
-    """An admin's login does not post either."""
+    """An admin's login can't post."""
     response = await client.post(POST, json=V1_0_0)
     assert response.status == HTTPStatus.FORBIDDEN
 
@@ -219,7 +219,7 @@ async def test_login_is_no_key(vesper: Vesper, client: Any) -> None:
 async def test_right_key(
     vesper: Vesper, device: Any, path: str, headers: dict[str, str]
 ) -> None:
-    """The key counts in either header and on either path."""
+    """The key is accepted in either header and on either path."""
     response = await device.post(path, json=V1_0_0, headers=headers)
     assert response.status == HTTPStatus.OK
     assert await _answer(response) == {"device_id": BELL, "new": True}
@@ -230,7 +230,7 @@ async def test_right_key(
 async def test_turned_off(
     hass: HomeAssistant, entry: MockConfigEntry, device: Any, given: str
 ) -> None:
-    """Posts that are turned off are refused, whatever the key."""
+    """Posts that are off are rejected with any key."""
     hass.config_entries.async_update_entry(entry, options={})
     response = await device.post(POST, json=V1_0_0, headers={"X-Vesper-Key": given})
     assert response.status == HTTPStatus.FORBIDDEN
@@ -240,13 +240,13 @@ async def test_turned_off(
 async def test_not_loaded(
     hass: HomeAssistant, entry: MockConfigEntry, client: Any, device: Any
 ) -> None:
-    """While the entry is not there the API says so, and is back with it."""
+    """The API reports that the entry is not loaded, until it is."""
     assert await hass.config_entries.async_unload(entry.entry_id)
     for path in GETS:
         response = await client.get(path)
         assert response.status == HTTPStatus.SERVICE_UNAVAILABLE
         await _answer(response)
-    # Also before the key is looked at: there is none to compare with.
+    # Also before the key is checked: there is none to compare with.
     response = await device.post(POST, json=V1_0_0)
     assert response.status == HTTPStatus.SERVICE_UNAVAILABLE
     await _answer(response)
@@ -257,7 +257,7 @@ async def test_not_loaded(
 
 
 async def test_no_entry(hass: HomeAssistant, mqtt_mock: Any, hass_client: Any) -> None:
-    """The views outlive the entry, so they may be there without one."""
+    """The views stay registered without an entry."""
     assert await async_setup_component(hass, DOMAIN, {})
     response = await (await hass_client()).get(DEVICES)
     assert response.status == HTTPStatus.SERVICE_UNAVAILABLE
@@ -267,7 +267,7 @@ async def test_no_entry(hass: HomeAssistant, mqtt_mock: Any, hass_client: Any) -
 async def test_unloaded_while_posting(
     hass: HomeAssistant, entry: MockConfigEntry, device: Any
 ) -> None:
-    """A post whose body comes slowly does not reach a hub that is closed by then."""
+    """A slow post does not reach a hub that is closed meanwhile."""
 
     async def body() -> AsyncIterator[bytes]:
         yield b'{"device_id": "bell",'
@@ -282,23 +282,23 @@ async def test_unloaded_while_posting(
 
 
 @pytest.mark.parametrize("what", ["alerts", "diagnostics"])
-@pytest.mark.parametrize("device_id", ["nobody", "not an id", "x" * 300])
+@pytest.mark.parametrize("device_id", ["unknown", "not an id", "x" * 300])
 async def test_unknown_device(
     vesper: Vesper, client: Any, what: str, device_id: str
 ) -> None:
-    """Of a device that was never heard there is nothing to tell."""
+    """An unknown device is not found."""
     await vesper.heartbeat()
     response = await client.get(f"{DEVICES}/{device_id}/{what}")
     assert response.status == HTTPStatus.NOT_FOUND
     await _answer(response)
 
 
-# What is answered
+# Responses
 
 
 @pytest.fixture
 def at_a_known_time(freezer: Any) -> None:
-    """Let the test be of 2026-11-22, so that what it shows is always the same."""
+    """Freeze the time at 2026-11-22, so that snapshots are the same."""
     freezer.move_to("2026-11-22T12:00:00+00:00")
 
 
@@ -306,7 +306,7 @@ def at_a_known_time(freezer: Any) -> None:
 async def test_answers(
     hass: HomeAssistant, vesper: Vesper, client: Any, snapshot: SnapshotAssertion
 ) -> None:
-    """What is answered about a device that has said everything."""
+    """The responses for a device with all values."""
     await vesper.heartbeat(**V1_1_0, firmware_version="1.1.0", site={"tower": 2})
     await vesper.alert("FileManager", "WARNING", "SD mount failed")
     await vesper.alert("Wifi", "CRITICAL")
@@ -328,7 +328,7 @@ async def test_answers(
 
 
 async def test_no_device(client: Any) -> None:
-    """A fleet of which nothing was heard is empty."""
+    """A fleet without devices is empty."""
     assert await _get(client, DEVICES) == []
 
 
@@ -342,7 +342,7 @@ async def test_no_device(client: Any) -> None:
     ],
 )
 async def test_status(vesper: Vesper, client: Any, state: str, color: str) -> None:
-    """The worst alert gives a device its color, until it is not online."""
+    """The status is the worst alert, unless the device is not online."""
     await vesper.alert("FileManager", state)
     (listed,) = await _get(client, DEVICES)
     assert (listed["status"], listed["connected"]) == (color, True)
@@ -352,7 +352,7 @@ async def test_status(vesper: Vesper, client: Any, state: str, color: str) -> No
 
 
 async def test_not_known(vesper: Vesper, client: Any) -> None:
-    """What the broker kept is no sign of life, and there may be no broker."""
+    """It is unknown by retained messages only, and while disconnected."""
     await vesper.heartbeat(retain=True, uptime=5)
     (listed,) = await _get(client, DEVICES)
     assert (listed["status"], listed["connected"]) == ("grey", None)
@@ -362,14 +362,14 @@ async def test_not_known(vesper: Vesper, client: Any) -> None:
     await vesper.heartbeat(uptime=35)
     (listed,) = await _get(client, DEVICES)
     assert (listed["status"], listed["connected"]) == ("green", True)
-    await vesper.lose_link()
+    await vesper.disconnect_broker()
     (listed,) = await _get(client, DEVICES)
     assert (listed["status"], listed["connected"]) == ("grey", None)
     assert (await _get(client, DIAGNOSTICS))["connected"] is None
 
 
 async def test_before_a_heartbeat(vesper: Vesper, client: Any) -> None:
-    """A device that has only raised an alert has told nothing of itself."""
+    """A device with only an alert has no telemetry."""
     await vesper.alert("FileManager", "WARNING")
     answer = await _get(client, DIAGNOSTICS)
     assert answer["heartbeat"] is None
@@ -378,7 +378,7 @@ async def test_before_a_heartbeat(vesper: Vesper, client: Any) -> None:
 
 
 async def test_heartbeat_as_it_came(vesper: Vesper, client: Any) -> None:
-    """The last heartbeat is whole, with events that it repeats and unknown fields."""
+    """The last heartbeat is complete, with repeated and unknown fields."""
     for uptime in (5, 35, 65):
         sent: dict[str, Any] = {"uptime": uptime, "recent_events": [BOOT, WIFI_UP]}
         sent["new"] = [uptime]
@@ -386,8 +386,8 @@ async def test_heartbeat_as_it_came(vesper: Vesper, client: Any) -> None:
         assert (await _get(client, DIAGNOSTICS))["heartbeat"] == sent
 
 
-async def test_network_is_not_told(vesper: Vesper, client: Any) -> None:
-    """What identifies a network stays here, whatever a device puts into it."""
+async def test_network_is_redacted(vesper: Vesper, client: Any) -> None:
+    """Values that identify a network are redacted everywhere."""
     await vesper.heartbeat(uptime=5, wifi={"ssid": "Home", "ip": "192.0.2.7"})
     answer = await _get(client, DIAGNOSTICS)
     assert answer["heartbeat"]["uptime"] == 5
@@ -396,24 +396,24 @@ async def test_network_is_not_told(vesper: Vesper, client: Any) -> None:
 
 
 async def test_deep_heartbeat(vesper: Vesper, client: Any) -> None:
-    """What nests deeper than JSON is written is shown as far as it can be."""
+    """Deep nesting is cut off."""
     deep = b'{"uptime": 5, "note": %b%b}' % (b"[" * 900, b"]" * 900)
     await vesper.publish(BELL, "heartbeat", deep)
     assert (await _get(client, DIAGNOSTICS))["heartbeat"]["uptime"] == 5
 
 
 async def test_long_heartbeat(vesper: Vesper, client: Any) -> None:
-    """One far longer than firmware sends is shown as far as it was kept."""
+    """A very long heartbeat is shown as far as it was stored."""
     await vesper.heartbeat(uptime=5, note="x" * 5000)
     shown = (await _get(client, DIAGNOSTICS))["heartbeat"]
     assert shown.startswith('{"uptime": 5, "note": "xxx')
 
 
-# What a post does
+# Posts
 
 
 async def test_post_is_live(vesper: Vesper, device: Any) -> None:
-    """A post shows as MQTT's heartbeat does, and leaves nothing with the broker."""
+    """A post has the effect of a heartbeat, and publishes nothing."""
     status, answer = await _post(
         device, device_id=BELL, **EVERYTHING, recent_events=[BOOT, WIFI_UP]
     )
@@ -439,19 +439,19 @@ async def test_post_is_live(vesper: Vesper, device: Any) -> None:
 
 
 async def test_post_in_an_envelope(vesper: Vesper, device: Any) -> None:
-    """The envelope that MQTT's heartbeats may have is none the worse here."""
+    """A post may have the envelope of MQTT heartbeats."""
     status, _ = await _post(device, payload=V1_1_0)
     assert status == HTTPStatus.OK
     assert vesper.hub.devices[BELL].telemetry.heap_free == 170_000
 
 
 async def test_post_without_a_broker(vesper: Vesper, client: Any, device: Any) -> None:
-    """A post gets through while the broker is away; connectivity is of the link."""
-    await vesper.lose_link()
+    """A post is accepted; connectivity depends on the broker."""
+    await vesper.disconnect_broker()
     assert (await _post(device, **V1_0_0))[0] == HTTPStatus.OK
     await vesper.hass.async_block_till_done()
     assert vesper.value("connectivity") == "unavailable"
-    await vesper.regain_link()
+    await vesper.reconnect_broker()
     assert vesper.value("connectivity") == "on"
 
 
@@ -498,7 +498,7 @@ async def test_post_without_a_broker(vesper: Vesper, client: Any, device: Any) -
 async def test_bad_post(
     vesper: Vesper, device: Any, body: bytes, paths: list[str]
 ) -> None:
-    """Each thing that is wrong is named, and nothing of the post is taken."""
+    """Each fault is named, and no field of the post is applied."""
     status, answer = await _post_body(device, body)
     assert status == HTTPStatus.BAD_REQUEST
     assert _paths(answer) == paths
@@ -513,7 +513,7 @@ async def test_bad_post(
 async def test_bad_post_of_a_known_device(
     vesper: Vesper, client: Any, device: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It is counted with the device and logged once, but it is no sign of life."""
+    """It is counted and logged once, but is no sign of life."""
     await vesper.heartbeat(**EVERYTHING)
     await vesper.advance(91)
     bad = {"device_id": BELL, "uptime": 9000, "heap_free": "much"}
@@ -542,7 +542,7 @@ async def test_bad_post_of_a_known_device(
 async def test_wrong_content_type(
     vesper: Vesper, device: Any, content_type: str
 ) -> None:
-    """JSON that says it is something else is not read."""
+    """JSON with another content type is rejected."""
     body = json.dumps(V1_0_0).encode()
     status, _ = await _post_body(device, body, **{"Content-Type": content_type})
     assert status == HTTPStatus.UNSUPPORTED_MEDIA_TYPE
@@ -550,7 +550,7 @@ async def test_wrong_content_type(
 
 
 async def test_content_type_with_a_charset(device: Any) -> None:
-    """What else the header says does not matter."""
+    """Parameters of the content type are ignored."""
     body = json.dumps(V1_0_0).encode()
     content_type = "application/json; charset=utf-8"
     status, _ = await _post_body(device, body, **{"Content-Type": content_type})
@@ -558,13 +558,13 @@ async def test_content_type_with_a_charset(device: Any) -> None:
 
 
 def _padded(length: int) -> bytes:
-    """Return a good heartbeat of so many bytes."""
+    """Return a valid heartbeat of so many bytes."""
     body = json.dumps(V1_0_0).encode()
     return body + b" " * (length - len(body))
 
 
 async def _in_chunks(body: bytes) -> AsyncIterator[bytes]:
-    """Yield a body in pieces, so that nobody tells its length beforehand."""
+    """Yield a body in chunks, so that its length is not sent."""
     for start in range(0, len(body), 1000):
         yield body[start : start + 1000]
 
@@ -581,7 +581,7 @@ async def _in_chunks(body: bytes) -> AsyncIterator[bytes]:
 async def test_size(
     vesper: Vesper, device: Any, length: int, status: HTTPStatus, packing: str
 ) -> None:
-    """What counts is the length unpacked, whether it was told or not."""
+    """The unpacked length counts, sent or not."""
     body: Any = _padded(length)
     headers = {}
     if packing == "gzip":
@@ -593,7 +593,7 @@ async def test_size(
 
 
 async def test_size_is_found_while_reading(vesper: Vesper, device: Any) -> None:
-    """A body without an end is refused as soon as it is over the limit."""
+    """An endless body is rejected at the limit."""
     read = 0
     readany = StreamReader.readany
 
@@ -615,7 +615,7 @@ async def test_size_is_found_while_reading(vesper: Vesper, device: Any) -> None:
 
 
 async def test_broken_packing(vesper: Vesper, device: Any) -> None:
-    """What can't be unpacked is no heartbeat."""
+    """A body that can't be unpacked is rejected."""
     readany = StreamReader.readany
     # Once: aiohttp reads what is left of a body too, and logs that it is broken.
     errors = iter([web.RequestPayloadError("Can not decode content-encoding: gzip")])
@@ -633,7 +633,7 @@ async def test_broken_packing(vesper: Vesper, device: Any) -> None:
 
 
 async def test_too_many_posts(vesper: Vesper, device: Any) -> None:
-    """Ten in any minute, good or bad, and only of one device."""
+    """Ten in any minute, valid or not, for each device."""
     for number in range(10):
         await vesper.advance(3)
         fields = V1_0_0 if number % 2 == 0 else {"device_id": BELL}
@@ -661,7 +661,7 @@ async def test_too_many_posts(vesper: Vesper, device: Any) -> None:
 async def test_no_room(
     hass: HomeAssistant, entry: MockConfigEntry, vesper: Vesper, device: Any
 ) -> None:
-    """The limit of devices holds here too, with the same repair issue."""
+    """The limit of devices applies, with the same repair issue."""
     hass.config_entries.async_update_entry(
         entry, options={**entry.options, CONF_MAX_DEVICES: 1}
     )
@@ -679,7 +679,7 @@ async def test_no_room(
 
 
 async def test_first_post_has_the_timeout(vesper: Vesper, device: Any) -> None:
-    """One post tells no rhythm."""
+    """One post has no interval."""
     await _post(device, **V1_0_0)
     await vesper.advance(89)
     assert vesper.value("connectivity") == "on"
@@ -688,7 +688,7 @@ async def test_first_post_has_the_timeout(vesper: Vesper, device: Any) -> None:
 
 
 async def test_slow_rhythm(vesper: Vesper, device: Any) -> None:
-    """A device that posts every ten minutes is online for half an hour after each."""
+    """A device that posts every ten minutes times out after half an hour."""
     await _post(device, **V1_0_0)
     await vesper.advance(600)
     await _post(device, **V1_0_0)
@@ -702,7 +702,7 @@ async def test_slow_rhythm(vesper: Vesper, device: Any) -> None:
 
 
 async def test_rhythm_over_an_outage_and_a_retry(vesper: Vesper, device: Any) -> None:
-    """One gap that is not as the others changes nothing of a rhythm."""
+    """One different interval does not change the timeout."""
     for wait in (0, 600, 600, 8000, 600, 600, 1):
         await vesper.advance(wait)
         await _post(device, **V1_0_0)
@@ -713,7 +713,7 @@ async def test_rhythm_over_an_outage_and_a_retry(vesper: Vesper, device: Any) ->
 
 
 async def test_fast_rhythm_has_the_timeout(vesper: Vesper, device: Any) -> None:
-    """A rhythm never makes the set timeout shorter."""
+    """A short interval never shortens the timeout."""
     for _ in range(4):
         await vesper.advance(10)
         await _post(device, **V1_0_0)
@@ -722,7 +722,7 @@ async def test_fast_rhythm_has_the_timeout(vesper: Vesper, device: Any) -> None:
 
 
 async def test_rhythm_and_mqtt(vesper: Vesper, device: Any) -> None:
-    """A heartbeat over MQTT ends the patience with posts; an alert says nothing."""
+    """A heartbeat over MQTT ends the extended timeout; an alert does not."""
     await _post(device, **V1_0_0)
     await vesper.advance(600)
     await _post(device, **V1_0_0)
@@ -738,7 +738,7 @@ async def test_rhythm_and_mqtt(vesper: Vesper, device: Any) -> None:
 
 
 async def test_rhythm_and_mqtt_over_a_reload(vesper: Vesper, device: Any) -> None:
-    """A device that came over to MQTT is not waited for by its posts again."""
+    """The extended timeout is not restored after MQTT ended it."""
     await _post(device, **V1_0_0)
     await vesper.advance(600)
     await _post(device, **V1_0_0)
@@ -749,7 +749,7 @@ async def test_rhythm_and_mqtt_over_a_reload(vesper: Vesper, device: Any) -> Non
 
 
 async def test_a_post_closes_no_alert(vesper: Vesper, device: Any) -> None:
-    """Alerts come by MQTT alone, so who posts may have no way to raise them again."""
+    """A device that posts may be unable to raise its alerts again."""
     await vesper.heartbeat(uptime=5000)
     await vesper.alert("FileManager", "FAILED")
     await vesper.advance(60)
@@ -761,7 +761,7 @@ async def test_a_post_closes_no_alert(vesper: Vesper, device: Any) -> None:
 
 
 async def test_rhythm_of_one_is_no_rhythm_of_all(vesper: Vesper, device: Any) -> None:
-    """While one device is waited for, another is offline in time."""
+    """Each device has its own timeout."""
     await _post(device, **V1_0_0)
     await vesper.advance(3600)
     await _post(device, **V1_0_0)
@@ -772,14 +772,14 @@ async def test_rhythm_of_one_is_no_rhythm_of_all(vesper: Vesper, device: Any) ->
     assert vesper.value("connectivity") == "on"
 
 
-async def test_rhythm_after_a_lost_link(vesper: Vesper, device: Any) -> None:
-    """When the link is back, who posts has all the time that it is given."""
+async def test_rhythm_after_a_reconnect(vesper: Vesper, device: Any) -> None:
+    """A device that posts has its full extended timeout."""
     await _post(device, **V1_0_0)
     await vesper.advance(600)
     await _post(device, **V1_0_0)
-    await vesper.lose_link()
+    await vesper.disconnect_broker()
     await vesper.advance(5000)
-    await vesper.regain_link()
+    await vesper.reconnect_broker()
     await vesper.advance(1799)
     assert vesper.value("connectivity") == "on"
     await vesper.advance(2)
@@ -790,13 +790,13 @@ async def test_rhythm_after_a_lost_link(vesper: Vesper, device: Any) -> None:
 
 
 async def _over_mqtt(vesper: Vesper, device: Any, sent: dict[str, Any]) -> list[str]:
-    """Send a heartbeat over MQTT, and return the paths of what was wrong."""
+    """Send a heartbeat over MQTT, and return the paths of its faults."""
     await vesper.heartbeat(**sent)
     return [path for _, path, _ in vesper.hub.devices[BELL].faults]
 
 
 async def _over_http(vesper: Vesper, device: Any, sent: dict[str, Any]) -> list[str]:
-    """Post a heartbeat, and return the paths of what was wrong."""
+    """Post a heartbeat, and return the paths of its faults."""
     status, answer = await _post(device, **sent)
     return [] if status == HTTPStatus.OK else _paths(answer)
 
@@ -804,18 +804,18 @@ async def _over_http(vesper: Vesper, device: Any, sent: dict[str, Any]) -> list[
 WAYS = [pytest.param(_over_mqtt, id="mqtt"), pytest.param(_over_http, id="http")]
 
 
-def _told(sent: Any) -> dict[str, Any]:
-    """Return what the diagnostics say of the fields of the model."""
+def _reported(sent: Any) -> dict[str, Any]:
+    """Return the fields of the model in the diagnostics."""
     return {name: sent[SHOWN.get(name, name)] for name in FIELDS}
 
 
 @pytest.mark.parametrize("way", WAYS)
 async def test_old_shape(vesper: Vesper, client: Any, device: Any, way: Any) -> None:
-    """Firmware 1.0.0 sends none of the five fields, and they stay unknown."""
+    """Firmware 1.0.0 sends none of the five fields, which stay unknown."""
     assert await way(vesper, device, V1_0_0) == []
     answer = await _get(client, DIAGNOSTICS)
     assert answer["uptime"] == 3600
-    assert _told(answer) == {**dict.fromkeys(FIELDS), "recent_events": []}
+    assert _reported(answer) == {**dict.fromkeys(FIELDS), "recent_events": []}
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -824,7 +824,7 @@ async def test_new_shape(
 ) -> None:
     """Firmware 1.1.0 sends all five, which are decoded."""
     assert await way(vesper, device, V1_1_0) == []
-    assert _told(await _get(client, DIAGNOSTICS)) == snapshot(name="new shape")
+    assert _reported(await _get(client, DIAGNOSTICS)) == snapshot(name="new shape")
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -833,15 +833,15 @@ async def test_new_shape(
 async def test_field_is_optional(  # noqa: PLR0913
     vesper: Vesper, client: Any, device: Any, *, way: Any, name: str, absence: str
 ) -> None:
-    """A field that is missing or null leaves what was told before untouched."""
+    """A missing or null field keeps its value."""
     assert await way(vesper, device, V1_1_0) == []
-    before = _told(await _get(client, DIAGNOSTICS))
+    before = _reported(await _get(client, DIAGNOSTICS))
     sent = {**V1_1_0, "uptime": 3630, name: None}
     if absence == "missing":
         del sent[name]
     assert await way(vesper, device, sent) == []
     answer = await _get(client, DIAGNOSTICS)
-    assert _told(answer) == before
+    assert _reported(answer) == before
     assert answer["uptime"] == 3630
 
 
@@ -850,7 +850,7 @@ async def test_field_is_optional(  # noqa: PLR0913
 async def test_field_of_the_wrong_type(
     vesper: Vesper, client: Any, device: Any, name: str, value: Any
 ) -> None:
-    """Over MQTT all but the bad field is taken, of a post nothing."""
+    """Over MQTT the other fields are applied, of a post none."""
     assert await _over_mqtt(vesper, device, V1_1_0) == []
     sent = {**V1_1_0, "uptime": 3630, "heap_free": 99_999, name: value}
     before = await _get(client, DIAGNOSTICS)
@@ -862,7 +862,7 @@ async def test_field_of_the_wrong_type(
     assert answer["heap_free"] == (170_000 if name == "heap_free" else 99_999)
     assert answer["uptime"] == (3600 if name == "uptime" else 3630)
     others = set(FIELDS) - {"heap_free"}
-    assert all(_told(answer)[other] == _told(before)[other] for other in others)
+    assert all(_reported(answer)[other] == _reported(before)[other] for other in others)
 
 
 @pytest.mark.parametrize("absence", ["missing", "null", "text"])
@@ -870,7 +870,7 @@ async def test_field_of_the_wrong_type(
 async def test_field_of_an_event(
     vesper: Vesper, client: Any, device: Any, absence: str, name: str
 ) -> None:
-    """All of an event is required: over MQTT the others stay, of a post none."""
+    """Over MQTT the other entries are applied, of a post none."""
     event: dict[str, Any] = {**HTTP_FAIL, name: None if absence == "null" else "7"}
     if absence == "missing":
         del event[name]

@@ -1,4 +1,4 @@
-"""Test the life of the entry: set-up, reload of ours and of MQTT's, unload."""
+"""Test set-up, reload and unload of the entry, and reloads of MQTT."""
 
 import asyncio
 from datetime import timedelta
@@ -49,7 +49,7 @@ from tests.common import BELL, FLEET, Vesper, Writes, reload_mqtt
 
 
 def _listeners(hass: HomeAssistant) -> dict[str, int]:
-    """Return how many listen to each event and signal."""
+    """Return the number of listeners of each event and signal."""
     signals = {
         str(signal): len(to) for signal, to in hass.data[DATA_DISPATCHER].items()
     }
@@ -68,7 +68,7 @@ def _shown(hass: HomeAssistant) -> set[str]:
 
 
 async def test_without_mqtt(hass: HomeAssistant, entry: MockConfigEntry) -> None:
-    """Without MQTT the entry is tried again, and a person is told why."""
+    """Without MQTT the set-up is retried, and the reason shown."""
     assert not await hass.config_entries.async_setup(entry.entry_id)
     assert entry.state is ConfigEntryState.SETUP_RETRY
     assert entry.error_reason_translation_key == "mqtt_unavailable"
@@ -79,7 +79,7 @@ async def test_without_mqtt(hass: HomeAssistant, entry: MockConfigEntry) -> None
 
 @pytest.mark.usefixtures("mqtt_mock")
 async def test_starts_by_itself(hass: HomeAssistant, entry: MockConfigEntry) -> None:
-    """Once MQTT is there the entry is set up without a person's doing."""
+    """The entry is set up once MQTT is."""
     with patch(
         "homeassistant.components.mqtt.async_wait_for_mqtt_client", return_value=False
     ):
@@ -94,7 +94,7 @@ async def test_starts_by_itself(hass: HomeAssistant, entry: MockConfigEntry) -> 
 
 @pytest.mark.usefixtures("mqtt_mock")
 async def test_subscriptions(hass: HomeAssistant, entry: MockConfigEntry) -> None:
-    """Heartbeat and alerts are QoS 1, info is QoS 0, all of them bytes."""
+    """Heartbeat and alerts are QoS 1, info is QoS 0, all as bytes."""
     with patch(
         "homeassistant.components.mqtt.async_subscribe", wraps=mqtt.async_subscribe
     ) as subscribe:
@@ -108,7 +108,7 @@ async def test_subscriptions(hass: HomeAssistant, entry: MockConfigEntry) -> Non
 
 
 @pytest.mark.parametrize(("connected", "link"), [(True, STATE_ON), (False, STATE_OFF)])
-async def test_waits_for_nobody(
+async def test_set_up_without_broker_or_device(
     hass: HomeAssistant,
     mqtt_mock: Any,
     entry: MockConfigEntry,
@@ -116,7 +116,7 @@ async def test_waits_for_nobody(
     connected: bool,
     link: str,
 ) -> None:
-    """Neither a device nor a link has to be there: the fleet says so."""
+    """The fleet's entities show that neither is there."""
     mqtt_mock.connected = connected
     assert await hass.config_entries.async_setup(entry.entry_id)
     assert entry.state is ConfigEntryState.LOADED
@@ -131,7 +131,7 @@ async def test_waits_for_nobody(
 async def test_known_at_once(
     vesper: Vesper, device_registry: dr.DeviceRegistry
 ) -> None:
-    """After a reload known devices are there; who is online shows when it speaks."""
+    """Devices are restored at once; connectivity with their messages."""
     await vesper.heartbeat(uptime=5, fw="1.2")
     await vesper.heartbeat("other", uptime=5)
     await vesper.alert("SD", "WARNING", "gone")
@@ -160,17 +160,17 @@ async def test_known_at_once(
     assert vesper.value("alert_SD") == "ok"
 
 
-async def test_link_lost_during_set_up(vesper: Vesper) -> None:
-    """What happens to the link before anybody listens to it is not missed."""
+async def test_disconnect_during_set_up(vesper: Vesper) -> None:
+    """A disconnect before the hub listens is not missed."""
     await vesper.heartbeat()
     forward = ConfigEntries.async_forward_entry_setups
 
-    async def _forward_and_lose_link(*args: Any) -> None:
+    async def _forward_and_disconnect(*args: Any) -> None:
         await forward(*args)
-        await vesper.lose_link()
+        await vesper.disconnect_broker()
 
     with patch.object(
-        ConfigEntries, "async_forward_entry_setups", _forward_and_lose_link
+        ConfigEntries, "async_forward_entry_setups", _forward_and_disconnect
     ):
         await vesper.reload()
     assert vesper.value("mqtt_link", FLEET) == STATE_OFF
@@ -178,8 +178,8 @@ async def test_link_lost_during_set_up(vesper: Vesper) -> None:
     assert vesper.value("connectivity") == STATE_UNAVAILABLE
 
 
-async def test_known_and_silent(vesper: Vesper) -> None:
-    """After a reload a device that stays silent has one full timeout."""
+async def test_known_device_without_messages(vesper: Vesper) -> None:
+    """A restored device has one full timeout."""
     await vesper.heartbeat(uptime=5)
     await vesper.advance(DEFAULT_HEARTBEAT_TIMEOUT - 5)
     await vesper.reload()
@@ -190,7 +190,7 @@ async def test_known_and_silent(vesper: Vesper) -> None:
 
 
 async def test_timeout_option(hass: HomeAssistant, vesper: Vesper) -> None:
-    """The timeout of the options is the one that counts."""
+    """The timeout of the options is used."""
     hass.config_entries.async_update_entry(
         vesper.entry, options={CONF_HEARTBEAT_TIMEOUT: MIN_HEARTBEAT_TIMEOUT}
     )
@@ -203,7 +203,7 @@ async def test_timeout_option(hass: HomeAssistant, vesper: Vesper) -> None:
 
 
 async def test_many_known_at_once(vesper: Vesper) -> None:
-    """More devices than are added in one slice are all back after a reload."""
+    """More devices than one chunk holds are all restored."""
     for number in range(45):
         await vesper.heartbeat(f"bell-{number}")
     before = sorted(vesper.hass.states.async_entity_ids())
@@ -219,7 +219,7 @@ async def test_many_known_at_once(vesper: Vesper) -> None:
 async def test_unload_leaves_nothing(
     hass: HomeAssistant, vesper: Vesper, writes: Writes
 ) -> None:
-    """After unload no listener, subscription, issue, timer or reaction is left."""
+    """No listener, subscription, issue or timer is left after unload."""
     # What Home Assistant itself sets up with the first entry stays.
     entry_id = vesper.entry.entry_id
     assert await hass.config_entries.async_unload(entry_id)
@@ -248,22 +248,22 @@ async def test_unload_leaves_nothing(
     writes.take()
     await vesper.heartbeat(uptime=5)
     await vesper.heartbeat("newcomer")
-    await vesper.lose_link()
-    await vesper.regain_link()
+    await vesper.disconnect_broker()
+    await vesper.reconnect_broker()
     await vesper.advance(2 * DEFAULT_HEARTBEAT_TIMEOUT)
     assert not writes.take()
     assert list(hub.devices) == [BELL]
 
 
-@pytest.mark.parametrize("silent", [1, 2, 20])
+@pytest.mark.parametrize("count", [1, 2, 20])
 async def test_unload_ends_work_in_hand(
-    hass: HomeAssistant, vesper: Vesper, silent: int
+    hass: HomeAssistant, vesper: Vesper, count: int
 ) -> None:
-    """What was left for later turns of the loop is not done after unload.
+    """Pending work is dropped on unload.
 
     Nor is a timer set for it, which would fail the test in the end.
     """
-    for number in range(silent):
+    for number in range(count):
         await vesper.heartbeat(f"bell-{number}")
     vesper.freezer.tick(DEFAULT_HEARTBEAT_TIMEOUT + 1)
     async_fire_mqtt_message(hass, "vesper/lively/status/heartbeat", "{}")
@@ -278,11 +278,9 @@ async def test_unload_ends_work_in_hand(
     assert [device.online for device in hub.devices.values()].count(False) == 1
 
 
-async def test_unload_while_telling_of_the_link(
-    hass: HomeAssistant, vesper: Vesper
-) -> None:
-    """Of a lost link nobody is told after unload, however many were still to be."""
-    told: list[str] = []
+async def test_unload_during_a_disconnect(hass: HomeAssistant, vesper: Vesper) -> None:
+    """No listener is notified of the disconnect after unload."""
+    notified: list[str] = []
     for number in range(5):
         await vesper.heartbeat(f"bell-{number}")
         await vesper.alert("SD", "WARNING", device_id=f"bell-{number}")
@@ -291,30 +289,30 @@ async def test_unload_while_telling_of_the_link(
         hub.listeners.async_listen(
             device,
             Change.CONNECTIVITY,
-            lambda _, device_id=device.device_id: told.append(device_id),  # type: ignore[misc]
+            lambda _, device_id=device.device_id: notified.append(device_id),  # type: ignore[misc]
         )
     with patch("custom_components.vesper.hub.chunks.CHUNK", 0):
         async_dispatcher_send(hass, mqtt.MQTT_CONNECTION_STATE, False)  # noqa: FBT003
         await asyncio.sleep(0)
         assert await hass.config_entries.async_unload(vesper.entry.entry_id)
-        before = list(told)
+        before = list(notified)
         await hass.async_block_till_done()
-    assert told == before
-    assert 0 < len(told) < 5, "the first chunks"
+    assert notified == before
+    assert 0 < len(notified) < 5, "the first chunks"
 
 
 @pytest.mark.parametrize("device_id", [BELL, "newcomer"])
 async def test_message_during_unload(vesper: Vesper, device_id: str) -> None:
-    """A message that comes while the entities go adds no entity to what is gone."""
+    """A message during unload adds no entity."""
     await vesper.heartbeat(uptime=5)
     unload = ConfigEntries.async_unload_platforms
 
-    async def _unload_and_speak(*args: Any) -> bool:
+    async def _unload_and_send(*args: Any) -> bool:
         unloaded = await unload(*args)
         await vesper.alert("SD", "FAILED", device_id=device_id)
         return unloaded
 
-    with patch.object(ConfigEntries, "async_unload_platforms", _unload_and_speak):
+    with patch.object(ConfigEntries, "async_unload_platforms", _unload_and_send):
         assert await vesper.hass.config_entries.async_unload(vesper.entry.entry_id)
     await vesper.hass.async_block_till_done()
     assert _shown(vesper.hass) == {STATE_UNAVAILABLE}
@@ -327,7 +325,7 @@ async def test_message_during_unload(vesper: Vesper, device_id: str) -> None:
 async def test_failed_start_leaves_nothing(
     hass: HomeAssistant, mqtt_mock: Any, entry: MockConfigEntry
 ) -> None:
-    """MQTT that goes away during set-up leaves no half of a set-up behind."""
+    """A failed set-up leaves nothing behind."""
     client = mqtt_mock.return_value
     subscriptions = len(client.subscriptions)
     subscribe = mqtt.async_subscribe
@@ -353,7 +351,7 @@ async def test_failed_start_leaves_nothing(
 async def test_mqtt_reloads_then_ours(
     hass: HomeAssistant, vesper: Vesper, writes: Writes
 ) -> None:
-    """Each message counts once, although the old subscriptions are still served."""
+    """Each message counts once, also with old subscriptions."""
     await vesper.heartbeat(uptime=5)
     old = vesper.hub
     await reload_mqtt(hass)
@@ -386,18 +384,18 @@ async def test_mqtt_reloads_then_ours(
 async def test_rounds_of_both_reloads(
     hass: HomeAssistant, vesper: Vesper, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """However many dead subscriptions there are, a fault is counted and logged once."""
+    """A fault is counted and logged once after any reloads."""
     for _ in range(3):
         await reload_mqtt(hass)
         await vesper.reload()
     caplog.clear()
-    await vesper.publish("stranger", "heartbeat", b"no JSON")
+    await vesper.publish("unknown", "heartbeat", b"no JSON")
     assert list(vesper.hub.receiver.stray_faults.values()) == [1]
-    assert caplog.text.count("Malformed heartbeat from 'stranger'") == 1
+    assert caplog.text.count("Malformed heartbeat from 'unknown'") == 1
 
 
 async def test_reloads_do_not_grow(hass: HomeAssistant, vesper: Vesper) -> None:
-    """Nothing is left of the hubs of earlier times."""
+    """No earlier hub is left in memory."""
     await vesper.heartbeat(uptime=5)
     await vesper.alert("SD", "FAILED")
     client = vesper.mqtt.return_value
@@ -417,7 +415,7 @@ async def test_reloads_do_not_grow(hass: HomeAssistant, vesper: Vesper) -> None:
 
 
 async def test_platforms(vesper: Vesper, entity_registry: er.EntityRegistry) -> None:
-    """Each platform that is set up has entities, and there are no others."""
+    """Exactly the platforms that are set up have entities."""
     await vesper.heartbeat(uptime=5)
     entities = er.async_entries_for_config_entry(entity_registry, vesper.entry.entry_id)
     assert {Platform(entity.domain) for entity in entities} == set(PLATFORMS)
@@ -426,7 +424,7 @@ async def test_platforms(vesper: Vesper, entity_registry: er.EntityRegistry) -> 
 async def test_remove_entry(
     hass: HomeAssistant, vesper: Vesper, device_registry: dr.DeviceRegistry
 ) -> None:
-    """With the entry go its devices and entities."""
+    """Devices and entities are removed with the entry."""
     await vesper.heartbeat(uptime=5)
     await hass.config_entries.async_remove(vesper.entry.entry_id)
     await hass.async_block_till_done()
@@ -437,7 +435,7 @@ async def test_remove_entry(
 async def test_failed_unload(
     hass: HomeAssistant, vesper: Vesper, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Where the platforms can't be unloaded, devices are monitored all the same."""
+    """Devices are still monitored if the platforms can't be unloaded."""
     await vesper.heartbeat(uptime=1)
     with patch.object(
         hass.config_entries, "async_unload_platforms", return_value=False
@@ -454,7 +452,7 @@ async def test_failed_unload(
 async def test_unload_before_the_start_is_over(
     hass: HomeAssistant, vesper: Vesper, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """What was held until Home Assistant has started is not published after unload."""
+    """Pending events are not fired after unload."""
     hass.set_state(CoreState.starting)
     await vesper.reload()
     await vesper.heartbeat(uptime=1)

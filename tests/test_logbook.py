@@ -1,4 +1,4 @@
-"""The logbook: what has happened to devices, in sentences."""
+"""The logbook: events of devices as sentences."""
 
 from typing import Any
 
@@ -16,10 +16,10 @@ from .common import BELL, FLEET, Vesper
 
 
 class Logbook:
-    """The lines of the logbook that are ours, as they came."""
+    """The logbook lines of Vesper."""
 
     def __init__(self, hass: HomeAssistant) -> None:
-        """Read from now on."""
+        """Start reading."""
         self._events = async_capture_events(hass, EVENT_OCCURRENCE)
         described: dict[str, Any] = {}
         async_describe_events(
@@ -43,13 +43,13 @@ class Logbook:
 
 @pytest.fixture
 def platforms() -> list[Platform]:
-    """Set up few platforms: the lines do not go by entities."""
+    """Set up few platforms: the lines do not use entities."""
     return [Platform.SWITCH]
 
 
 @pytest.fixture
 async def logbook(hass: HomeAssistant, vesper: Vesper) -> Logbook:
-    """Open the logbook, with a device that a person has named."""
+    """Set up the logbook, with a renamed device."""
     await hass.config.async_set_time_zone("Europe/Athens")
     vesper.freezer.move_to("2030-01-01T12:00:00Z")
     await vesper.heartbeat(uptime=5000)
@@ -60,7 +60,7 @@ async def logbook(hass: HomeAssistant, vesper: Vesper) -> Logbook:
 
 
 async def test_alerts(hass: HomeAssistant, vesper: Vesper, logbook: Logbook) -> None:
-    """Each transition is a sentence, and what is none is not."""
+    """Each transition is a line, and nothing else."""
     await vesper.alert("FileManager", "WARNING", "SD mount failed")
     await vesper.alert("FileManager", "WARNING", "SD mount failed again")
     await vesper.alert("FileManager", "CRITICAL", "SD card is gone")
@@ -81,7 +81,7 @@ async def test_alerts(hass: HomeAssistant, vesper: Vesper, logbook: Logbook) -> 
 
 
 async def test_restart(vesper: Vesper, logbook: Logbook) -> None:
-    """The reason is named where it is told, and so is what is closed in the end."""
+    """The line has the reason if reported; closed alerts have lines too."""
     await vesper.alert("SD", "WARNING")
     logbook.take()
     await vesper.advance(30)
@@ -98,9 +98,9 @@ async def test_restart(vesper: Vesper, logbook: Logbook) -> None:
 
 
 async def test_connectivity(vesper: Vesper, logbook: Logbook) -> None:
-    """Devices come and go, alone and together; a lost link is not their doing."""
-    await vesper.lose_link()
-    await vesper.regain_link()
+    """Devices that go offline or online have lines; a disconnect has none."""
+    await vesper.disconnect_broker()
+    await vesper.reconnect_broker()
     await vesper.heartbeat(uptime=5001)
     assert logbook.take() == []
     await vesper.heartbeat("hall")
@@ -119,7 +119,7 @@ async def test_connectivity(vesper: Vesper, logbook: Logbook) -> None:
 async def test_maintenance(
     hass: HomeAssistant, vesper: Vesper, logbook: Logbook
 ) -> None:
-    """Its beginning and its end are told, and what happens meanwhile."""
+    """Its start and its end have lines, events meanwhile too."""
     target = devices(hass)
     await vesper.call("vesper.set_maintenance", **target, duration={"hours": 1})
     await vesper.alert("SD", "WARNING")
@@ -133,7 +133,7 @@ async def test_maintenance(
 
 
 async def test_heartbeats_and_playback(vesper: Vesper, logbook: Logbook) -> None:
-    """What is told all the time, or by an entity as well, is not told here."""
+    """Frequent events, and those of an entity, have no line."""
     for uptime in range(5000, 5600, 30):
         await vesper.advance(30)
         await vesper.heartbeat(uptime=uptime, heap_free=uptime)
@@ -142,17 +142,17 @@ async def test_heartbeats_and_playback(vesper: Vesper, logbook: Logbook) -> None
     assert logbook.take() == []
 
 
-async def test_a_device_that_is_gone(vesper: Vesper, logbook: Logbook) -> None:
-    """Its lines go by the id that it had."""
+async def test_removed_device(vesper: Vesper, logbook: Logbook) -> None:
+    """Its lines have its id."""
     await vesper.advance(91)
     await vesper.hub.async_remove_device(BELL)
     assert logbook.take() == ["bell: went offline"]
 
 
-async def test_a_fleet_that_is_gone(
+async def test_removed_fleet(
     hass: HomeAssistant, vesper: Vesper, logbook: Logbook
 ) -> None:
-    """What happened to it is still told."""
+    """Its lines are still shown."""
     for device_id in ("hall", "tower"):
         await vesper.heartbeat(device_id)
     await vesper.advance(91)

@@ -1,4 +1,4 @@
-"""The pages of the documentation: their form, their links, and what they name."""
+"""The pages of the documentation: form, links and names."""
 
 import json
 from pathlib import Path
@@ -16,20 +16,20 @@ DOCS = [page for page in PAGES if page.startswith("docs/")]
 
 
 def _anchor(heading: str) -> str:
-    """Return what GitHub makes of a heading for links to it."""
+    """Return GitHub's anchor of a heading."""
     text = re.sub(r"[^\w\- ]", "", heading.lower())
     return text.replace(" ", "-")
 
 
 @pytest.mark.parametrize("page", PAGES)
 def test_length(page: str) -> None:
-    """A page is short enough to find something in it."""
+    """A page is short."""
     assert len(PAGES[page].splitlines()) < 250
 
 
 @pytest.mark.parametrize("page", PAGES)
 def test_links(page: str) -> None:
-    """Each link within the repository leads to a file, and to a heading in it."""
+    """Each link within the repository has a file and a heading."""
     links = re.findall(r"\]\(([^)]+)\)|(?:src|href)=\"([^\"]+)\"", PAGES[page])
     for link in (markdown or html for markdown, html in links):
         if link.startswith("https://"):

@@ -1,4 +1,4 @@
-"""Test that code, texts, icons and the files about the integration say the same."""
+"""Test that code, texts, icons and metadata agree."""
 
 import ast
 from collections.abc import Iterable, Iterator
@@ -50,7 +50,7 @@ EVERY_ICON: dict[str, Any] = json.loads((PACKAGE / "icons.json").read_bytes())
 ICONS: dict[str, Any] = EVERY_ICON["entity"]
 MANIFEST: dict[str, Any] = json.loads((PACKAGE / "manifest.json").read_bytes())
 
-#: The issues here are told by descriptions, and each may name its device.
+#: Issues raised by descriptions, each of which may name its device.
 DEVICE_ISSUES = PACKAGE / "hub" / "issues.py"
 
 ALERT = VesperAlertSensor(Mock(), Device(device_id=BELL), "SD").entity_description
@@ -123,7 +123,7 @@ HEADINGS = {
 
 
 def _descriptions() -> Iterator[tuple[str, EntityDescription]]:
-    """Yield the description of every entity there is, with its platform."""
+    """Yield every entity description with its platform."""
     for platform in PLATFORMS:
         module = import_module(f"{custom_components.vesper.__name__}.{platform}")
         for description in (
@@ -141,7 +141,7 @@ DESCRIPTIONS = [
 
 
 def _states(platform: str, description: EntityDescription) -> set[str]:
-    """Return the states, or kinds of event, that an entity takes by name."""
+    """Return the translated states or event types of an entity."""
     if platform in (Platform.BINARY_SENSOR, Platform.SWITCH):
         return {STATE_ON, STATE_OFF}
     for names in ("options", "event_types"):
@@ -161,7 +161,7 @@ def _calls(*names: str) -> Iterator[tuple[Path, dict[str, ast.expr]]]:
 
 
 def _value(path: Path, node: ast.expr) -> Any:
-    """Return what an argument stands for: a literal, or a constant of its module."""
+    """Return the value of an argument: a literal or a module constant."""
     if isinstance(node, ast.Name):
         parts = path.relative_to(ROOT).with_suffix("").parts
         return getattr(import_module(".".join(parts)), node.id)
@@ -169,7 +169,7 @@ def _value(path: Path, node: ast.expr) -> Any:
 
 
 def _names_given(path: Path, arguments: dict[str, ast.expr], argument: str) -> set[str]:
-    """Return the names of the placeholders that a call fills in."""
+    """Return the names of the placeholders that a call passes."""
     given = arguments.get(argument)
     if given is None:
         return set()
@@ -198,7 +198,7 @@ EVERY_TEXT = [pytest.param(path, text, id=path) for path, text in _texts(TEXTS)]
 
 
 def test_shape() -> None:
-    """The file of texts has no part that Home Assistant does not know."""
+    """The file of texts has only parts that Home Assistant knows."""
     assert set(TEXTS) <= {
         *("common", "conditions", "config", "config_panel", "config_subentries"),
         *("conversation", "device", "device_automation", "entity", "entity_component"),
@@ -238,7 +238,7 @@ def test_text(path: str, text: str) -> None:
 
 @pytest.mark.parametrize(("path", "text"), EVERY_TEXT)
 def test_sentence_case(path: str, text: str) -> None:
-    """A text begins with a capital letter, and only names do inside it."""
+    """Only the first word and names are capitalized."""
     if path.endswith("unit_of_measurement"):
         assert text == text.lower()
         return
@@ -254,7 +254,7 @@ def test_sentence_case(path: str, text: str) -> None:
 
 @pytest.mark.parametrize("part", ["config.step", "config.error", "config.abort"])
 def test_whole_sentences(part: str) -> None:
-    """What a flow tells a person ends as a sentence does; labels do not."""
+    """Descriptions of a flow are sentences; labels are not."""
     for path, text in _texts(TEXTS):
         if not path.startswith(part):
             continue
@@ -263,7 +263,7 @@ def test_whole_sentences(part: str) -> None:
 
 
 def test_every_entity_has_texts() -> None:
-    """The entities in the texts are those of the code."""
+    """The texts have exactly the entities of the code."""
     coded: dict[str, set[str]] = {}
     for platform, description in _descriptions():
         assert description.translation_key is not None
@@ -273,7 +273,7 @@ def test_every_entity_has_texts() -> None:
 
 @pytest.mark.parametrize(("platform", "description"), DESCRIPTIONS)
 def test_entity_texts(platform: str, description: EntityDescription) -> None:
-    """Each entity has its name, states and unit in the texts, if not elsewhere."""
+    """Each entity has name, states and unit in the texts."""
     assert description.translation_key is not None
     texts = TEXTS["entity"][platform][description.translation_key]
     if description is ALERT:
@@ -293,11 +293,11 @@ def test_entity_texts(platform: str, description: EntityDescription) -> None:
 
 
 async def test_attributes(vesper: Vesper) -> None:
-    """Each attribute of ours has its text, and no text is left over."""
+    """The texts have exactly our attributes."""
     shown: set[tuple[str, str, str]] = set()
 
     async def look() -> None:
-        """Note the attributes that all entities have by now."""
+        """Collect the attributes of all entities."""
         for device_id in (BELL, FLEET):
             for key in vesper.values(device_id):
                 platform = vesper.entity_id(key, device_id).partition(".")[0]
@@ -307,7 +307,7 @@ async def test_attributes(vesper: Vesper) -> None:
                     for attribute in vesper.state(key, device_id).attributes
                 )
 
-    await vesper.say_everything()
+    await vesper.report_everything()
     for tag in range(len(EVENT_KEYS)):
         # Each kind of entry in the device's log has attributes of its own.
         await vesper.heartbeat(recent_events=[log_entry(tag)])
@@ -337,14 +337,14 @@ async def test_attributes(vesper: Vesper) -> None:
 
 
 def test_errors_of_the_flows() -> None:
-    """Each thing that can be wrong with a prefix has its text."""
+    """Each problem of a prefix has its text."""
     assert set(TEXTS["config"]["error"]) == set(PrefixProblem)
 
 
 def test_aborts_of_the_flows() -> None:
-    """Each reason to end a flow has its text, and each text its reason."""
+    """The abort reasons of code and texts are the same."""
     calls = _calls("async_abort", "async_update_reload_and_abort")
-    # Without a reason it would be Home Assistant's own text that is shown.
+    # Without a reason Home Assistant's own text would be shown.
     reasons = {_value(path, arguments["reason"]) for path, arguments in calls}
     assert reasons == set(TEXTS["config"]["abort"])
 
@@ -380,7 +380,7 @@ def test_fields_of_the_flows(part: str, step: str, schema: Any) -> None:
 
 
 def test_menus_of_the_flows() -> None:
-    """Each way out of a menu has its text, and leads to a step."""
+    """Each menu option has its text and a step."""
     (menu,) = (
         set(_value(path, arguments["menu_options"]))
         for path, arguments in _calls("async_show_menu")
@@ -390,7 +390,7 @@ def test_menus_of_the_flows() -> None:
 
 
 def test_placeholders_of_the_flows() -> None:
-    """What the texts of the flows want filled in is filled in."""
+    """The placeholders of the texts are passed."""
     given = set.union(
         *(
             _names_given(path, arguments, "description_placeholders")
@@ -402,7 +402,7 @@ def test_placeholders_of_the_flows() -> None:
 
 
 def test_exceptions() -> None:
-    """Each error that a person may see is in the texts, and the other way round."""
+    """The exceptions of code and texts are the same."""
     used: dict[str, set[str]] = {}
     for path, arguments in _calls(
         "ConfigEntryError",
@@ -419,7 +419,7 @@ def test_exceptions() -> None:
 
 
 def test_issues() -> None:
-    """Each repair issue is in the texts, with what it fills in."""
+    """Each repair issue has texts with its placeholders."""
     used = {
         _value(path, arguments["translation_key"]): _names_given(
             path, arguments, "translation_placeholders"
@@ -443,7 +443,7 @@ def test_issues() -> None:
 
 
 def test_devices() -> None:
-    """Each device that is named by a text has it."""
+    """Each device that the texts name has the placeholder."""
     used = {
         _value(path, arguments["translation_key"]): _names_given(
             path, arguments, "translation_placeholders"
@@ -463,7 +463,7 @@ AUTOMATION: dict[str, dict[str, Any]] = {
     "conditions": CONDITIONS,
     "services": FIELDS,
 }
-"""What the automation editor offers, by the part of the files that tells of it."""
+"""The parts of the automation editor, by the name of their files."""
 
 EVERY_RULE = [
     pytest.param(part, key, id=f"{part}-{key}")
@@ -473,13 +473,13 @@ EVERY_RULE = [
 
 
 def _described(part: str) -> dict[str, Any]:
-    """Return what the file of a part says, without what others of it refer to."""
+    """Return the file of a part, without YAML anchors."""
     described: Any = parse_yaml((PACKAGE / f"{part}.yaml").read_text())
     return {key: value for key, value in described.items() if not key.startswith(".")}
 
 
 def _options(part: str, key: str) -> dict[Any, Any]:
-    """Return what one of them takes besides its target."""
+    """Return the options besides the target."""
     coded = AUTOMATION[part][key]
     if part == "services":
         return dict(coded)
@@ -487,8 +487,8 @@ def _options(part: str, key: str) -> dict[Any, Any]:
 
 
 @pytest.mark.parametrize("part", AUTOMATION)
-def test_automation_is_told_of(part: str) -> None:
-    """Each of them is described, named, pictured and documented."""
+def test_automation_is_described(part: str) -> None:
+    """Each has a description, name, icon and documentation."""
     coded = sorted(AUTOMATION[part])
     icons = EVERY_ICON[part]
     singular = part.removesuffix("s")
@@ -498,13 +498,13 @@ def test_automation_is_told_of(part: str) -> None:
         assert re.fullmatch(r"mdi:[a-z0-9]+(-[a-z0-9]+)*", icons[key][singular])
     for key in coded:
         assert f"`vesper.{key}` |" in PAGES["docs/automations.md"], key
-        # A trigger has its example too, and so have the others.
+        # Triggers have an example in the documentation, and so have the others.
         assert re.search(rf": vesper\.{key}$", TEXT, re.MULTILINE), key
 
 
 @pytest.mark.parametrize(("part", "key"), EVERY_RULE)
 def test_options_of_automation(part: str, key: str) -> None:
-    """Each option is described as the code takes it, with texts."""
+    """Each option has a description that matches the code."""
     described = _described(part)[key]
     texts = TEXTS[part][key]
     options = _options(part, key)
@@ -529,7 +529,7 @@ def test_options_of_automation(part: str, key: str) -> None:
 
 
 def test_selectors() -> None:
-    """Each text of a choice is of one that is offered."""
+    """Each text of a selector belongs to one that is used."""
     offered = {
         choice["translation_key"]
         for part in AUTOMATION
@@ -545,7 +545,7 @@ def test_selectors() -> None:
 
 
 async def test_automation_is_offered(hass: HomeAssistant, vesper: Vesper) -> None:
-    """Home Assistant takes what is described, for its editor to show."""
+    """Home Assistant accepts the descriptions for its editor."""
     await vesper.heartbeat()
     offered = {
         "triggers": await trigger.async_get_all_descriptions(hass),
@@ -571,7 +571,7 @@ async def test_automation_is_offered(hass: HomeAssistant, vesper: Vesper) -> Non
 
 
 def test_icons_are_of_entities() -> None:
-    """There is no icon for what is not there."""
+    """Each icon is of an entity."""
     coded = {
         (platform, description.translation_key)
         for platform, description in _descriptions()
@@ -581,7 +581,7 @@ def test_icons_are_of_entities() -> None:
 
 @pytest.mark.parametrize(("platform", "description"), DESCRIPTIONS)
 def test_icon(platform: str, description: EntityDescription) -> None:
-    """An entity whose device class brings no icon has its own."""
+    """An entity without a device class icon has its own."""
     icons = ICONS.get(platform, {}).get(description.translation_key)
     if icons is None:
         assert description.device_class not in (None, "enum")
@@ -595,12 +595,12 @@ def test_icon(platform: str, description: EntityDescription) -> None:
 
 
 def test_no_icons_in_code() -> None:
-    """Icons are in their file alone."""
+    """Icons are only in their file."""
     for path in SOURCES:
         assert "mdi:" not in path.read_text(), path
 
 
-# What is said about the integration
+# Metadata of the integration
 
 
 def test_manifest() -> None:
@@ -626,7 +626,7 @@ def test_version() -> None:
 
 
 def test_dependencies() -> None:
-    """What is imported of Home Assistant's components is there before ours."""
+    """Imported components are dependencies."""
     imported = {
         name.split(".")[2]
         for tree in SOURCES.values()
@@ -640,7 +640,7 @@ def test_dependencies() -> None:
 
 
 def test_hacs() -> None:
-    """The file for the marketplace has no key that it refuses."""
+    """The HACS file has only valid keys."""
     hacs: dict[str, Any] = json.loads((ROOT / "hacs.json").read_bytes())
     kinds = {
         "content_in_root": bool,
@@ -662,7 +662,7 @@ def test_hacs() -> None:
 
 @pytest.mark.parametrize(("name", "size"), [("icon.png", 256), ("icon@2x.png", 512)])
 def test_brand(name: str, size: int) -> None:
-    """The images have the sizes that are asked for, and can be seen through."""
+    """The images have the required sizes and are transparent."""
     header = (PACKAGE / "brand" / name).read_bytes()[:26]
     assert header[:16] == b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"
     width, height, _depth, colors = struct.unpack(">IIBB", header[16:])
@@ -671,7 +671,7 @@ def test_brand(name: str, size: int) -> None:
 
 
 def test_brand_holds_no_more() -> None:
-    """There is no image that nobody serves."""
+    """There are no other images."""
     assert {path.name for path in (PACKAGE / "brand").iterdir()} == {
         "icon.png",
         "icon@2x.png",
@@ -679,7 +679,7 @@ def test_brand_holds_no_more() -> None:
 
 
 def test_quality_scale() -> None:
-    """Every rule is answered for, and a promise of documentation can be read."""
+    """Every rule has a status, and documented rules their page."""
     text = (PACKAGE / "quality_scale.yaml").read_text()
     scale: Any = parse_yaml(text)
     assert set(scale) == {"rules"}
@@ -690,7 +690,7 @@ def test_quality_scale() -> None:
     for rule, answer in scale["rules"].items():
         if answer == "done":
             continue
-        # What needs an explanation has one, also where it is done.
+        # A rule that needs a comment has one, also if it is done.
         assert set(answer) == {"status", "comment"}, rule
         assert answer["status"] in ("done", "exempt", "todo"), rule
         assert answer["comment"].strip().endswith("."), rule
@@ -720,11 +720,11 @@ def test_issues_are_documented() -> None:
         assert f"| **{title}**" in PAGES["docs/troubleshooting.md"], key
 
 
-# The house
+# Imports
 
 
 def _imports(tree: ast.AST, package: str = "") -> Iterator[str]:
-    """Yield the modules that a module of a package imports, in full."""
+    """Yield the imports of a module of a package, with their full names."""
     for node in ast.walk(tree):
         match node:
             case ast.Import():
@@ -741,7 +741,7 @@ def _imports(tree: ast.AST, package: str = "") -> Iterator[str]:
 
 
 def _modules() -> dict[str, set[str]]:
-    """Return what each module of the integration imports."""
+    """Return the imports of each module of the integration."""
     modules: dict[str, set[str]] = {}
     for path, tree in SOURCES.items():
         parts = list(path.relative_to(ROOT).with_suffix("").parts)
@@ -756,13 +756,13 @@ MODULES = _modules()
 
 
 def _foreign(imported: Iterable[str]) -> set[str]:
-    """Return the packages outside Python's own library and ours."""
+    """Return the packages that are neither Python's nor ours."""
     tops = {name.partition(".")[0] for name in imported}
     return tops - sys.stdlib_module_names - {"custom_components"}
 
 
 def test_no_requirements() -> None:
-    """What is imported is Python's, Home Assistant's or brought along by it."""
+    """Only Python, Home Assistant and its packages are imported."""
     imported = {name for names in MODULES.values() for name in names}
     assert _foreign(imported) <= {"aiohttp", "homeassistant", "orjson", "voluptuous"}
     assert MANIFEST["requirements"] == []

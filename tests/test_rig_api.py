@@ -1,4 +1,4 @@
-"""The rig's client says what it promises when Home Assistant goes away."""
+"""The rig's client when Home Assistant stops."""
 
 import asyncio
 
@@ -10,7 +10,7 @@ from tests.rig.api import Api
 
 
 async def _logs_in_then_closes(request: web.Request) -> web.WebSocketResponse:
-    """Do what Home Assistant does that is stopped while a command is under way."""
+    """Act as a Home Assistant that stops during a command."""
     response = web.WebSocketResponse()
     await response.prepare(request)
     await response.send_json({"type": "auth_required"})
@@ -24,7 +24,7 @@ async def _logs_in_then_closes(request: web.Request) -> web.WebSocketResponse:
 async def test_a_closed_websocket_is_a_lost_connection(
     socket_enabled: None, aiohttp_server: AiohttpServer
 ) -> None:
-    """A command that gets no answer raises OSError, as where nothing answers."""
+    """A command without a response raises OSError."""
     app = web.Application()
     app.router.add_get("/api/websocket", _logs_in_then_closes)
     server = await aiohttp_server(app)

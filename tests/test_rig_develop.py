@@ -1,4 +1,4 @@
-"""What the rig's command line refuses, before it starts anything."""
+"""Arguments that the rig's command line rejects."""
 
 import pytest
 
@@ -14,13 +14,13 @@ from tests.rig import develop
         ("--broker a:99999", "'99999' is no port"),
         ("--broker :1883", "':1883' is not HOST:PORT"),
         ("--broker=", "'' is not HOST:PORT"),
-        ("--prefix a/+", "holds a wildcard"),
+        ("--prefix a/+", "contains a wildcard"),
         ("--prefix=", "is empty"),
         ("--prefix a//b", "has an empty level"),
-        ("--username somebody", "are for --broker"),
-        ("--check --fresh", "leave out --fresh"),
-        ("--check --prefix a --port 1", "leave out --port, --prefix"),
-        ("--check --broker a:1 --username b", "leave out --broker, --username"),
+        ("--username user", "are for --broker"),
+        ("--check --fresh", "omit --fresh"),
+        ("--check --prefix a --port 1", "omit --port, --prefix"),
+        ("--check --broker a:1 --username b", "omit --broker, --username"),
     ],
 )
 def test_refusal(
@@ -29,7 +29,7 @@ def test_refusal(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """What can't be meant is refused with a reason."""
+    """Invalid arguments are rejected with a reason."""
     monkeypatch.setattr("sys.argv", ["scripts/develop", *line.split(" ")])
     with pytest.raises(SystemExit) as refusal:
         develop.main()

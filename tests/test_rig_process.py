@@ -1,4 +1,4 @@
-"""The rig's processes end when they must, whatever they do about it."""
+"""The rig's processes end when they must."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
@@ -28,7 +28,7 @@ print("ready", flush=True)
 signal.pause()
 """
 OBEDIENT = "import signal; print('ready', flush=True); signal.pause()"
-#: What a rig that is killed leaves behind: it prints the id of its child.
+#: A rig to be killed, which prints the id of its child.
 RIG = """
 import pathlib, signal, sys
 from tests.rig.process import ChildProcess
@@ -43,7 +43,7 @@ type Start = Callable[..., ChildProcess]
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Start]:
-    """Return what starts a process that runs a program, and waits until it does."""
+    """Return a function that starts a program and waits until it runs."""
     with ExitStack() as stack:
 
         def start(name: str, program: str, grace: float) -> ChildProcess:
@@ -59,7 +59,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
 
 
 def test_an_obedient_process_ends_by_itself(start: Start) -> None:
-    """It is not waited for any longer than it takes."""
+    """It is waited for only as long as it takes."""
     process = start("obedient", OBEDIENT, 30)
     assert process.exit_code is None
     process.stop()
@@ -67,7 +67,7 @@ def test_an_obedient_process_ends_by_itself(start: Start) -> None:
 
 
 def test_stubborn_processes_end_by_force_together(start: Start) -> None:
-    """However many there are, they have ended when the one grace is over."""
+    """They are killed after one grace period for all."""
     grace = 1.0
     processes = [start(str(number), STUBBORN, grace) for number in range(4)]
     begin = time.monotonic()
@@ -80,7 +80,7 @@ def test_stubborn_processes_end_by_force_together(start: Start) -> None:
 
 
 def test_a_restarted_process_has_its_whole_grace(start: Start) -> None:
-    """What it was asked before it was started again counts no more."""
+    """A request to end before the restart does not count."""
     process = start("restarted", OBEDIENT, 30)
     process.stop()
     process.start()
@@ -92,7 +92,7 @@ def test_a_restarted_process_has_its_whole_grace(start: Start) -> None:
 def test_an_interrupted_stop_leaves_nothing(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Who is interrupted while a process has its grace ends it by force."""
+    """An interrupt during the grace period kills the process."""
 
     def interrupt(_self: object, timeout: float | None = None) -> int:
         monkeypatch.undo()
@@ -107,7 +107,7 @@ def test_an_interrupted_stop_leaves_nothing(
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux can do that")
 def test_nothing_outlives_a_killed_rig(tmp_path: Path) -> None:
-    """The ports and files of a rig that was killed are free for the next one."""
+    """Ports and files of a killed rig are free again."""
     with subprocess.Popen(  # noqa: S603  # our own
         [sys.executable, "-c", RIG, tmp_path / "child.log"],
         stdout=subprocess.PIPE,
@@ -124,9 +124,9 @@ def test_nothing_outlives_a_killed_rig(tmp_path: Path) -> None:
 
 
 def test_ports_end_at_the_last(socket_enabled: None) -> None:
-    """The search for a free port does not leave the range of ports."""
+    """The search for a free port stays within valid ports."""
     with socket.socket() as taken:
-        with suppress(OSError):  # somebody else has it then
+        with suppress(OSError):  # another process has it then
             taken.bind((LOCALHOST, LAST_PORT))
         with pytest.raises(OSError, match="in use"):
             free_port(LAST_PORT)

@@ -15,7 +15,7 @@ from homeassistant.helpers import entity_registry as er
 
 from .common import BELL, BOOT, EVERYTHING, HTTP_FAIL, WIFI_UP, Vesper, log_entry
 
-#: What shows the diagnostic fields of firmware 1.1.0.
+#: The sensors of the diagnostic fields of firmware 1.1.0.
 OF_1_1_0 = {
     "heap_free",
     "heap_min_free",
@@ -36,9 +36,9 @@ async def test_all(
     entity_registry: er.EntityRegistry,
     snapshot: SnapshotAssertion,
 ) -> None:
-    """Registry and states are as they were when somebody last looked at them."""
+    """Registry entries and states match the snapshot."""
     vesper.freezer.move_to("2030-01-01T12:00:00.9Z")
-    await vesper.say_everything()
+    await vesper.report_everything()
     await snapshot_platform(hass, entity_registry, snapshot, vesper.entry.entry_id)
 
 
@@ -46,7 +46,7 @@ async def test_all(
 async def test_what_is_disabled_at_first(
     vesper: Vesper, entity_registry: er.EntityRegistry, key: str
 ) -> None:
-    """Who does not ask for it has no write for it."""
+    """A disabled entity is not written."""
     await vesper.heartbeat()
     entity = entity_registry.async_get(vesper.entity_id(key))
     assert entity is not None
@@ -55,7 +55,7 @@ async def test_what_is_disabled_at_first(
 
 @pytest.mark.parametrize("state", ["WARNING", "CRITICAL", "FAILED", "Failed"])
 async def test_alert(vesper: Vesper, state: str) -> None:
-    """The sensor of a subsystem shows the severity, and what was said of it."""
+    """The sensor of a subsystem shows severity and message."""
     vesper.freezer.move_to("2030-01-01T12:00:00.9Z")
     await vesper.alert("FileManager", state, "SD mount failed")
     shown = vesper.state("alert_FileManager")
@@ -72,7 +72,7 @@ async def test_alert(vesper: Vesper, state: str) -> None:
 
 @pytest.mark.parametrize("state", ["CLEARED", "HEALTHY", "OK", "cleared"])
 async def test_alert_stays_when_cleared(vesper: Vesper, state: str) -> None:
-    """It is ok then, with nothing left of the alert."""
+    """It is ok then, without the alert's attributes."""
     await vesper.alert("FileManager", "WARNING", "SD mount failed")
     await vesper.alert("FileManager", state)
     shown = vesper.state("alert_FileManager")
@@ -87,14 +87,14 @@ async def test_alert_stays_when_cleared(vesper: Vesper, state: str) -> None:
 
 
 async def test_cleared_alone_makes_no_sensor(vesper: Vesper) -> None:
-    """A subsystem that never raised anything is not shown."""
+    """A subsystem without an alert has no sensor."""
     await vesper.alert("FileManager", "CLEARED")
     assert vesper.keys().isdisjoint({"alert_FileManager"})
     assert vesper.value("connectivity") == "on"
 
 
 async def test_the_same_state_again(vesper: Vesper) -> None:
-    """It brings message and time up to date and is no transition."""
+    """It updates message and time, and is no transition."""
     await vesper.alert("FileManager", "WARNING", "SD mount failed")
     before = vesper.state("alert_FileManager")
     await vesper.advance(10)
@@ -106,7 +106,7 @@ async def test_the_same_state_again(vesper: Vesper) -> None:
 
 
 async def test_subsystems_differ_by_case(vesper: Vesper) -> None:
-    """A subsystem's name is taken exactly as it is."""
+    """The name of a subsystem is case-sensitive."""
     await vesper.alert("storage", "WARNING")
     await vesper.alert("Storage", "FAILED")
     await vesper.alert("Speicher für Töne / 2", "CRITICAL")
@@ -117,7 +117,7 @@ async def test_subsystems_differ_by_case(vesper: Vesper) -> None:
 
 
 async def test_health_and_active_alerts(vesper: Vesper) -> None:
-    """Health is the worst of the active alerts, which are listed the worst first."""
+    """Health is the worst active alert; alerts are sorted by it."""
     vesper.freezer.move_to("2030-01-01T12:00:00Z")
     await vesper.heartbeat()
     assert vesper.value("health") == "ok"
@@ -151,8 +151,8 @@ async def test_health_and_active_alerts(vesper: Vesper) -> None:
 
 
 async def test_a_restart_leaves_alerts_unconfirmed(vesper: Vesper) -> None:
-    """The firmware starts out healthy and says nothing of what it had raised."""
-    await vesper.say_everything()
+    """The firmware does not report earlier alerts after a boot."""
+    await vesper.report_everything()
     await vesper.advance(30)
     await vesper.heartbeat(uptime=10)
     assert vesper.value("alert_FileManager") == "warning"
@@ -161,7 +161,7 @@ async def test_a_restart_leaves_alerts_unconfirmed(vesper: Vesper) -> None:
 
 
 async def test_melody(vesper: Vesper) -> None:
-    """It is there while it plays."""
+    """It is shown while it plays."""
     await vesper.heartbeat()
     assert vesper.value("melody") == STATE_UNKNOWN
     await vesper.info("playback_started", {"melody_uid": "ABC123"})
@@ -178,7 +178,7 @@ async def test_melody(vesper: Vesper) -> None:
 async def test_raised_and_cleared_in_one_turn(
     hass: HomeAssistant, vesper: Vesper, *, is_known: bool
 ) -> None:
-    """A sensor that is still being added misses nothing."""
+    """A sensor shows changes made while it is added."""
     if is_known:
         await vesper.heartbeat()
     for payload in (RAISED, CLEARED):
@@ -192,7 +192,7 @@ async def test_raised_and_cleared_in_one_turn(
 async def test_many_subsystems_in_one_turn(
     hass: HomeAssistant, vesper: Vesper, *, is_known: bool
 ) -> None:
-    """Each has its sensor, and each sensor the state that was told last."""
+    """Each sensor shows the last state of its subsystem."""
     if is_known:
         await vesper.heartbeat()
     for state in ("WARNING", "CRITICAL"):
@@ -216,7 +216,7 @@ async def test_last_seen(vesper: Vesper) -> None:
     await vesper.heartbeat()
     assert vesper.value("last_seen") == "2030-01-01T12:00:00+00:00"
     await vesper.advance(91)
-    # Offline, it is exact.
+    # While offline it is exact.
     assert vesper.value("last_seen") == "2030-01-01T12:00:30+00:00"
 
 
@@ -226,20 +226,20 @@ async def test_last_seen(vesper: Vesper) -> None:
 async def test_what_is_not_for_the_recorder(
     vesper: Vesper, key: str, attribute: str
 ) -> None:
-    """Lists and whatever a device says are for those who look now."""
-    await vesper.say_everything()
+    """Lists and texts of a device are not recorded."""
+    await vesper.report_everything()
     state = vesper.state(key)
     assert attribute in state.attributes
     assert state.state_info is not None
     assert attribute in state.state_info["unrecorded_attributes"]
 
 
-# What a device tells of itself
+# Telemetry
 
 
 @pytest.mark.usefixtures("entity_registry_enabled_by_default")
 async def test_firmware_1_0_0(vesper: Vesper) -> None:
-    """It sends no diagnostics: nothing is known of them, and that is no fault."""
+    """It sends no diagnostics: they are unknown, which is no fault."""
     vesper.freezer.move_to("2030-01-01T12:00:00.9Z")
     await vesper.heartbeat(device_id=BELL, uptime=3600, firmware_version="1.0.0")
     values = vesper.values()
@@ -281,10 +281,10 @@ async def test_firmware_1_1_0(vesper: Vesper) -> None:
     ],
 )
 @pytest.mark.parametrize("value", [None, "1", -1, [None], "absent"], ids=repr)
-async def test_a_field_that_says_nothing(
+async def test_an_absent_field(
     vesper: Vesper, field: str, key: str, value: Any
 ) -> None:
-    """It is not known at first, the others are; what was known is kept later."""
+    """It is unknown at first; later its value is kept."""
     in_full = EVERYTHING | {"recent_events": [BOOT, WIFI_UP]}
     fields = in_full | {field: value}
     if value == "absent":
@@ -318,7 +318,7 @@ async def test_a_field_that_says_nothing(
 async def test_codes(
     vesper: Vesper, key: str, field: str, code: int, state: str
 ) -> None:
-    """A code that has a name is shown by it, and always comes along as it is."""
+    """A named code is shown by name, with its number as attribute."""
     fields: dict[str, Any] = {field: code}
     await vesper.heartbeat(**fields)
     assert vesper.value(key) == state
@@ -326,7 +326,7 @@ async def test_codes(
 
 
 async def test_unnamed_codes_differ(vesper: Vesper) -> None:
-    """The state is the same, the code is not."""
+    """The state is the same, the number is not."""
     await vesper.heartbeat(reset_reason=90)
     await vesper.heartbeat(reset_reason=91)
     assert vesper.value("reset_reason") == "other"
@@ -334,7 +334,7 @@ async def test_unnamed_codes_differ(vesper: Vesper) -> None:
 
 
 async def test_heap_is_shown_in_kib(vesper: Vesper) -> None:
-    """A person thinks in KiB; the device counts bytes."""
+    """Bytes are converted to KiB."""
     await vesper.heartbeat(heap_free=10 * 1024, heap_min_free=1024)
     for key, value in (("heap_free", "10.0"), ("heap_min_free", "1.0")):
         assert vesper.value(key) == value
@@ -342,7 +342,7 @@ async def test_heap_is_shown_in_kib(vesper: Vesper) -> None:
 
 
 async def test_boot_time(vesper: Vesper) -> None:
-    """It stands still while the device runs, whenever its heartbeats come."""
+    """It is constant while the device runs."""
     vesper.freezer.move_to("2030-01-01T12:00:00.9Z")
     await vesper.heartbeat(retain=True, uptime=99)
     assert vesper.value("boot_time") == STATE_UNKNOWN
@@ -358,7 +358,7 @@ async def test_boot_time(vesper: Vesper) -> None:
 
 @pytest.mark.usefixtures("entity_registry_enabled_by_default")
 async def test_wifi_signal(vesper: Vesper) -> None:
-    """It is that of the newest connection, if it can be one."""
+    """It is that of the newest connection, if valid."""
     await vesper.heartbeat(recent_events=[BOOT])
     assert vesper.value("wifi_signal") == STATE_UNKNOWN
     await vesper.heartbeat(recent_events=[BOOT, WIFI_UP])

@@ -1,4 +1,4 @@
-"""Actions: what they do, what they answer, and when they refuse."""
+"""Services: effects, responses and errors."""
 
 import asyncio
 from collections.abc import Awaitable
@@ -36,13 +36,13 @@ ALERT = {
 
 @pytest.fixture
 def platforms() -> list[Platform]:
-    """Set up what shows what the actions did."""
+    """Set up the platforms that show the effects of the services."""
     return [Platform.BINARY_SENSOR, Platform.EVENT, Platform.SENSOR]
 
 
 @pytest.fixture(autouse=True)
 async def bells(vesper: Vesper) -> None:
-    """Have two devices, one of them with an alert."""
+    """Return two devices, one of them with an alert."""
     vesper.freezer.move_to("2030-01-01T12:00:00Z")
     await vesper.heartbeat()
     await vesper.heartbeat(OTHER)
@@ -50,7 +50,7 @@ async def bells(vesper: Vesper) -> None:
 
 
 def in_the_background[T](hass: HomeAssistant, call: Awaitable[T]) -> asyncio.Task[T]:
-    """Let an action wait, and the test go on."""
+    """Return a function that calls a service without waiting."""
 
     async def run() -> T:
         return await call
@@ -59,7 +59,7 @@ def in_the_background[T](hass: HomeAssistant, call: Awaitable[T]) -> asyncio.Tas
 
 
 async def begin(hass: HomeAssistant) -> None:
-    """Let what was just started come to where it waits."""
+    """Run started calls until they wait."""
     for _ in range(20):
         await asyncio.sleep(0)
 
@@ -68,7 +68,7 @@ async def begin(hass: HomeAssistant) -> None:
 
 
 async def test_targets(hass: HomeAssistant, vesper: Vesper) -> None:
-    """Devices are chosen by all that Home Assistant offers; the fleet is all."""
+    """Devices are chosen by any kind of target; the fleet is all."""
     registry = dr.async_get(hass)
     floor = fr.async_get(hass).async_create("Upstairs")
     area = ar.async_get(hass).async_create("Chapel", floor_id=floor.floor_id)
@@ -76,16 +76,16 @@ async def test_targets(hass: HomeAssistant, vesper: Vesper) -> None:
     registry.async_update_device(
         registered_id(hass), area_id=area.id, labels={label.label_id}
     )
-    everybody: dict[str, Any] = {BELL: [ALERT], OTHER: []}
+    all_devices: dict[str, Any] = {BELL: [ALERT], OTHER: []}
     for target, expected in (
         ({"device_id": registered_id(hass)}, {BELL: [ALERT]}),
         ({"device_id": registered_id(hass, OTHER)}, {OTHER: []}),
-        ({"device_id": registered_id(hass, FLEET)}, everybody),
+        ({"device_id": registered_id(hass, FLEET)}, all_devices),
         ({"area_id": area.id}, {BELL: [ALERT]}),
         ({"floor_id": floor.floor_id}, {BELL: [ALERT]}),
         ({"label_id": label.label_id}, {BELL: [ALERT]}),
         ({"entity_id": vesper.entity_id("connectivity", OTHER)}, {OTHER: []}),
-        (devices(hass, (BELL, OTHER)), everybody),
+        (devices(hass, (BELL, OTHER)), all_devices),
     ):
         assert await vesper.call("vesper.get_alerts", **target) == expected
 
@@ -94,14 +94,14 @@ async def test_targets(hass: HomeAssistant, vesper: Vesper) -> None:
     "target", [{}, {"device_id": "nothing"}, {"area_id": ["nowhere"]}]
 )
 async def test_no_device(vesper: Vesper, target: dict[str, Any]) -> None:
-    """Without a device of ours there is nothing to do, and the caller is told."""
+    """A target without a device of Vesper is an error."""
     with pytest.raises(ServiceValidationError) as error:
         await vesper.call("vesper.get_alerts", **target)
     assert error.value.translation_key == "no_device"
 
 
 async def test_not_loaded(hass: HomeAssistant, vesper: Vesper) -> None:
-    """The actions outlive the entry, and say that it is not there."""
+    """The services stay registered and fail without an entry."""
     target = devices(hass)
     assert await hass.config_entries.async_unload(vesper.entry.entry_id)
     with pytest.raises(ServiceValidationError) as error:
@@ -118,8 +118,8 @@ async def test_get_alerts_is_what_http_answers(
     hass_client: Any,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """Both ways to the alerts lead to the same."""
-    # It would log the call with a clock that was set in between.
+    """Service and HTTP API return the same alerts."""
+    # It would log the call with a clock that was set meanwhile.
     caplog.set_level(logging.WARNING, "aiohttp.access")
     await vesper.alert("Network", "FAILED")
     answer = await vesper.call("vesper.get_alerts", **devices(hass))
@@ -130,7 +130,7 @@ async def test_get_alerts_is_what_http_answers(
 
 
 async def test_acknowledge(hass: HomeAssistant, vesper: Vesper) -> None:
-    """The note shows until the alert gets worse or ends."""
+    """The note is shown until the alert gets worse or ends."""
 
     def shown() -> tuple[bool, str]:
         attributes = vesper.state("alert_FileManager").attributes
@@ -165,7 +165,7 @@ async def test_acknowledge(hass: HomeAssistant, vesper: Vesper) -> None:
 async def test_clear(
     hass: HomeAssistant, vesper: Vesper, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The alert ends as if the device had said so, but it is told that it did not."""
+    """The alert ends as by the device, marked as cleared by a user."""
     cleared = await automate(hass, "alert_cleared", devices(hass))
     await vesper.call("vesper.clear_alert", **devices(hass), subsystem="FileManager")
     shown = vesper.state("alert_FileManager")
@@ -194,7 +194,7 @@ async def test_clear(
 
 
 async def test_clear_what_a_restart_left(hass: HomeAssistant, vesper: Vesper) -> None:
-    """What was cleared by hand is not closed once more ten minutes later."""
+    """A cleared alert is not closed again ten minutes later."""
     await vesper.heartbeat(uptime=5000)
     await vesper.advance(30)
     await vesper.heartbeat(uptime=10)
@@ -208,12 +208,12 @@ async def test_clear_what_a_restart_left(hass: HomeAssistant, vesper: Vesper) ->
 
 @pytest.mark.parametrize("action", ["acknowledge_alert", "clear_alert"])
 async def test_among_many(hass: HomeAssistant, vesper: Vesper, action: str) -> None:
-    """Those without the alert stay as they are, and with none there is an error."""
-    everybody = devices(hass, [FLEET])
-    await vesper.call(f"vesper.{action}", **everybody, subsystem="FileManager")
+    """Devices without the alert stay unchanged; if none has it, it fails."""
+    all_devices = devices(hass, [FLEET])
+    await vesper.call(f"vesper.{action}", **all_devices, subsystem="FileManager")
     assert vesper.keys(OTHER) == vesper.keys() - {"alert_FileManager"}
     with pytest.raises(ServiceValidationError, match="alert of filemanager") as error:
-        await vesper.call(f"vesper.{action}", **everybody, subsystem="filemanager")
+        await vesper.call(f"vesper.{action}", **all_devices, subsystem="filemanager")
     assert error.value.translation_key == "no_alert"
 
 
@@ -241,7 +241,7 @@ async def test_among_many(hass: HomeAssistant, vesper: Vesper, action: str) -> N
 async def test_bad_data(
     hass: HomeAssistant, vesper: Vesper, action: str, data: dict[str, Any]
 ) -> None:
-    """What is not as described changes nothing, and the caller is told."""
+    """Invalid data changes nothing and fails."""
     with pytest.raises(vol.Invalid):
         await vesper.call(f"vesper.{action}", **devices(hass), **data)
     assert vesper.hub.devices[BELL].alerts.as_json() == [ALERT]
@@ -252,7 +252,7 @@ async def test_bad_data(
 
 
 async def test_health_check(hass: HomeAssistant, vesper: Vesper) -> None:
-    """Whoever speaks in time has answered, whatever it says; the rest has not."""
+    """Any message in time is a response; other devices have none."""
     publish = vesper.mqtt._mqttc.publish  # noqa: SLF001
     publish.reset_mock()
     check = in_the_background(
@@ -283,7 +283,7 @@ async def test_health_check(hass: HomeAssistant, vesper: Vesper) -> None:
 async def test_health_check_ends_with_the_last_answer(
     hass: HomeAssistant, vesper: Vesper
 ) -> None:
-    """Nobody waits for the timeout once all have spoken, also who was offline."""
+    """It ends when all have responded, also an offline device."""
     await vesper.advance(91)
     assert vesper.value("connectivity") == "off"
     check = in_the_background(
@@ -299,7 +299,7 @@ async def test_health_check_ends_with_the_last_answer(
 async def test_health_check_of_a_device_that_goes_offline(
     hass: HomeAssistant, vesper: Vesper
 ) -> None:
-    """That it is declared offline meanwhile is no answer, and no end of the wait."""
+    """Going offline is neither a response nor an end."""
     check = in_the_background(
         hass, vesper.call("vesper.run_health_check", **devices(hass), timeout=60)
     )
@@ -313,9 +313,11 @@ async def test_health_check_of_a_device_that_goes_offline(
     assert (await check)[BELL]["answered"] is True
 
 
-async def test_health_check_without_link(hass: HomeAssistant, vesper: Vesper) -> None:
-    """Nothing is sent into a dead link."""
-    await vesper.lose_link()
+async def test_health_check_while_disconnected(
+    hass: HomeAssistant, vesper: Vesper
+) -> None:
+    """No command is sent while disconnected."""
+    await vesper.disconnect_broker()
     publish = vesper.mqtt._mqttc.publish  # noqa: SLF001
     publish.reset_mock()
     with pytest.raises(HomeAssistantError) as error:
@@ -324,15 +326,15 @@ async def test_health_check_without_link(hass: HomeAssistant, vesper: Vesper) ->
     publish.assert_not_called()
 
 
-async def test_health_check_that_loses_the_link(
+async def test_health_check_with_a_disconnect(
     hass: HomeAssistant, vesper: Vesper
 ) -> None:
-    """Without a link nobody can answer any more."""
+    """It fails once the broker is disconnected."""
     check = in_the_background(
         hass, vesper.call("vesper.run_health_check", **devices(hass), timeout=60)
     )
     await begin(hass)
-    await vesper.lose_link()
+    await vesper.disconnect_broker()
     with pytest.raises(HomeAssistantError) as error:
         await check
     assert error.value.translation_key == "link_down"
@@ -341,7 +343,7 @@ async def test_health_check_that_loses_the_link(
 async def test_health_check_leaves_nothing(
     hass: HomeAssistant, vesper: Vesper, writes: Writes
 ) -> None:
-    """Once answered, heartbeats are as silent as before."""
+    """Later heartbeats are handled as before."""
     for _ in range(2):
         check = in_the_background(
             hass, vesper.call("vesper.run_health_check", **devices(hass))
@@ -354,8 +356,8 @@ async def test_health_check_leaves_nothing(
     assert writes.take() == []
 
 
-async def test_nobody_is_asked_once_the_entry_is_gone(vesper: Vesper) -> None:
-    """Who waited over a reload is told so, and not that no device has answered."""
+async def test_no_health_check_once_the_entry_is_unloaded(vesper: Vesper) -> None:
+    """A waiting call fails with the unload, not with no response."""
     await vesper.heartbeat()
     hub = vesper.hub
     await vesper.reload()

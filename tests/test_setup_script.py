@@ -1,4 +1,4 @@
-"""What scripts/setup leaves alone, with a uv that fetches nothing."""
+"""What scripts/setup leaves unchanged, with a fake uv."""
 
 import os
 from pathlib import Path
@@ -8,7 +8,7 @@ import subprocess
 import pytest
 
 ROOT = Path(__file__).parents[1]
-#: It empties what it is to make an environment in, as the real one does.
+#: It empties the folder of the environment, as the real one does.
 UV = """#!/usr/bin/env bash
 set -eu
 case "$*" in
@@ -27,7 +27,7 @@ esac
 
 @pytest.fixture
 def clone(tmp_path: Path) -> Path:
-    """Return a clone that has nothing but what scripts/setup reads."""
+    """Return a clone with only what scripts/setup reads."""
     clone = tmp_path / "clone"
     copytree(ROOT / "scripts", clone / "scripts")
     copy(ROOT / "pyproject.toml", clone)
@@ -39,7 +39,7 @@ def clone(tmp_path: Path) -> Path:
 
 
 def _set_up(clone: Path) -> str:
-    """Run scripts/setup, and return what it says."""
+    """Run scripts/setup and return its output."""
     path = f"{clone.parent / 'bin'}{os.pathsep}{os.environ['PATH']}"
     result = subprocess.run(  # noqa: S603  # our own
         [clone / "scripts/setup"],
@@ -52,7 +52,7 @@ def _set_up(clone: Path) -> str:
 
 
 def test_nothing_is_made_twice(clone: Path) -> None:
-    """Where all is made it says nothing."""
+    """It prints nothing if all is set up."""
     assert "'test' into .venv\n" in _set_up(clone)
     assert _set_up(clone) == ""
 
@@ -60,16 +60,16 @@ def test_nothing_is_made_twice(clone: Path) -> None:
 @pytest.mark.parametrize("folder", [".venv", ".venv-release", ".cache"])
 @pytest.mark.parametrize("exists", [True, False])
 def test_a_link_is_not_followed(clone: Path, folder: str, *, exists: bool) -> None:
-    """What it leads to stays as it is, and a folder takes its place."""
+    """The target stays unchanged, and a folder replaces the link."""
     other = clone.parent / "other"
     kept = other / "bin/python"
     if exists:
         kept.parent.mkdir(parents=True)
         kept.write_text("kept")
     (clone / folder).symlink_to(other)
-    said = _set_up(clone)
-    assert f"{folder} is a link to {other}" in said
-    assert said.count(" is a link to ") == 1
+    output = _set_up(clone)
+    assert f"{folder} is a link to {other}" in output
+    assert output.count(" is a link to ") == 1
     assert (clone / folder).is_dir()
     assert not (clone / folder).is_symlink()
     assert [path for path in other.rglob("*") if path.is_file()] == [kept] * exists

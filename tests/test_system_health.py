@@ -1,4 +1,4 @@
-"""What the system health page tells of Vesper."""
+"""The system health page of Vesper."""
 
 from typing import Any
 
@@ -27,17 +27,17 @@ async def system_health(hass: HomeAssistant) -> None:
 
 
 async def _info(hass: HomeAssistant) -> dict[str, Any]:
-    """Return what the page tells of Vesper."""
+    """Return what the page shows of Vesper."""
     info: dict[str, Any] = await get_system_health_info(hass, DOMAIN)
     return info
 
 
 async def test_info(hass: HomeAssistant, vesper: Vesper) -> None:
-    """The page tells how the fleet is, and each line of it has its text."""
+    """The page shows the state of the fleet, and each line has its text."""
     await vesper.heartbeat(uptime=5)
     await vesper.heartbeat("tower", retain=True, uptime=5)
     await vesper.publish(BELL, "alerts", b"no JSON")
-    await vesper.publish("stranger", "alerts", b"{}")
+    await vesper.publish("unknown", "alerts", b"{}")
     info = await _info(hass)
     integration = await async_get_integration(hass, DOMAIN)
     assert info == {
@@ -53,7 +53,7 @@ async def test_info(hass: HomeAssistant, vesper: Vesper) -> None:
 
 
 async def test_messages_per_minute(hass: HomeAssistant, vesper: Vesper) -> None:
-    """The messages are those of the last whole minute, whoever has gone since."""
+    """The messages are those of the last whole minute."""
 
     async def _per_minute() -> Any:
         return (await _info(hass))["messages_per_minute"]
@@ -77,24 +77,24 @@ async def test_messages_per_minute(hass: HomeAssistant, vesper: Vesper) -> None:
     assert await _per_minute() == 0
 
 
-async def test_link_lost(hass: HomeAssistant, vesper: Vesper) -> None:
-    """A lost link is an error on the page."""
-    await vesper.lose_link()
+async def test_disconnected(hass: HomeAssistant, vesper: Vesper) -> None:
+    """A disconnected broker is an error on the page."""
+    await vesper.disconnect_broker()
     info = await _info(hass)
     assert info["mqtt_link"] == {"type": "failed", "error": "unreachable"}
-    await vesper.regain_link()
+    await vesper.reconnect_broker()
     assert (await _info(hass))["mqtt_link"] == "ok"
 
 
 async def test_http_intake(hass: HomeAssistant, vesper: Vesper) -> None:
-    """The HTTP intake is on where it has a key, of which nothing is told."""
+    """The HTTP intake is on if it has a key, which is not shown."""
     hass.config_entries.async_update_entry(vesper.entry, options={"http_key": "digest"})
     await vesper.reload()
     assert (await _info(hass))["http_intake"] is True
 
 
 async def test_not_loaded(hass: HomeAssistant, vesper: Vesper) -> None:
-    """The page answers while the entry is not at work, and without an entry."""
+    """The page works without a loaded entry."""
     assert await hass.config_entries.async_unload(vesper.entry.entry_id)
     info = await _info(hass)
     assert info.pop("version")

@@ -1,4 +1,4 @@
-"""Triggers: once for each real transition, and for nothing else."""
+"""Triggers: one run for each transition, and no other."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -33,37 +33,37 @@ from .common import BELL, FLEET, Vesper, reload_mqtt
 
 type Act = Callable[[Vesper], Awaitable[None]]
 type Steps = list[tuple[Act, int]]
-"""What happens, and how often it makes the automation run."""
+"""Steps, and how many runs each causes."""
 
 OTHER = "tower"
 
 
 @pytest.fixture
 def platforms() -> list[Platform]:
-    """Set up few platforms: triggers do not go by entities."""
+    """Set up few platforms: triggers do not use entities."""
     return [Platform.BINARY_SENSOR]
 
 
-# What devices do
+# Steps
 
 
 def alert(state: str, subsystem: str = "FileManager", **choices: Any) -> Act:
-    """Return that the bell tells the state of a subsystem."""
+    """Return a step that sends an alert of the bell."""
     return lambda vesper: vesper.alert(subsystem, state, "SD mount failed", **choices)
 
 
 def heartbeat(**fields: Any) -> Act:
-    """Return that the bell sends a heartbeat."""
+    """Return a step that sends a heartbeat of the bell."""
     return lambda vesper: vesper.heartbeat(**fields)
 
 
 def playback(state: str, melody: str | None = None) -> Act:
-    """Return that the bell tells what it plays."""
+    """Return a step that sends playback of the bell."""
     return lambda vesper: vesper.info(f"playback_{state}", {"melody_uid": melody})
 
 
 def wait(seconds: float) -> Act:
-    """Return that time goes by."""
+    """Return a step that advances the time."""
     return lambda vesper: vesper.advance(seconds)
 
 
@@ -88,18 +88,18 @@ async def rename(vesper: Vesper) -> None:
     await vesper.hass.async_block_till_done()
 
 
-async def lose_link(vesper: Vesper) -> None:
-    """Cut the link to the broker."""
-    await vesper.lose_link()
+async def disconnect_broker(vesper: Vesper) -> None:
+    """Disconnect from the broker."""
+    await vesper.disconnect_broker()
 
 
-async def regain_link(vesper: Vesper) -> None:
-    """Bring the link to the broker back."""
-    await vesper.regain_link()
+async def reconnect_broker(vesper: Vesper) -> None:
+    """Reconnect to the broker."""
+    await vesper.reconnect_broker()
 
 
 def boots(runs: int, **fields: Any) -> Steps:
-    """Return that the bell restarts a minute later, and goes on for another."""
+    """Return steps that restart the bell and let it run a minute."""
     return [
         (wait(60), 0),
         (heartbeat(uptime=5, **fields), runs),
@@ -108,20 +108,20 @@ def boots(runs: int, **fields: Any) -> Steps:
     ]
 
 
-HEARD = heartbeat()
-SILENCE = wait(91)
+HEARTBEAT = heartbeat()
+TIMEOUT = wait(91)
 
-#: Nothing that happens to Home Assistant has happened to a device.
+#: Reloads and disconnects, which are no transition of a device.
 NOISE: Steps = [
-    (lose_link, 0),
-    (regain_link, 0),
-    (HEARD, 0),
+    (disconnect_broker, 0),
+    (reconnect_broker, 0),
+    (HEARTBEAT, 0),
     (rename, 0),
     (mqtt_reloads, 0),
-    (HEARD, 0),
+    (HEARTBEAT, 0),
     (reload, 0),
     (heartbeat(retain=True), 0),
-    (HEARD, 0),
+    (HEARTBEAT, 0),
 ]
 
 
@@ -178,7 +178,7 @@ NOISE: Steps = [
                 (alert("WARNING"), 0),
                 (alert("CRITICAL"), 1),
             ],
-            id="raised, what the broker kept",
+            id="raised, retained",
         ),
         pytest.param(
             "alert_raised",
@@ -224,17 +224,17 @@ NOISE: Steps = [
             [
                 (wait(89), 0),
                 (wait(2), 1),
-                (SILENCE, 0),
+                (TIMEOUT, 0),
                 (heartbeat(retain=True), 0),
-                (lose_link, 0),
-                (regain_link, 0),
-                (SILENCE, 0),
-                (HEARD, 0),
+                (disconnect_broker, 0),
+                (reconnect_broker, 0),
+                (TIMEOUT, 0),
+                (HEARTBEAT, 0),
                 *NOISE,
-                (SILENCE, 1),
+                (TIMEOUT, 1),
                 (reload, 0),
-                (SILENCE, 0),
-                (HEARD, 0),
+                (TIMEOUT, 0),
+                (HEARTBEAT, 0),
                 (reload, 0),
                 (wait(89), 0),
                 (wait(2), 1),
@@ -245,35 +245,35 @@ NOISE: Steps = [
             "went_offline",
             {},
             [
-                (lose_link, 0),
-                (SILENCE, 0),
-                (regain_link, 0),
+                (disconnect_broker, 0),
+                (TIMEOUT, 0),
+                (reconnect_broker, 0),
                 (wait(89), 0),
                 (wait(2), 1),
             ],
-            id="offline while the link was lost",
+            id="offline while disconnected",
         ),
         pytest.param(
             "came_online",
             {},
             [
-                (HEARD, 0),
-                (SILENCE, 0),
-                (HEARD, 1),
-                (HEARD, 0),
+                (HEARTBEAT, 0),
+                (TIMEOUT, 0),
+                (HEARTBEAT, 1),
+                (HEARTBEAT, 0),
                 *NOISE,
-                (SILENCE, 0),
+                (TIMEOUT, 0),
                 (heartbeat(retain=True), 0),
-                (lose_link, 0),
-                (regain_link, 0),
+                (disconnect_broker, 0),
+                (reconnect_broker, 0),
                 (alert("WARNING"), 1),
-                (SILENCE, 0),
+                (TIMEOUT, 0),
                 (reload, 0),
-                (SILENCE, 0),
-                (HEARD, 1),
-                (SILENCE, 0),
+                (TIMEOUT, 0),
+                (HEARTBEAT, 1),
+                (TIMEOUT, 0),
                 (reload, 0),
-                (HEARD, 1),
+                (HEARTBEAT, 1),
             ],
             id="online",
         ),
@@ -305,7 +305,7 @@ NOISE: Steps = [
                 (reload, 0),
                 (heartbeat(uptime=7), 0),
             ],
-            id="restarted while nobody watched",
+            id="restarted while not loaded",
         ),
         pytest.param(
             "alert_cleared",
@@ -365,8 +365,8 @@ NOISE: Steps = [
                 *NOISE,
                 (playback("stopped"), 1),
                 (playback("started", "A"), 0),
-                (SILENCE, 0),
-                (HEARD, 0),
+                (TIMEOUT, 0),
+                (HEARTBEAT, 0),
                 (playback("stopped"), 1),
                 (heartbeat(uptime=3600), 0),
                 (playback("started", "A"), 0),
@@ -384,14 +384,14 @@ async def test_steps(
     options: dict[str, Any],
     steps: Steps,
 ) -> None:
-    """Each step makes the automation run as often as is told."""
+    """Each step runs the automation the expected number of times."""
     await vesper.heartbeat()
     automation = await automate(hass, trigger, devices(hass), options)
-    told = []
+    counts = []
     for act, _ in steps:
         await act(vesper)
-        told.append(len(automation.take()))
-    assert told == [runs for _, runs in steps]
+        counts.append(len(automation.take()))
+    assert counts == [runs for _, runs in steps]
 
 
 FIVE_MINUTES = {"for": {"minutes": 5}}
@@ -403,22 +403,28 @@ FIVE_MINUTES = {"for": {"minutes": 5}}
     [
         pytest.param(
             "went_offline",
-            [(SILENCE, 0), (wait(298), 0), (wait(3), 1), (wait(600), 0)],
+            [(TIMEOUT, 0), (wait(298), 0), (wait(3), 1), (wait(600), 0)],
             id="offline for so long",
         ),
         pytest.param(
             "went_offline",
             [
-                *((SILENCE, 0), (wait(200), 0), (HEARD, 0), (wait(80), 0), (HEARD, 0)),
-                *((SILENCE, 0), (wait(298), 0), (wait(3), 1)),
+                *(
+                    (TIMEOUT, 0),
+                    (wait(200), 0),
+                    (HEARTBEAT, 0),
+                    (wait(80), 0),
+                    (HEARTBEAT, 0),
+                ),
+                *((TIMEOUT, 0), (wait(298), 0), (wait(3), 1)),
             ],
             id="offline, but not for so long",
         ),
         pytest.param(
             "went_offline",
             [
-                *((SILENCE, 0), (wait(100), 0), (reload, 0), (mqtt_reloads, 0)),
-                *((lose_link, 0), (wait(100), 0), (regain_link, 0)),
+                *((TIMEOUT, 0), (wait(100), 0), (reload, 0), (mqtt_reloads, 0)),
+                *((disconnect_broker, 0), (wait(100), 0), (reconnect_broker, 0)),
                 *((wait(95), 0), (wait(10), 1), (wait(600), 0)),
             ],
             id="offline over reloads",
@@ -426,15 +432,15 @@ FIVE_MINUTES = {"for": {"minutes": 5}}
         pytest.param(
             "came_online",
             [
-                *((SILENCE, 0), (HEARD, 0)),
-                *[(wait(60), 0), (HEARD, 0)] * 4,
-                *((wait(61), 1), (HEARD, 0), (wait(61), 0)),
+                *((TIMEOUT, 0), (HEARTBEAT, 0)),
+                *[(wait(60), 0), (HEARTBEAT, 0)] * 4,
+                *((wait(61), 1), (HEARTBEAT, 0), (wait(61), 0)),
             ],
             id="online for so long",
         ),
         pytest.param(
             "came_online",
-            [(SILENCE, 0), (HEARD, 0), (SILENCE, 0), (wait(600), 0)],
+            [(TIMEOUT, 0), (HEARTBEAT, 0), (TIMEOUT, 0), (wait(600), 0)],
             id="online, but not for so long",
         ),
     ],
@@ -442,20 +448,20 @@ FIVE_MINUTES = {"for": {"minutes": 5}}
 async def test_lasting(
     hass: HomeAssistant, vesper: Vesper, trigger: str, steps: Steps
 ) -> None:
-    """With `for` it has to last, and runs once when it has."""
+    """With `for` the state has to last, and runs once."""
     await vesper.heartbeat()
     automation = await automate(hass, trigger, devices(hass), FIVE_MINUTES)
-    told = []
+    counts = []
     for act, _ in steps:
         await act(vesper)
-        told.append(len(automation.take()))
-    assert told == [runs for _, runs in steps]
+        counts.append(len(automation.take()))
+    assert counts == [runs for _, runs in steps]
     assert automation.detach is not None
     automation.detach()
 
 
 async def test_lasting_of_a_removed_device(hass: HomeAssistant, vesper: Vesper) -> None:
-    """A device that is removed is not offline, nor is one that came back since."""
+    """A removed or re-added device does not run it."""
     await vesper.heartbeat()
     await vesper.heartbeat(OTHER)
     automation = await automate(
@@ -474,7 +480,7 @@ async def test_lasting_of_a_removed_device(hass: HomeAssistant, vesper: Vesper) 
 async def test_lasting_while_not_loaded(
     hass: HomeAssistant, entry: MockConfigEntry, vesper: Vesper
 ) -> None:
-    """What nobody can hear any more goes on as it was."""
+    """A state lasts while the entry is not loaded."""
     await vesper.heartbeat()
     automation = await automate(hass, "went_offline", devices(hass), FIVE_MINUTES)
     await vesper.advance(91)
@@ -482,12 +488,12 @@ async def test_lasting_while_not_loaded(
         entry.entry_id, ConfigEntryDisabler.USER
     )
     await vesper.advance(301)
-    # A device of a disabled entry is there still.
+    # A device of a disabled entry stays in the registry.
     assert len(automation.take()) == 1
 
 
 async def test_detached(hass: HomeAssistant, vesper: Vesper) -> None:
-    """An automation that is turned off waits for nothing, and hears nothing."""
+    """A disabled automation has no listener."""
     await vesper.heartbeat()
     automation = await automate(hass, "went_offline", devices(hass), FIVE_MINUTES)
     await vesper.advance(91)
@@ -499,11 +505,11 @@ async def test_detached(hass: HomeAssistant, vesper: Vesper) -> None:
     assert automation.take() == []
 
 
-# What is handed on
+# Trigger variables
 
 
 @pytest.mark.parametrize(
-    ("trigger", "acts", "told"),
+    ("trigger", "acts", "expected"),
     [
         pytest.param(
             "alert_raised",
@@ -532,7 +538,7 @@ async def test_detached(hass: HomeAssistant, vesper: Vesper) -> None:
         ),
         pytest.param(
             "went_offline",
-            [SILENCE],
+            [TIMEOUT],
             {
                 "from_state": "online",
                 "to_state": "offline",
@@ -542,7 +548,7 @@ async def test_detached(hass: HomeAssistant, vesper: Vesper) -> None:
         ),
         pytest.param(
             "came_online",
-            [SILENCE, HEARD],
+            [TIMEOUT, HEARTBEAT],
             {
                 "from_state": "offline",
                 "to_state": "online",
@@ -560,7 +566,7 @@ async def test_detached(hass: HomeAssistant, vesper: Vesper) -> None:
             "restarted",
             [heartbeat(uptime=60, reset_reason=9), heartbeat(uptime=5)],
             {"reason": None, "description": "restarted: Chapel bell"},
-            id="restarted for a reason not told",
+            id="restarted for a reason that is not reported",
         ),
         pytest.param(
             "started_playing",
@@ -609,9 +615,9 @@ async def test_variables(
     vesper: Vesper,
     trigger: str,
     acts: list[Act],
-    told: dict[str, Any],
+    expected: dict[str, Any],
 ) -> None:
-    """The action knows which device it was, and what has happened."""
+    """The trigger variables have the device and the transition."""
     await vesper.heartbeat()
     device_id = registered_id(hass)
     area = ar.async_get(hass).async_create("Chapel")
@@ -621,7 +627,7 @@ async def test_variables(
     automation = await automate(hass, trigger, devices(hass))
     for act in acts:
         await act(vesper)
-    assert automation.take()[-1] == told | {
+    assert automation.take()[-1] == expected | {
         "platform": f"vesper.{trigger}",
         "id": "0",
         "idx": "0",
@@ -634,7 +640,7 @@ async def test_variables(
 
 
 async def test_without_an_area(hass: HomeAssistant, vesper: Vesper) -> None:
-    """A device that nobody has named or placed is told by its own name."""
+    """A device without a name or area has its default name."""
     await vesper.heartbeat()
     automation = await automate(hass, "alert_raised", devices(hass))
     await vesper.alert("FileManager", "WARNING")
@@ -643,7 +649,7 @@ async def test_without_an_area(hass: HomeAssistant, vesper: Vesper) -> None:
 
 
 async def test_fleet_outage(hass: HomeAssistant, vesper: Vesper) -> None:
-    """An outage is told once, beside the devices that went offline by it."""
+    """An outage runs once, as do the devices that go offline."""
     outage = await automate(hass, "fleet_outage")
     offline = await automate(hass, "went_offline", devices(hass, [FLEET]))
     for _ in range(2):
@@ -672,7 +678,7 @@ async def test_fleet_outage(hass: HomeAssistant, vesper: Vesper) -> None:
     assert outage.take() == []
 
 
-# Which devices
+# Targets
 
 
 async def _raises(vesper: Vesper, automation: Automation, device_id: str) -> int:
@@ -684,7 +690,7 @@ async def _raises(vesper: Vesper, automation: Automation, device_id: str) -> int
 
 @pytest.fixture
 async def places(hass: HomeAssistant, vesper: Vesper) -> dict[str, str]:
-    """Place one of two devices, and label it; return the ids by which to choose it."""
+    """Place and label a device; return the ids of its targets."""
     for device_id in (BELL, OTHER):
         await vesper.heartbeat(device_id)
     labels = lr.async_get(hass)
@@ -730,7 +736,7 @@ async def places(hass: HomeAssistant, vesper: Vesper) -> dict[str, str]:
 async def test_targets(
     hass: HomeAssistant, vesper: Vesper, places: dict[str, str], key: str, place: str
 ) -> None:
-    """A device is chosen by itself, its entities, and wherever one of them belongs."""
+    """A device is chosen by id, entity, area, floor or label."""
     automation = await automate(hass, "alert_raised", {key: places[place]})
     assert await _raises(vesper, automation, BELL) == 1
     assert await _raises(vesper, automation, OTHER) == 0
@@ -739,7 +745,7 @@ async def test_targets(
 async def test_the_fleet_stands_for_its_devices(
     hass: HomeAssistant, vesper: Vesper
 ) -> None:
-    """Who chooses the fleet chooses all devices, also those to come."""
+    """The fleet as target includes all devices, later ones too."""
     automation = await automate(hass, "alert_raised", devices(hass, [FLEET]))
     assert await _raises(vesper, automation, BELL) == 1
     assert await _raises(vesper, automation, OTHER) == 1
@@ -748,7 +754,7 @@ async def test_the_fleet_stands_for_its_devices(
 async def test_what_moves(
     hass: HomeAssistant, vesper: Vesper, places: dict[str, str]
 ) -> None:
-    """What is moved into a chosen area counts from then on, and no longer once out."""
+    """A device counts while it is in a chosen area."""
     automation = await automate(hass, "alert_raised", {"area_id": places["area"]})
     assert await _raises(vesper, automation, OTHER) == 0
     registry = dr.async_get(hass)
@@ -761,7 +767,7 @@ async def test_what_moves(
 async def test_what_is_new(
     hass: HomeAssistant, vesper: Vesper, places: dict[str, str]
 ) -> None:
-    """A device is chosen as soon as it is there, for what its first message tells."""
+    """A new device is chosen with its first message."""
     dr.async_get(hass).async_update_device(
         registered_id(hass, OTHER), area_id=places["area"]
     )
@@ -778,18 +784,18 @@ async def test_what_is_new(
 async def test_nothing_chosen(
     hass: HomeAssistant, vesper: Vesper, target: dict[str, Any]
 ) -> None:
-    """A target without any of our devices lets nothing through."""
+    """A target without devices of Vesper runs nothing."""
     automation = await automate(hass, "alert_raised", target)
     assert await _raises(vesper, automation, BELL) == 0
 
 
-# When
+# Set-up order
 
 
 async def test_before_the_entry(
     hass: HomeAssistant, entry: MockConfigEntry, vesper: Vesper
 ) -> None:
-    """An automation that was there before the entry is loaded hears it nevertheless."""
+    """An automation set up before the entry runs."""
     await vesper.heartbeat()
     assert await hass.config_entries.async_unload(entry.entry_id)
     automation = await automate(hass, "alert_raised", devices(hass))
@@ -799,7 +805,7 @@ async def test_before_the_entry(
 
 
 async def test_while_home_assistant_starts(hass: HomeAssistant, vesper: Vesper) -> None:
-    """What is found out before automations listen waits for them."""
+    """Transitions during the start wait for automations."""
     await vesper.heartbeat()
     hass.set_state(CoreState.starting)
     await vesper.reload()
@@ -815,11 +821,11 @@ async def test_while_home_assistant_starts(hass: HomeAssistant, vesper: Vesper) 
     assert [run["to_state"] for run in automation.take()] == ["failed"]
 
 
-# Muted devices
+# Devices in maintenance
 
 
-async def test_muted(hass: HomeAssistant, vesper: Vesper) -> None:
-    """A muted device makes nothing run, and the trace says why."""
+async def test_suppressed(hass: HomeAssistant, vesper: Vesper) -> None:
+    """A device in maintenance runs nothing, and the trace has the reason."""
     await vesper.heartbeat()
     automation = await automate(hass, "alert_raised", devices(hass))
     with patch.object(Device, "is_suppressed", return_value=True):
@@ -835,8 +841,8 @@ async def test_muted(hass: HomeAssistant, vesper: Vesper) -> None:
     assert len(automation.take()) == 1
 
 
-async def test_muted_without_a_trace(hass: HomeAssistant, vesper: Vesper) -> None:
-    """Whoever keeps no trace is not told."""
+async def test_suppressed_without_a_trace(hass: HomeAssistant, vesper: Vesper) -> None:
+    """Without a trace no reason is recorded."""
     await vesper.heartbeat()
     automation = await automate(hass, "alert_raised", devices(hass), traced=False)
     with patch.object(Device, "is_suppressed", return_value=True):
@@ -845,10 +851,10 @@ async def test_muted_without_a_trace(hass: HomeAssistant, vesper: Vesper) -> Non
 
 
 @pytest.mark.parametrize("back", [True, False])
-async def test_muted_meanwhile(
+async def test_suppressed_meanwhile(
     hass: HomeAssistant, vesper: Vesper, *, back: bool
 ) -> None:
-    """A device that is muted when its time is up, or came back muted, is let alone."""
+    """A device in maintenance at the end of `for` runs nothing."""
     await vesper.heartbeat()
     automation = await automate(hass, "went_offline", devices(hass), FIVE_MINUTES)
     await vesper.advance(91)
@@ -865,11 +871,11 @@ async def test_muted_meanwhile(
     assert automation.take() == []
 
 
-# How they are configured
+# Configuration
 
 
 def test_target_support() -> None:
-    """Every trigger of devices takes a target as Home Assistant's own do."""
+    """Every trigger of devices has a target as Home Assistant's own have."""
     assert_triggers_target_support(
         TRIGGERS,
         dict.fromkeys(TRIGGERS, TargetSupport.CUSTOM)
@@ -893,7 +899,7 @@ def test_target_support() -> None:
 async def test_bad_config(
     hass: HomeAssistant, vesper: Vesper, trigger: str, config: dict[str, Any]
 ) -> None:
-    """What can't be meant is refused."""
+    """An invalid configuration is rejected."""
     with pytest.raises(vol.Invalid):
         await async_validate_trigger_config(
             hass, [{"platform": f"vesper.{trigger}", **config}]

@@ -1,4 +1,4 @@
-"""What the end-to-end tests share: one broker, one Home Assistant, and devices."""
+"""Shared fixtures of the end-to-end tests."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -15,11 +15,11 @@ from tests.rig.home_assistant import HomeAssistant
 from tests.rig.process import free_port
 
 MATRIX = Path(__file__).parents[2] / ".cache" / "test" / "fault-matrix.md"
-"""Where the last run left the table of faults."""
+"""The table of faults of the last run."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Have the report of a test that is a row of the fault matrix say so."""
+    """Mark the report of each test of the fault matrix."""
     for item in items:
         if marker := item.get_closest_marker("fault"):
             item.user_properties += [
@@ -29,18 +29,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print the fault matrix, and leave it as Markdown beside the logs."""
-    told: dict[str, dict[str, Any]] = {}
+    """Print the fault matrix and write it as Markdown."""
+    results: dict[str, dict[str, Any]] = {}
     for reports in terminalreporter.stats.values():
         for report in reports:
             if isinstance(report, pytest.TestReport) and report.user_properties:
                 # A test has a report of its setup, its call and its teardown.
-                row = told.setdefault(report.nodeid, {"outcome": "passed"})
+                row = results.setdefault(report.nodeid, {"outcome": "passed"})
                 row |= dict(report.user_properties)
                 if not report.passed:
                     row["outcome"] = report.outcome
                     row["why"] = report.longrepr
-    rows = [_row(row) for row in told.values() if "fault" in row]
+    rows = [_row(row) for row in results.values() if "fault" in row]
     if rows:
         lines = ["| fault | promise | seen |", "| --- | --- | --- |", *rows]
         terminalreporter.section("fault matrix")
@@ -49,20 +49,20 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         MATRIX.write_text("\n".join(lines) + "\n")
 
 
-def _row(told: dict[str, Any]) -> str:
+def _row(results: dict[str, Any]) -> str:
     """Return a row of the fault matrix."""
-    match told:
+    match results:
         case {"outcome": "skipped", "why": (_, _, str(reason))}:
             seen = f"not tried: {reason.removeprefix('Skipped: ')}"
         case {"outcome": "passed"}:
-            seen = told.get("seen", "kept")
+            seen = results.get("seen", "kept")
         case _:
             seen = "**broken**"
-    return f"| {told['fault']} | {told['promise']} | {seen} |"
+    return f"| {results['fault']} | {results['promise']} | {seen} |"
 
 
 class Publish(Protocol):
-    """Publish one message and return when the broker has it."""
+    """Publish one message and return when the broker received it."""
 
     def __call__(
         self, topic: str, payload: str, *, qos: int = 1, retain: bool = False
@@ -85,10 +85,10 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
 def home_assistant(
     tmp_path_factory: pytest.TempPathFactory, broker: Broker
 ) -> Iterator[HomeAssistant]:
-    """Return a Home Assistant that listens for devices under `vesper`.
+    """Return a Home Assistant that is subscribed to the prefix `vesper`.
 
-    It lives as long as the tests, so each test has devices of its own. At the end its
-    log must hold nothing that it would not say without the integration.
+    It is shared by all tests, so each test has devices of its own. At the end its
+    log must have no problems that it would not have without the integration.
     """
     directory = tmp_path_factory.mktemp("home-assistant") / "config"
     with HomeAssistant(
@@ -103,9 +103,10 @@ def home_assistant(
 def start_fleet(
     broker: Broker, home_assistant: HomeAssistant
 ) -> Iterator[Callable[..., Fleet]]:
-    """Return what starts a `Fleet`, by its keyword arguments; the test ends it.
+    """Return a function that starts a `Fleet`, stopped after the test.
 
-    Home Assistant listens by then, whatever an earlier test did to it or the broker.
+    Home Assistant is subscribed by then, whatever an earlier test did to it or the
+    broker.
     """
     home_assistant.wait_until_listening()
     with ExitStack() as stack:
@@ -119,9 +120,10 @@ def start_fleet(
 
 @pytest.fixture
 def publish(broker: Broker, home_assistant: HomeAssistant) -> Publish:
-    """Return what publishes one message, as a device or a person at a shell would.
+    """Return a function that publishes one message.
 
-    Home Assistant listens by then, whatever an earlier test did to it or the broker.
+    Home Assistant is subscribed by then, whatever an earlier test did to it or the
+    broker.
     """
     home_assistant.wait_until_listening()
     address = broker.address

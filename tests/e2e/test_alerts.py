@@ -1,4 +1,4 @@
-"""The alerts that a person sees are those that the devices have."""
+"""Entities show the alerts that the devices have."""
 
 from tests.rig.home_assistant import HomeAssistant
 
@@ -10,7 +10,7 @@ DEVICE = "seed"
 def test_alerts_are_raised_and_cleared(
     home_assistant: HomeAssistant, publish: Publish
 ) -> None:
-    """The payloads of the firmware's own description, published by hand."""
+    """Publish the payloads of the firmware's own description."""
     alerts = f"vesper/{DEVICE}/status/alerts"
     publish(
         alerts,
@@ -41,7 +41,7 @@ def test_alerts_are_raised_and_cleared(
 
 
 def test_playback_is_followed(home_assistant: HomeAssistant, publish: Publish) -> None:
-    """A melody shows from its start to its end."""
+    """A melody is shown from its start to its end."""
     info = f"vesper/{DEVICE}/status/info"
     publish(
         info,

@@ -1,4 +1,4 @@
-"""An automation that a person makes runs when a device says that something is wrong."""
+"""An automation runs when a device reports a problem."""
 
 import pytest
 
@@ -11,7 +11,7 @@ AUTOMATION = "bell_in_trouble"
 
 
 def is_on(home_assistant: HomeAssistant) -> bool:
-    """Return whether the automation waits for something to happen."""
+    """Return whether the automation is enabled."""
     return any(
         state["state"] == "on" and state["attributes"].get("id") == AUTOMATION
         for state in home_assistant.api.states().values()
@@ -19,7 +19,7 @@ def is_on(home_assistant: HomeAssistant) -> bool:
 
 
 def runs(home_assistant: HomeAssistant) -> int:
-    """Return how often the automation has run, also before a restart."""
+    """Return how often the automation ran, including before a restart."""
     traces = home_assistant.api.command(
         "trace/list", domain="automation", item_id=AUTOMATION
     )
@@ -27,7 +27,7 @@ def runs(home_assistant: HomeAssistant) -> int:
 
 
 def messages(home_assistant: HomeAssistant) -> list[str]:
-    """Return what the automation has written since Home Assistant was started."""
+    """Return the messages of the automation since the start."""
     notifications = home_assistant.api.command("persistent_notification/get")
     return [
         notification["message"]
@@ -43,7 +43,7 @@ def messages(home_assistant: HomeAssistant) -> list[str]:
 def test_the_editor_offers_it(
     home_assistant: HomeAssistant, publish: Publish, part: str, key: str
 ) -> None:
-    """Triggers and conditions are there with their fields, names and icons."""
+    """The editor offers triggers and conditions with fields and texts."""
     publish(f"vesper/{DEVICE}/status/heartbeat", '{"uptime": 3600}')
     api = home_assistant.api
     offered = api.first_event(f"{part}_platforms/subscribe")
@@ -66,7 +66,7 @@ def test_the_editor_offers_it(
 def test_an_automation_runs_once(
     home_assistant: HomeAssistant, publish: Publish
 ) -> None:
-    """Home Assistant's editor saves it; the alert runs it, and a restart does not."""
+    """A saved automation runs for an alert, but not for a restart."""
     api = home_assistant.api
     heartbeat = f"vesper/{DEVICE}/status/heartbeat"
     alerts = f"vesper/{DEVICE}/status/alerts"
@@ -117,8 +117,8 @@ def test_an_automation_runs_once(
         lambda: runs(home_assistant) > 0, timeout=10, what="a run of the automation"
     )
     home_assistant.wait_for_states({f"{DEVICE}_alert_FileManager": "critical"})
-    told = f"{DEVICE} FileManager warning critical"
-    assert messages(home_assistant) == [told]
+    expected = f"{DEVICE} FileManager warning critical"
+    assert messages(home_assistant) == [expected]
 
     home_assistant.restart()
     home_assistant.wait_until_listening()

@@ -1,4 +1,4 @@
-"""A blueprint that a person imports tells of trouble, and of its end."""
+"""A blueprint notifies of trouble and of its end."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ FOLDER = Path(__file__).parents[2] / "blueprints/automation"
 
 
 def messages(home_assistant: HomeAssistant) -> list[str]:
-    """Return what the automation has told."""
+    """Return the messages of the automation."""
     notifications = home_assistant.api.command("persistent_notification/get")
     return [
         notification["message"]
@@ -23,7 +23,7 @@ def messages(home_assistant: HomeAssistant) -> list[str]:
 
 
 def test_trouble_and_recovery(home_assistant: HomeAssistant, publish: Publish) -> None:
-    """It is saved as its file stands, used through the editor, and does its work."""
+    """Import a blueprint, save an automation of it, and run it."""
     api = home_assistant.api
     alerts = f"vesper/{DEVICE}/status/alerts"
     publish(f"vesper/{DEVICE}/status/heartbeat", '{"uptime": 3600}')
@@ -39,7 +39,7 @@ def test_trouble_and_recovery(home_assistant: HomeAssistant, publish: Publish) -
     api.post(
         f"/api/config/automation/config/{AUTOMATION}",
         {
-            "alias": "Tell of trouble",
+            "alias": "Notify of trouble",
             "use_blueprint": {"path": BLUEPRINT, "input": inputs},
         },
     )
@@ -56,13 +56,13 @@ def test_trouble_and_recovery(home_assistant: HomeAssistant, publish: Publish) -
     home_assistant.wait_until(
         lambda: messages(home_assistant) == ["SD is warning: no card"],
         timeout=10,
-        what="the trouble to be told",
+        what="the notification of the trouble",
     )
     publish(alerts, '{"subsystem": "SD", "state": "CLEARED"}')
     home_assistant.wait_until(
         lambda: "SD is OK again" in messages(home_assistant),
         timeout=10,
-        what="the recovery to be told",
+        what="the notification of the recovery",
     )
 
     api.request("DELETE", f"/api/config/automation/config/{AUTOMATION}")

@@ -1,7 +1,7 @@
-"""The fault matrix: whatever breaks, nobody is told what is not so.
+"""The fault matrix: no fault makes Home Assistant show a wrong state.
 
-One Home Assistant goes through all of it, with a broker and a fleet of its own. One of
-the devices is dead from the beginning, and one has an alert all the time.
+One Home Assistant goes through all faults, with a broker and a fleet of its own. One
+device is offline from the start, and one has an alert all the time.
 """
 
 from collections.abc import Callable, Iterator
@@ -18,16 +18,16 @@ from tests.rig.fleet import Fleet
 from tests.rig.home_assistant import HomeAssistant
 from tests.rig.process import free_port
 
-ALERTING, SPEAKING, *_ = LIVING = ("faults-1", "faults-2", "faults-3")
+ALERTING, HEALTHY, *_ = LIVING = ("faults-1", "faults-2", "faults-3")
 MUTE = "faults-mute"
 DEAD = "faults-dead"
 
-#: The least that the options allow, in seconds, and how fast the devices live: they
-#: send a heartbeat every three seconds.
+#: The shortest timeout, in seconds, and the speed of the devices: they send a
+#: heartbeat every three seconds.
 TIMEOUT = 30
 SPEED = 10
 
-#: In seconds: the longest that a right state may take to show after a fault.
+#: In seconds: the longest time until the right state is shown after a fault.
 SETTLED = 60
 
 type Row = Callable[[str, object], None]
@@ -35,10 +35,10 @@ type Row = Callable[[str, object], None]
 
 @pytest.fixture(scope="module")
 def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
-    """Return a broker that keeps a heartbeat of the dead device."""
+    """Return a broker with a retained heartbeat of the dead device."""
     directory = tmp_path_factory.mktemp("faults-broker")
     with Broker(directory, persistent=find_mosquitto() is not None) as broker:
-        keep_heartbeat_of_the_dead(broker)
+        retain_heartbeat_of_dead_device(broker)
         yield broker
 
 
@@ -65,7 +65,7 @@ def home_assistant(
 
 @pytest.fixture(scope="module")
 def fleet(broker: Broker, home_assistant: HomeAssistant) -> Iterator[Fleet]:
-    """Return devices that live, one of them with an alert."""
+    """Return running devices, one of them with an alert."""
     address = broker.address
     devices = (*LIVING, MUTE)
     with Fleet(address.host, address.port, devices=devices, speed=SPEED) as fleet:
@@ -78,7 +78,7 @@ def fleet(broker: Broker, home_assistant: HomeAssistant) -> Iterator[Fleet]:
 def promises(
     home_assistant: HomeAssistant, fleet: Fleet, record_property: Row
 ) -> Iterator[None]:
-    """Prove in the end that nothing was ever shown that is not so."""
+    """Check at the end that no wrong state was ever shown."""
     home_assistant.wait_until_listening()
     yield
     began = time.monotonic()
@@ -93,13 +93,13 @@ def promises(
     }
     assert "off" not in living
     alert = history(home_assistant, f"{ALERTING}_alert_FileManager")
-    # Home Assistant itself shows it so from its start to that of the integration.
+    # Home Assistant itself shows it from its start until that of the integration.
     assert set(alert) - {"unavailable"} == {"critical"}
     record_property("seen", f"all of it; right again {settled:.0f} s after the row")
 
 
-def keep_heartbeat_of_the_dead(broker: Broker) -> None:
-    """Let the broker keep the last words of a device."""
+def retain_heartbeat_of_dead_device(broker: Broker) -> None:
+    """Publish a retained heartbeat of the dead device."""
     mqtt_publish.single(
         f"vesper/{DEAD}/status/heartbeat",
         '{"uptime": 3600}',
@@ -123,7 +123,7 @@ def clear_alert(fleet: Fleet, device_id: str, subsystem: str) -> None:
 
 
 def wait_until_right(home_assistant: HomeAssistant) -> None:
-    """Wait until the living are online and the alert is there."""
+    """Wait until the running devices are online and the alert is shown."""
     home_assistant.wait_for_states(
         {f"{device_id}_connectivity": "on" for device_id in (*LIVING, MUTE)}
         | {f"{ALERTING}_alert_FileManager": "critical"},
@@ -132,7 +132,7 @@ def wait_until_right(home_assistant: HomeAssistant) -> None:
 
 
 def history(home_assistant: HomeAssistant, unique_id: str) -> list[str]:
-    """Return all the states that an entity went through, whatever the clock said."""
+    """Return all states of an entity in the order they were recorded."""
     entity_id = home_assistant.api.entity_ids("vesper")[unique_id]
     now = datetime.now(UTC)
     begin, end = ((now + timedelta(days=days)).isoformat() for days in (-3, 3))
@@ -144,33 +144,33 @@ def history(home_assistant: HomeAssistant, unique_id: str) -> list[str]:
 
 
 def attributes(home_assistant: HomeAssistant, unique_id: str) -> dict[str, object]:
-    """Return the attributes that an entity shows."""
+    """Return the attributes of an entity."""
     entity_id = home_assistant.api.entity_ids("vesper")[unique_id]
     shown: dict[str, object] = home_assistant.api.states()[entity_id]["attributes"]
     return shown
 
 
 @pytest.mark.fault(
-    "a device falls silent", "it alone is offline after the timeout, and back at once"
+    "a device disconnects", "only it is offline after the timeout, and back at once"
 )
 @pytest.mark.usefixtures("promises")
-def test_device_silent(home_assistant: HomeAssistant, fleet: Fleet) -> None:
-    """The dead one, of which only a kept heartbeat was ever heard, is offline too."""
+def test_device_times_out(home_assistant: HomeAssistant, fleet: Fleet) -> None:
+    """A device goes offline, as does one with only a retained heartbeat."""
     with fleet.device(MUTE) as device:
-        device.go_silent()
+        device.disconnect_wifi()
     home_assistant.wait_for_states(
         {f"{MUTE}_connectivity": "off", f"{DEAD}_connectivity": "off"}, timeout=SETTLED
     )
     with fleet.device(MUTE) as device:
-        device.come_back()
+        device.reconnect_wifi()
 
 
 @pytest.mark.fault(
-    "a device restarts with an alert", "the alert stays until the device speaks of it"
+    "a device restarts with an alert", "the alert stays until the device reports it"
 )
 @pytest.mark.usefixtures("promises")
 def test_device_restarted(home_assistant: HomeAssistant, fleet: Fleet) -> None:
-    """It says nothing of the alert before its next health check."""
+    """The alert is unconfirmed until the next health check."""
     key = f"{ALERTING}_alert_FileManager"
     with fleet.device(ALERTING) as device:
         device.restart()
@@ -182,40 +182,40 @@ def test_device_restarted(home_assistant: HomeAssistant, fleet: Fleet) -> None:
     home_assistant.wait_until(
         lambda: attributes(home_assistant, key)["confirmed"] is True,
         timeout=SETTLED,
-        what="the word of the device",
+        what="the report of the device",
     )
 
 
 @pytest.mark.fault(
     "the wall clock is moved",
-    "nobody alive is offline, nobody dead online, no alert is lost",
+    "no running device is offline, no dead one online, no alert is lost",
 )
 @pytest.mark.timeout(300)  # it waits for two timeouts
 @pytest.mark.usefixtures("promises")
 def test_wall_clock_moved(home_assistant: HomeAssistant, fleet: Fleet) -> None:
-    """An hour forward, then two hours back; whoever falls silent is offline in time."""
-    key = f"{SPEAKING}_alert_Clock"
+    """Devices time out as usual while the clock jumps."""
+    key = f"{HEALTHY}_alert_Clock"
     try:
         for moved in (3600, -3600):
             with fleet.device(MUTE) as device:
-                device.go_silent()
+                device.disconnect_wifi()
             home_assistant.set_clock(moved)
-            raise_alert(fleet, SPEAKING, "Clock")
+            raise_alert(fleet, HEALTHY, "Clock")
             home_assistant.wait_for_states({key: "critical"})
-            told = datetime.fromisoformat(
+            raised_at = datetime.fromisoformat(
                 str(attributes(home_assistant, key)["updated_at"])
             )
-            jump = (told - datetime.now(UTC)).total_seconds()
+            jump = (raised_at - datetime.now(UTC)).total_seconds()
             assert jump == pytest.approx(moved, abs=SETTLED)
             home_assistant.wait_for_states(
                 {f"{MUTE}_connectivity": "off", f"{DEAD}_connectivity": "off"},
                 timeout=SETTLED,
             )
-            # Longer than the timeout of those who spoke last before the jump, too.
+            # Longer than the timeout of the last messages before the jump, too.
             time.sleep(5)
-            clear_alert(fleet, SPEAKING, "Clock")
+            clear_alert(fleet, HEALTHY, "Clock")
             with fleet.device(MUTE) as device:
-                device.come_back()
+                device.reconnect_wifi()
             home_assistant.wait_for_states({key: "ok", f"{MUTE}_connectivity": "on"})
             wait_until_right(home_assistant)
     finally:
@@ -223,36 +223,36 @@ def test_wall_clock_moved(home_assistant: HomeAssistant, fleet: Fleet) -> None:
 
 
 @pytest.mark.fault(
-    "broker stopped and started, with what it kept",
-    "nobody alive is offline, nobody dead online, no alert is lost",
+    "broker stopped and started, with its retained messages",
+    "no running device is offline, no dead one online, no alert is lost",
 )
 @pytest.mark.usefixtures("promises")
 def test_broker_restarted(broker: Broker, home_assistant: HomeAssistant) -> None:
-    """While it is away who is online is not known."""
+    """Connectivity is unavailable while the broker is down."""
     if not broker.persistent:
-        pytest.skip("amqtt keeps nothing over a restart")
+        pytest.skip("amqtt retains nothing over a restart")
     broker.stop()
     home_assistant.wait_for_states({f"{ALERTING}_connectivity": "unavailable"})
     broker.start()
 
 
 @pytest.mark.fault(
-    "broker stopped and started, with nothing kept",
-    "nobody alive is offline, nobody dead online, no alert is lost",
+    "broker stopped and started, without its retained messages",
+    "no running device is offline, no dead one online, no alert is lost",
 )
 @pytest.mark.usefixtures("promises")
 def test_broker_forgets(broker: Broker) -> None:
-    """A device of which the broker keeps no word is not forgotten by us."""
-    broker.restart(forgetting=True)
+    """A device without a retained heartbeat stays known."""
+    broker.restart(drop_retained=True)
 
 
 @pytest.mark.fault(
     "broker frozen for longer than the timeout",
-    "the link is known to be dead before anybody alive is offline",
+    "the disconnect is detected before a running device is offline",
 )
 @pytest.mark.usefixtures("promises")
 def test_broker_frozen(broker: Broker, home_assistant: HomeAssistant) -> None:
-    """MQTT itself believes in the connection for two minutes."""
+    """A frozen broker is detected before MQTT's own timeout."""
     broker.freeze()
     try:
         home_assistant.wait_for_states(
@@ -260,27 +260,27 @@ def test_broker_frozen(broker: Broker, home_assistant: HomeAssistant) -> None:
             | {f"{ALERTING}_alert_FileManager": "critical"},
             timeout=SETTLED,
         )
-        # Longer than the timeout of those who were heard last.
+        # Longer than the timeout of the last messages.
         time.sleep(5)
     finally:
         broker.thaw()
 
 
 @pytest.mark.fault(
-    "the entry of MQTT is reloaded", "nobody is offline for it, no alert is lost"
+    "the entry of MQTT is reloaded", "no device goes offline, no alert is lost"
 )
 @pytest.mark.usefixtures("promises")
 def test_mqtt_reloaded(home_assistant: HomeAssistant) -> None:
-    """Its client, and with it our subscriptions, are new."""
+    """The MQTT client and all subscriptions are replaced."""
     home_assistant.reload("mqtt")
 
 
 @pytest.mark.fault(
-    "our entry is reloaded under load", "nobody is offline for it, no alert is lost"
+    "our entry is reloaded under load", "no device goes offline, no alert is lost"
 )
 @pytest.mark.usefixtures("promises")
 def test_reloaded_under_load(broker: Broker, home_assistant: HomeAssistant) -> None:
-    """A hundred messages a second come in meanwhile."""
+    """The entry reloads while a hundred messages a second arrive."""
     address = broker.address
     devices = [f"faults-load-{number}" for number in range(5)]
     with Fleet(address.host, address.port, devices=devices, speed=600):
@@ -293,11 +293,11 @@ def test_reloaded_under_load(broker: Broker, home_assistant: HomeAssistant) -> N
 
 @pytest.mark.fault(
     "the prefix is changed, and changed back",
-    "those of the other are heard, and those of before are known as they were",
+    "those of the new one are received, those of the old one stay known",
 )
 @pytest.mark.usefixtures("promises")
 def test_prefix_changed(broker: Broker, home_assistant: HomeAssistant) -> None:
-    """Whoever is heard no more keeps the alerts that were shown."""
+    """Devices of the old prefix keep the alerts that were shown."""
     address = broker.address
     entry_id = home_assistant.entry["entry_id"]
     other = Fleet(
@@ -318,28 +318,28 @@ def test_prefix_changed(broker: Broker, home_assistant: HomeAssistant) -> None:
 
 @pytest.mark.fault(
     "what is known can't be saved",
-    "all goes on, a repair tells of it, and the next save mends it",
+    "all goes on, a repair issue reports it, and the next save fixes it",
 )
 @pytest.mark.usefixtures("promises")
 def test_saving_fails(home_assistant: HomeAssistant, fleet: Fleet) -> None:
-    """A folder in the place of the file fails for root too, as a full disk does."""
+    """A folder in place of the file fails as a full disk does."""
     saved = home_assistant.saved
 
-    def is_told() -> bool:
+    def has_issue() -> bool:
         issues = home_assistant.api.command("repairs/list_issues")["issues"]
         return any(issue["issue_id"] == "store_not_written" for issue in issues)
 
     saved.unlink()
     (saved / "full").mkdir(parents=True)
-    raise_alert(fleet, SPEAKING, "Disk")
-    home_assistant.wait_until(is_told, timeout=SETTLED, what="the repair")
-    home_assistant.wait_for_states({f"{SPEAKING}_alert_Disk": "critical"})
+    raise_alert(fleet, HEALTHY, "Disk")
+    home_assistant.wait_until(has_issue, timeout=SETTLED, what="the repair")
+    home_assistant.wait_for_states({f"{HEALTHY}_alert_Disk": "critical"})
     (saved / "full").rmdir()
     saved.rmdir()
-    clear_alert(fleet, SPEAKING, "Disk")
-    home_assistant.wait_for_states({f"{SPEAKING}_alert_Disk": "ok"})
+    clear_alert(fleet, HEALTHY, "Disk")
+    home_assistant.wait_for_states({f"{HEALTHY}_alert_Disk": "ok"})
     home_assistant.wait_until(
-        lambda: not is_told(), timeout=SETTLED, what="the end of the repair"
+        lambda: not has_issue(), timeout=SETTLED, what="the end of the repair"
     )
     assert saved.is_file()
 
@@ -350,9 +350,9 @@ def test_saving_fails(home_assistant: HomeAssistant, fleet: Fleet) -> None:
 )
 @pytest.mark.usefixtures("promises")
 def test_home_assistant_killed(home_assistant: HomeAssistant, fleet: Fleet) -> None:
-    """What was shown for a second is on disk."""
-    key = f"{SPEAKING}_alert_Power"
-    raise_alert(fleet, SPEAKING, "Power")
+    """A state that was shown for a second is stored."""
+    key = f"{HEALTHY}_alert_Power"
+    raise_alert(fleet, HEALTHY, "Power")
     home_assistant.wait_for_states({key: "critical"})
     time.sleep(1)
     home_assistant.kill()
@@ -360,32 +360,32 @@ def test_home_assistant_killed(home_assistant: HomeAssistant, fleet: Fleet) -> N
     home_assistant.wait_for_states({key: "critical"})
     assert attributes(home_assistant, key)["confirmed"] is False
     home_assistant.wait_until_listening()
-    clear_alert(fleet, SPEAKING, "Power")
+    clear_alert(fleet, HEALTHY, "Power")
     home_assistant.wait_for_states({key: "ok"})
     assert "ok" not in history(home_assistant, key)[:-1]
 
 
 @pytest.mark.fault(
     "Home Assistant is restarted while alerts change",
-    "what was shown is there until its device is heard to clear it",
+    "alerts are shown until their device clears them",
 )
 @pytest.mark.usefixtures("promises")
 def test_home_assistant_restarted(home_assistant: HomeAssistant, fleet: Fleet) -> None:
-    """An alert that ends meanwhile stays, not confirmed: its end was not heard."""
-    key = f"{SPEAKING}_alert_Network"
-    raise_alert(fleet, SPEAKING, "Network")
+    """An alert cleared during a restart stays, unconfirmed."""
+    key = f"{HEALTHY}_alert_Network"
+    raise_alert(fleet, HEALTHY, "Network")
     home_assistant.wait_for_states({key: "critical"})
     home_assistant.stop()
-    clear_alert(fleet, SPEAKING, "Network")
+    clear_alert(fleet, HEALTHY, "Network")
     home_assistant.start()
     home_assistant.wait_for_states({key: "critical"})
     assert attributes(home_assistant, key)["confirmed"] is False
     home_assistant.wait_until_listening()
-    raise_alert(fleet, SPEAKING, "Network")
+    raise_alert(fleet, HEALTHY, "Network")
     home_assistant.wait_until(
         lambda: attributes(home_assistant, key)["confirmed"] is True,
         timeout=SETTLED,
-        what="the word of the device",
+        what="the report of the device",
     )
-    clear_alert(fleet, SPEAKING, "Network")
+    clear_alert(fleet, HEALTHY, "Network")
     home_assistant.wait_for_states({key: "ok"})

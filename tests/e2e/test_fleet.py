@@ -1,4 +1,4 @@
-"""Home Assistant shows what devices say."""
+"""Home Assistant shows what devices report."""
 
 from tests.rig.home_assistant import HomeAssistant
 
@@ -8,6 +8,6 @@ from .conftest import Publish
 def test_a_heartbeat_makes_a_device_that_is_online(
     home_assistant: HomeAssistant, publish: Publish
 ) -> None:
-    """The first message of an unknown device is all that it takes."""
-    publish("vesper/first-sight/status/heartbeat", '{"uptime": 60}', retain=True)
-    home_assistant.wait_for_states({"first-sight_connectivity": "on"})
+    """The first heartbeat of an unknown device adds it."""
+    publish("vesper/new-device/status/heartbeat", '{"uptime": 60}', retain=True)
+    home_assistant.wait_for_states({"new-device_connectivity": "on"})

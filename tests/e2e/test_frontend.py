@@ -1,4 +1,4 @@
-"""The cards and the dashboard in a real browser, on a real Home Assistant's pages."""
+"""The cards and the dashboard in a real browser."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -31,11 +31,11 @@ LOADED: Final = 30_000
 #: And how long a change of a device, once it is published.
 SHOWN: Final = 1_000
 
-#: In seconds, the least that can be chosen.
+#: In seconds, the shortest timeout.
 TIMEOUT: Final = 30
 CARDS: Final = "card-test"
 
-#: Opens a page by the name that a picture of it gets if something goes wrong.
+#: Opens a page by the name of its screenshot after an error.
 type OpenPage = Callable[[str], AbstractContextManager[Page]]
 #: Opens a page with a number of devices.
 type OpenFleet = Callable[[int], AbstractContextManager[Page]]
@@ -61,7 +61,7 @@ def browser(home_assistant: HomeAssistant) -> Iterator[Browser]:
 
 @pytest.fixture(params=product(("desktop", "phone"), ("light", "dark")), ids="-".join)
 def open_page(request: pytest.FixtureRequest, browser: Browser) -> OpenPage:
-    """Return what opens a page, on each device and in each scheme."""
+    """Return a function that opens a page, by device type and color scheme."""
     device: Device
     scheme: Scheme
     device, scheme = request.param
@@ -69,17 +69,17 @@ def open_page(request: pytest.FixtureRequest, browser: Browser) -> OpenPage:
 
 
 class Bell:
-    """A device, seen from its own side and from that of a person with a browser."""
+    """A device, its entities and its cards in the browser."""
 
     def __init__(
         self, home_assistant: HomeAssistant, publish: Publish, device_id: str
     ) -> None:
-        """Let the device appear."""
+        """Publish the first heartbeat of the device."""
         self._api = home_assistant.api
         self._url = home_assistant.url
         self._publish = publish
         self.device_id = device_id
-        self.says("heartbeat", uptime=3600, heap_free=170_000, reset_reason=1)
+        self.send("heartbeat", uptime=3600, heap_free=170_000, reset_reason=1)
         home_assistant.wait_for_states({f"{device_id}_connectivity": "on"})
         (self.id,) = (
             device["id"]
@@ -87,18 +87,18 @@ class Bell:
             if ["vesper", device_id] in device["identifiers"]
         )
 
-    def says(self, topic: str, **fields: Any) -> None:
-        """Publish what the device says."""
+    def send(self, topic: str, **fields: Any) -> None:
+        """Publish a message of the device."""
         self._publish(f"vesper/{self.device_id}/status/{topic}", json.dumps(fields))
 
-    def is_called(self, name: str | None) -> None:
-        """Give the device the name of a person's choice."""
+    def rename(self, name: str | None) -> None:
+        """Rename the device."""
         self._api.command(
             "config/device_registry/update", device_id=self.id, name_by_user=name
         )
 
-    def keeps(self, *keys: str) -> None:
-        """Have a person disable all entities of the device but these."""
+    def enable_only(self, *keys: str) -> None:
+        """Disable all entities of the device except these."""
         kept = {f"{self.device_id}_{key}" for key in keys}
         for unique_id, entity_id in self._api.entity_ids("vesper").items():
             if unique_id.startswith(f"{self.device_id}_") and unique_id not in kept:
@@ -108,8 +108,8 @@ class Bell:
                     disabled_by="user",
                 )
 
-    def begin_to_add_card(self, page: Page) -> None:
-        """Have a person be asked which card to add to the one of this device."""
+    def open_card_picker(self, page: Page) -> None:
+        """Open the dialog to add a card to the dashboard of this device."""
         self.fleet_card(page)
         page.goto(f"{self._url}/{CARDS}/0?edit=1")
         shown = page.locator("vesper-fleet-card span.name")
@@ -117,7 +117,10 @@ class Bell:
         page.get_by_label("Add card").last.click()
 
     def cards(self, page: Page, *configs: dict[str, Any]) -> list[Locator]:
-        """Open a dashboard with cards, and return them; each names the device."""
+        """Open a dashboard with cards, and return them.
+
+        Each card names the device.
+        """
         section = {"type": "grid", "cards": configs}
         view = {"type": "sections", "sections": [section]}
         self._api.command(
@@ -131,15 +134,15 @@ class Bell:
         return cards
 
     def fleet_card(self, page: Page, **config: Any) -> Locator:
-        """Open a dashboard with the fleet card, of this device alone."""
+        """Open a dashboard with the fleet card of this device."""
         return self.cards(page, self.fleet_config() | config)[0]
 
     def fleet_config(self) -> dict[str, Any]:
-        """Return what shows this device on a fleet card."""
+        """Return a fleet card configuration with this device."""
         return {"type": "custom:vesper-fleet-card", "devices": [self.id]}
 
     def device_config(self) -> dict[str, Any]:
-        """Return what shows this device on a card of its own."""
+        """Return a device card configuration with this device."""
         return {"type": "custom:vesper-device-card", "device": self.id}
 
 
@@ -150,27 +153,27 @@ def bell(
     home_assistant: HomeAssistant,
     publish: Publish,
 ) -> Bell:
-    """Return a device of the test's own, which is online."""
+    """Return an online device that only this test uses."""
     name = request.node.originalname.removeprefix("test_")
     return Bell(home_assistant, publish, name.replace("_", "-"))
 
 
 def problems(card: Locator) -> list[str]:
-    """Return what is wrong with the texts of a card."""
+    """Return the problems with the texts of a card."""
     found: list[str] = card.evaluate((RIG / "page_checks.js").read_text())
     return found
 
 
 def test_alerts_come_and_go(open_page: OpenPage, bell: Bell) -> None:
-    """An alert is there within a second, and gone as soon as it is cleared."""
+    """Alerts appear within a second and disappear when cleared."""
     with open_page("alerts") as page:
         cards = bell.cards(page, bell.fleet_config(), bell.device_config())
         for card in cards:
             name = f"{bell.device_id} OK"
             expect(card.get_by_role("link", name=name)).to_be_visible()
         message = "SD mount failed: " + "the card does not answer " * 8 + "x" * 60
-        bell.says("alerts", subsystem="FileManager", state="CRITICAL", msg=message)
-        bell.says("info", type="playback_started", payload={"melody_uid": "EVENSONG"})
+        bell.send("alerts", subsystem="FileManager", state="CRITICAL", msg=message)
+        bell.send("info", type="playback_started", payload={"melody_uid": "EVENSONG"})
         for card in cards:
             alert = card.get_by_role("button", name="FileManager Critical")
             expect(alert).to_be_visible(timeout=SHOWN)
@@ -178,13 +181,13 @@ def test_alerts_come_and_go(open_page: OpenPage, bell: Bell) -> None:
             expect(card.get_by_role("link", name="Critical")).to_be_visible()
             expect(card.get_by_text("Playing EVENSONG")).to_be_visible(timeout=SHOWN)
             assert problems(card) == []
-        bell.says("alerts", subsystem="FileManager", state="CLEARED")
+        bell.send("alerts", subsystem="FileManager", state="CLEARED")
         for card in cards:
             alert = card.get_by_role("button", name="FileManager")
             expect(alert).to_have_count(0, timeout=SHOWN)
             name = f"{bell.device_id} OK"
             expect(card.get_by_role("link", name=name)).to_be_visible()
-        bell.says("info", type="playback_stopped")
+        bell.send("info", type="playback_stopped")
         for card in cards:
             expect(card.get_by_text("Playing EVENSONG")).to_have_count(0, timeout=SHOWN)
 
@@ -215,7 +218,7 @@ def test_essential_entities(
         timeout=10,
         what="the sensor of the alert",
     )
-    bell.keeps("connectivity", "health", "active_alerts")
+    bell.enable_only("connectivity", "health", "active_alerts")
     with open_page("essential") as page:
         cards = bell.cards(page, bell.fleet_config(), bell.device_config())
         for card in cards:
@@ -234,8 +237,8 @@ def test_essential_entities(
 
 
 def test_opens_what_is_tapped(browser: Browser, bell: Bell) -> None:
-    """An alert opens its sensor and a device its page, with the keyboard too."""
-    bell.says("alerts", subsystem="Player", state="WARNING", msg="no amplifier")
+    """An alert opens its sensor, a device its page, by keyboard too."""
+    bell.send("alerts", subsystem="Player", state="WARNING", msg="no amplifier")
     with browser.page("tap") as page:
         card = bell.fleet_card(page)
         alert = card.get_by_role("button", name="Player Warning")
@@ -247,7 +250,7 @@ def test_opens_what_is_tapped(browser: Browser, bell: Bell) -> None:
         expect(dialog.get_by_text("Player")).to_have_count(0)
         # The alert keeps the focus while it is rendered again.
         alert.focus()
-        bell.says("alerts", subsystem="Player", state="CRITICAL", msg="no amplifier")
+        bell.send("alerts", subsystem="Player", state="CRITICAL", msg="no amplifier")
         expect(card.get_by_role("button", name="Player Critical")).to_be_focused()
         page.keyboard.press("Shift+Tab")
         page.keyboard.press("Enter")
@@ -255,10 +258,10 @@ def test_opens_what_is_tapped(browser: Browser, bell: Bell) -> None:
 
 
 def test_names_are_text(open_page: OpenPage, bell: Bell) -> None:
-    """What a device, an alert or a person calls itself is no markup, and never cut."""
+    """Names and messages are never markup and never cut off."""
     name = f"<img src=x onerror=alert(1)> {bell.device_id} " + "Glockenturm" * 6
-    bell.is_called(name)
-    bell.says("alerts", subsystem="<b>SD", state="FAILED", msg="<script>alert(1)")
+    bell.rename(name)
+    bell.send("alerts", subsystem="<b>SD", state="FAILED", msg="<script>alert(1)")
     compact = bell.fleet_config() | {"compact": True}
     with open_page("names") as page:
         cards = bell.cards(page, bell.fleet_config(), bell.device_config())
@@ -271,22 +274,22 @@ def test_names_are_text(open_page: OpenPage, bell: Bell) -> None:
         expect(card.locator("span.name")).to_have_text(name)
         expect(card.get_by_text("Alerts: 1")).to_be_visible()
         assert problems(card) == []
-    bell.is_called(None)
+    bell.rename(None)
 
 
 def test_options(browser: Browser, bell: Bell) -> None:
-    """The card shows those that are asked for, as they are asked for."""
+    """The card shows what its options select."""
     with browser.page("options") as page:
         card = bell.fleet_card(page, compact=True, title="The bells")
         expect(card.get_by_role("heading", name="The bells")).to_be_visible()
-        bell.says("alerts", subsystem="Player", state="WARNING")
+        bell.send("alerts", subsystem="Player", state="WARNING")
         expect(card.get_by_text("Alerts: 1")).to_be_visible()
         expect(card.get_by_text("Player")).to_have_count(0)
-        bell.says("alerts", subsystem="Player", state="CLEARED")
+        bell.send("alerts", subsystem="Player", state="CLEARED")
 
         bell.fleet_card(page, title=bell.device_id, troubled_only=True)
         expect(card.get_by_text("No device has a problem.")).to_be_visible()
-        bell.says("alerts", subsystem="Player", state="WARNING")
+        bell.send("alerts", subsystem="Player", state="WARNING")
         expect(card.get_by_role("button", name="Player")).to_be_visible(timeout=SHOWN)
 
         bell.fleet_card(page, title=bell.device_id, area="nowhere")
@@ -296,7 +299,7 @@ def test_options(browser: Browser, bell: Bell) -> None:
 def test_suggestion(open_page: OpenPage, bell: Bell) -> None:
     """The device card is suggested for an entity of a device."""
     with open_page("suggestion") as page:
-        bell.begin_to_add_card(page)
+        bell.open_card_picker(page)
         page.get_by_placeholder("Search entities").fill(f"{bell.device_id} health")
         health = page.get_by_text("Health", exact=True)
         found = page.locator("ha-list-item-button", has_text=bell.device_id)
@@ -307,14 +310,14 @@ def test_suggestion(open_page: OpenPage, bell: Bell) -> None:
 
 
 def test_picker_and_editors(open_page: OpenPage, bell: Bell) -> None:
-    """Both cards are among those to pick, and have an editor with a preview."""
+    """The card picker has both cards, with editor and preview."""
     labels = {
         "Vesper device": ["The device to show."],
         "Vesper fleet": ["Title", "Area", "Only devices with problems", "Compact"],
     }
     with open_page("picker") as page:
         for name, of_editor in labels.items():
-            bell.begin_to_add_card(page)
+            bell.open_card_picker(page)
             page.get_by_text("By card", exact=True).click()
             page.get_by_placeholder("Search cards").fill("Vesper")
             for other in labels:
@@ -360,7 +363,7 @@ def test_dashboard_is_offered(
 def test_dashboard_follows(
     browser: Browser, bell: Bell, home_assistant: HomeAssistant, publish: Publish
 ) -> None:
-    """Devices that come and go do so on the dashboard, which is in YAML mode here."""
+    """The dashboard in YAML mode adds and removes devices."""
     with browser.page("follows") as page:
         page.goto(f"{home_assistant.url}/{DASHBOARD}/{bell.id}")
         expect(page.locator("vesper-device-card span.name")).to_be_visible(
@@ -370,13 +373,13 @@ def test_dashboard_follows(
         expect(tab).to_have_count(0)
         newcomer = Bell(home_assistant, publish, "a-newcomer")
         expect(tab).to_have_count(1)
-        newcomer.is_called("a-newcomer of another name")
+        newcomer.rename("a-newcomer of another name")
         expect(page.get_by_role("tab", name="of another name")).to_have_count(1)
 
 
 def test_texts_without_english(browser: Browser, bell: Bell) -> None:
-    """Times are in the language of the user."""
-    bell.says("alerts", subsystem="Player", state="WARNING")
+    """Times are in the user's language."""
+    bell.send("alerts", subsystem="Player", state="WARNING")
     with browser.page("language", locale="de-DE") as page:
         card = bell.fleet_card(page)
         expect(card.get_by_text("jetzt")).to_be_visible()
@@ -384,7 +387,7 @@ def test_texts_without_english(browser: Browser, bell: Bell) -> None:
 
 @pytest.fixture
 def many_devices(browser: Browser, home_assistant: HomeAssistant) -> OpenFleet:
-    """Return what opens a page with the modules and `bells`, and nothing else.
+    """Return a function that opens a page with the modules and `bells` only.
 
     See `many_devices.js` for what `bells` offers.
     """
@@ -412,7 +415,7 @@ def many_devices(browser: Browser, home_assistant: HomeAssistant) -> OpenFleet:
 
 @pytest.mark.parametrize("count", [1000, 3000])
 def test_only_rows_in_view_are_made(many_devices: OpenFleet, count: int) -> None:
-    """A fleet of thousands takes no more of the page than one of a few dozen."""
+    """The page renders only the rows in view of a large fleet."""
     last = count - 1
     with many_devices(count) as page:
         shown = page.evaluate("bells.show()")
@@ -425,7 +428,7 @@ def test_only_rows_in_view_are_made(many_devices: OpenFleet, count: int) -> None
         card.get_by_text(f"Bell {last}", exact=True).scroll_into_view_if_needed()
         expect(card.get_by_role("link", name=f"Bell {last} ok")).to_be_visible()
         page.wait_for_function("bells.made() < 60")
-        # A device that gets worse, or is well again, goes past all others.
+        # A device that gets worse, or recovers, moves past all others.
         worse = page.evaluate(f"bells.change({last}, 'health', 'critical')")
         expect(rows.first).to_contain_text(f"Bell {last}")
         well = page.evaluate(f"bells.change({last}, 'health', 'ok')")
@@ -441,7 +444,7 @@ def test_only_rows_in_view_are_made(many_devices: OpenFleet, count: int) -> None
 
 
 def test_rows_keep_their_order(many_devices: OpenFleet) -> None:
-    """Whichever devices change, and all at once too, the worst are first, by name."""
+    """Rows stay sorted by severity and name after any change."""
     with many_devices(5) as page:
         page.evaluate("bells.show()")
         rows = page.locator("vesper-fleet-card").locator(".devices > li")
@@ -465,29 +468,29 @@ def test_counts_what_is_known(many_devices: OpenFleet) -> None:
         summary = (
             page.locator("vesper-fleet-card").get_by_role("status").locator("span")
         )
-        told = "summary_worst"
+        shown = "summary_worst"
         for number in range(3):
             page.evaluate(f"bells.change({number}, 'connectivity', 'unknown')")
-        expect(summary).to_have_text(["summary_unknown 3", f"{told} unknown"])
+        expect(summary).to_have_text(["summary_unknown 3", f"{shown} unknown"])
         page.evaluate("bells.change(0, 'connectivity', 'on')")
         page.evaluate("bells.change(1, 'connectivity', 'off')")
         expect(summary).to_have_text(
-            ["summary_online 1 2", "summary_unknown 1", f"{told} offline"]
+            ["summary_online 1 2", "summary_unknown 1", f"{shown} offline"]
         )
         page.evaluate("bells.change(2, 'connectivity', 'on')")
-        expect(summary).to_have_text(["summary_online 2 3", f"{told} offline"])
+        expect(summary).to_have_text(["summary_online 2 3", f"{shown} offline"])
 
 
 def test_health_check(many_devices: OpenFleet) -> None:
-    """The card runs a health check on its device, and shows the result."""
+    """The card runs a health check and shows the result."""
     with many_devices(2) as page:
         page.evaluate("bells.showOne(1)")
         card = page.locator("vesper-device-card")
         button = card.locator("ha-button")
-        for answered, told in ((True, "answered"), (False, "not_answered")):
+        for answered, shown in ((True, "answered"), (False, "not_answered")):
             page.evaluate("answered => (bells.answered = answered)", answered)
             button.click()
-            expect(card.get_by_role("status")).to_have_text(told)
+            expect(card.get_by_role("status")).to_have_text(shown)
         asked = ["vesper", "run_health_check", {}, {"device_id": "device-1"}]
         assert (
             page.evaluate("bells.called.map(call => call.slice(0, 4))") == [asked] * 2
@@ -497,8 +500,8 @@ def test_health_check(many_devices: OpenFleet) -> None:
 
 
 def test_what_is_marked(many_devices: OpenFleet) -> None:
-    """The worst is first; nothing that is not known reads as if all were well."""
-    alert = {"subsystem": "Player", "state": "WARNING", "message": "silence"}
+    """The worst device is first, and unknown never looks healthy."""
+    alert = {"subsystem": "Player", "state": "WARNING", "message": "no sound"}
     doubts = {"confirmed": False, "acknowledged": True}
     with many_devices(6) as page:
         page.evaluate("bells.show()")
@@ -538,7 +541,7 @@ def test_times_are_updated(many_devices: OpenFleet) -> None:
 
 
 def test_not_for_administrators_alone(many_devices: OpenFleet) -> None:
-    """Users without access to the device page get the health dialog."""
+    """Users without access to the device page get a dialog."""
     with many_devices(1) as page:
         page.evaluate("""() => {
             document.querySelector("home-assistant").hass.user.is_admin = false;
@@ -551,7 +554,7 @@ def test_not_for_administrators_alone(many_devices: OpenFleet) -> None:
 
 
 def test_views(many_devices: OpenFleet) -> None:
-    """Each device has its view, and each area where there are too many devices."""
+    """Each device has its view, or each area if there are too many devices."""
     generate = """async () => {
         const hass = document.querySelector("home-assistant").hass;
         const strategy = "ll-strategy-dashboard-vesper";
@@ -580,7 +583,7 @@ def test_offline_is_grey(browser: Browser, bell: Bell) -> None:
         card = bell.fleet_card(page)
         dot = card.locator(".dot")
         green = dot.evaluate("dot => getComputedStyle(dot).color")
-        bell.says("heartbeat", uptime=3660)
+        bell.send("heartbeat", uptime=3660)
         expect(
             card.get_by_role("link", name=f"{bell.device_id} Offline")
         ).to_be_visible(timeout=(TIMEOUT + 10) * 1000)
@@ -588,7 +591,7 @@ def test_offline_is_grey(browser: Browser, bell: Bell) -> None:
         grey = dot.evaluate("dot => getComputedStyle(dot).color")
         assert len(set(re.findall(r"\d+", green)[:3])) > 1
         assert len(set(re.findall(r"\d+", grey)[:3])) == 1
-        bell.says("heartbeat", uptime=3700)
+        bell.send("heartbeat", uptime=3700)
         expect(card.get_by_role("link", name=f"{bell.device_id} OK")).to_be_visible(
             timeout=SHOWN
         )

@@ -1,4 +1,4 @@
-"""What is known of the devices outlives Home Assistant, however that ends."""
+"""The state of the devices survives any end of Home Assistant."""
 
 import time
 
@@ -13,7 +13,7 @@ STOPPED = "player"
 def test_an_alert_survives_a_kill(
     home_assistant: HomeAssistant, publish: Publish
 ) -> None:
-    """A second after it was raised it is on disk, and its device with it."""
+    """A new device and its alert are stored within a second."""
     heartbeat = f"vesper/{KILLED}/status/heartbeat"
     publish(heartbeat, '{"uptime": 3600, "reset_reason": 1}', retain=True)
     publish(
@@ -51,7 +51,7 @@ def test_an_alert_survives_a_kill(
 def test_all_that_is_known_survives_a_restart(
     home_assistant: HomeAssistant, publish: Publish
 ) -> None:
-    """What plays shows until the device is heard and says nothing of it."""
+    """Playback is restored until the device reports."""
     heartbeat = f"vesper/{STOPPED}/status/heartbeat"
     publish(heartbeat, '{"uptime": 3600, "heap_free": 100000}')
     publish(

@@ -1,4 +1,4 @@
-"""Devices that can't reach the broker post, and others read what is known."""
+"""Devices without a broker post, and clients read the state."""
 
 import pytest
 
@@ -15,7 +15,7 @@ HEARTBEAT = {
 
 
 def test_a_posted_heartbeat_shows(home_assistant: HomeAssistant) -> None:
-    """From the key that a person makes to what an answer says of the device."""
+    """Create a key, post a heartbeat, read the device."""
     home_assistant.wait_until_listening()
     api = home_assistant.api
     with pytest.raises(ApiError, match="403"):

@@ -1,4 +1,4 @@
-"""A broker that goes away says nothing about the devices."""
+"""A broker outage changes no device."""
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -23,7 +23,7 @@ BACK_WITHIN = 40
 def history(
     home_assistant: HomeAssistant, unique_id: str, since: datetime
 ) -> list[str]:
-    """Return the states that an entity went through."""
+    """Return all states of an entity."""
     entity_id = home_assistant.api.entity_ids("vesper")[unique_id]
     periods = home_assistant.api.get(
         f"/api/history/period/{quote(since.isoformat())}"
@@ -44,9 +44,9 @@ def unique_ids(expected: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
 def test_a_killed_broker_makes_no_device_offline(
     broker: Broker, home_assistant: HomeAssistant, start_fleet: Callable[..., Fleet]
 ) -> None:
-    """Connectivity can't be told without a link, and is right again soon after."""
+    """Connectivity is unavailable while the broker is down."""
     since = datetime.now(UTC)
-    fleet = start_fleet(devices=DEVICES, scenario="calm")
+    fleet = start_fleet(devices=DEVICES, scenario="idle")
     fleet.start_stories()
     with fleet.device(DEVICES[0]) as device:
         device.raise_alert("FileManager", "CRITICAL", "SD mount failed")
@@ -73,30 +73,30 @@ def test_a_killed_broker_makes_no_device_offline(
     assert set(alerts) == {"critical"}
 
 
-def test_what_a_restarted_broker_kept_is_no_sign_of_life(
+def test_retained_messages_of_a_restarted_broker_are_no_sign_of_life(
     broker: Broker,
     home_assistant: HomeAssistant,
     publish: Publish,
     start_fleet: Callable[..., Fleet],
 ) -> None:
-    """A dead device's heartbeat comes again, and only the living ones are online."""
+    """Only devices with live messages are online."""
     if not broker.persistent:
-        pytest.skip("amqtt keeps nothing over a restart: install mosquitto for this")
+        pytest.skip("amqtt retains nothing over a restart: install mosquitto for this")
     heartbeat = f"vesper/{DEAD}/status/heartbeat"
     publish(heartbeat, '{"uptime": 3600}', retain=True)
     home_assistant.wait_for_states({f"{DEAD}_connectivity": "on"})
-    # Forgets that it was heard: from here on it is dead.
+    # Its live message is forgotten: from here on it is dead.
     home_assistant.reload()
     home_assistant.wait_for_states({f"{DEAD}_connectivity": "unknown"})
-    fleet = start_fleet(devices=LIVING, scenario="calm")
+    fleet = start_fleet(devices=LIVING, scenario="idle")
     before = unique_ids(fleet.expected()) | {f"{DEAD}_connectivity": "unknown"}
     home_assistant.wait_for_states(before)
     since = datetime.now(UTC)
 
     broker.restart()
     home_assistant.wait_until_listening()
-    kept = home_assistant.api.first_event("mqtt/subscribe", topic=heartbeat)
-    assert (kept["payload"], kept["retain"]) == ('{"uptime": 3600}', True)
+    retained = home_assistant.api.first_event("mqtt/subscribe", topic=heartbeat)
+    assert (retained["payload"], retained["retain"]) == ('{"uptime": 3600}', True)
     home_assistant.wait_for_states(before, timeout=BACK_WITHIN)
 
     dead = history(home_assistant, f"{DEAD}_connectivity", since)

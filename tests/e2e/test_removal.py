@@ -1,4 +1,4 @@
-"""A device that is gone can be removed, and does not come back as a ghost."""
+"""A removed device is not added again by retained messages."""
 
 import pytest
 
@@ -11,7 +11,7 @@ DEVICE = "ghost"
 
 
 def registered(home_assistant: HomeAssistant) -> str | None:
-    """Return the id under which the device is registered, None where it is not."""
+    """Return the device's registry id, None if it is not registered."""
     for device in home_assistant.api.command("config/device_registry/list"):
         if ["vesper", DEVICE] in device["identifiers"]:
             return str(device["id"])
@@ -19,14 +19,14 @@ def registered(home_assistant: HomeAssistant) -> str | None:
 
 
 def remove(home_assistant: HomeAssistant, device_id: str) -> None:
-    """Remove a device as a person does who chooses Delete in its menu."""
+    """Remove a device as the Delete button of its page does."""
     home_assistant.api.command("config/device_registry/remove", device_id=device_id)
 
 
 def test_a_removed_device_stays_away(
     home_assistant: HomeAssistant, publish: Publish
 ) -> None:
-    """What the broker keeps of it is no sign of life, and is cleared with it."""
+    """Its retained heartbeat is cleared and does not add it."""
     heartbeat = f"vesper/{DEVICE}/status/heartbeat"
     publish(heartbeat, '{"uptime": 3600}', retain=True)
     home_assistant.wait_for_states({f"{DEVICE}_connectivity": "on"})
@@ -40,7 +40,7 @@ def test_a_removed_device_stays_away(
     remove(home_assistant, device_id)
     assert registered(home_assistant) is None
 
-    # Kept heartbeats come in one go, so another device's tells that all have come.
+    # Retained heartbeats arrive together: with the other one, all have arrived.
     publish("vesper/witness/status/heartbeat", '{"uptime": 3600}', retain=True)
     home_assistant.wait_for_states({"witness_connectivity": "on"})
     home_assistant.reload()

@@ -1,4 +1,4 @@
-"""What a person does to devices, and what Home Assistant's own logbook says of it."""
+"""The services, and the logbook's lines for them."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -11,7 +11,7 @@ DEVICE = "worked-on"
 
 
 def act(home_assistant: HomeAssistant, action: str, **data: Any) -> Any:
-    """Run an action for the device, and return what it answers if anything."""
+    """Call a service for the device and return its response, if any."""
     answers = action in ("get_alerts", "run_health_check")
     api = home_assistant.api
     return api.command(
@@ -25,7 +25,7 @@ def act(home_assistant: HomeAssistant, action: str, **data: Any) -> Any:
 
 
 def logbook(home_assistant: HomeAssistant, since: datetime) -> list[str]:
-    """Return the lines of the logbook that Vesper has written for the device."""
+    """Return the logbook lines of Vesper for the device."""
     api = home_assistant.api
     (device_id,) = (
         device["id"]
@@ -45,9 +45,9 @@ def logbook(home_assistant: HomeAssistant, since: datetime) -> list[str]:
 def test_actions(
     home_assistant: HomeAssistant, start_fleet: Callable[..., Fleet]
 ) -> None:
-    """A device answers, its alert is acknowledged and cleared, and it is worked on."""
+    """Run each service on one device."""
     since = datetime.now(UTC)
-    fleet = start_fleet(devices=[DEVICE], scenario="calm")
+    fleet = start_fleet(devices=[DEVICE], scenario="idle")
     fleet.start_stories()
     home_assistant.wait_for_states({f"{DEVICE}_connectivity": "on"})
     with fleet.device(DEVICE) as device:
@@ -79,7 +79,7 @@ def test_actions(
     home_assistant.wait_until(
         lambda: len(logbook(home_assistant, since)) == 4,
         timeout=10,
-        what="the logbook to tell of it",
+        what="the line of the logbook",
     )
     raised, began, cleared, ended = logbook(home_assistant, since)
     name = f"Vesper {DEVICE}"

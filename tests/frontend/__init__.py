@@ -1,1 +1,1 @@
-"""Tests of what serves the cards."""
+"""Tests of the frontend."""

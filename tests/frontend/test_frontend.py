@@ -38,7 +38,7 @@ type Get = Callable[[str], Awaitable[ClientResponse]]
 
 
 def _urls(hass: HomeAssistant) -> list[str]:
-    """Return the extra modules that pages load."""
+    """Return the extra module URLs of the frontend."""
     return sorted(hass.data[DATA_EXTRA_MODULE_URL].urls)
 
 
@@ -49,7 +49,7 @@ async def get(
     mqtt_mock: Any,
     hass_client_no_auth: ClientSessionGenerator,
 ) -> AsyncIterator[Get]:
-    """Return what requests a path below that of the entry module."""
+    """Return a function that requests a path below the entry module."""
     assert await hass.config_entries.async_setup(entry.entry_id)
     (url,) = _urls(hass)
     client = await hass_client_no_auth()
@@ -77,7 +77,7 @@ async def test_modules_are_served(get: Get) -> None:
     ],
 )
 async def test_nothing_else_is_served(get: Get, path: str) -> None:
-    """No other file of the integration can be read, and no folder listed."""
+    """No other file of the integration and no folder is served."""
     response = await get(path)
     assert response.status in (
         HTTPStatus.BAD_REQUEST,  # by Home Assistant's filter
@@ -87,7 +87,7 @@ async def test_nothing_else_is_served(get: Get, path: str) -> None:
 
 
 def test_only_modules_in_the_served_folder() -> None:
-    """The folder that is served holds nothing but modules."""
+    """The served folder has only modules."""
     assert {path.suffix for path in (FOLDER / CARDS).iterdir()} == {".js"}
 
 
@@ -99,7 +99,7 @@ async def test_url_depends_on_all_modules(
     tmp_path: Path,
     change: str,
 ) -> None:
-    """Another content or name of any module has another URL."""
+    """The URL changes with the content or name of any module."""
     folder = tmp_path / "frontend"
     copytree(FOLDER, folder, ignore=ignore_patterns("__*"))
     card = folder / CARDS / "fleet-card.js"
@@ -123,15 +123,15 @@ async def test_url_depends_on_all_modules(
 
 
 async def test_loaded_once(hass: HomeAssistant, vesper: Vesper) -> None:
-    """A reload does not add a second module to the pages."""
+    """A reload does not add a second module URL."""
     urls = _urls(hass)
     await vesper.reload()
     await vesper.reload()
     assert _urls(hass) == urls
 
 
-async def test_gone_with_the_entry(hass: HomeAssistant, vesper: Vesper) -> None:
-    """Pages load no module once the entry is removed, until it is added again."""
+async def test_removed_with_the_entry(hass: HomeAssistant, vesper: Vesper) -> None:
+    """The frontend loads no module after the entry is removed."""
     urls = _urls(hass)
     await hass.config_entries.async_remove(vesper.entry.entry_id)
     assert _urls(hass) == []
@@ -183,19 +183,19 @@ def test_length(name: str) -> None:
     ],
 )
 def test_never(word: str) -> None:
-    """Texts of devices are never markup, and all data comes from `hass`."""
+    """Device texts are never markup, and all data comes from `hass`."""
     assert word not in SCRIPT
 
 
 def test_no_other_host() -> None:
-    """The only address of another host is that of the documentation, for a link."""
+    """The only external address is that of the documentation."""
     manifest = json.loads((FOLDER.parent / "manifest.json").read_bytes())
     assert re.findall(r"\w+://[^\"'`\s]+", SCRIPT) == [manifest["documentation"]]
 
 
 @pytest.mark.parametrize("name", MODULES)
 def test_imports(name: str) -> None:
-    """Modules import each other by relative paths, and nothing else."""
+    """Modules import each other by relative paths only."""
     script = MODULES[name]
     imported = re.findall(
         r'(?:\bfrom |\bimport\(|^import )"([^"]+)"', script, re.MULTILINE
@@ -211,7 +211,7 @@ def test_imports(name: str) -> None:
 
 
 def test_all_modules_are_preloaded() -> None:
-    """The entry has the browser load all modules at once."""
+    """The entry module preloads all modules."""
     (block,) = re.findall(r"const MODULES = \[(.*?)\]", MODULES[ENTRY], re.DOTALL)
     listed = re.findall(r'"(.+)"', block)
     assert listed == sorted(Path(name).stem for name in MODULES if name != ENTRY)

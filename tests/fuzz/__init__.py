@@ -1,4 +1,4 @@
-"""Generated sessions of a fleet, held against a plain reading of the protocol."""
+"""Generated sessions of a fleet, compared with a reference model."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The devices of a session: consistent with themselves, whatever they leave out."""
+"""The devices of a session: valid, whatever fields they omit."""
 
 from dataclasses import dataclass, field
 import json
@@ -7,29 +7,29 @@ from typing import Any
 from hypothesis import strategies as st
 
 RING = 5
-"""How many entries a log holds; of few it wraps soon."""
+"""The size of a log; a small one wraps soon."""
 BOOT_TIME = 11
-"""In seconds, so long a device is away when it restarts."""
+"""In seconds: how long a restart takes."""
 
 
 @dataclass
 class Firmware:
-    """One device at its end: when it started, and its ring buffer."""
+    """A device: its time of boot and its ring buffer."""
 
     device_id: str
     booted: float
     log: list[Any] = field(default_factory=list)
     sent: list[bytes] = field(default_factory=list)
-    """Its heartbeats, the last of which the broker keeps."""
-    kept: bytes = b""
-    """What the broker keeps of it."""
-    uptime_told: int = 0
+    """Its heartbeats, the last of which the broker retains."""
+    retained: bytes = b""
+    """Its retained heartbeat."""
+    uptime_reported: int = 0
     _serial: int = 0
 
     def boot(self, now: float, reason: int, *, has_clock: bool = True) -> None:
-        """Start anew, with an empty ring buffer in which the boot logs itself.
+        """Restart with an empty ring buffer, in which the boot is logged.
 
-        Without a clock one boot looks like another.
+        Without a clock one boot is equal to another.
         """
         self.booted = now
         self.log = []
@@ -38,7 +38,7 @@ class Firmware:
         self._write(2, 65483, 0, ts, 2)
 
     def note(self, tag: int, data: Any, now: float) -> None:
-        """Write an entry into the ring buffer, unlike any before it."""
+        """Write a unique entry into the ring buffer."""
         self._serial += 1
         self._write(tag, data, self._serial, int(now), int(now - self.booted))
 
@@ -49,16 +49,16 @@ class Firmware:
 
 
 BAD = [-1, 2**32, 2**64, 1.5, True, "5", [], {}]
-"""What is no number of anything."""
+"""Invalid values of a number."""
 
 
 def numbers(*good: int) -> st.SearchStrategy[Any]:
-    """Draw the value of a numeric field, mostly a good one."""
+    """Draw the value of a numeric field, mostly a valid one."""
     return st.sampled_from([*good, *good, *good, None, *BAD])
 
 
 names = st.sampled_from(["1.0.0", "1.1.0", "{{ 1 }}", "%s", None, "", 7, "x" * 65])
-#: What stands in a heartbeat besides its uptime and its log.
+#: The fields of a heartbeat besides its uptime and its log.
 fields = st.fixed_dictionaries(
     {},
     optional={
@@ -69,25 +69,25 @@ fields = st.fixed_dictionaries(
         "firmware_version": names,
         "fw": names,
         "ssid": st.just("bells"),
-        # What the parser looks for, where it means nothing.
+        # Text that the parser searches for, in other places.
         "odd": st.sampled_from(
             [{"recent_events": []}, [[1], []], '"recent_events":[', "]"]
         ),
     },
 )
 uptimes = st.sampled_from([0, 0, 0, 0, 2, 4, None, "absent", *BAD])
-"""How late an uptime is told, or what stands in its place."""
+"""How late an uptime is sent, or what is sent in its place."""
 logs: st.SearchStrategy[Any] = st.sampled_from(
     ["log", "log", "log", "absent", None, 5, {}, "", [[]]]
 )
-"""The log, or what stands in its place."""
+"""The log, or what is sent in its place."""
 envelopes = st.sampled_from(["", "", "", "inner id", "outer id", "other id"])
 styles = st.sampled_from([(",", ":"), (", ", ": ")])
 
 
 @dataclass(frozen=True, kw_only=True)
 class Heartbeat:
-    """How a heartbeat is put together."""
+    """How a heartbeat is encoded."""
 
     fields: dict[str, Any]
     uptime: Any = 0
@@ -97,13 +97,13 @@ class Heartbeat:
     style: tuple[str, str] = (",", ":")
 
     def of(self, device: Firmware, now: float) -> bytes:
-        """Return the bytes that a device sends now."""
+        """Return the payload that a device sends now."""
         data = {} if self.log_first else dict(self.fields)
         if self.log != "absent":
             data["recent_events"] = device.log if self.log == "log" else self.log
         if type(self.uptime) is int and self.uptime in (0, 2, 4):
-            device.uptime_told = max(0, int(now - device.booted) - self.uptime)
-            data["uptime"] = device.uptime_told
+            device.uptime_reported = max(0, int(now - device.booted) - self.uptime)
+            data["uptime"] = device.uptime_reported
         elif self.uptime != "absent":
             data["uptime"] = self.uptime
         data = data | self.fields

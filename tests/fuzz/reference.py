@@ -1,7 +1,7 @@
-"""The protocol once more, said as plainly as can be: what a fleet has to look like.
+"""A reference model: the protocol as plain rules.
 
-Nothing of the integration is imported here, so a mistake there is not repeated here.
-It is slow and remembers too much; what it leaves open it says with a set of values.
+Nothing of the integration is imported here, so a mistake there is not repeated here. It
+is slow and stores everything; where several states are valid it has a set of them.
 """
 
 from collections import defaultdict
@@ -23,11 +23,11 @@ TIMEOUT = 90
 JITTER = 5
 """In seconds: an uptime that falls by no more is the same boot."""
 INTERVAL = 60
-"""In seconds: what drifts is shown at least so often."""
+"""In seconds: drifting values are shown at least so often."""
 CLOSE_AFTER = 600
-"""In seconds: what a device does not raise again so long after a restart is over."""
-LEAST_LOST = 3
-"""Fewer devices that fall silent together are no outage."""
+"""In seconds: alerts not raised again so long after a restart are closed."""
+MIN_LOST = 3
+"""Fewer devices that time out together are no outage."""
 FLEET = "fleet"
 LOW_HEAP = 16 * 1024
 MOST_BYTES = {"heartbeat": 16 * 1024, "alerts": 4 * 1024, "info": 4 * 1024}
@@ -52,7 +52,7 @@ EVENT_NAMES = {
 }
 RESET_REASONS = {1: "power_on", 4: "panic", 9: "brown_out"}
 WIFI_REASONS = {8: "assoc_leave", 200: "beacon_timeout", 255: "silent_death"}
-"""Of the tables what sessions draw; other codes they draw have no name."""
+"""The codes that sessions draw; others they draw have no name."""
 
 type Fields = dict[str, Any]
 type LogEntry = tuple[int, int, int, int, int]
@@ -68,7 +68,7 @@ class Alert:
     message: str
     updated_at: float
     confirmed: bool
-    awaited: bool = False
+    unconfirmed_since_restart: bool = False
     """Whether it was raised before the device restarted."""
 
     def shown(self) -> Fields:
@@ -84,35 +84,35 @@ class Alert:
 
 @dataclass
 class Bell:
-    """One device, with all that it ever told."""
+    """One device, with everything it reported."""
 
     deadline: float
     online: bool | None = None
     last_seen: float | None = None
     uptime: int | None = None
     booted: float = 0
-    """When it started, by its last word of that."""
+    """Its time of boot, by its last uptime."""
     boot_time: float | None = None
     log: list[LogEntry] | None = None
-    """None before the first sight of it."""
+    """None before the first one."""
     seen: set[LogEntry] = field(default_factory=set)
-    """All entries of the log that it ever showed since it started."""
+    """All entries of the log since its boot."""
     heaps: list[tuple[float, int]] = field(default_factory=list)
-    """Every word of the free heap, with its time."""
-    told: dict[str, int | str] = field(default_factory=dict)
-    """The last good value of each field that hardly ever changes."""
+    """Every report of the free heap, with its time."""
+    reported: dict[str, int | str] = field(default_factory=dict)
+    """The last valid value of each field that rarely changes."""
     alerts: dict[str, Alert] = field(default_factory=dict)
     subsystems: list[str] = field(default_factory=list)
     """Those that ever raised an alert."""
     closed: set[str] = field(default_factory=set)
     """Subsystems whose last alert a restart has closed."""
-    awaiting_since: int | None = None
-    """The uptime from which it had the time to raise its alerts again."""
+    timeout_start: int | None = None
+    """The uptime at which the alert timeout started."""
     playing: bool | None = None
     melody: str | None = None
-    playback_told: float = float("-inf")
+    playback_reported: float = float("-inf")
     gap: bool = False
-    """Whether it was not heard to tell its uptime since Home Assistant started."""
+    """Whether it has not reported its uptime since Home Assistant started."""
 
     @property
     def health(self) -> str:
@@ -126,30 +126,30 @@ class Bell:
 
 @dataclass
 class Reference:
-    """A fleet: what came in, and what has to be seen for it."""
+    """A fleet: the messages received, and the states expected."""
 
-    linked: bool = True
+    connected: bool = True
     bells: dict[str, Bell] = field(default_factory=dict)
     fired: dict[tuple[str, str], list[Fired]] = field(
         default_factory=lambda: defaultdict(list)
     )
-    """What was to be fired since it was last taken, by device and event entity."""
-    silences: list[tuple[float, str, int]] = field(default_factory=list)
-    """Who fell silent when, and how many were online until then."""
+    """The expected events since the last call, by device and event entity."""
+    timeouts: list[tuple[float, str, int]] = field(default_factory=list)
+    """The devices that timed out, when, and how many were online before."""
     lost: set[str] | None = None
-    """Who was lost in the outage that lasts, None while none does."""
+    """The devices lost in the current outage, None without one."""
 
-    def hear(
+    def receive(
         self, device_id: str, topic: str, payload: bytes, *, live: bool, now: float
     ) -> bool:
-        """Take a message in, and tell whether there was anything wrong with it."""
+        """Apply a message and return whether it had faults."""
         if not payload:
             return False
         message = strict_json(payload) if len(payload) <= MOST_BYTES[topic] else None
         known = device_id in self.bells
         bell = self.bells.get(device_id) or Bell(deadline=now + TIMEOUT)
         if known and live:
-            self._alive(device_id, bell, now)
+            self._record_activity(device_id, bell, now)
         match topic:
             case "heartbeat":
                 message = unwrapped(message, device_id)
@@ -166,7 +166,7 @@ class Reference:
         if not known:
             self.bells[device_id] = bell
             if live:
-                self._alive(device_id, bell, now)
+                self._record_activity(device_id, bell, now)
         return {
             "heartbeat": self._heartbeat,
             "alerts": self._alert,
@@ -174,81 +174,81 @@ class Reference:
         }[topic](device_id, message, live=live, now=now)
 
     def pass_time(self, now: float) -> None:
-        """Let everybody be offline who was silent for a whole timeout."""
+        """Mark devices as offline after a full timeout without messages."""
         for device_id, bell in sorted(
             self.bells.items(), key=lambda item: item[1].deadline
         ):
-            if self.linked and now >= bell.deadline and bell.online is not False:
+            if self.connected and now >= bell.deadline and bell.online is not False:
                 if bell.online:
-                    self._fell_silent(device_id, now)
+                    self._mark_offline(device_id, now)
                 bell.online = False
-                bell.playing = bell.melody = bell.awaiting_since = None
-        self._look_for_outage(now)
+                bell.playing = bell.melody = bell.timeout_start = None
+        self._detect_outage(now)
 
-    def lose_link(self) -> None:
-        """Lose sight of all: what they say from now on is missed."""
-        self.linked = False
+    def disconnect_broker(self) -> None:
+        """Stop receiving messages and make alerts unconfirmed."""
+        self.connected = False
         for bell in self.bells.values():
             bell.playing = bell.melody = None
             for alert in bell.alerts.values():
                 alert.confirmed = False
 
-    def regain_link(self, now: float) -> None:
-        """Give everybody a fresh, full timeout."""
-        self.linked = True
+    def reconnect_broker(self, now: float) -> None:
+        """Restart the timeout of each device."""
+        self.connected = True
         for bell in self.bells.values():
             bell.deadline = now + TIMEOUT
-            bell.awaiting_since = None
+            bell.timeout_start = None
 
     def restart(self, now: float) -> None:
-        """Start Home Assistant anew: all is as before, but of all nobody knows."""
-        self.silences.clear()
+        """Restart Home Assistant: connectivity is unknown, all else restored."""
+        self.timeouts.clear()
         self.lost = None
         for bell in self.bells.values():
             bell.online = None
             bell.deadline = now + TIMEOUT
             bell.gap = True
-            bell.awaiting_since = None
-            bell.playback_told = float("-inf")
+            bell.timeout_start = None
+            bell.playback_reported = float("-inf")
             bell.heaps = [(now, value) for _, value in bell.heaps[-1:]]
             for alert in bell.alerts.values():
                 alert.confirmed = False
 
-    def forget(self, device_id: str) -> None:
-        """Forget a device that a person has removed."""
+    def remove_device(self, device_id: str) -> None:
+        """Remove a device."""
         del self.bells[device_id]
         if self.lost is not None:
             self.lost.discard(device_id)
-        self._came_back(device_id)
+        self._mark_online(device_id)
 
     def take_fired(self) -> dict[tuple[str, str], list[Fired]]:
-        """Return what was to be fired since the last call."""
+        """Return the events expected since the last call."""
         fired = dict(self.fired)
         self.fired.clear()
         return fired
 
-    def _fell_silent(self, device_id: str, now: float) -> None:
-        """Take in that a device that was online is not."""
+    def _mark_offline(self, device_id: str, now: float) -> None:
+        """Record that a device that was online is offline."""
         if self.lost is not None and device_id in self.lost:
             return
         online = sum(bell.online is True for bell in self.bells.values())
-        self.silences.append((now, device_id, online))
+        self.timeouts.append((now, device_id, online))
 
-    def _look_for_outage(self, now: float) -> None:
-        """Find that most of those who were online fell silent within one timeout."""
-        self.silences = [one for one in self.silences if one[0] > now - TIMEOUT]
-        if self.lost is not None or len(self.silences) < LEAST_LOST:
+    def _detect_outage(self, now: float) -> None:
+        """Start an outage if most devices timed out within one timeout."""
+        self.timeouts = [one for one in self.timeouts if one[0] > now - TIMEOUT]
+        if self.lost is not None or len(self.timeouts) < MIN_LOST:
             return
-        online_before = self.silences[0][2]
-        if len(self.silences) > online_before / 2:
-            self.lost = {device_id for _, device_id, _ in self.silences}
+        online_before = self.timeouts[0][2]
+        if len(self.timeouts) > online_before / 2:
+            self.lost = {device_id for _, device_id, _ in self.timeouts}
             details = {"lost": len(self.lost), "online_before": online_before}
             self.fired[FLEET, "outage"].append(("started", details))
-            self.silences.clear()
+            self.timeouts.clear()
 
-    def _came_back(self, device_id: str) -> None:
-        """Take in that a device is online again, or gone for good."""
-        self.silences = [one for one in self.silences if one[1] != device_id]
+    def _mark_online(self, device_id: str) -> None:
+        """Record that a device is online again or removed."""
+        self.timeouts = [one for one in self.timeouts if one[1] != device_id]
         if self.lost is None:
             return
         away = [
@@ -260,12 +260,12 @@ class Reference:
             self.lost = None
             self.fired[FLEET, "outage"].append(("ended", {}))
 
-    def _alive(self, device_id: str, bell: Bell, now: float) -> None:
-        """Take a live message for a sign of life."""
+    def _record_activity(self, device_id: str, bell: Bell, now: float) -> None:
+        """Record a live message as a sign of life."""
         if bell.online is False:
-            self._came_back(device_id)
+            self._mark_online(device_id)
         if bell.online is None:
-            # What is known of playback is from before we started.
+            # The playback known so far is from before the start.
             bell.playing = bell.melody = None
         bell.online = True
         bell.last_seen = now
@@ -274,7 +274,7 @@ class Reference:
     def _heartbeat(
         self, device_id: str, message: Fields, *, live: bool, now: float
     ) -> bool:
-        """Take a heartbeat in."""
+        """Apply a heartbeat."""
         bell = self.bells[device_id]
         bad = False
         for name, most in (
@@ -284,11 +284,11 @@ class Reference:
         ):
             value = natural(message, name, most)
             if value is not None:
-                bell.told[name] = value
+                bell.reported[name] = value
             bad |= is_bad(message, name, value)
         for name in ("firmware_version", "fw_version", "fw", "version"):
             if is_name(message.get(name)):
-                bell.told["fw"] = message[name]
+                bell.reported["fw"] = message[name]
                 break
             bad |= message.get(name) is not None
         heap_free = natural(message, "heap_free", 2**32 - 1)
@@ -298,35 +298,35 @@ class Reference:
         uptime = natural(message, "uptime", 2**32 - 1)
         bad |= is_bad(message, "uptime", uptime)
         log, bad_log = entries_of(message.get("recent_events"))
-        # A kept log is looked into at first sight only.
-        bad |= bad_log and (live or bell.log is None)
+        bad |= bad_log
         new_boot = bell.log is not None and any(
             entry[0] == 1 and entry not in bell.seen for entry in log or ()
         )
         if live:
-            self._look_for_restart(
+            self._detect_restart(
                 bell,
                 uptime,
                 new_boot=new_boot,
-                tells_log=log is not None and bell.log is not None,
+                reports_log=log is not None and bell.log is not None,
                 now=now,
             )
+        # A retained log is used only as the first one.
         if log is not None and (live or bell.log is None):
             self._log(device_id, log)
         if live and uptime is not None:
             self._close_overdue(device_id, uptime)
         return bad
 
-    def _look_for_restart(
+    def _detect_restart(
         self,
         bell: Bell,
         uptime: int | None,
         *,
         new_boot: bool,
-        tells_log: bool,
+        reports_log: bool,
         now: float,
     ) -> None:
-        """See a restart in a fallen uptime, or in a boot that is not known yet."""
+        """Detect a restart by a fallen uptime or a new boot entry."""
         booted = now if uptime is None else now - uptime
         fallen = (
             uptime is not None
@@ -340,7 +340,7 @@ class Reference:
         )
         grown_past = (
             bell.gap
-            and not tells_log
+            and not reports_log
             and uptime is not None
             and bell.uptime is not None
             and booted > bell.booted + INTERVAL
@@ -361,14 +361,14 @@ class Reference:
         if restarted:
             # It began with an empty log.
             bell.seen.clear()
-            surely_before = booted - JITTER
+            certainly_before = booted - JITTER
             for alert in bell.alerts.values():
                 if int(alert.updated_at) < booted:
                     alert.confirmed = False
-                if int(alert.updated_at) < surely_before:
-                    alert.awaited = True
-            bell.awaiting_since = None
-            if bell.playback_told < surely_before:
+                if int(alert.updated_at) < certainly_before:
+                    alert.unconfirmed_since_restart = True
+            bell.timeout_start = None
+            if bell.playback_reported < certainly_before:
                 bell.playing, bell.melody = False, None
         if uptime is not None:
             bell.uptime, bell.booted, bell.gap = uptime, booted, False
@@ -380,23 +380,27 @@ class Reference:
                 bell.boot_time = booted
 
     def _close_overdue(self, device_id: str, uptime: int) -> None:
-        """Close what was raised before a restart and not again in the time set."""
+        """Close alerts not raised again in time after a restart."""
         bell = self.bells[device_id]
-        awaited = [name for name, alert in bell.alerts.items() if alert.awaited]
-        if not awaited:
+        unconfirmed = [
+            name
+            for name, alert in bell.alerts.items()
+            if alert.unconfirmed_since_restart
+        ]
+        if not unconfirmed:
             return
-        if bell.awaiting_since is None:
-            bell.awaiting_since = uptime
-        if uptime - bell.awaiting_since < CLOSE_AFTER:
+        if bell.timeout_start is None:
+            bell.timeout_start = uptime
+        if uptime - bell.timeout_start < CLOSE_AFTER:
             return
-        for subsystem in awaited:
+        for subsystem in unconfirmed:
             del bell.alerts[subsystem]
             bell.closed.add(subsystem)
             details = {"subsystem": subsystem, "cause": "restart"}
             self.fired[device_id, "activity"].append(("alert_closed", details))
 
     def _log(self, device_id: str, log: list[LogEntry]) -> None:
-        """Fire what the log shows for the first time, after the first sight of it."""
+        """Fire new entries of the event log, except those of the first one."""
         bell = self.bells[device_id]
         if bell.log is not None:
             self.fired[device_id, "device_log"] += [
@@ -406,12 +410,12 @@ class Reference:
         bell.seen |= set(log)
         signals = [d0 for tag, d0, *_ in log if tag == 2]
         if signals:
-            bell.told["rssi"] = dbm(signals[-1])
+            bell.reported["rssi"] = dbm(signals[-1])
 
     def _alert(
         self, device_id: str, message: Fields, *, live: bool, now: float
     ) -> bool:
-        """Take an alert in."""
+        """Apply an alert."""
         bell = self.bells[device_id]
         subsystem, state = message["subsystem"], STATES[message["state"].upper()]
         text = message.get("msg")
@@ -436,7 +440,7 @@ class Reference:
         return bad
 
     def _info(self, device_id: str, message: Fields, *, live: bool, now: float) -> bool:
-        """Take in what happens on the device."""
+        """Apply an info message."""
         bell = self.bells[device_id]
         details = message.get("payload")
         bad = not (details is None or isinstance(details, dict))
@@ -446,10 +450,10 @@ class Reference:
         kind = message["type"]
         if kind == "playback_started":
             bell.playing, bell.melody = True, uid if is_name(uid) else None
-            bell.playback_told = now
+            bell.playback_reported = now
         elif kind == "playback_stopped":
             bell.playing, bell.melody = False, None
-            bell.playback_told = now
+            bell.playback_reported = now
         named = kind in ("playback_started", "playback_stopped")
         self.fired[device_id, "activity"].append(
             (kind if named else "other", {"type": kind, "payload": details})
@@ -457,7 +461,7 @@ class Reference:
         return bad or not (uid is None or is_name(uid))
 
     def fleet(self) -> dict[str, str]:
-        """Return what the fleet's entities show, by key."""
+        """Return the states of the fleet's entities, by key."""
         bells = self.bells.values()
         health = max(
             (bell.health for bell in bells), key=SEVERITIES.index, default="ok"
@@ -465,26 +469,26 @@ class Reference:
         online = str(sum(bell.online is True for bell in bells))
         return {
             "devices": str(len(bells)),
-            "devices_online": online if self.linked else STATE_UNAVAILABLE,
+            "devices_online": online if self.connected else STATE_UNAVAILABLE,
             "devices_with_alerts": str(sum(bool(bell.alerts) for bell in bells)),
             "fleet_health": health,
             "fleet_problem": on_off(value=health != "ok"),
-            "mqtt_link": on_off(value=self.linked),
+            "mqtt_link": on_off(value=self.connected),
         }
 
     def device(self, device_id: str) -> Iterator[tuple[str, Expected, Fields]]:
-        """Yield what the entities of a device show: key, state and attributes."""
+        """Yield the entities of a device: key, state and attributes."""
         bell = self.bells[device_id]
-        told = bell.told.get
-        linked = self.linked
-        reachable = linked and bell.online is not False
+        reported = bell.reported.get
+        connected = self.connected
+        reachable = connected and bell.online is not False
 
         def while_reachable(state: Expected) -> Expected:
             return state if reachable else STATE_UNAVAILABLE
 
         yield (
             "connectivity",
-            on_off(value=bell.online) if linked else STATE_UNAVAILABLE,
+            on_off(value=bell.online) if connected else STATE_UNAVAILABLE,
             {},
         )
         yield "problem", on_off(value=bool(bell.alerts)), {}
@@ -512,12 +516,12 @@ class Reference:
             state, details = (alert.state, alert.shown()) if alert else ("ok", closed)
             yield f"alert_{subsystem}", state, details
         yield "heap_free", while_reachable(self._heap_free(bell)), {}
-        heap_min_free = told("heap_min_free")
+        heap_min_free = reported("heap_min_free")
         yield "heap_min_free", while_reachable(kibibytes(heap_min_free)), {}
-        yield "wifi_signal", while_reachable(number(told("rssi"))), {}
-        code = told("reset_reason")
+        yield "wifi_signal", while_reachable(number(reported("rssi"))), {}
+        code = reported("reset_reason")
         yield "reset_reason", named(RESET_REASONS, code), {"code": code}
-        code = told("last_disconnect_code")
+        code = reported("last_disconnect_code")
         yield "last_disconnect", named(WIFI_REASONS, code or None), {"code": code}
         yield "boot_time", moment(bell.boot_time, within=INTERVAL), {}
         yield (
@@ -527,10 +531,10 @@ class Reference:
         )
 
     def _heap_free(self, bell: Bell) -> Expected:
-        """Return what the free heap may be: a word of it that was not outdated.
+        """Return the valid states of the free heap.
 
-        It may be shown late by as much as the interval, but not on the wrong side of
-        what is low.
+        It may be shown late by as much as the interval, but not on the wrong
+        side of what is low.
         """
         if not bell.heaps:
             return STATE_UNKNOWN
@@ -553,7 +557,7 @@ def strict_json(payload: bytes) -> Fields | None:
 
     try:
         data = json.loads(payload.decode(), parse_constant=refuse)
-        # What can't be written as UTF-8, such as half a pair, is no text.
+        # Text that can't be encoded as UTF-8, such as half a pair, is invalid.
         json.dumps(data, ensure_ascii=False).encode()
     except ValueError, RecursionError:
         return None
@@ -561,7 +565,7 @@ def strict_json(payload: bytes) -> Fields | None:
 
 
 def unwrapped(message: Fields | None, device_id: str) -> Fields | None:
-    """Return a heartbeat without its envelope, None if it is another device's."""
+    """Return a heartbeat without its envelope, None for another device's."""
     if message is None:
         return None
     envelope = message.get("payload")
@@ -573,7 +577,7 @@ def unwrapped(message: Fields | None, device_id: str) -> Fields | None:
 
 
 def is_name(value: object) -> bool:
-    """Tell whether a value can name something."""
+    """Return whether a value can be a name."""
     return (
         isinstance(value, str)
         and 1 <= len(value) <= 64
@@ -583,7 +587,7 @@ def is_name(value: object) -> bool:
 
 
 def natural(message: Fields, name: str, most: int) -> int | None:
-    """Return the whole number in a field, None where there is none."""
+    """Return the whole number in a field, None if there is none."""
     value = message.get(name)
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= most:
         return None
@@ -591,12 +595,12 @@ def natural(message: Fields, name: str, most: int) -> int | None:
 
 
 def is_bad(message: Fields, name: str, taken: int | None) -> bool:
-    """Tell whether a field is there and could not be taken."""
+    """Return whether a field is present but was rejected."""
     return taken is None and message.get(name) is not None
 
 
 def entries_of(log: object) -> tuple[list[LogEntry] | None, bool]:
-    """Return the good entries of a log, and whether anything in it is bad."""
+    """Return the valid entries of a log, and whether it has a fault."""
     if log is None:
         return None, False
     if not isinstance(log, list):
@@ -615,7 +619,7 @@ def entries_of(log: object) -> tuple[list[LogEntry] | None, bool]:
 
 
 def decoded(entry: LogEntry) -> Fired:
-    """Return what is fired for an entry of the log."""
+    """Return the event expected for an entry of the log."""
     tag, d0, d1, ts, up = entry
     time = datetime.fromtimestamp(ts, UTC).isoformat() if 0 < ts < 2**32 else None
     name = EVENT_NAMES.get(tag)
@@ -647,7 +651,7 @@ def decoded(entry: LogEntry) -> Fired:
 
 
 def dbm(value: int) -> int:
-    """Return a signal strength, which is 16 bits without a sign."""
+    """Return a signal strength, sent as 16 bits without a sign."""
     return value - 2**16 if value >= 2**15 else value
 
 
@@ -657,26 +661,26 @@ def on_off(*, value: bool | None) -> str:
 
 
 def number(value: object) -> str:
-    """Return the state of a sensor for a number."""
+    """Return the state of a sensor with a number."""
     return STATE_UNKNOWN if value is None else str(value)
 
 
 def named(names: dict[int, str], code: object) -> str:
-    """Return the state that stands for a code."""
+    """Return the state of a code."""
     if code is None:
         return STATE_UNKNOWN
     return names.get(code, "other") if isinstance(code, int) else "other"
 
 
 def kibibytes(value: object) -> Expected:
-    """Return what a sensor shows for a number of bytes, to a tenth of a KiB."""
+    """Return the state of a sensor in KiB, rounded to a tenth."""
     if not isinstance(value, int):
         return STATE_UNKNOWN
     return lambda state: abs(float(state) * 1024 - value) < 103
 
 
 def moment(time: float | None, *, within: float) -> Expected:
-    """Return what a sensor shows for a time, which may lie a little way back."""
+    """Return the state of a timestamp sensor, with its tolerance."""
     if time is None:
         return STATE_UNKNOWN
     return lambda state: (

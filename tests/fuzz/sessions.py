@@ -1,4 +1,4 @@
-"""The sessions: whatever may happen to a fleet, in any order, step by step."""
+"""The sessions: any events of a fleet, in any order."""
 
 from collections import defaultdict
 from collections.abc import Coroutine
@@ -38,14 +38,14 @@ from .firmware import (
 from .reference import TIMEOUT, Expected, Fields, Fired, Reference
 
 STEP = 30
-"""In seconds: so much time at most goes by at once."""
+"""In seconds: the longest step of time."""
 CRUMB = 0.013
-"""In seconds: what keeps two times from being the same by chance."""
+"""In seconds: an offset that keeps two times from being equal by chance."""
 DEVICE_EVENTS = ("activity", "device_log")
 EVENT_KEYS = (*DEVICE_EVENTS, "outage")
 
 numbers = itertools.count()
-"""Each session has devices of its own, of whom nothing is left from before."""
+"""Each session has devices of its own, without earlier state."""
 which = st.sampled_from([0, 0, 0, 1, 2])
 
 
@@ -58,26 +58,26 @@ class Tally:
 
 
 class Clock:
-    """The one clock of a session: time goes by where it is told to, timers with it."""
+    """The one clock of a session, which only `pass_time` advances."""
 
     def __init__(self, vesper: Vesper) -> None:
-        """Stop the clocks."""
+        """Freeze the clocks."""
         self._vesper = vesper
         self._moved = 0.0
         real = vesper.hass.loop.time
         vesper.hass.loop.time = lambda: real() + self._moved  # type: ignore[method-assign]
 
     def pass_time(self, seconds: float) -> None:
-        """Let time go by; what is due by then happens in the next turn of the loop."""
+        """Advance the time; timers fire in the next turn of the loop."""
         self._vesper.freezer.tick(seconds)
         self._moved += seconds
 
 
-class Watcher:
-    """What event entities have fired, and what was logged."""
+class EventRecorder:
+    """Record what event entities fire."""
 
     def __init__(self, vesper: Vesper) -> None:
-        """Watch from now on."""
+        """Start recording."""
         self.fired: dict[tuple[str, str], list[Fired]] = defaultdict(list)
         self._registry = er.async_get(vesper.hass)
         for event_type in (EVENT_STATE_CHANGED, EVENT_STATE_REPORTED):
@@ -85,14 +85,14 @@ class Watcher:
 
     @callback
     def _async_written(self, event: Event[Any]) -> None:
-        """Note what an event entity fired."""
+        """Record the event of an event entity."""
         state: State | None = event.data["new_state"]
         entry = self._registry.async_get(event.data["entity_id"])
         if state is None or entry is None or entry.platform != DOMAIN:
             return
         if (event_type := state.attributes.get("event_type")) is None:
             return
-        # Home Assistant shows the last one anew when an entity comes back.
+        # Home Assistant shows the last one again when an entity comes back.
         if time.time() - datetime.fromisoformat(state.state).timestamp() > 0.001:
             return
         for key in EVENT_KEYS:
@@ -104,37 +104,37 @@ class Watcher:
 def _types_of(
     fired: dict[tuple[str, str], list[Fired]],
 ) -> dict[tuple[str, str], list[str]]:
-    """Return the types alone of what was fired, where anything was."""
+    """Return the types of the events fired, if any."""
     return {
-        who: [event_type for event_type, _ in events]
-        for who, events in fired.items()
+        key: [event_type for event_type, _ in events]
+        for key, events in fired.items()
         if events
     }
 
 
 @callback
 def _is_event(data: Any) -> bool:
-    """Let the writes of event entities pass."""
+    """Accept the writes of event entities."""
     entity_id: str = data["entity_id"]
     return entity_id.startswith("event.")
 
 
 class Sessions(RuleBasedStateMachine):
-    """A fleet of three, a broker that keeps their heartbeats, and Home Assistant."""
+    """A fleet of three, a broker with retained heartbeats, and Home Assistant."""
 
     def __init__(
         self,
         vesper: Vesper,
         clock: Clock,
-        watcher: Watcher,
+        recorder: EventRecorder,
         caplog: pytest.LogCaptureFixture,
         tally: Tally,
     ) -> None:
-        """Begin at a full minute, with devices of which nobody has heard."""
+        """Start at a full minute, with unknown devices."""
         super().__init__()
         self.vesper = vesper
         self.clock = clock
-        self.watcher = watcher
+        self.recorder = recorder
         self.caplog = caplog
         self.tally = tally
         tally.sessions += 1
@@ -156,20 +156,20 @@ class Sessions(RuleBasedStateMachine):
         return time.time()
 
     def wait[T](self, coroutine: Coroutine[Any, Any, T]) -> T:
-        """Let the event loop run until something is done, and all that follows."""
+        """Run the event loop until a coroutine and its effects are done."""
         loop = self.vesper.hass.loop
         result = loop.run_until_complete(coroutine)
         loop.run_until_complete(self.vesper.hass.async_block_till_done())
         return result
 
     def settle(self) -> None:
-        """Take what has happened as given."""
-        self.watcher.fired.clear()
+        """Discard all recorded events."""
+        self.recorder.fired.clear()
         self.caplog.clear()
         self._faults = self.count_faults()
 
     def count_faults(self) -> int:
-        """Return how often anything was wrong with a message."""
+        """Return how often a message had a fault."""
         hub = self.vesper.hub
         counters = [
             hub.receiver.stray_faults,
@@ -180,20 +180,21 @@ class Sessions(RuleBasedStateMachine):
     def publish(
         self, device_id: str, topic: str, payload: bytes, *, live: bool = True
     ) -> None:
-        """Publish on a topic of a device; without a link nobody hears of it."""
-        note(f"{device_id}/{topic} {'live' if live else 'kept'}: {payload[:400]!r}")
-        if not self.reference.linked:
+        """Publish a message of a device, which is lost while disconnected."""
+        note(f"{device_id}/{topic} {'live' if live else 'retained'}: {payload[:400]!r}")
+        if not self.reference.connected:
             return
-        # The client takes a kept message once for each link; here any may be the first.
+        # The client takes a retained message once for each connection; here any may
+        # be the first.
         self.vesper.mqtt._retained_topics.clear()  # noqa: SLF001
         self.wait(self.vesper.publish(device_id, topic, payload, retain=not live))
-        bad = self.reference.hear(device_id, topic, payload, live=live, now=self.now)
+        bad = self.reference.receive(device_id, topic, payload, live=live, now=self.now)
         faults = self.count_faults()
         assert (faults > self._faults) is bad, "something wrong is counted"
         self._faults = faults
 
     def pass_time(self, seconds: float) -> None:
-        """Let time go by."""
+        """Advance the time."""
         while seconds > 0:
             step = min(STEP, seconds)
             seconds -= step
@@ -201,59 +202,62 @@ class Sessions(RuleBasedStateMachine):
             self.wait(self.vesper.hass.async_block_till_done())
             self.reference.pass_time(self.now)
 
-    def beat(self, device: Firmware, heartbeat: Heartbeat) -> None:
-        """Send a heartbeat, which the broker keeps."""
+    def send_heartbeat(self, device: Firmware, heartbeat: Heartbeat) -> None:
+        """Send a heartbeat, which the broker retains."""
         payload = heartbeat.of(device, self.now)
         device.sent.append(payload)
-        device.kept = payload
+        device.retained = payload
         self.publish(device.device_id, "heartbeat", payload)
 
     def replay(self) -> None:
-        """Deliver what the broker keeps, as it does to whoever subscribes."""
+        """Publish the retained messages, as after a subscription."""
         for device in self.devices:
-            if device.kept:
-                self.publish(device.device_id, "heartbeat", device.kept, live=False)
+            if device.retained:
+                self.publish(device.device_id, "heartbeat", device.retained, live=False)
 
-    @initialize(beats=st.lists(heartbeats, max_size=2))
-    def known_from_the_start(self, beats: list[Heartbeat]) -> None:
-        """Let some devices speak first."""
-        for device, heartbeat in zip(self.devices, beats, strict=False):
+    @initialize(first_heartbeats=st.lists(heartbeats, max_size=2))
+    def known_from_the_start(self, first_heartbeats: list[Heartbeat]) -> None:
+        """Let some devices send a heartbeat first."""
+        for device, heartbeat in zip(self.devices, first_heartbeats, strict=False):
             device.boot(self.now, 1)
             self.pass_time(STEP + CRUMB)
-            self.beat(device, heartbeat)
+            self.send_heartbeat(device, heartbeat)
 
     @rule(which=which, heartbeat=heartbeats)
     def heartbeat(self, which: int, heartbeat: Heartbeat) -> None:
         """Send a heartbeat."""
-        self.beat(self.devices[which], heartbeat)
+        self.send_heartbeat(self.devices[which], heartbeat)
 
     @rule(which=which, seconds=st.sampled_from([1, 30]))
     def usual_heartbeat(self, which: int, seconds: int) -> None:
-        """Send two that differ in the uptime alone: of the second nobody is told."""
+        """Send two heartbeats that differ only in the uptime.
+
+        The second one changes nothing.
+        """
         device = self.devices[which]
         usual = Heartbeat(fields={"heap_free": 65_536})
-        self.beat(device, usual)
+        self.send_heartbeat(device, usual)
         self.pass_time(seconds + CRUMB)
         self.caplog.clear()
-        self.beat(device, usual)
+        self.send_heartbeat(device, usual)
         assert self.reference.fired or not self.logged(logging.INFO)
 
     @rule(which=which, age=st.sampled_from([1, 1, 2, 3]))
     def replayed_heartbeat(self, which: int, age: int) -> None:
-        """Deliver a heartbeat that the broker kept, perhaps from an older state."""
+        """Publish a retained heartbeat, perhaps an older one."""
         device = self.devices[which]
         if len(device.sent) >= age:
             self.publish(device.device_id, "heartbeat", device.sent[-age], live=False)
 
     @rule(which=which, alert=alerts, live=st.sampled_from([True, True, True, False]))
     def alert(self, which: int, alert: Fields, live: bool) -> None:  # noqa: FBT001
-        """Tell of a subsystem."""
+        """Send an alert."""
         payload = json.dumps(alert).encode()
         self.publish(self.ids[which], "alerts", payload, live=live)
 
     @rule(which=which, info=infos, live=st.sampled_from([True, True, True, False]))
     def info(self, which: int, info: Fields, live: bool) -> None:  # noqa: FBT001
-        """Tell of what happens."""
+        """Send an info message."""
         payload = json.dumps(info).encode()
         self.publish(self.ids[which], "info", payload, live=live)
 
@@ -270,10 +274,10 @@ class Sessions(RuleBasedStateMachine):
         payload: bytes,
         live: bool,  # noqa: FBT001
     ) -> None:
-        """Publish bytes of any kind, also under ids that are none."""
+        """Publish any bytes, also under invalid ids."""
         if isinstance(device_id, int):
             self.publish(self.ids[device_id], topic, payload, live=live)
-        elif self.reference.linked and payload:
+        elif self.reference.connected and payload:
             self.wait(self.vesper.publish(device_id, topic, payload))
             self._faults = self.count_faults()
 
@@ -284,7 +288,7 @@ class Sessions(RuleBasedStateMachine):
         count=st.sampled_from([1, 1, 2, 7]),
     )
     def log(self, which: int, tag: int, data: Any, count: int) -> None:
-        """Write into the log of a device."""
+        """Write to the event log of a device."""
         if tag == 2 and data in (8, 255):
             data = 65_490
         for _ in range(count):
@@ -292,7 +296,7 @@ class Sessions(RuleBasedStateMachine):
 
     @rule(which=which)
     def empty_log(self, which: int) -> None:
-        """Clear the log of a device."""
+        """Clear the event log of a device."""
         self.devices[which].log.clear()
 
     @rule(which=which, reason=st.sampled_from([1, 4, 9]))
@@ -301,56 +305,56 @@ class Sessions(RuleBasedStateMachine):
         self.pass_time(BOOT_TIME + CRUMB)
         self.devices[which].boot(self.now, reason)
 
-    @precondition(lambda self: self.reference.linked)
+    @precondition(lambda self: self.reference.connected)
     @rule(
         which=which,
         reason=st.sampled_from([1, 4, 9]),
         noted=st.sets(st.integers(0, 5)),
     )
     def reboot_without_clock(self, which: int, reason: int, noted: set[int]) -> None:
-        """Restart a device that does not know the time, so that its uptime tells."""
+        """Restart a device without a clock, detected by its uptime."""
         device = self.devices[which]
-        for beat in range(6):
-            if beat % 2 == 0:
+        for number in range(6):
+            if number % 2 == 0:
                 self.pass_time(BOOT_TIME + CRUMB)
-                device.boot(self.now, reason, has_clock=beat == 0)
+                device.boot(self.now, reason, has_clock=number == 0)
                 device.sent.clear()
-            self.pass_time(STEP if beat % 2 else 1)
-            if beat in noted:
+            self.pass_time(STEP if number % 2 else 1)
+            if number in noted:
                 device.note(3, 8, self.now)
-            self.beat(device, Heartbeat(fields={}))
+            self.send_heartbeat(device, Heartbeat(fields={}))
 
     @rule(seconds=st.sampled_from([1, 1, 10, 31, 59, 61, 89, 91, 200, 700]))
     def time_passes(self, seconds: int) -> None:
-        """Let time go by."""
+        """Advance the time."""
         self.pass_time(seconds + CRUMB)
 
     @rule(which=which)
     def long_online(self, which: int) -> None:
-        """Have a device online for so long that what a restart left is closed."""
+        """Keep a device online until its alerts of before a restart close."""
         for _ in range(8):
             self.pass_time(80 + CRUMB)
-            self.beat(self.devices[which], Heartbeat(fields={}))
+            self.send_heartbeat(self.devices[which], Heartbeat(fields={}))
 
-    @precondition(lambda self: self.reference.linked)
+    @precondition(lambda self: self.reference.connected)
     @rule()
-    def lose_link(self) -> None:
-        """Cut the link to the broker."""
-        self.wait(self.vesper.lose_link())
-        self.reference.lose_link()
+    def disconnect_broker(self) -> None:
+        """Disconnect from the broker."""
+        self.wait(self.vesper.disconnect_broker())
+        self.reference.disconnect_broker()
 
-    @precondition(lambda self: not self.reference.linked)
-    @rule(keeps=st.booleans())
-    def regain_link(self, keeps: bool) -> None:  # noqa: FBT001
-        """Bring the link back, to a broker that has kept what it had or has not."""
-        self.wait(self.vesper.regain_link())
-        self.reference.regain_link(self.now)
-        if keeps:
+    @precondition(lambda self: not self.reference.connected)
+    @rule(retains=st.booleans())
+    def reconnect_broker(self, retains: bool) -> None:  # noqa: FBT001
+        """Reconnect to the broker, with or without its retained messages."""
+        self.wait(self.vesper.reconnect_broker())
+        self.reference.reconnect_broker(self.now)
+        if retains:
             self.replay()
 
-    @rule(keeps=st.booleans())
-    def restart(self, keeps: bool) -> None:  # noqa: FBT001
-        """Reload the entry, which is what a restart of Home Assistant is to it."""
+    @rule(retains=st.booleans())
+    def restart(self, retains: bool) -> None:  # noqa: FBT001
+        """Reload the entry, as a restart of Home Assistant does."""
         before = {
             entity_id: self.vesper.hass.states.get(entity_id)
             for entity_id in self.entity_ids(EVENT_KEYS)
@@ -363,27 +367,27 @@ class Sessions(RuleBasedStateMachine):
             assert now is not None
             assert now.state == state.state, f"{entity_id} has fired"
         self.settle()
-        if keeps:
+        if retains:
             self.replay()
 
-    @precondition(lambda self: self.reference.linked)
+    @precondition(lambda self: self.reference.connected)
     @rule(which=which)
     def remove(self, which: int) -> None:
-        """Remove a device by hand, once it is silent."""
+        """Remove a device that is offline."""
         if self.ids[which] in self.reference.bells:
             self.pass_time(TIMEOUT + CRUMB)
-            self.forget(self.devices[which])
+            self.remove_device(self.devices[which])
 
-    def forget(self, device: Firmware) -> None:
+    def remove_device(self, device: Firmware) -> None:
         """Remove a device."""
         self.wait(self.vesper.hub.async_remove_device(device.device_id))
-        self.reference.forget(device.device_id)
-        device.kept = b""
+        self.reference.remove_device(device.device_id)
+        device.retained = b""
         self._faults = self.count_faults()
 
     @invariant()
     def all_is_shown(self) -> None:
-        """Compare all that a person sees with the reference."""
+        """Compare all states with the reference."""
         self.tally.steps += 1
         self.compare_events()
         for key, state in self.reference.fleet().items():
@@ -400,33 +404,33 @@ class Sessions(RuleBasedStateMachine):
         self.look_at_log()
 
     def compare_events(self) -> None:
-        """Compare what was fired since the last step, by type and details."""
-        expected, fired = self.reference.take_fired(), dict(self.watcher.fired)
-        self.watcher.fired.clear()
+        """Compare the events since the last step, by type and details."""
+        expected, fired = self.reference.take_fired(), dict(self.recorder.fired)
+        self.recorder.fired.clear()
         assert _types_of(fired) == _types_of(expected)
-        for who, events in fired.items():
-            for (_, shown), (_, wanted) in zip(events, expected[who], strict=True):
-                assert wanted.items() <= shown.items(), who
+        for key, events in fired.items():
+            for (_, shown), (_, wanted) in zip(events, expected[key], strict=True):
+                assert wanted.items() <= shown.items(), key
 
     def compare(
         self, device_id: str, key: str, expected: Expected, attributes: Fields
     ) -> None:
-        """Compare what an entity shows with what it has to show."""
+        """Compare the state of an entity with the expected one."""
         (entity_id,) = self.entity_ids((key,), device_id)
         state = self.vesper.hass.states.get(entity_id)
         assert state is not None
-        told = f"{device_id} {key}: {state.state} {dict(state.attributes)}"
+        details = f"{device_id} {key}: {state.state} {dict(state.attributes)}"
         if isinstance(expected, str):
-            assert state.state == expected, told
+            assert state.state == expected, details
         else:
-            assert expected(state.state), told
-        assert attributes.items() <= state.attributes.items(), told
+            assert expected(state.state), details
+        assert attributes.items() <= state.attributes.items(), details
         if key.startswith("alert_"):
-            assert ("message" in state.attributes) is ("message" in attributes), told
+            assert ("message" in state.attributes) is ("message" in attributes), details
             assert ("closed_by" in state.attributes) is ("closed_by" in attributes)
 
     def entity_ids(self, keys: tuple[str, ...], device_id: str = "") -> list[str]:
-        """Return the ids of the entities of some keys, of one device or of all."""
+        """Return the entity ids of some keys, of one device or of all."""
         registry = er.async_get(self.vesper.hass)
         entries = er.async_entries_for_config_entry(registry, FLEET)
         if device_id:
@@ -439,7 +443,7 @@ class Sessions(RuleBasedStateMachine):
         ]
 
     def logged(self, least: int) -> list[str]:
-        """Return what the integration has logged since the last step."""
+        """Return the log messages of the integration since the last step."""
         return [
             record.getMessage()
             for record in self.caplog.records
@@ -447,7 +451,7 @@ class Sessions(RuleBasedStateMachine):
         ]
 
     def look_at_log(self) -> None:
-        """Find no error, and no line that is two, or that a device has written."""
+        """Check that the log has no error and no injected line."""
         errors = [
             record.getMessage()
             for record in self.caplog.records
@@ -461,9 +465,9 @@ class Sessions(RuleBasedStateMachine):
 
     @override
     def teardown(self) -> None:
-        """Remove all devices, so that the next session begins with none."""
+        """Remove all devices, so that the next session starts without any."""
         if not self.vesper.hub.connected:
-            self.wait(self.vesper.regain_link())
+            self.wait(self.vesper.reconnect_broker())
         self.clock.pass_time(TIMEOUT + CRUMB)
         self.wait(self.vesper.hass.async_block_till_done())
         for device_id in tuple(self.vesper.hub.devices):

@@ -1,4 +1,4 @@
-"""Play generated sessions, in which the program and the reference never differ."""
+"""Play generated sessions and compare each step with the reference."""
 
 from collections.abc import Iterator
 import logging
@@ -13,7 +13,7 @@ import pytest
 
 from tests.common import Vesper
 
-from .sessions import Clock, Sessions, Tally, Watcher
+from .sessions import Clock, EventRecorder, Sessions, Tally
 
 BEGINNING = "2030-01-01T00:00:00+00:00"
 #: With none the same sessions are played each time, and as many.
@@ -26,13 +26,13 @@ REAL = SimpleNamespace(monotonic=time.monotonic, perf_counter=time.perf_counter)
 
 @pytest.fixture
 def real_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let hypothesis see the time it spends, not that which goes by in a session."""
+    """Let hypothesis measure real time, not that of a session."""
     monkeypatch.setattr(engine, "time", REAL)
     monkeypatch.setattr(engine, "MAX_SHRINKING_SECONDS", 60 if MINUTES else 20)
 
 
 def _rounds() -> Iterator[None]:
-    """Yield once, or again and again until the time is over."""
+    """Yield once, or repeatedly until the time is over."""
     end = REAL.monotonic() + MINUTES * 60
     yield
     while REAL.monotonic() < end:
@@ -45,14 +45,14 @@ def test_sessions(
     caplog: pytest.LogCaptureFixture,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """Whatever happens, a person sees what the protocol says."""
+    """The entities match the reference in any session."""
     caplog.set_level(logging.INFO)
     vesper.freezer.move_to(BEGINNING)
-    clock, watcher, tally = Clock(vesper), Watcher(vesper), Tally()
+    clock, recorder, tally = Clock(vesper), EventRecorder(vesper), Tally()
     try:
         for _ in _rounds():
             run_state_machine_as_test(
-                lambda: Sessions(vesper, clock, watcher, caplog, tally),  # type: ignore[arg-type]
+                lambda: Sessions(vesper, clock, recorder, caplog, tally),  # type: ignore[arg-type]
                 settings=settings(
                     derandomize=not MINUTES,
                     deadline=None,

@@ -1,4 +1,4 @@
-"""Test the bounds on devices, subsystems and entities, and what a person is told."""
+"""Test the limits of devices, subsystems and entities, and their issue."""
 
 from collections.abc import Iterator
 import json
@@ -29,7 +29,7 @@ REVIEW = REVIEW_INTERVAL.total_seconds()
 FLEET_ENTITIES = 7
 DEVICE_ENTITIES = 9
 DISABLED_ENTITIES = 8
-"""Those of a device that are enabled by default, and those that are not."""
+"""The entities of a device that are enabled by default, and the others."""
 
 
 @pytest.fixture(autouse=True)
@@ -40,7 +40,7 @@ def quiet(caplog: pytest.LogCaptureFixture) -> None:
 
 @pytest.fixture
 def room(request: pytest.FixtureRequest) -> Iterator[int]:
-    """Let Home Assistant take no more entities than the fleet and so many."""
+    """Limit Home Assistant to the fleet's entities and so many more."""
     most = FLEET_ENTITIES + request.param
     name = "MAX_ENABLED_ENTITIES_PER_CONFIG_ENTRY"
     with (
@@ -52,7 +52,7 @@ def room(request: pytest.FixtureRequest) -> Iterator[int]:
 
 
 async def _limit(vesper: Vesper, devices: int) -> None:
-    """Set the most devices."""
+    """Set the limit of devices."""
     vesper.hass.config_entries.async_update_entry(
         vesper.entry, options={CONF_MAX_DEVICES: devices}
     )
@@ -60,7 +60,7 @@ async def _limit(vesper: Vesper, devices: int) -> None:
 
 
 async def _flood(vesper: Vesper, count: int, name: str = "flood") -> None:
-    """Let many ids speak in one turn of the event loop."""
+    """Let many ids send a heartbeat in one turn of the event loop."""
     for number in range(count):
         async_fire_mqtt_message(
             vesper.hass, f"vesper/{name}-{number}/status/heartbeat", "{}"
@@ -68,8 +68,8 @@ async def _flood(vesper: Vesper, count: int, name: str = "flood") -> None:
     await vesper.hass.async_block_till_done()
 
 
-def _told(hass: HomeAssistant) -> dict[str, str] | None:
-    """Return what the one repair issue says, None where there is none."""
+def _placeholders(hass: HomeAssistant) -> dict[str, str] | None:
+    """Return the placeholders of the repair issue, None without one."""
     issues = list(ir.async_get(hass).issues.values())
     if not issues:
         return None
@@ -87,7 +87,7 @@ def _enabled(vesper: Vesper) -> int:
 
 
 async def test_counts_of_entities(vesper: Vesper) -> None:
-    """The figures of this file are those of the integration."""
+    """The constants of this file match the integration."""
     assert len(vesper.keys(FLEET)) == FLEET_ENTITIES == _enabled(vesper)
     await vesper.heartbeat()
     assert _enabled(vesper) == FLEET_ENTITIES + DEVICE_ENTITIES
@@ -97,21 +97,21 @@ async def test_counts_of_entities(vesper: Vesper) -> None:
 async def test_flood_of_devices(
     vesper: Vesper, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A flood makes as many devices as may be, one log line and one repair issue."""
+    """A flood is limited, with one log line and one repair issue."""
     await vesper.heartbeat(uptime=5)
     await vesper.alert("SD", "WARNING")
     await _flood(vesper, 10_000)
     assert len(vesper.hub.devices) == DEFAULT_MAX_DEVICES
     assert vesper.value("devices", FLEET) == str(DEFAULT_MAX_DEVICES)
     assert caplog.text.count("Not everything under vesper fits") == 1
-    assert _told(vesper.hass) is not None
+    assert _placeholders(vesper.hass) is not None
 
     await vesper.advance(REVIEW)
-    told = _told(vesper.hass)
-    assert told is not None
-    assert told["prefix"] == "vesper"
-    assert told["max_devices"] == str(DEFAULT_MAX_DEVICES)
-    assert told["devices"] == f"≥ {MAX_REJECTED}", "no more of them are kept in mind"
+    placeholders = _placeholders(vesper.hass)
+    assert placeholders is not None
+    assert placeholders["prefix"] == "vesper"
+    assert placeholders["max_devices"] == str(DEFAULT_MAX_DEVICES)
+    assert placeholders["devices"] == f"≥ {MAX_REJECTED}", "the count is bounded"
     assert not vesper.hub.receiver.stray_faults
 
     await vesper.alert("SD", "CLEARED")
@@ -124,7 +124,7 @@ async def test_flood_of_devices(
 async def test_flood_of_names_that_are_none(
     vesper: Vesper, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """What can be no device is counted and logged once, and is not left out."""
+    """Invalid ids are counted and logged once, not as devices."""
     for number in range(100):
         await vesper.publish(f"böse {number}", "heartbeat", b"{}")
     assert not vesper.hub.devices
@@ -132,68 +132,68 @@ async def test_flood_of_names_that_are_none(
         ("heartbeat", "topic", FaultKind.INVALID): 100
     }
     assert caplog.text.count("Malformed") == 1
-    assert _told(vesper.hass) is None
+    assert _placeholders(vesper.hass) is None
 
 
 async def test_issue_comes_and_goes(
     vesper: Vesper, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The repair issue names the number, keeps up with it, and goes away."""
+    """The repair issue is updated and removed with the number."""
     await _limit(vesper, 1)
     await vesper.heartbeat()
-    assert _told(vesper.hass) is None
+    assert _placeholders(vesper.hass) is None
     await vesper.heartbeat("one")
-    told = _told(vesper.hass)
-    assert told is not None
-    assert told["devices"] == "1"
-    assert told["max_devices"] == "1"
+    placeholders = _placeholders(vesper.hass)
+    assert placeholders is not None
+    assert placeholders["devices"] == "1"
+    assert placeholders["max_devices"] == "1"
 
     await _flood(vesper, 3)
     await vesper.advance(REVIEW)
-    told = _told(vesper.hass)
-    assert told is not None
-    assert told["devices"] == "4"
+    placeholders = _placeholders(vesper.hass)
+    assert placeholders is not None
+    assert placeholders["devices"] == "4"
 
     for _ in range(REJECTED_TIMEOUT // 30):
         await vesper.advance(30)
         await vesper.heartbeat()
         await vesper.heartbeat("one")
-    told = _told(vesper.hass)
-    assert told is not None
-    assert told["devices"] == "1", "the others went away"
+    placeholders = _placeholders(vesper.hass)
+    assert placeholders is not None
+    assert placeholders["devices"] == "1", "the others went away"
 
     for _ in range(REJECTED_TIMEOUT // 30 + 1):
         await vesper.advance(30)
-    assert _told(vesper.hass) is None
+    assert _placeholders(vesper.hass) is None
     assert caplog.text.count("Not everything") == 1
 
     await vesper.heartbeat("one")
-    assert _told(vesper.hass) is not None
+    assert _placeholders(vesper.hass) is not None
     assert caplog.text.count("Not everything") == 2, "it is news again"
 
 
 async def test_issue_goes_with_the_entry(vesper: Vesper) -> None:
-    """Nobody watches after unload, so nothing is claimed."""
+    """The repair issue is removed with the entry."""
     await _limit(vesper, 1)
     await _flood(vesper, 2)
-    assert _told(vesper.hass) is not None
+    assert _placeholders(vesper.hass) is not None
     assert await vesper.hass.config_entries.async_unload(vesper.entry.entry_id)
-    assert _told(vesper.hass) is None
+    assert _placeholders(vesper.hass) is None
 
 
 async def test_limit_raised(vesper: Vesper) -> None:
-    """Once the limit is raised, who was left out is let in."""
+    """A rejected device is added once the limit is raised."""
     await _limit(vesper, 1)
     await _flood(vesper, 2)
     await _limit(vesper, 2)
-    assert _told(vesper.hass) is None
+    assert _placeholders(vesper.hass) is None
     await _flood(vesper, 2)
     assert list(vesper.hub.devices) == ["flood-0", "flood-1"]
-    assert _told(vesper.hass) is None
+    assert _placeholders(vesper.hass) is None
 
 
 async def test_limit_lowered(vesper: Vesper) -> None:
-    """A limit below what is there keeps the known ones, all of them at work."""
+    """A lower limit keeps the known devices."""
     await _flood(vesper, 5)
     await _limit(vesper, 2)
     assert len(vesper.hub.devices) == 5
@@ -202,13 +202,13 @@ async def test_limit_lowered(vesper: Vesper) -> None:
         STATE_ON
     }
     assert not vesper.keys("flood-5")
-    told = _told(vesper.hass)
-    assert told is not None
-    assert told["devices"] == "1"
+    placeholders = _placeholders(vesper.hass)
+    assert placeholders is not None
+    assert placeholders["devices"] == "1"
 
 
 async def test_place_of_a_removed_device(vesper: Vesper) -> None:
-    """A removed device makes room for one that was left out."""
+    """A removed device makes room for a rejected one."""
     await _limit(vesper, 1)
     await vesper.heartbeat()
     await vesper.heartbeat("next")
@@ -219,13 +219,13 @@ async def test_place_of_a_removed_device(vesper: Vesper) -> None:
     assert list(vesper.hub.devices) == ["next"]
     assert vesper.value("connectivity", "next") == STATE_ON
     await vesper.advance(REVIEW)
-    assert _told(vesper.hass) is None
+    assert _placeholders(vesper.hass) is None
 
 
 async def test_flood_of_subsystems(
     vesper: Vesper, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A device has so many subsystems and no more; the others are counted."""
+    """The subsystems of a device are limited, the others counted."""
     for number in range(MAX_SUBSYSTEMS + 8):
         await vesper.alert(f"S{number}", "WARNING")
     await vesper.alert(f"S{MAX_SUBSYSTEMS}", "CLEARED")
@@ -241,7 +241,7 @@ async def test_flood_of_subsystems(
     assert vesper.value("alert_S1") == "ok"
     assert vesper.value("active_alerts") == str(MAX_SUBSYSTEMS - 1)
     await vesper.alert("S999", "FAILED")
-    assert vesper.value("health") == "critical", "a healed one keeps its place"
+    assert vesper.value("health") == "critical", "a cleared one stays a subsystem"
 
 
 @pytest.mark.parametrize(
@@ -250,7 +250,7 @@ async def test_flood_of_subsystems(
 async def test_all_entities_or_none(
     room: int, vesper: Vesper, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """However many entities fit, no device is left with a part of its own."""
+    """A device has all of its entities or none."""
     await _flood(vesper, 20)
     keys = vesper.keys("flood-0")
     assert len(keys) == DEVICE_ENTITIES + DISABLED_ENTITIES
@@ -261,20 +261,20 @@ async def test_all_entities_or_none(
         assert vesper.keys(device_id) == expected
     assert _enabled(vesper) <= room
     assert "Reached the maximum" not in caplog.text
-    told = _told(vesper.hass)
-    assert told is not None
-    assert told["max_entities"] == str(room)
+    placeholders = _placeholders(vesper.hass)
+    assert placeholders is not None
+    assert placeholders["max_entities"] == str(room)
 
 
 @pytest.mark.parametrize("room", [DEVICE_ENTITIES + 2], indirect=True)
 async def test_alert_sensors_beyond(
     room: int, vesper: Vesper, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """An alert that gets no sensor still counts, and a person is told."""
+    """An alert without a sensor counts and is in the issue."""
     await vesper.heartbeat(uptime=5)
     await vesper.alert("first", "WARNING")
     await vesper.alert("second", "WARNING")
-    assert _told(vesper.hass) is None
+    assert _placeholders(vesper.hass) is None
     assert _enabled(vesper) == room
 
     await vesper.alert("third", "FAILED", "no voice")
@@ -284,10 +284,10 @@ async def test_alert_sensors_beyond(
     alerts = vesper.state("active_alerts").attributes["alerts"]
     assert alerts[0]["subsystem"] == "third"
     assert vesper.value("fleet_health", FLEET) == "failed"
-    told = _told(vesper.hass)
-    assert told is not None
-    assert told["alert_sensors"] == "1"
-    assert told["devices"] == "0"
+    placeholders = _placeholders(vesper.hass)
+    assert placeholders is not None
+    assert placeholders["alert_sensors"] == "1"
+    assert placeholders["devices"] == "0"
     assert "Reached the maximum" not in caplog.text
 
     await vesper.alert("third", "CLEARED")
@@ -298,22 +298,22 @@ async def test_alert_sensors_beyond(
 @pytest.mark.parametrize("room", [2 * DEVICE_ENTITIES + 3], indirect=True)
 @pytest.mark.usefixtures("room")
 async def test_alert_sensor_waits_for_room(vesper: Vesper) -> None:
-    """As soon as there is room the sensor is there, as its alert stands by then."""
-    await vesper.heartbeat("leaving")
+    """The sensor is added with the current alert when there is room."""
+    await vesper.heartbeat("removed")
     await vesper.heartbeat()
     for subsystem in ("first", "second", "third"):
-        await vesper.alert(subsystem, "WARNING", device_id="leaving")
+        await vesper.alert(subsystem, "WARNING", device_id="removed")
     await vesper.alert("SD", "WARNING")
     assert vesper.keys().isdisjoint({"alert_SD"})
     await vesper.alert("SD", "CRITICAL", "gone")
 
     await vesper.advance(91)
-    await vesper.hub.async_remove_device("leaving")
+    await vesper.hub.async_remove_device("removed")
     await vesper.heartbeat()
     await vesper.advance(REVIEW)
     assert vesper.value("alert_SD") == "critical"
     assert vesper.state("alert_SD").attributes["message"] == "gone"
-    assert _told(vesper.hass) is None
+    assert _placeholders(vesper.hass) is None
     await vesper.alert("SD", "CLEARED")
     assert vesper.value("alert_SD") == "ok"
 
@@ -321,21 +321,21 @@ async def test_alert_sensor_waits_for_room(vesper: Vesper) -> None:
 @pytest.mark.parametrize("room", [DEVICE_ENTITIES + 3], indirect=True)
 @pytest.mark.usefixtures("room")
 async def test_waiting_for_a_device_that_went(vesper: Vesper) -> None:
-    """A sensor is not made for a device that was removed in the meantime."""
+    """No sensor is added for a device that was removed meanwhile."""
     await vesper.heartbeat()
     for subsystem in ("first", "second", "third", "fourth"):
         await vesper.alert(subsystem, "WARNING")
-    assert _told(vesper.hass) is not None
+    assert _placeholders(vesper.hass) is not None
     await vesper.advance(91)
     await vesper.hub.async_remove_device(BELL)
     await vesper.advance(REVIEW)
-    assert _told(vesper.hass) is None
+    assert _placeholders(vesper.hass) is None
     assert not vesper.keys()
 
 
 @pytest.mark.parametrize("room", [DEVICE_ENTITIES + 2], indirect=True)
 async def test_known_alert_sensor_at_the_cap(room: int, vesper: Vesper) -> None:
-    """A sensor that is registered takes no more room: after a reload it is back."""
+    """A registered sensor is restored at the limit of entities."""
     await vesper.heartbeat()
     await vesper.alert("first", "WARNING")
     await vesper.alert("second", "WARNING")
@@ -343,13 +343,13 @@ async def test_known_alert_sensor_at_the_cap(room: int, vesper: Vesper) -> None:
     await vesper.reload()
     await vesper.alert("second", "FAILED")
     assert vesper.value("alert_second") == "failed"
-    assert _told(vesper.hass) is None
+    assert _placeholders(vesper.hass) is None
 
 
 @pytest.mark.parametrize("room", [3 * DEVICE_ENTITIES + 2], indirect=True)
 @pytest.mark.usefixtures("room")
 async def test_known_devices_at_the_cap(vesper: Vesper) -> None:
-    """A reload at the cap brings every known device back in full."""
+    """A reload at the limit restores every known device."""
     await _flood(vesper, 5)
     assert len(vesper.hub.devices) == 3
     await vesper.reload()
@@ -364,28 +364,28 @@ async def test_known_devices_at_the_cap(vesper: Vesper) -> None:
         assert vesper.value("health", f"flood-{number}") != STATE_UNAVAILABLE
 
 
-async def test_left_out_by_any_message(vesper: Vesper) -> None:
-    """Whoever is left out is, whatever it says; but not by what is no message."""
+async def test_rejected_by_any_message(vesper: Vesper) -> None:
+    """Any valid message of an unknown device is rejected."""
     await _limit(vesper, 1)
     await vesper.heartbeat()
     alert = json.dumps({"subsystem": "SD", "state": "FAILED"}).encode()
     await vesper.publish("none", "heartbeat", b"")
     await vesper.publish("none", "heartbeat", b"no JSON")
     await vesper.publish("none", "info", b'{"type": "x"}', retain=True)
-    assert _told(vesper.hass) is None
+    assert _placeholders(vesper.hass) is None
     await vesper.publish("one", "alerts", alert)
     await vesper.publish("two", "info", b'{"type": "x"}')
     await vesper.publish("three", "heartbeat", b"{}", retain=True)
     await vesper.advance(REVIEW)
-    told = _told(vesper.hass)
-    assert told is not None
-    assert told["devices"] == "3"
+    placeholders = _placeholders(vesper.hass)
+    assert placeholders is not None
+    assert placeholders["devices"] == "3"
 
 
 @pytest.mark.parametrize("room", [10 * DEVICE_ENTITIES + 2], indirect=True)
 @pytest.mark.usefixtures("room")
 async def test_removed_devices_make_room(vesper: Vesper) -> None:
-    """What was promised to them is free again."""
+    """The entities reserved for removed devices are free again."""
     await _flood(vesper, 10, "old")
     assert len(vesper.hub.devices) == 10
     await vesper.advance(91)

@@ -1,4 +1,4 @@
-"""Silence counts only while the broker answers."""
+"""Devices time out only while the broker responds."""
 
 import asyncio
 from collections.abc import Iterator
@@ -18,32 +18,32 @@ QUESTION = ("vesper/~/control", b"", 1, False)
 
 
 class Broker:
-    """The broker, as far as it answers questions."""
+    """The broker, as far as it acknowledges messages."""
 
     def __init__(self, vesper: Vesper) -> None:
-        """Take the client that asks it."""
+        """Take the client that publishes to it."""
         self._publish = vesper.mqtt._mqttc.publish  # noqa: SLF001
         self._publish.reset_mock()
         self._mids = itertools.count(10_000)
 
     @property
     def questions(self) -> int:
-        """Return how often it was asked."""
+        """Return how many messages it received."""
         return sum(call.args[:4] == QUESTION for call in self._publish.call_args_list)
 
     @contextmanager
     def frozen(self, rc: int = 4) -> Iterator[None]:
-        """Have it answer nothing, and with 0 take at least what is sent."""
+        """Acknowledge nothing, and with 0 receive nothing either."""
         answers = self._publish.side_effect
 
         def publish(*args: object) -> object:
-            # Only QoS 1 has an answer.
+            # Only QoS 1 is acknowledged.
             if args[:4] != QUESTION:
                 return answers(*args)
             return Mock(mid=next(self._mids), rc=rc)
 
         self._publish.side_effect = publish
-        # Nobody has to wait for what does not come.
+        # Nothing has to wait for a response that does not come.
         with (
             patch("custom_components.vesper.hub.broker_link.RESPONSE_TIMEOUT", 0),
             patch("custom_components.vesper.hub.broker_link.FIRST_RESPONSE_TIMEOUT", 0),
@@ -54,18 +54,20 @@ class Broker:
 
 @pytest.fixture
 def broker(vesper: Vesper) -> Broker:
-    """Return the broker, asked once at the start."""
+    """Return the broker, checked once at the start."""
     return Broker(vesper)
 
 
 async def settle(vesper: Vesper) -> None:
-    """Let answers that come at once come."""
+    """Process responses that arrive at once."""
     for _ in range(5):
         await vesper.hass.async_block_till_done()
 
 
-async def test_asked_when_somebody_is_due(vesper: Vesper, broker: Broker) -> None:
-    """Heartbeats that come in time ask nothing of the broker, and silence one thing."""
+async def test_broker_is_checked_when_a_device_is_due(
+    vesper: Vesper, broker: Broker
+) -> None:
+    """Only a due device causes a check, and only one."""
     for _ in range(20):
         await vesper.heartbeat()
         await vesper.advance(60)
@@ -80,7 +82,7 @@ async def test_asked_when_somebody_is_due(vesper: Vesper, broker: Broker) -> Non
 async def test_a_frozen_broker(
     vesper: Vesper, broker: Broker, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It makes no device offline, and each has a full timeout when it goes on."""
+    """No device times out; each has a full timeout afterwards."""
     await vesper.heartbeat()
     await vesper.alert("FileManager", "WARNING")
     caplog.clear()
@@ -110,13 +112,13 @@ async def test_a_frozen_broker(
     assert vesper.value("connectivity") == "off"
 
 
-async def test_mqtt_notices_it_too(vesper: Vesper, broker: Broker) -> None:
-    """A frozen broker that is restarted is asked no more for its answer."""
+async def test_mqtt_reports_the_disconnect_too(vesper: Vesper, broker: Broker) -> None:
+    """No response is expected once the broker was restarted."""
     await vesper.heartbeat()
     with broker.frozen():
         await vesper.advance(91)
-        await vesper.lose_link()
-    await vesper.regain_link()
+        await vesper.disconnect_broker()
+    await vesper.reconnect_broker()
     assert vesper.value("connectivity") == "on"
     asked = broker.questions
     await vesper.advance(60)
@@ -126,7 +128,7 @@ async def test_mqtt_notices_it_too(vesper: Vesper, broker: Broker) -> None:
 
 
 async def test_a_broker_that_never_answers(vesper: Vesper, broker: Broker) -> None:
-    """The word of MQTT has to do, and nobody dead stays online for it."""
+    """Without responses the connection of MQTT counts."""
     with broker.frozen(rc=0):
         await vesper.reload()
         await settle(vesper)
@@ -138,24 +140,24 @@ async def test_a_broker_that_never_answers(vesper: Vesper, broker: Broker) -> No
         assert broker.questions == 1
 
 
-async def test_the_first_question_makes_it_hang_up(
+async def test_the_first_check_closes_the_connection(
     vesper: Vesper, broker: Broker
 ) -> None:
-    """It is not asked again when the connection is back."""
+    """The broker is not checked again after the reconnect."""
     with (
         broker.frozen(rc=0),
         patch("custom_components.vesper.hub.broker_link.FIRST_RESPONSE_TIMEOUT", 60),
     ):
         await vesper.reload()
         assert broker.questions == 1
-        await vesper.lose_link()
-        await vesper.regain_link()
+        await vesper.disconnect_broker()
+        await vesper.reconnect_broker()
         await settle(vesper)
         assert broker.questions == 1
 
 
 async def test_closed_while_it_is_frozen(vesper: Vesper, broker: Broker) -> None:
-    """Nobody asks for an entry that is gone."""
+    """No check follows once the entry is unloaded."""
     await vesper.heartbeat()
     with broker.frozen():
         await vesper.advance(91)
@@ -166,10 +168,10 @@ async def test_closed_while_it_is_frozen(vesper: Vesper, broker: Broker) -> None
         assert broker.questions == asked
 
 
-async def test_a_link_that_comes_back_before_all_know_that_it_was_lost(
+async def test_reconnect_while_disconnect_is_processed(
     hass: HomeAssistant, vesper: Vesper
 ) -> None:
-    """Those to whom the loss had not come yet had a gap all the same."""
+    """Devices not yet notified of the disconnect had a gap too."""
     for number in range(4):
         await vesper.heartbeat(f"bell-{number}", uptime=5)
         await vesper.alert("SD", "WARNING", device_id=f"bell-{number}")
@@ -188,10 +190,10 @@ async def test_a_link_that_comes_back_before_all_know_that_it_was_lost(
         assert sensor.attributes["confirmed"] is False
 
 
-async def test_a_link_that_is_lost_again_at_once(
+async def test_disconnect_right_after_reconnect(
     hass: HomeAssistant, vesper: Vesper
 ) -> None:
-    """Nobody is watched without a link, however short it was there."""
+    """No device is monitored while disconnected."""
     await vesper.heartbeat(uptime=5)
     for connected in (False, True, False):
         async_dispatcher_send(hass, mqtt.MQTT_CONNECTION_STATE, connected)

@@ -1,4 +1,4 @@
-"""Test how a person removes a device, as Home Assistant's own page does it."""
+"""Test the removal of a device by its page."""
 
 from collections.abc import Iterator
 import logging
@@ -24,7 +24,7 @@ FLEET_STAYS = "fleet_stays"
 
 @pytest.fixture(autouse=True)
 def no_errors_logged(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
-    """Let Home Assistant log what it refuses a person; nothing else is an error."""
+    """Let Home Assistant log rejected removals, but no other error."""
     yield
     assert {
         record.name
@@ -51,19 +51,19 @@ class Page:
     """The page of a device with its button to remove it."""
 
     def __init__(self, vesper: Vesper, hass_ws_client: WebSocketGenerator) -> None:
-        """Take the door to Home Assistant."""
+        """Take the Vesper helper."""
         self._vesper = vesper
         self._connect = hass_ws_client
 
     def device(self, device_id: str = BELL) -> dr.AnyDeviceEntry | None:
-        """Return the registered device, None where there is none."""
+        """Return the registered device, None if there is none."""
         return dr.async_get(self._vesper.hass).async_get_device_by_identifier(
             (DOMAIN, f"{FLEET}/fleet" if device_id == FLEET else device_id),
             self._vesper.entry.entry_id,
         )
 
     async def remove(self, device_id: str = BELL) -> dict[str, Any]:
-        """Remove a device and return the answer."""
+        """Remove a device and return the response."""
         device = self.device(device_id)
         assert device is not None
         client = await self._connect(self._vesper.hass)
@@ -84,7 +84,7 @@ async def page(
 async def test_refused_while_online(
     vesper: Vesper, page: Page, retained: list[Any]
 ) -> None:
-    """A device that speaks would be back at once, so it stays."""
+    """An online device can't be removed."""
     await vesper.heartbeat()
     answer = await page.remove()
     assert not answer["success"]
@@ -94,8 +94,8 @@ async def test_refused_while_online(
     assert not retained
 
 
-async def test_silent_device(vesper: Vesper, page: Page, retained: list[Any]) -> None:
-    """A silent device goes with all that is known of it, here and at the broker."""
+async def test_offline_device(vesper: Vesper, page: Page, retained: list[Any]) -> None:
+    """An offline device is removed with its state and retained messages."""
     await vesper.heartbeat()
     await vesper.heartbeat("other")
     await vesper.alert("SD", "FAILED")
@@ -115,7 +115,7 @@ async def test_silent_device(vesper: Vesper, page: Page, retained: list[Any]) ->
     assert vesper.value("devices_with_alerts", FLEET) == "0"
     assert vesper.value("fleet_health", FLEET) == "ok"
 
-    # The broker hands the clearing on to everybody, and so to us.
+    # The broker sends the empty payload to all clients, including ours.
     await vesper.publish(BELL, "heartbeat", b"")
     await vesper.publish(BELL, "heartbeat", b"", retain=True)
     await vesper.advance(2 * DEFAULT_HEARTBEAT_TIMEOUT)
@@ -132,17 +132,17 @@ async def test_silent_device(vesper: Vesper, page: Page, retained: list[Any]) ->
     assert vesper.value("alert_SD") == "warning"
 
 
-async def test_speaks_meanwhile(vesper: Vesper, page: Page) -> None:
-    """A device that speaks before the broker has answered stays, and whole."""
+async def test_message_during_removal(vesper: Vesper, page: Page) -> None:
+    """A message before the broker's response keeps the device."""
     await vesper.heartbeat()
     await vesper.alert("SD", "FAILED")
     keys = vesper.keys()
     await vesper.advance(DEFAULT_HEARTBEAT_TIMEOUT + 1)
 
-    async def _speak(*_: Any, **__: Any) -> None:
+    async def _send_heartbeat(*_: Any, **__: Any) -> None:
         await vesper.heartbeat(uptime=5)
 
-    vesper.mqtt.async_publish.side_effect = _speak
+    vesper.mqtt.async_publish.side_effect = _send_heartbeat
     assert (await page.remove())["error"]["translation_key"] == ONLINE
     assert vesper.keys() == keys
     assert vesper.value("connectivity") == STATE_ON
@@ -150,12 +150,12 @@ async def test_speaks_meanwhile(vesper: Vesper, page: Page) -> None:
 
 
 @pytest.mark.usefixtures("retained")
-async def test_removed_and_back_between_two_slices(vesper: Vesper) -> None:
-    """What was still to be told of the one that went is not told of the new one."""
+async def test_removed_and_back_between_two_chunks(vesper: Vesper) -> None:
+    """A new device gets no notification meant for the removed one."""
     for device_id in ("bell-1", "bell-2"):
         await vesper.heartbeat(device_id)
     await vesper.advance(DEFAULT_HEARTBEAT_TIMEOUT + 1)
-    await vesper.lose_link()
+    await vesper.disconnect_broker()
     with patch("custom_components.vesper.hub.chunks.CHUNK", 0):
         async_dispatcher_send(vesper.hass, MQTT_CONNECTION_STATE, True)  # noqa: FBT003
         await vesper.hub.async_remove_device("bell-2")
@@ -165,10 +165,8 @@ async def test_removed_and_back_between_two_slices(vesper: Vesper) -> None:
     assert vesper.value("devices_online", FLEET) == "1"
 
 
-async def test_removed_by_somebody_while_it_is_set_up(
-    vesper: Vesper, page: Page
-) -> None:
-    """Nobody listens for that yet, so it is there again, with its entities."""
+async def test_removed_during_set_up(vesper: Vesper, page: Page) -> None:
+    """A device removed during set-up is added again completely."""
     await vesper.heartbeat()
     before = page.device()
     assert before is not None
@@ -196,8 +194,8 @@ async def test_removed_by_somebody_while_it_is_set_up(
 
 
 @pytest.mark.usefixtures("retained")
-async def test_speaks_again_at_once(vesper: Vesper) -> None:
-    """A device that speaks as soon as it is removed is new, with all entities."""
+async def test_message_right_after_removal(vesper: Vesper) -> None:
+    """A message after the removal adds a new device."""
     await vesper.heartbeat()
     await vesper.alert("SD", "FAILED")
     keys = vesper.keys()
@@ -211,25 +209,27 @@ async def test_speaks_again_at_once(vesper: Vesper) -> None:
     assert vesper.value("connectivity") == STATE_ON
 
 
-async def test_not_heard_yet(vesper: Vesper, page: Page, retained: list[Any]) -> None:
-    """A device not known to live can go: a ghost of what the broker keeps."""
+async def test_device_without_live_message(
+    vesper: Vesper, page: Page, retained: list[Any]
+) -> None:
+    """A device known only by retained messages can be removed."""
     await vesper.heartbeat(retain=True)
     assert vesper.value("connectivity") == STATE_UNKNOWN
     assert (await page.remove())["success"]
     assert page.device() is None
     assert len(retained) == 1
-    # Nobody waits for it any more.
+    # Nothing waits for it any more.
     await vesper.advance(2 * DEFAULT_HEARTBEAT_TIMEOUT)
     assert page.device() is None
 
 
-async def test_refused_without_link(
+async def test_refused_while_disconnected(
     vesper: Vesper, page: Page, retained: list[Any]
 ) -> None:
-    """What the broker keeps can't be cleared without it, and that is said."""
+    """A device can't be removed while the broker is disconnected."""
     await vesper.heartbeat()
     await vesper.advance(DEFAULT_HEARTBEAT_TIMEOUT + 1)
-    await vesper.lose_link()
+    await vesper.disconnect_broker()
     answer = await page.remove()
     assert not answer["success"]
     assert answer["error"]["translation_domain"] == DOMAIN
@@ -238,7 +238,7 @@ async def test_refused_without_link(
     assert page.device() is not None
     assert not retained
 
-    await vesper.regain_link()
+    await vesper.reconnect_broker()
     assert (await page.remove())["success"]
     assert len(retained) == 1
 
@@ -246,7 +246,7 @@ async def test_refused_without_link(
 async def test_refused_while_not_loaded(
     vesper: Vesper, page: Page, retained: list[Any]
 ) -> None:
-    """The same goes for an entry that is not loaded."""
+    """A device can't be removed while the entry is not loaded."""
     await vesper.heartbeat()
     assert await vesper.hass.config_entries.async_unload(vesper.entry.entry_id)
     answer = await page.remove()
@@ -258,7 +258,7 @@ async def test_refused_while_not_loaded(
 
 
 async def test_fleet_stays(vesper: Vesper, page: Page, retained: list[Any]) -> None:
-    """The device that stands for the fleet can't be removed."""
+    """The device of the fleet can't be removed."""
     answer = await page.remove(FLEET)
     assert not answer["success"]
     assert answer["error"]["translation_key"] == FLEET_STAYS
@@ -267,22 +267,22 @@ async def test_fleet_stays(vesper: Vesper, page: Page, retained: list[Any]) -> N
     assert not retained
 
 
-async def test_device_of_somebody_else(vesper: Vesper, page: Page) -> None:
-    """A device with no id of ours is not ours to remove."""
-    stranger = dr.async_get(vesper.hass).async_get_or_create(
+async def test_device_of_another_integration(vesper: Vesper, page: Page) -> None:
+    """A device of another integration can't be removed."""
+    device = dr.async_get(vesper.hass).async_get_or_create(
         config_entry_id=vesper.entry.entry_id, identifiers={("elsewhere", "1")}
     )
     await vesper.reload()
     assert not vesper.hub.devices
     client = await page._connect(vesper.hass)  # noqa: SLF001
-    answer = await client.remove_device(stranger.id)
+    answer = await client.remove_device(device.id)
     assert answer["error"]["translation_key"] == FLEET_STAYS
 
 
 async def test_device_unknown_to_the_hub(
     vesper: Vesper, page: Page, retained: list[Any]
 ) -> None:
-    """What is in the registry alone can go, and what the broker may keep of it."""
+    """A device that only the registry has can be removed."""
     dr.async_get(vesper.hass).async_get_or_create(
         config_entry_id=vesper.entry.entry_id, identifiers={(DOMAIN, "ghost")}
     )
@@ -293,6 +293,6 @@ async def test_device_unknown_to_the_hub(
 
 
 async def test_device_of_the_broker_alone(vesper: Vesper, retained: list[Any]) -> None:
-    """What is in no registry, such as after a removal by another hand, can go too."""
+    """A retained message without a device is cleared."""
     await vesper.hub.async_remove_device("ghost")
     assert retained == [("vesper/ghost/status/heartbeat", b"", 1, True)]

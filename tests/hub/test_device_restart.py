@@ -1,4 +1,4 @@
-"""What becomes of the alerts that a device does not raise again once restarted."""
+"""Alerts that a device does not raise again after a restart."""
 
 import pytest
 from pytest_homeassistant_custom_component.common import async_capture_events
@@ -9,7 +9,7 @@ from tests.common import BELL, Vesper, logged
 
 
 async def restart(vesper: Vesper) -> None:
-    """Let a bell with two alerts restart, and raise one of them again."""
+    """Restart a bell with two alerts, and raise one of them again."""
     await vesper.heartbeat(uptime=5000)
     await vesper.alert("SD", "WARNING", "SD mount failed")
     await vesper.alert("Clock", "CRITICAL", "NTP sync failed")
@@ -19,7 +19,7 @@ async def restart(vesper: Vesper) -> None:
 
 
 async def run(vesper: Vesper, first: int, last: int) -> None:
-    """Let the bell send its heartbeats from one uptime to another."""
+    """Send the heartbeats of the bell from one uptime to another."""
     for uptime in range(first, last + 1, 30):
         await vesper.advance(30)
         await vesper.heartbeat(uptime=uptime)
@@ -28,7 +28,7 @@ async def run(vesper: Vesper, first: int, last: int) -> None:
 async def test_closed_after_ten_minutes(
     vesper: Vesper, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The sensor says by what, the activity event too, and so does the log."""
+    """Sensor, activity event and log show the cause."""
     await restart(vesper)
     await run(vesper, 40, 580)
     shown = vesper.state("alert_SD")
@@ -62,7 +62,7 @@ async def test_closed_after_ten_minutes(
 
 
 async def test_one_event_for_each(vesper: Vesper) -> None:
-    """They are told one after the other."""
+    """Each closed alert fires an event of its own."""
     await vesper.heartbeat(uptime=5000)
     await vesper.alert("SD", "WARNING")
     await vesper.alert("Clock", "CRITICAL")
@@ -85,7 +85,7 @@ async def test_one_event_for_each(vesper: Vesper) -> None:
 async def test_the_time_of_the_options(
     vesper: Vesper, minutes: int, uptime: int, state: str
 ) -> None:
-    """The time is the user's, who may also keep alerts for ever."""
+    """The option sets the time; 0 keeps alerts forever."""
     vesper.hass.config_entries.async_update_entry(
         vesper.entry, options={CONF_CLOSE_AFTER: minutes}
     )
@@ -96,7 +96,7 @@ async def test_the_time_of_the_options(
 
 
 async def test_a_twin_closes_no_alert(vesper: Vesper) -> None:
-    """Two devices on one id look like a restart once: nothing is waited for then."""
+    """Two devices with one id start no alert timeout."""
     await vesper.heartbeat(uptime=100_000)
     await vesper.alert("FileManager", "FAILED")
     await vesper.advance(30)
@@ -108,7 +108,7 @@ async def test_a_twin_closes_no_alert(vesper: Vesper) -> None:
 
 
 async def test_an_alert_right_before_a_crash_is_not_confirmed(vesper: Vesper) -> None:
-    """It may be of either boot, so it is neither taken for sure nor closed."""
+    """It may be of either boot, so it is unconfirmed and stays."""
     await vesper.heartbeat(uptime=5000)
     await vesper.advance(30)
     await vesper.alert("FileManager", "FAILED")
@@ -121,7 +121,7 @@ async def test_an_alert_right_before_a_crash_is_not_confirmed(vesper: Vesper) ->
 
 
 async def test_the_option_is_for_known_devices_too(vesper: Vesper) -> None:
-    """Those that were there when Home Assistant started."""
+    """The option applies to restored devices."""
     await vesper.heartbeat()
     vesper.hass.config_entries.async_update_entry(
         vesper.entry, options={CONF_CLOSE_AFTER: 7}
@@ -132,12 +132,12 @@ async def test_the_option_is_for_known_devices_too(vesper: Vesper) -> None:
     assert devices[BELL].close_after == devices["new"].close_after == 7 * 60
 
 
-async def test_a_lost_link_is_waited_out(vesper: Vesper) -> None:
-    """The firmware's own check may have gone unheard: the time begins anew."""
+async def test_a_disconnect_restarts_the_alert_timeout(vesper: Vesper) -> None:
+    """Alerts raised while disconnected may have been missed."""
     await restart(vesper)
-    await vesper.lose_link()
+    await vesper.disconnect_broker()
     await vesper.advance(3600)
-    await vesper.regain_link()
+    await vesper.reconnect_broker()
     await vesper.heartbeat(uptime=4000)
     await run(vesper, 4030, 4570)
     assert vesper.value("alert_SD") == "warning"

@@ -1,4 +1,4 @@
-"""Test which entities a device has, and what becomes of those that it had."""
+"""Test which entities of a device are enabled."""
 
 from unittest.mock import patch
 
@@ -28,11 +28,11 @@ SHOWN = {
     *("active_alerts", "boot_time", "connectivity", "heap_free", "health"),
     *("maintenance", "melody", "playing", "reset_reason"),
 }
-"""What is enabled by default: what the cards show."""
+"""The entities enabled by default: those that the cards show."""
 
 
 async def _choose(vesper: Vesper, entity_set: EntitySet) -> None:
-    """Choose the entities of each device."""
+    """Set the option of the entity set."""
     vesper.hass.config_entries.async_update_entry(
         vesper.entry, options={**vesper.entry.options, CONF_ENTITIES: entity_set}
     )
@@ -45,7 +45,7 @@ def _enabled(vesper: Vesper, device_id: str = BELL) -> set[str]:
 
 
 async def test_what_is_enabled(vesper: Vesper) -> None:
-    """The cards find what they show; the rest is one click away."""
+    """The entities that the cards show are enabled, others registered."""
     await vesper.heartbeat(uptime=5)
     assert _enabled(vesper) == SHOWN
     assert len(vesper.keys()) == 17
@@ -53,7 +53,7 @@ async def test_what_is_enabled(vesper: Vesper) -> None:
 
 @pytest.mark.parametrize("entity_set", EntitySet)
 def test_so_many_devices_fit(entity_set: EntitySet) -> None:
-    """With the entities of the fleet, and room for alerts where they have sensors."""
+    """The entities of the fleet and alert sensors are reserved."""
     each = len(entity_set.enabled(DESCRIPTIONS))
     reserved = RESERVED_FOR_ALERTS if entity_set.has_alert_sensors else 0
     most = entity_set.max_devices * each + reserved + 7
@@ -61,7 +61,7 @@ def test_so_many_devices_fit(entity_set: EntitySet) -> None:
 
 
 async def test_essential_entities(vesper: Vesper) -> None:
-    """Of each device there are three, which tell of its alerts too."""
+    """Each device has three entities, which include its alerts."""
     await _choose(vesper, EntitySet.ESSENTIAL)
     await vesper.heartbeat(uptime=5)
     await vesper.alert(SUBSYSTEM, "CRITICAL", "SD mount failed")
@@ -78,7 +78,7 @@ async def test_essential_entities(vesper: Vesper) -> None:
 async def test_from_all_to_the_essential_and_back(
     vesper: Vesper, entity_registry: er.EntityRegistry
 ) -> None:
-    """What is not wanted goes at once, and comes back as a person had it."""
+    """Entities are removed, and restored as a user left them."""
     await vesper.heartbeat(uptime=5)
     await vesper.alert(SUBSYSTEM, "WARNING")
     everything = vesper.keys()
@@ -103,10 +103,10 @@ async def test_from_all_to_the_essential_and_back(
     assert memory.name == "Memory"
 
 
-async def test_known_devices_that_do_not_fit_are_left_out_whole(
+async def test_known_devices_that_do_not_fit_are_rejected(
     vesper: Vesper, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """More devices than can have all entities: the first have all, the others none."""
+    """A known device has all of its entities or is rejected."""
     await _choose(vesper, EntitySet.ESSENTIAL)
     for number in range(4):
         await vesper.heartbeat(f"bell-{number}", uptime=5)
@@ -126,8 +126,8 @@ async def test_known_devices_that_do_not_fit_are_left_out_whole(
         assert issue.translation_placeholders["devices"] == "2"
 
 
-async def test_left_out_devices_are_known_when_there_is_room(vesper: Vesper) -> None:
-    """What was known of them is saved with the others, and they go on from there."""
+async def test_rejected_devices_are_restored_when_there_is_room(vesper: Vesper) -> None:
+    """Rejected devices are stored and restored with their state."""
     await _choose(vesper, EntitySet.ESSENTIAL)
     for number in range(4):
         await vesper.heartbeat(f"bell-{number}", uptime=5)
@@ -159,7 +159,7 @@ async def test_left_out_devices_are_known_when_there_is_room(vesper: Vesper) -> 
 async def test_more_enabled_by_hand_than_fits(
     vesper: Vesper, entity_registry: er.EntityRegistry
 ) -> None:
-    """Home Assistant lets a person do that, and the devices are whole."""
+    """Entities enabled by a user may exceed the limit."""
     for number in range(3):
         await vesper.heartbeat(f"bell-{number}", uptime=5)
     name, room = "MAX_ENABLED_ENTITIES_PER_CONFIG_ENTRY", 7 + 3 * 9
@@ -177,7 +177,7 @@ async def test_more_enabled_by_hand_than_fits(
 async def _submit(
     hass: HomeAssistant, entry: MockConfigEntry, **options: object
 ) -> dict[str, str]:
-    """Fill in the form of the limits, and return what is wrong with it."""
+    """Submit the form of the limits and return its errors."""
     menu = await hass.config_entries.options.async_init(entry.entry_id)
     form = await hass.config_entries.options.async_configure(
         menu["flow_id"], {"next_step_id": "limits"}
@@ -191,7 +191,7 @@ async def _submit(
 
 
 async def test_more_devices_than_fit_are_refused(vesper: Vesper) -> None:
-    """The form says so before anything is lost, and takes what fits."""
+    """The form rejects a limit of devices that can't fit."""
     hass, entry = vesper.hass, vesper.entry
     all_of_them = {CONF_ENTITIES: EntitySet.ALL, CONF_MAX_DEVICES: 1001}
     assert await _submit(hass, entry, **all_of_them) == {
@@ -203,7 +203,7 @@ async def test_more_devices_than_fit_are_refused(vesper: Vesper) -> None:
 
 
 async def test_all_entities_of_too_many_devices_are_refused(vesper: Vesper) -> None:
-    """So many are there by now that their entities would not fit."""
+    """The form rejects all entities if known devices don't fit."""
     await _choose(vesper, EntitySet.ESSENTIAL)
     await vesper.heartbeat("bell-1")
     await vesper.heartbeat("bell-2")
@@ -218,7 +218,7 @@ async def test_all_entities_of_too_many_devices_are_refused(vesper: Vesper) -> N
 
 
 async def test_the_choice_while_vesper_is_not_loaded(vesper: Vesper) -> None:
-    """How many devices there are is not known then, and it is taken."""
+    """Any entity set is accepted while devices are unknown."""
     await vesper.hass.config_entries.async_unload(vesper.entry.entry_id)
     choice = {CONF_ENTITIES: EntitySet.ESSENTIAL, CONF_MAX_DEVICES: 2000}
     assert await _submit(vesper.hass, vesper.entry, **choice) == {}

@@ -1,4 +1,4 @@
-"""Devices that are back are asked how they are, one after the other."""
+"""Devices that are back get a health check, one after the other."""
 
 import json
 import logging
@@ -11,22 +11,22 @@ from tests.common import BELL, Vesper, logged
 
 
 class Asked:
-    """The devices that were asked to check themselves."""
+    """The devices that received a health check."""
 
     def __init__(self, vesper: Vesper) -> None:
-        """Listen at the MQTT client."""
+        """Record the commands published by the MQTT client."""
         self._vesper = vesper
         self._publish = vesper.mqtt._mqttc.publish  # noqa: SLF001
 
     async def take(self, seconds: float = 10) -> list[str]:
-        """Let time go by in steps that are no longer than the interval of asking."""
+        """Advance the time in steps no longer than the check interval."""
         self._publish.reset_mock()
         for _ in range(round(seconds / 0.05)):
             await self._vesper.advance(0.05)
         return self.now()
 
     def now(self) -> list[str]:
-        """Return who was asked since the last call of `take` began."""
+        """Return the devices asked since the last call of `take` began."""
         asked = []
         for call in self._publish.call_args_list:
             topic, payload, qos, retain = call.args[:4]
@@ -38,7 +38,7 @@ class Asked:
 
 @pytest.fixture
 def asked(vesper: Vesper, caplog: pytest.LogCaptureFixture) -> Asked:
-    """Look at who is asked."""
+    """Record which devices are asked."""
     caplog.set_level(logging.DEBUG, "custom_components")
     return Asked(vesper)
 
@@ -55,7 +55,7 @@ MESSAGES: list[tuple[str, Any]] = [
 async def test_a_new_device_is_asked_once(
     vesper: Vesper, asked: Asked, topic: str, message: Any
 ) -> None:
-    """By its first live message, whatever that is; not by what the broker kept."""
+    """The first live message of any kind causes the check."""
     await vesper.heartbeat(retain=True)
     assert await asked.take(1) == []
     payload = json.dumps(message).encode()
@@ -67,7 +67,7 @@ async def test_a_new_device_is_asked_once(
 
 
 async def test_a_device_that_is_back_is_asked(vesper: Vesper, asked: Asked) -> None:
-    """Nobody heard what it said of its alerts."""
+    """Its alerts may have been missed."""
     await vesper.heartbeat()
     assert await asked.take(1) == [BELL]
     await vesper.advance(91)
@@ -76,13 +76,13 @@ async def test_a_device_that_is_back_is_asked(vesper: Vesper, asked: Asked) -> N
     assert await asked.take(1) == [BELL]
 
 
-async def test_after_a_link_loss(vesper: Vesper, asked: Asked) -> None:
-    """Each is asked when it first speaks, also who was online all along."""
+async def test_after_a_reconnect(vesper: Vesper, asked: Asked) -> None:
+    """Each device is asked with its first message, online or not."""
     await vesper.heartbeat()
-    await vesper.heartbeat("silent")
-    assert sorted(await asked.take(1)) == [BELL, "silent"]
-    await vesper.lose_link()
-    await vesper.regain_link()
+    await vesper.heartbeat("other")
+    assert sorted(await asked.take(1)) == [BELL, "other"]
+    await vesper.disconnect_broker()
+    await vesper.reconnect_broker()
     await vesper.heartbeat(retain=True)
     assert await asked.take(1) == []
     for _ in range(2):
@@ -91,7 +91,7 @@ async def test_after_a_link_loss(vesper: Vesper, asked: Asked) -> None:
 
 
 async def test_after_a_reload(vesper: Vesper, asked: Asked) -> None:
-    """What was said meanwhile went unheard as well."""
+    """Messages during the reload may have been missed too."""
     await vesper.heartbeat()
     assert await asked.take(1) == [BELL]
     await vesper.reload()
@@ -101,7 +101,7 @@ async def test_after_a_reload(vesper: Vesper, asked: Asked) -> None:
 
 
 async def test_no_more_than_twenty_a_second(vesper: Vesper, asked: Asked) -> None:
-    """In the order in which they came."""
+    """Devices are asked in the order of their messages."""
     device_ids = [f"bell-{number}" for number in range(50)]
     for device_id in device_ids:
         await vesper.heartbeat(device_id)
@@ -111,32 +111,32 @@ async def test_no_more_than_twenty_a_second(vesper: Vesper, asked: Asked) -> Non
     assert await asked.take(1) == []
 
 
-async def test_nobody_is_asked_without_link(vesper: Vesper, asked: Asked) -> None:
-    """Who waited is dropped; with the link back, whoever speaks is asked."""
+async def test_no_health_check_while_disconnected(vesper: Vesper, asked: Asked) -> None:
+    """The queue is cleared; later messages are asked again."""
     for number in range(50):
         await vesper.heartbeat(f"bell-{number}")
-    await vesper.lose_link()
+    await vesper.disconnect_broker()
     assert await asked.take(1) == []
-    await vesper.regain_link()
+    await vesper.reconnect_broker()
     assert await asked.take(1) == []
     await vesper.heartbeat("bell-7")
     assert await asked.take(1) == ["bell-7"]
 
 
-async def test_who_speaks_without_link_is_asked_later(
-    vesper: Vesper, asked: Asked
-) -> None:
-    """A message that still came in is no way to the device."""
-    await vesper.lose_link()
+async def test_message_while_disconnected(vesper: Vesper, asked: Asked) -> None:
+    """A message received while disconnected is asked later."""
+    await vesper.disconnect_broker()
     await vesper.heartbeat()
     assert await asked.take(1) == []
-    await vesper.regain_link()
+    await vesper.reconnect_broker()
     await vesper.heartbeat()
     assert await asked.take(1) == [BELL]
 
 
-async def test_who_goes_is_not_asked(vesper: Vesper, asked: Asked) -> None:
-    """Nor are those asked who went offline, or were removed, before their turn."""
+async def test_offline_or_removed_device_is_not_asked(
+    vesper: Vesper, asked: Asked
+) -> None:
+    """A device that is offline or removed leaves the queue."""
     for device_id in ("first", "removed", "last"):
         await vesper.heartbeat(device_id, retain=True)
     await vesper.advance(60)
@@ -149,8 +149,8 @@ async def test_who_goes_is_not_asked(vesper: Vesper, asked: Asked) -> None:
     assert await asked.take(1) == ["last"]
 
 
-async def test_all_who_waited_are_gone(vesper: Vesper, asked: Asked) -> None:
-    """The timer finds nobody."""
+async def test_all_queued_devices_removed(vesper: Vesper, asked: Asked) -> None:
+    """The timer handles an empty queue."""
     await vesper.heartbeat()
     vesper.hub._monitor._async_time_out(vesper.hub.devices[BELL])  # noqa: SLF001
     assert await asked.take(1) == []
@@ -158,8 +158,8 @@ async def test_all_who_waited_are_gone(vesper: Vesper, asked: Asked) -> None:
     assert await asked.take(1) == [BELL]
 
 
-async def test_nobody_is_asked_after_unload(vesper: Vesper, asked: Asked) -> None:
-    """The queue goes with the entry."""
+async def test_no_health_check_after_unload(vesper: Vesper, asked: Asked) -> None:
+    """The queue is cleared with the entry."""
     await vesper.heartbeat()
     await vesper.hass.config_entries.async_unload(vesper.entry.entry_id)
     assert await asked.take(1) == []

@@ -1,4 +1,4 @@
-"""Test the repair issues of devices: when they are raised, and that they end."""
+"""Test when the repair issues of devices are raised and removed."""
 
 import json
 from pathlib import Path
@@ -27,7 +27,7 @@ NAME = f"Vesper {BELL}"
 
 
 def _issues(hass: HomeAssistant) -> list[ir.IssueEntry]:
-    """Return the issues that stand, each with all that it must have."""
+    """Return the active issues, after checking their required fields."""
     issues = list(ir.async_get(hass).issues.values())
     severities = {description.key: description.severity for description in DESCRIPTIONS}
     for issue in issues:
@@ -40,27 +40,28 @@ def _issues(hass: HomeAssistant) -> list[ir.IssueEntry]:
     return issues
 
 
-def _told(hass: HomeAssistant) -> dict[str, dict[str, str]]:
-    """Return what the issues that stand say, by kind."""
+def _placeholders(hass: HomeAssistant) -> dict[str, dict[str, str]]:
+    """Return the placeholders of the active issues, by kind."""
     issues = _issues(hass)
-    told = {str(issue.translation_key): issue for issue in issues}
-    assert len(told) == len(issues)
+    by_kind = {str(issue.translation_key): issue for issue in issues}
+    assert len(by_kind) == len(issues)
     return {
-        kind: dict(issue.translation_placeholders or {}) for kind, issue in told.items()
+        kind: dict(issue.translation_placeholders or {})
+        for kind, issue in by_kind.items()
     }
 
 
 async def _malform(
     vesper: Vesper, *payloads: bytes, seconds: int = LASTING_SECONDS + 60
 ) -> None:
-    """Let the bell send malformed heartbeats, in turn, for so many seconds."""
+    """Send malformed heartbeats of the bell for so many seconds."""
     for number in range(seconds // 30 + 1):
         await vesper.publish(BELL, "heartbeat", payloads[number % len(payloads)])
         await vesper.advance(30)
 
 
 async def _restart(vesper: Vesper, *reasons: int) -> None:
-    """Let the bell restart once for each reason, two minutes apart."""
+    """Restart the bell once for each reason, two minutes apart."""
     for reason in reasons:
         await vesper.heartbeat(uptime=110)
         await vesper.advance(60)
@@ -69,7 +70,7 @@ async def _restart(vesper: Vesper, *reasons: int) -> None:
 
 
 async def _leak(vesper: Vesper, *, seconds: int = 2 * MIN_WINDOW) -> None:
-    """Let the bell lose its heap, at a rate at which it is used up in ten hours."""
+    """Decrease the free heap at a rate that exhausts it in ten hours."""
     for uptime in range(0, seconds + 1, 60):
         free = 180_000 - 5 * uptime
         await vesper.heartbeat(uptime=uptime, heap_free=free, heap_min_free=free)
@@ -77,7 +78,7 @@ async def _leak(vesper: Vesper, *, seconds: int = 2 * MIN_WINDOW) -> None:
 
 
 async def _alternate(vesper: Vesper, *, seconds: int = 300) -> None:
-    """Let two devices speak under the id of the bell."""
+    """Let two devices send under the id of the bell."""
     for elapsed in range(0, seconds + 1, 30):
         await vesper.heartbeat(uptime=5000 + elapsed)
         await vesper.heartbeat(uptime=100 + elapsed)
@@ -88,17 +89,17 @@ async def _alternate(vesper: Vesper, *, seconds: int = 300) -> None:
 
 
 async def test_malformed_heartbeats(vesper: Vesper) -> None:
-    """Ten minutes of them are told with all fields at fault, until one is in order."""
+    """An issue after ten minutes names all fields with faults."""
     payloads = (
         b'{"uptime": "long", "heap_free": 5}',
         b'{"recent_events": [{"t": 1}], "uptime": -1}',
         b"no JSON [at](all)",
     )
     await _malform(vesper, *payloads, seconds=LASTING_SECONDS - 60)
-    assert not _told(vesper.hass)
+    assert not _placeholders(vesper.hass)
     await _malform(vesper, *payloads, seconds=120)
     fields = [f"recent_events[].{name}" for name in ("d0", "d1", "ts", "up")]
-    assert _told(vesper.hass) == {
+    assert _placeholders(vesper.hass) == {
         "malformed_heartbeats": {
             "device": NAME,
             "fields": ", ".join([*fields, "the payload", "uptime"]),
@@ -109,48 +110,48 @@ async def test_malformed_heartbeats(vesper: Vesper) -> None:
     await vesper.info("volume")
     await vesper.heartbeat(retain=True, uptime=5)
     await vesper.advance(CHECK)
-    assert _told(vesper.hass), "none of these is a live heartbeat"
+    assert _placeholders(vesper.hass), "none of these is a live heartbeat"
     await vesper.heartbeat(uptime=5)
     await vesper.advance(CHECK)
-    assert not _told(vesper.hass)
+    assert not _placeholders(vesper.hass)
 
 
 async def test_malformed_heartbeats_that_never_parse(vesper: Vesper) -> None:
-    """The payload as a whole is at fault."""
+    """The payload as a whole has the fault."""
     await vesper.heartbeat(uptime=5)
     await _malform(vesper, b"[1]")
-    assert _told(vesper.hass)["malformed_heartbeats"]["fields"] == "the payload"
+    assert _placeholders(vesper.hass)["malformed_heartbeats"]["fields"] == "the payload"
 
 
 async def test_malformed_now_and_then(vesper: Vesper) -> None:
-    """A heartbeat in order between them ends the run."""
+    """A valid heartbeat in between ends the streak."""
     for _ in range(4):
         await _malform(vesper, b'{"uptime": "long"}', seconds=LASTING_SECONDS - 60)
         await vesper.heartbeat(uptime=5)
-    assert not _told(vesper.hass)
+    assert not _placeholders(vesper.hass)
 
 
 async def test_other_malformed_messages(vesper: Vesper) -> None:
-    """Of alerts, infos and what the broker kept, nobody can say when it ends."""
+    """Other and retained messages raise no issue."""
     await vesper.heartbeat(uptime=5)
     for _ in range(LASTING_SECONDS // 30 + 4):
         await vesper.publish(BELL, "alerts", b"{}")
         await vesper.publish(BELL, "info", b"{}")
         await vesper.publish(BELL, "heartbeat", b"{", retain=True)
         await vesper.advance(30)
-    assert not _told(vesper.hass)
+    assert not _placeholders(vesper.hass)
 
 
 # Restart loop
 
 
 async def test_restart_loop(vesper: Vesper) -> None:
-    """It is told at once with its reasons, and ends within the hour."""
+    """The issue is raised at once, and removed within the hour."""
     await _restart(vesper, 4, 6, 4)
-    assert not _told(vesper.hass)
+    assert not _placeholders(vesper.hass)
     await vesper.heartbeat(uptime=110)
     await vesper.heartbeat(uptime=3, reset_reason=9999)
-    assert _told(vesper.hass) == {
+    assert _placeholders(vesper.hass) == {
         "restart_loop": {
             "device": NAME,
             "reasons": "PANIC x2, TASK_WATCHDOG, unknown (9999)",
@@ -158,29 +159,31 @@ async def test_restart_loop(vesper: Vesper) -> None:
         }
     }
     await vesper.advance(LOOP_SECONDS - 8 * 60)
-    assert _told(vesper.hass)
+    assert _placeholders(vesper.hass)
     await vesper.advance(4 * 60)
-    assert not _told(vesper.hass)
+    assert not _placeholders(vesper.hass)
 
 
-# Two devices on one id
+# Two devices with one id
 
 
 async def test_shared_id(vesper: Vesper, caplog: pytest.LogCaptureFixture) -> None:
-    """Two uptimes that alternate are told, and are no restarts."""
+    """Two alternating uptimes are reported, but not as restarts."""
     await _alternate(vesper)
-    assert _told(vesper.hass) == {"shared_id": {"device": NAME, "device_id": BELL}}
+    assert _placeholders(vesper.hass) == {
+        "shared_id": {"device": NAME, "device_id": BELL}
+    }
     assert caplog.text.count("has restarted") == 1
     for _ in range(3):
         await vesper.advance(CHECK)
         await vesper.heartbeat(uptime=10_000)
-    assert _told(vesper.hass)
+    assert _placeholders(vesper.hass)
     await vesper.advance(SHARED_SECONDS)
-    assert not _told(vesper.hass)
+    assert not _placeholders(vesper.hass)
 
 
 async def test_clock_set(vesper: Vesper) -> None:
-    """A step of the wall clock is no second device, nor anything else."""
+    """A step of the wall clock raises no issue."""
     await vesper.heartbeat(uptime=5000)
     await vesper.heartbeat(uptime=100)
     for uptime, step in ((130, -4900), (160, 4900), (190, -3600), (220, 3600)):
@@ -188,46 +191,46 @@ async def test_clock_set(vesper: Vesper) -> None:
         with vesper.wall_clock_set(step):
             await vesper.heartbeat(uptime=uptime)
             await vesper.advance(CHECK)
-            assert not _told(vesper.hass)
+            assert not _placeholders(vesper.hass)
 
 
 # Heap
 
 
 async def test_heap_exhaustion(vesper: Vesper) -> None:
-    """A leak is told with the hours that are left, which are kept up to date."""
+    """A leak is reported with the hours left, which are updated."""
     await _leak(vesper, seconds=MIN_WINDOW - 60)
-    assert not _told(vesper.hass)
+    assert not _placeholders(vesper.hass)
     updates = async_capture_events(vesper.hass, ir.EVENT_REPAIRS_ISSUE_REGISTRY_UPDATED)
     for uptime in range(MIN_WINDOW, 9 * 3600, 60):
         free = 180_000 - 5 * uptime
         await vesper.heartbeat(uptime=uptime, heap_free=free, heap_min_free=free)
         await vesper.advance(60)
         hours = round((36_000 - uptime) / 3600)
-        told = _told(vesper.hass)["heap_exhaustion"]
-        assert told["device"] == NAME
-        assert abs(int(told["hours"]) - hours) <= 1
+        placeholders = _placeholders(vesper.hass)["heap_exhaustion"]
+        assert placeholders["device"] == NAME
+        assert abs(int(placeholders["hours"]) - hours) <= 1
     assert len(updates) <= 12, "it is written when the hours change, not each minute"
 
     await vesper.heartbeat(uptime=2, heap_free=180_000, heap_min_free=180_000)
-    assert not _told(vesper.hass), "a restart gives all back"
+    assert not _placeholders(vesper.hass), "a restart gives all back"
 
 
 async def test_heap_that_rests(vesper: Vesper) -> None:
-    """A leak that ends is over after as long."""
+    """The issue is removed once the leak stopped for as long."""
     await _leak(vesper)
-    assert "heap_exhaustion" in _told(vesper.hass)
+    assert "heap_exhaustion" in _placeholders(vesper.hass)
     for uptime in range(2 * MIN_WINDOW, 5 * MIN_WINDOW, 60):
         await vesper.heartbeat(uptime=uptime, heap_free=165_000, heap_min_free=162_000)
         await vesper.advance(60)
-    assert not _told(vesper.hass)
+    assert not _placeholders(vesper.hass)
 
 
-# Their lives
+# Lifetime of the issues
 
 
 async def test_device_in_order(vesper: Vesper) -> None:
-    """A simulated device that runs, and restarts now and then, raises nothing."""
+    """A simulated device that sometimes restarts raises no issue."""
     firmware = Firmware(BELL, booted=-1000.0)
     for now in range(0, 4 * 3600, 30):
         if now % 5400 == 5370:
@@ -236,13 +239,13 @@ async def test_device_in_order(vesper: Vesper) -> None:
             topic = message.topic.rpartition("/")[2]
             await vesper.publish(BELL, topic, message.payload)
         await vesper.advance(30)
-        assert not _told(vesper.hass)
+        assert not _placeholders(vesper.hass)
 
 
 async def test_name_of_the_device(vesper: Vesper) -> None:
-    """The issue calls it as a person does, follows that, and goes with the device."""
+    """The issue has the current device name and ends with the device."""
     await _malform(vesper, b"{")
-    assert not _told(vesper.hass), "it never became a device"
+    assert not _placeholders(vesper.hass), "it never became a device"
     await vesper.heartbeat(uptime=5)
     await _malform(vesper, b"{")
     registry = dr.async_get(vesper.hass)
@@ -253,14 +256,14 @@ async def test_name_of_the_device(vesper: Vesper) -> None:
     )
     registry.async_update_device(device.id, name_by_user="Chapel")
     await vesper.advance(CHECK)
-    assert _told(vesper.hass)["malformed_heartbeats"]["device"] == "Chapel"
+    assert _placeholders(vesper.hass)["malformed_heartbeats"]["device"] == "Chapel"
     registry.async_remove_device(device.id)
     await vesper.advance(CHECK)
-    assert not _told(vesper.hass)
+    assert not _placeholders(vesper.hass)
 
 
 async def test_ignored_incident(vesper: Vesper) -> None:
-    """To ignore one incident mutes it while it lasts, and not the next."""
+    """An ignored issue is ignored until the next incident."""
     await vesper.heartbeat(uptime=5)
     await _malform(vesper, b"{")
     (first,) = _issues(vesper.hass)
@@ -281,7 +284,7 @@ async def test_ignored_incident(vesper: Vesper) -> None:
 async def test_several_at_once(vesper: Vesper) -> None:
     """Each device has its own issues, and each ends by itself."""
     await _restart(vesper, 9, 9, 9, 9)
-    assert _told(vesper.hass)["restart_loop"]["reasons"] == "BROWN_OUT x4"
+    assert _placeholders(vesper.hass)["restart_loop"]["reasons"] == "BROWN_OUT x4"
     await vesper.heartbeat("hall", uptime=5)
     for _ in range(LASTING_SECONDS // 30 + 2):
         await vesper.publish("hall", "heartbeat", b"{")
@@ -301,27 +304,27 @@ async def test_several_at_once(vesper: Vesper) -> None:
 
 
 async def test_removed_device(vesper: Vesper) -> None:
-    """What was told of it goes with it, at once."""
+    """The issues of a device are removed with it."""
     await _restart(vesper, 4, 4, 4, 4)
     await vesper.heartbeat("hall", uptime=5)
-    assert _told(vesper.hass)
+    assert _placeholders(vesper.hass)
     await vesper.advance(91)
     await vesper.hub.async_remove_device(BELL)
-    assert not _told(vesper.hass)
+    assert not _placeholders(vesper.hass)
     await vesper.advance(CHECK)
-    assert not _told(vesper.hass)
+    assert not _placeholders(vesper.hass)
 
 
 async def test_removed_entry(vesper: Vesper) -> None:
-    """Nobody looks after it any more, so nothing is claimed."""
+    """The issues are removed with the entry."""
     await _alternate(vesper)
-    assert _told(vesper.hass)
+    assert _placeholders(vesper.hass)
     assert await vesper.hass.config_entries.async_unload(vesper.entry.entry_id)
-    assert not _told(vesper.hass)
+    assert not _placeholders(vesper.hass)
 
 
 async def test_unload_ends_checks_in_hand(vesper: Vesper) -> None:
-    """What was left for later turns of the loop raises nothing after unload."""
+    """Checks queued at unload raise no issue."""
     for device_id in ("hall", BELL):
         await vesper.heartbeat(device_id, uptime=5)
     await _malform(vesper, b"{", seconds=LASTING_SECONDS - 30)
@@ -331,11 +334,11 @@ async def test_unload_ends_checks_in_hand(vesper: Vesper) -> None:
         async_fire_time_changed(vesper.hass)
         assert await vesper.hass.config_entries.async_unload(vesper.entry.entry_id)
         await vesper.hass.async_block_till_done()
-    assert not _told(vesper.hass)
+    assert not _placeholders(vesper.hass)
 
 
 async def test_left_by_the_last_run(vesper: Vesper) -> None:
-    """What Home Assistant kept in mind of old incidents goes, of others stays."""
+    """Stored issues of old incidents are removed, others stay."""
     others = [(DOMAIN, "rejected"), ("other", "restart_loop/bell/1")]
     for domain, issue_id in (*others, (DOMAIN, "restart_loop/bell/1")):
         ir.async_create_issue(
@@ -351,7 +354,7 @@ async def test_left_by_the_last_run(vesper: Vesper) -> None:
 
 
 def test_texts_name_their_figures() -> None:
-    """The texts say the times that the code keeps."""
+    """The texts have the durations of the code."""
     texts = json.loads((PACKAGE / "translations" / "en.json").read_bytes())["issues"]
     minutes = f"{LASTING_SECONDS // 60} minutes"
     assert minutes in texts["malformed_heartbeats"]["description"]
@@ -362,7 +365,7 @@ def test_texts_name_their_figures() -> None:
 
 
 async def test_nothing_is_written_for_devices_in_order(vesper: Vesper) -> None:
-    """The checks of many devices leave no trace."""
+    """The checks of healthy devices write nothing."""
     for number in range(5):
         await vesper.heartbeat(f"bell-{number}", **EVERYTHING)
     updates = async_capture_events(vesper.hass, ir.EVENT_REPAIRS_ISSUE_REGISTRY_UPDATED)

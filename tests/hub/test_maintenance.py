@@ -1,4 +1,4 @@
-"""Maintenance: a device shows on, but starts nothing and counts for nothing."""
+"""Maintenance: a device is shown, but triggers and counts for nothing."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -18,14 +18,14 @@ OTHERS = ("hall", "tower", "gate")
 
 
 async def set_maintenance(vesper: Vesper, *device_ids: str, **duration: int) -> None:
-    """Say that somebody works on devices for so long."""
+    """Put devices into maintenance for so long."""
     target = devices(vesper.hass, device_ids or (BELL,))
     await vesper.call("vesper.set_maintenance", **target, duration=duration)
     await vesper.hass.async_block_till_done()
 
 
 def until(vesper: Vesper) -> datetime | None:
-    """Return what the switch shows, None while it is off."""
+    """Return the end that the switch shows, None while it is off."""
     shown = vesper.state("maintenance")
     end: datetime | None = shown.attributes.get("until")
     assert (shown.state == "on") is (end is not None)
@@ -39,15 +39,15 @@ async def test_all(
     entity_registry: er.EntityRegistry,
     snapshot: SnapshotAssertion,
 ) -> None:
-    """Registry and states are as they were when somebody last looked at them."""
+    """Registry entries and states match the snapshot."""
     vesper.freezer.move_to("2030-01-01T12:00:00Z")
-    await vesper.say_everything()
+    await vesper.report_everything()
     await set_maintenance(vesper, hours=2)
     await snapshot_platform(hass, entity_registry, snapshot, vesper.entry.entry_id)
 
 
 async def test_switch(vesper: Vesper) -> None:
-    """It starts an hour by hand, ends by hand, and leaves a longer time alone."""
+    """It sets an hour, ends maintenance, and keeps a longer time."""
     await vesper.heartbeat()
     switch = {"entity_id": vesper.entity_id("maintenance")}
     assert until(vesper) is None
@@ -93,7 +93,7 @@ async def test_it_ends_by_itself(vesper: Vesper) -> None:
 
 
 async def test_it_survives_a_restart(vesper: Vesper) -> None:
-    """It goes on after a reload, and what ended meanwhile ends then."""
+    """It continues after a reload, or ends if it is over by then."""
     await vesper.heartbeat()
     await set_maintenance(vesper, hours=1)
     end = until(vesper)
@@ -108,7 +108,7 @@ async def test_it_survives_a_restart(vesper: Vesper) -> None:
 
 
 async def test_it_starts_no_automation(hass: HomeAssistant, vesper: Vesper) -> None:
-    """What happens is shown, but nothing is triggered until it is over."""
+    """Changes are shown, but trigger nothing until it is over."""
     await vesper.heartbeat(uptime=5000)
     automations = [
         await automate(hass, trigger, devices(hass))
@@ -136,7 +136,7 @@ async def test_it_starts_no_automation(hass: HomeAssistant, vesper: Vesper) -> N
 
 
 async def test_its_alerts_do_not_count(vesper: Vesper) -> None:
-    """The fleet is as well as its other devices are."""
+    """The health of the fleet is that of its other devices."""
 
     def shown() -> tuple[str, ...]:
         return tuple(
@@ -162,10 +162,10 @@ async def test_its_alerts_do_not_count(vesper: Vesper) -> None:
     assert shown() == ("2", "2", "2", "failed", "on")
 
 
-async def test_its_silence_is_no_outage(
+async def test_its_timeout_is_no_outage(
     vesper: Vesper, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Three that somebody works on are no outage, and are logged one by one."""
+    """Devices in maintenance are no outage, and are logged singly."""
     for device_id in (BELL, *OTHERS):
         await vesper.heartbeat(device_id)
     await set_maintenance(vesper, *OTHERS, hours=1)
@@ -179,7 +179,7 @@ async def test_its_silence_is_no_outage(
 
 
 async def test_the_others_make_an_outage_alone(vesper: Vesper) -> None:
-    """Who is worked on is not among those of whom half are lost."""
+    """A device in maintenance does not count for an outage."""
     for device_id in (BELL, *OTHERS):
         await vesper.heartbeat(device_id)
     for number in range(5):
@@ -199,7 +199,7 @@ async def test_the_others_make_an_outage_alone(vesper: Vesper) -> None:
 
 
 async def test_it_ends_an_outage(vesper: Vesper) -> None:
-    """Those that somebody sees to are not lost any more."""
+    """Devices put into maintenance are no longer lost."""
     for device_id in OTHERS:
         await vesper.heartbeat(device_id)
     await vesper.advance(91)
@@ -211,7 +211,7 @@ async def test_it_ends_an_outage(vesper: Vesper) -> None:
 async def test_it_is_on_disk_at_once(
     vesper: Vesper, hass_storage: dict[str, Any]
 ) -> None:
-    """Home Assistant may be killed a second later."""
+    """It is stored within a second."""
     await vesper.heartbeat()
     await vesper.advance(1)
     await set_maintenance(vesper, hours=1)
@@ -224,7 +224,7 @@ async def test_it_is_on_disk_at_once(
 async def test_a_device_that_goes_meanwhile(
     hass: HomeAssistant, vesper: Vesper
 ) -> None:
-    """One that is removed takes its maintenance along."""
+    """A removed device is no longer in maintenance."""
     await vesper.heartbeat()
     await set_maintenance(vesper, hours=1)
     await vesper.advance(91)

@@ -1,4 +1,4 @@
-"""Who is online, and who is not: only a live message is a sign of life."""
+"""Devices are online by live messages only."""
 
 from typing import Any
 
@@ -34,8 +34,8 @@ LIVE = [
 ]
 
 
-async def test_a_full_time_out(vesper: Vesper) -> None:
-    """A device is offline after 90 s of silence, and not before."""
+async def test_a_full_timeout(vesper: Vesper) -> None:
+    """A device is offline after 90 s without messages, not before."""
     await vesper.heartbeat()
     assert vesper.value("connectivity") == "on"
     await vesper.advance(89)
@@ -46,10 +46,10 @@ async def test_a_full_time_out(vesper: Vesper) -> None:
     assert vesper.value("connectivity") == "on"
 
 
-async def test_the_time_out_of_the_options(
+async def test_the_timeout_of_the_options(
     hass: HomeAssistant, entry: MockConfigEntry, vesper: Vesper
 ) -> None:
-    """The timeout is the user's."""
+    """The option sets the timeout."""
     hass.config_entries.async_update_entry(entry, options={"heartbeat_timeout": 300})
     await vesper.reload()
     await vesper.heartbeat()
@@ -80,7 +80,7 @@ async def test_signs_of_life(vesper: Vesper, topic: str, payload: bytes) -> None
 async def test_an_empty_payload_is_no_message(
     vesper: Vesper, topic: str, *, retain: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """What clears a kept message makes no device, keeps none online, is no fault."""
+    """Clearing a retained message is no message and no fault."""
     await vesper.publish("ghost", topic, b"", retain=retain)
     assert list(vesper.hub.devices) == []
     await vesper.heartbeat()
@@ -95,8 +95,8 @@ async def test_an_empty_payload_is_no_message(
     assert vesper.value("connectivity") == "off"
 
 
-async def test_each_device_has_its_own_time_out(vesper: Vesper) -> None:
-    """One timer serves all."""
+async def test_each_device_has_its_own_timeout(vesper: Vesper) -> None:
+    """One timer serves all devices."""
     for device_id in ("first", "second", "third"):
         await vesper.heartbeat(device_id)
         await vesper.advance(20)
@@ -115,8 +115,8 @@ async def test_each_device_has_its_own_time_out(vesper: Vesper) -> None:
     assert online() == []
 
 
-async def test_many_fall_silent_at_once(vesper: Vesper) -> None:
-    """More devices than one slice of work holds are all declared offline."""
+async def test_many_devices_time_out_at_once(vesper: Vesper) -> None:
+    """More devices than one chunk holds are all marked offline."""
     device_ids = [f"bell-{number}" for number in range(60)]
     for device_id in device_ids:
         await vesper.heartbeat(device_id)
@@ -128,10 +128,10 @@ async def test_many_fall_silent_at_once(vesper: Vesper) -> None:
     }
 
 
-async def test_retained_is_no_life_at_first_sight(
+async def test_retained_messages_of_a_new_device(
     hass: HomeAssistant, vesper: Vesper
 ) -> None:
-    """What the broker kept of a device makes it known: unknown, then offline."""
+    """They add the device, which is unknown, then offline."""
     changes = async_capture_events(hass, EVENT_STATE_CHANGED)
     await vesper.heartbeat(retain=True, uptime=5, firmware_version="1.2.0")
     assert vesper.value("connectivity") == STATE_UNKNOWN
@@ -144,16 +144,16 @@ async def test_retained_is_no_life_at_first_sight(
     assert "on" not in shown(changes, vesper.entity_id("connectivity"))
 
 
-async def test_retained_is_no_life_after_link_loss(
+async def test_retained_messages_after_reconnect(
     hass: HomeAssistant, vesper: Vesper
 ) -> None:
-    """The replay after a new connection does not wake the dead."""
+    """They do not bring an offline device back."""
     await vesper.heartbeat()
     await vesper.advance(91)
     changes = async_capture_events(hass, EVENT_STATE_CHANGED)
     for _ in range(2):
-        await vesper.lose_link()
-        await vesper.regain_link()
+        await vesper.disconnect_broker()
+        await vesper.reconnect_broker()
         await vesper.heartbeat(retain=True, uptime=5)
         assert vesper.value("connectivity") == "off"
         await vesper.advance(91)
@@ -164,12 +164,12 @@ async def test_retained_is_no_life_after_link_loss(
     }
 
 
-async def test_retained_does_not_prolong_life(vesper: Vesper) -> None:
-    """A device that died while the link was down goes offline after one timeout."""
+async def test_retained_messages_do_not_extend_the_timeout(vesper: Vesper) -> None:
+    """A device that died while disconnected times out once."""
     await vesper.heartbeat()
-    await vesper.lose_link()
+    await vesper.disconnect_broker()
     await vesper.advance(1000)
-    await vesper.regain_link()
+    await vesper.reconnect_broker()
     await vesper.advance(80)
     await vesper.heartbeat(retain=True, uptime=5)
     assert vesper.value("connectivity") == "on"
@@ -177,10 +177,10 @@ async def test_retained_does_not_prolong_life(vesper: Vesper) -> None:
     assert vesper.value("connectivity") == "off"
 
 
-async def test_retained_is_no_life_after_reload(
+async def test_retained_messages_after_reload(
     hass: HomeAssistant, vesper: Vesper
 ) -> None:
-    """The replay after a reload does not wake the dead."""
+    """They do not bring an offline device back."""
     await vesper.heartbeat()
     await vesper.advance(91)
     changes = async_capture_events(hass, EVENT_STATE_CHANGED)
@@ -192,8 +192,8 @@ async def test_retained_is_no_life_after_reload(
     assert "on" not in shown(changes, vesper.entity_id("connectivity"))
 
 
-async def test_retained_alert_is_no_life(vesper: Vesper) -> None:
-    """Nor is an alert that somebody kept."""
+async def test_retained_alert_is_no_sign_of_life(vesper: Vesper) -> None:
+    """A retained alert does not bring a device back."""
     await vesper.heartbeat()
     await vesper.advance(91)
     await vesper.alert("FileManager", "WARNING", retain=True)
@@ -201,17 +201,17 @@ async def test_retained_alert_is_no_life(vesper: Vesper) -> None:
     assert vesper.value("alert_FileManager") == "warning"
 
 
-async def test_a_fresh_time_out_after_the_link_is_back(vesper: Vesper) -> None:
-    """Nobody is offline for the time that nobody could be heard."""
+async def test_a_full_timeout_after_reconnect(vesper: Vesper) -> None:
+    """Each device has a full timeout after a reconnect."""
     await vesper.heartbeat("early")
     await vesper.advance(80)
     await vesper.heartbeat("late")
-    await vesper.lose_link()
+    await vesper.disconnect_broker()
     for _ in range(10):
         await vesper.advance(3600)
         assert vesper.value("connectivity", "early") == STATE_UNAVAILABLE
         assert vesper.hub.devices["early"].online
-    await vesper.regain_link()
+    await vesper.reconnect_broker()
     await vesper.advance(89)
     assert vesper.value("connectivity", "early") == "on"
     assert vesper.value("connectivity", "late") == "on"
@@ -222,7 +222,7 @@ async def test_a_fresh_time_out_after_the_link_is_back(vesper: Vesper) -> None:
 
 @pytest.mark.parametrize("jump", [86_400, 91, 1, -1, -91, -86_400])
 async def test_the_wall_clock_jumps(vesper: Vesper, jump: float) -> None:
-    """A jump of the wall clock makes no outage and hides none."""
+    """A jump of the wall clock neither causes nor hides a timeout."""
     await vesper.heartbeat()
     await vesper.advance(60)
     with vesper.wall_clock_set(jump):
@@ -243,7 +243,7 @@ async def test_the_wall_clock_jumps(vesper: Vesper, jump: float) -> None:
 async def test_last_seen_after_the_wall_clock_jumped(
     vesper: Vesper, freezer: FrozenDateTimeFactory, jump: float
 ) -> None:
-    """It tells the time as it is now, also if that is earlier than before."""
+    """It shows the current time, even if earlier than before."""
     await vesper.heartbeat()
     with vesper.wall_clock_set(jump):
         await vesper.heartbeat()
@@ -254,7 +254,7 @@ async def test_last_seen_after_the_wall_clock_jumped(
 async def test_an_unchanged_heartbeat(
     vesper: Vesper, writes: Writes, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It writes no state at all, and no line in the log."""
+    """It writes no state and no log line."""
     heartbeat = EVERYTHING | {
         "recent_events": [log_entry(6, count, up=count) for count in range(16)]
     }
@@ -274,7 +274,7 @@ async def test_an_unchanged_heartbeat(
 async def test_drift_once_a_minute(
     vesper: Vesper, writes: Writes, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """An hour of a heap that drifts writes one entity, at most once a minute."""
+    """An hour of heap drift writes one entity once a minute at most."""
     heartbeat = dict(EVERYTHING)
     await vesper.heartbeat(**heartbeat)
     writes.take()
@@ -290,7 +290,7 @@ async def test_drift_once_a_minute(
 
 @pytest.mark.usefixtures("entity_registry_enabled_by_default")
 async def test_last_seen_once_a_minute(vesper: Vesper, writes: Writes) -> None:
-    """An hour of heartbeats writes one entity, at most once a minute."""
+    """An hour of heartbeats writes one entity once a minute at most."""
     await vesper.heartbeat()
     writes.take()
     for _ in range(360):
@@ -300,8 +300,8 @@ async def test_last_seen_once_a_minute(vesper: Vesper, writes: Writes) -> None:
 
 
 async def test_writes_what_changes(vesper: Vesper, writes: Writes) -> None:
-    """As many writes as values that a person sees change, each once."""
-    await vesper.say_everything()
+    """Each change of a shown value is written once."""
+    await vesper.report_everything()
     await vesper.info("playback_stopped")
     await vesper.alert("FileManager", "CLEARED")
 
@@ -330,7 +330,7 @@ async def test_writes_what_changes(vesper: Vesper, writes: Writes) -> None:
         + ids("fleet_health", of=FLEET)
     )
     await vesper.alert("FileManager", "CLEARED")
-    await vesper.alert("Unheard", "CLEARED")
+    await vesper.alert("Unknown", "CLEARED")
     assert written() == []
     await vesper.info("playback_started", {"melody_uid": "A"})
     assert written() == sorted(ids("activity", "playing", "melody"))
@@ -353,18 +353,18 @@ async def test_writes_what_changes(vesper: Vesper, writes: Writes) -> None:
     await vesper.heartbeat(uptime=10)
     assert written() == sorted(ids("active_alerts", "alert_Network", "boot_time"))
     await vesper.advance(91)
-    gone = sorted(
+    unavailable = sorted(
         ids("connectivity", "playing", "melody", "run_health_check")
         + ids("heap_free", "heap_min_free")
         + ids("devices_online", of=FLEET)
     )
-    assert written() == gone
+    assert written() == unavailable
     await vesper.heartbeat()
-    assert written() == gone
+    assert written() == unavailable
 
 
 async def test_writes_of_a_new_device(vesper: Vesper, writes: Writes) -> None:
-    """Each entity of a device that appears is written once, with what it said."""
+    """Each entity of a new device is written once, with its values."""
     writes.take()
     await vesper.heartbeat(firmware_version="1.2.0")
     assert writes.take() == sorted(
@@ -373,8 +373,8 @@ async def test_writes_of_a_new_device(vesper: Vesper, writes: Writes) -> None:
     )
 
 
-async def test_writes_of_a_link_loss(vesper: Vesper, writes: Writes) -> None:
-    """A lost link is written once, where it takes something away, and nowhere else."""
+async def test_writes_of_a_disconnect(vesper: Vesper, writes: Writes) -> None:
+    """A disconnect writes only the states that change, once."""
     await vesper.heartbeat("alive")
     await vesper.advance(60)
     await vesper.heartbeat("dead")
@@ -398,14 +398,14 @@ async def test_writes_of_a_link_loss(vesper: Vesper, writes: Writes) -> None:
             vesper.entity_id("devices_online", FLEET),
         ]
     )
-    await vesper.lose_link()
+    await vesper.disconnect_broker()
     assert writes.take() == changing
-    await vesper.regain_link()
+    await vesper.reconnect_broker()
     assert writes.take() == changing
 
 
 def shown(changes: list[Event[Any]], entity_id: str) -> list[str]:
-    """Return the states that an entity went through."""
+    """Return the states that an entity had."""
     return [
         change.data["new_state"].state
         for change in changes
@@ -413,10 +413,10 @@ def shown(changes: list[Event[Any]], entity_id: str) -> list[str]:
     ]
 
 
-async def test_the_log_tells_once_of_each_change(
+async def test_one_log_line_for_each_change(
     vesper: Vesper, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A line when a device goes, one when it is back, one when it has restarted."""
+    """A line each for offline, online again, and restarted."""
     await vesper.heartbeat(uptime=3600)
     caplog.clear()
     await vesper.advance(91)

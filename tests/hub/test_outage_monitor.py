@@ -1,4 +1,4 @@
-"""Many devices lost at once are one outage, in its event and in the log."""
+"""Many devices lost at once are one outage, in the event and the log."""
 
 from typing import Any
 from unittest.mock import patch
@@ -18,14 +18,14 @@ def bells(count: int) -> list[str]:
     return [f"bell-{number}" for number in range(count)]
 
 
-async def speak(vesper: Vesper, *device_ids: str) -> None:
+async def send_heartbeats(vesper: Vesper, *device_ids: str) -> None:
     """Let devices send a heartbeat."""
     for device_id in device_ids:
         await vesper.heartbeat(device_id)
 
 
-def told(vesper: Vesper) -> dict[str, Any] | None:
-    """Return the last event of the fleet, None while there was none."""
+def last_event(vesper: Vesper) -> dict[str, Any] | None:
+    """Return the last event of the fleet, None if there was none."""
     state = vesper.state("outage", FLEET)
     if state.state == STATE_UNKNOWN:
         return None
@@ -36,104 +36,120 @@ def told(vesper: Vesper) -> dict[str, Any] | None:
 async def test_an_outage_from_beginning_to_end(
     vesper: Vesper, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """One event and one line when it starts, one of each when it ends."""
-    await speak(vesper, *bells(10))
+    """One event and one log line for its start and its end."""
+    await send_heartbeats(vesper, *bells(10))
     await vesper.advance(60)
-    await speak(vesper, *bells(2))
+    await send_heartbeats(vesper, *bells(2))
     caplog.clear()
     await vesper.advance(31)
-    assert told(vesper) == {"event_type": "started", "lost": 8, "online_before": 10}
+    assert last_event(vesper) == {
+        "event_type": "started",
+        "lost": 8,
+        "online_before": 10,
+    }
     assert logged(caplog) == [STARTED.format(8, 10)]
     assert [one.levelname for one in caplog.records if one.name[:6] == "custom"] == [
         "WARNING"
     ]
     for _ in range(4):
-        await speak(vesper, *bells(5))
+        await send_heartbeats(vesper, *bells(5))
         await vesper.advance(60)
-    assert told(vesper) == {"event_type": "started", "lost": 8, "online_before": 10}
-    await speak(vesper, "bell-9")
+    assert last_event(vesper) == {
+        "event_type": "started",
+        "lost": 8,
+        "online_before": 10,
+    }
+    await send_heartbeats(vesper, "bell-9")
     over = {"event_type": "ended", "lost": 8, "online_before": 10, "duration": 240}
-    assert told(vesper) == over
+    assert last_event(vesper) == over
     assert logged(caplog) == [STARTED.format(8, 10), OVER.format(240, 4, 8)]
-    await speak(vesper, *bells(10))
+    await send_heartbeats(vesper, *bells(10))
     await vesper.advance(60)
-    assert told(vesper) == over
+    assert last_event(vesper) == over
     assert len(logged(caplog)) == 2
 
 
 async def test_all_at_once_are_counted(vesper: Vesper) -> None:
-    """Also when telling of them takes more than one slice of work."""
-    await speak(vesper, *bells(20))
+    """All are counted, even if notified in several chunks."""
+    await send_heartbeats(vesper, *bells(20))
     with patch("custom_components.vesper.hub.chunks.CHUNK", 0):
         await vesper.advance(91)
         for _ in range(20):
             await vesper.hass.async_block_till_done()
-    assert told(vesper) == {"event_type": "started", "lost": 20, "online_before": 20}
+    assert last_event(vesper) == {
+        "event_type": "started",
+        "lost": 20,
+        "online_before": 20,
+    }
 
 
 async def test_one_after_the_other(
     vesper: Vesper, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Those who follow within the timeout are of the same outage."""
+    """Devices that time out later belong to the same outage."""
     for device_id in bells(5):
-        await speak(vesper, device_id)
+        await send_heartbeats(vesper, device_id)
         await vesper.advance(10)
     caplog.clear()
     await vesper.advance(40)
-    assert told(vesper) is None
+    assert last_event(vesper) is None
     await vesper.advance(10)
-    assert told(vesper) is None
+    assert last_event(vesper) is None
     await vesper.advance(11)
-    assert told(vesper) == {"event_type": "started", "lost": 3, "online_before": 5}
+    assert last_event(vesper) == {
+        "event_type": "started",
+        "lost": 3,
+        "online_before": 5,
+    }
     await vesper.advance(20)
     await vesper.advance(1000)
     assert logged(caplog) == [STARTED.format(3, 5)]
-    await speak(vesper, *bells(3))
-    over = told(vesper)
+    await send_heartbeats(vesper, *bells(3))
+    over = last_event(vesper)
     assert over is not None
     assert (over["event_type"], over["lost"]) == ("ended", 5)
 
 
-@pytest.mark.parametrize(("online", "silent"), [(2, 2), (6, 3), (10, 1)])
-async def test_few_are_as_many_stories(
-    vesper: Vesper, caplog: pytest.LogCaptureFixture, online: int, silent: int
+@pytest.mark.parametrize(("online", "lost"), [(2, 2), (6, 3), (10, 1)])
+async def test_few_offline_devices_are_logged_separately(
+    vesper: Vesper, caplog: pytest.LogCaptureFixture, online: int, lost: int
 ) -> None:
-    """A line for each, once it can no longer be part of an outage."""
-    await speak(vesper, *bells(online))
+    """A line for each, once it can't be part of an outage."""
+    await send_heartbeats(vesper, *bells(online))
     await vesper.advance(60)
-    await speak(vesper, *bells(online)[silent:])
+    await send_heartbeats(vesper, *bells(online)[lost:])
     caplog.clear()
     await vesper.advance(31)
-    assert vesper.value("devices_online", FLEET) == str(online - silent)
+    assert vesper.value("devices_online", FLEET) == str(online - lost)
     for _ in range(2):
-        await speak(vesper, *bells(online)[silent:])
+        await send_heartbeats(vesper, *bells(online)[lost:])
         await vesper.advance(44)
     assert logged(caplog) == []
-    await speak(vesper, *bells(online)[silent:])
+    await send_heartbeats(vesper, *bells(online)[lost:])
     await vesper.advance(3)
     assert logged(caplog) == [
         f"Device {device_id} is offline: no message in time"
-        for device_id in bells(silent)
+        for device_id in bells(lost)
     ]
-    assert told(vesper) is None
+    assert last_event(vesper) is None
     caplog.clear()
-    await speak(vesper, *bells(online))
+    await send_heartbeats(vesper, *bells(online))
     assert logged(caplog) == [
-        f"Device {device_id} is online again" for device_id in bells(silent)
+        f"Device {device_id} is online again" for device_id in bells(lost)
     ]
 
 
 async def test_one_that_is_soon_back(
     vesper: Vesper, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Neither that it went nor that it is back is worth a line."""
-    await speak(vesper, "bell")
+    """A short time offline is not logged."""
+    await send_heartbeats(vesper, "bell")
     caplog.clear()
     await vesper.advance(91)
     assert vesper.value("connectivity") == "off"
-    await speak(vesper, "bell")
+    await send_heartbeats(vesper, "bell")
     await vesper.advance(60)
-    await speak(vesper, "bell")
+    await send_heartbeats(vesper, "bell")
     await vesper.advance(60)
     assert logged(caplog) == []
 
@@ -141,47 +157,51 @@ async def test_one_that_is_soon_back(
 async def test_no_line_of_a_single_device_while_it_lasts(
     vesper: Vesper, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Who is offline for itself has to wait; who comes back is no news."""
-    await speak(vesper, "old", *bells(9))
+    """Single devices are logged after the outage."""
+    await send_heartbeats(vesper, "old", *bells(9))
     await vesper.advance(60)
-    await speak(vesper, *bells(9))
+    await send_heartbeats(vesper, *bells(9))
     await vesper.advance(31)
     await vesper.advance(29)
-    await speak(vesper, *bells(9))
+    await send_heartbeats(vesper, *bells(9))
     await vesper.advance(61)
     assert logged(caplog)[-1] == "Device old is offline: no message in time"
-    await speak(vesper, *bells(3))
+    await send_heartbeats(vesper, *bells(3))
     caplog.clear()
     await vesper.advance(30)
-    await speak(vesper, "old", *bells(3))
+    await send_heartbeats(vesper, "old", *bells(3))
     await vesper.advance(60)
     for _ in range(3):
-        await speak(vesper, "old", *bells(2))
+        await send_heartbeats(vesper, "old", *bells(2))
         await vesper.advance(60)
     assert vesper.value("connectivity", "old") == "on"
     assert vesper.value("connectivity", "bell-2") == "off"
     assert logged(caplog) == [STARTED.format(6, 9)]
-    await speak(vesper, *bells(6)[3:])
+    await send_heartbeats(vesper, *bells(6)[3:])
     assert logged(caplog)[1:] == [
         OVER.format(240, 3, 6),
         "Device bell-2 is offline: no message in time",
     ]
 
 
-async def test_a_lost_link_is_no_outage(
+async def test_a_disconnect_is_no_outage(
     vesper: Vesper, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Nobody falls silent then; whoever stays silent when it is back does."""
-    await speak(vesper, *bells(10))
+    """Devices that stay offline after the reconnect are one."""
+    await send_heartbeats(vesper, *bells(10))
     caplog.clear()
-    await vesper.lose_link()
+    await vesper.disconnect_broker()
     await vesper.advance(3600)
-    assert told(vesper) is None
-    await vesper.regain_link()
+    assert last_event(vesper) is None
+    await vesper.reconnect_broker()
     await vesper.advance(60)
-    await speak(vesper, *bells(4))
+    await send_heartbeats(vesper, *bells(4))
     await vesper.advance(31)
-    assert told(vesper) == {"event_type": "started", "lost": 6, "online_before": 10}
+    assert last_event(vesper) == {
+        "event_type": "started",
+        "lost": 6,
+        "online_before": 10,
+    }
     assert logged(caplog) == [
         "The link to the MQTT broker is down",
         "The link to the MQTT broker is up again",
@@ -189,16 +209,16 @@ async def test_a_lost_link_is_no_outage(
     ]
 
 
-async def test_offline_is_told_once(
+async def test_offline_is_logged_once(
     vesper: Vesper, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Not again after the link was lost."""
-    await speak(vesper, "bell")
+    """A reconnect does not log it again."""
+    await send_heartbeats(vesper, "bell")
     await vesper.advance(91)
     await vesper.advance(91)
     caplog.clear()
-    await vesper.lose_link()
-    await vesper.regain_link()
+    await vesper.disconnect_broker()
+    await vesper.reconnect_broker()
     await vesper.advance(1000)
     assert [line for line in logged(caplog) if "offline" in line] == []
 
@@ -206,26 +226,30 @@ async def test_offline_is_told_once(
 async def test_who_was_not_online_is_not_lost(
     vesper: Vesper, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """After a start nothing is known of devices that do not speak."""
-    await speak(vesper, *bells(5))
+    """Devices with unknown connectivity are not lost."""
+    await send_heartbeats(vesper, *bells(5))
     await vesper.reload()
     caplog.clear()
     await vesper.advance(91)
-    assert told(vesper) is None
+    assert last_event(vesper) is None
     assert logged(caplog) == [
         f"Device {device_id} is offline: no message in time" for device_id in bells(5)
     ]
 
 
 async def test_those_removed_end_it(vesper: Vesper) -> None:
-    """With none of the lost left there is nothing to wait for."""
-    await speak(vesper, *bells(3))
+    """The outage ends when all lost devices are removed."""
+    await send_heartbeats(vesper, *bells(3))
     await vesper.advance(91)
     vesper.mqtt.async_publish.side_effect = None
     for device_id in bells(3):
-        assert told(vesper) == {"event_type": "started", "lost": 3, "online_before": 3}
+        assert last_event(vesper) == {
+            "event_type": "started",
+            "lost": 3,
+            "online_before": 3,
+        }
         await vesper.hub.async_remove_device(device_id)
-    over = told(vesper)
+    over = last_event(vesper)
     assert over is not None
     assert over["event_type"] == "ended"
 
@@ -233,8 +257,8 @@ async def test_those_removed_end_it(vesper: Vesper) -> None:
 async def test_unload_ends_the_wait(
     vesper: Vesper, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Nothing is logged of a fleet that nobody watches."""
-    await speak(vesper, *bells(2))
+    """Nothing is logged after unload."""
+    await send_heartbeats(vesper, *bells(2))
     await vesper.advance(91)
     caplog.clear()
     await vesper.hass.config_entries.async_unload(vesper.entry.entry_id)

@@ -1,4 +1,4 @@
-"""Messages that are not as they should be: counted, named once, and without effect."""
+"""Malformed messages are counted, logged once, and change nothing."""
 
 from collections import Counter
 import json
@@ -17,11 +17,11 @@ OK_ALERT = {"subsystem": "FileManager", "state": "WARNING"}
 
 
 class Bad(NamedTuple):
-    """A message, and what is wrong with it."""
+    """A message and its fault."""
 
     topic: str
     message: Any
-    """The payload's bytes, or what is to be JSON in it."""
+    """The payload's bytes, or a value to be encoded as JSON."""
     path: str
     kind: FaultKind
 
@@ -34,12 +34,12 @@ class Bad(NamedTuple):
 
     @property
     def key(self) -> tuple[str, str, FaultKind]:
-        """Return by what it is counted."""
+        """Return the key of its count."""
         return self.topic, self.path, self.kind
 
     @override
     def __str__(self) -> str:
-        """Return a name for a test, however long the payload is."""
+        """Return a short test id."""
         return f"{self.topic} {self.message!r:.40}"
 
 
@@ -106,7 +106,7 @@ MALFORMED = [
     Bad("info", {"type": "x" * 65}, "type", FaultKind.INVALID),
 ]
 
-#: What means something all the same.
+#: Malformed fields of messages that are used all the same.
 PARTLY_MALFORMED = [
     Bad(
         "heartbeat",
@@ -132,7 +132,7 @@ async def test_malformed(
     vesper: Vesper, writes: Writes, caplog: pytest.LogCaptureFixture, bad: Bad
 ) -> None:
     """It is counted by device and kind, logged once, and changes nothing."""
-    await vesper.say_everything()
+    await vesper.report_everything()
     await vesper.heartbeat("other")
     writes.take()
     for _ in range(3):
@@ -159,7 +159,7 @@ async def test_malformed(
 async def test_partly_malformed(
     vesper: Vesper, caplog: pytest.LogCaptureFixture, bad: Bad
 ) -> None:
-    """One bad field is counted and named, and does not lose the others."""
+    """One bad field is counted and named; the others are applied."""
     await vesper.heartbeat()
     await vesper.publish(BELL, bad.topic, bad.payload)
     assert vesper.hub.devices[BELL].faults == Counter({bad.key: 1})
@@ -178,15 +178,15 @@ async def test_partly_malformed(
     [
         bad
         for bad in MALFORMED
-        # A heartbeat with a bad field is a heartbeat, and makes its device known.
+        # A heartbeat with a bad field is a heartbeat, and adds its device.
         if bad.topic != "heartbeat" or bad.path in ("", "device_id")
     ],
     ids=str,
 )
-async def test_malformed_of_a_stranger(
+async def test_malformed_from_an_unknown_device(
     vesper: Vesper, caplog: pytest.LogCaptureFixture, bad: Bad
 ) -> None:
-    """Who says nothing usable is no device yet, and is counted with the strangers."""
+    """It adds no device, and counts for unknown devices."""
     for _ in range(3):
         await vesper.publish(BELL, bad.topic, bad.payload)
     assert not vesper.hub.devices
@@ -196,8 +196,8 @@ async def test_malformed_of_a_stranger(
 
 
 async def test_one_bad_field_never_loses_the_others(vesper: Vesper) -> None:
-    """The good fields of a heartbeat are taken, each bad one is counted."""
-    await vesper.say_everything()
+    """Valid fields are applied, each bad one is counted."""
+    await vesper.report_everything()
     await vesper.heartbeat(uptime=-5, fw_version="2.0", fw=7, heap_free="x")
     assert vesper.hub.devices[BELL].telemetry.firmware_version == "2.0"
     assert vesper.hub.devices[BELL].restarts.uptime == 3600
@@ -213,11 +213,11 @@ async def test_one_bad_field_never_loses_the_others(vesper: Vesper) -> None:
         {"payload": {"uptime": 10, "fw": "2.0"}},
         {"payload": {"device_id": BELL, "uptime": 10, "fw": "2.0"}},
         {"device_id": BELL, "uptime": 10, "fw": "2.0", "payload": None},
-        {"device_id": None, "uptime": 10, "fw": "2.0", "unheard": [{}]},
+        {"device_id": None, "uptime": 10, "fw": "2.0", "unknown": [{}]},
     ],
 )
 async def test_forms_of_a_heartbeat(vesper: Vesper, heartbeat: dict[str, Any]) -> None:
-    """An envelope, an id that fits and fields that nobody knows are all right."""
+    """Envelope, matching id and unknown fields are accepted."""
     await vesper.heartbeat(**heartbeat)
     assert vesper.hub.devices[BELL].restarts.uptime == 10
     assert vesper.hub.devices[BELL].telemetry.firmware_version == "2.0"
@@ -225,7 +225,7 @@ async def test_forms_of_a_heartbeat(vesper: Vesper, heartbeat: dict[str, Any]) -
 
 
 async def test_absent_fields_leave_what_is_known(vesper: Vesper) -> None:
-    """A field that is absent or null is no news."""
+    """An absent or null field keeps its value."""
     await vesper.heartbeat(uptime=3600, firmware_version="1.2.0")
     await vesper.heartbeat()
     await vesper.heartbeat(uptime=None, firmware_version=None)
@@ -249,7 +249,7 @@ async def test_ids_that_are_none(
     topic: str,
     payload: bytes,
 ) -> None:
-    """A sender whose topic holds no device id is refused before it is a device."""
+    """A topic without a valid device id is rejected."""
     for _ in range(3):
         await vesper.publish(device_id, topic, payload)
     assert not vesper.hub.devices
@@ -266,7 +266,7 @@ async def test_ids_that_are_none(
     "device_id", ["b", "x" * 64, "A-Z_0.9:b", "...", "-", "status"]
 )
 async def test_ids_of_all_kinds(vesper: Vesper, device_id: str) -> None:
-    """What the protocol allows is a device."""
+    """Each id that the protocol allows is a device."""
     await vesper.heartbeat(device_id)
     assert list(vesper.hub.devices) == [device_id]
     assert vesper.value("connectivity", device_id) == "on"
@@ -275,7 +275,7 @@ async def test_ids_of_all_kinds(vesper: Vesper, device_id: str) -> None:
 async def test_logged_once_for_each_kind(
     vesper: Vesper, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A flood of malformed messages is a handful of lines."""
+    """A flood of malformed messages logs a handful of lines."""
     await vesper.heartbeat()
     for number in range(200):
         await vesper.heartbeat(uptime=-number - 1)
@@ -292,7 +292,7 @@ async def test_logged_once_for_each_kind(
 async def test_a_bad_entry_that_moves(
     vesper: Vesper, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Each new event moves it on in the buffer: it is logged once for all that."""
+    """A bad entry is logged once, at any position of the buffer."""
     bad = BOOT | {"d0": "brown-out"}
     for count in range(10):
         for _ in range(2):
@@ -305,8 +305,8 @@ async def test_a_bad_entry_that_moves(
 
 
 async def test_never_read_as_all_clear(vesper: Vesper) -> None:
-    """Whatever is wrong with what is said of an alert, the alert stays."""
-    await vesper.say_everything()
+    """A malformed alert never clears the alert."""
+    await vesper.report_everything()
     for bad in MALFORMED:
         await vesper.publish(BELL, bad.topic, bad.payload)
     assert vesper.value("alert_FileManager") == "warning"
@@ -323,8 +323,8 @@ async def test_retained_info(
     writes.take()
     for _ in range(2):
         await vesper.publish(BELL, "info", b'{"type": "chime"}', retain=True)
-        await vesper.lose_link()
-        await vesper.regain_link()
+        await vesper.disconnect_broker()
+        await vesper.reconnect_broker()
     assert vesper.hub.devices[BELL].faults == Counter(
         {("info", "", FaultKind.RETAINED): 2}
     )
@@ -332,7 +332,7 @@ async def test_retained_info(
     assert len(logged(caplog, logging.WARNING)) == 1
 
 
-async def test_retained_info_of_a_stranger(vesper: Vesper) -> None:
+async def test_retained_info_of_an_unknown_device(vesper: Vesper) -> None:
     """It is ignored and counted too."""
     await vesper.publish(BELL, "info", b'{"type": "chime"}', retain=True)
     assert not vesper.hub.devices
@@ -342,7 +342,7 @@ async def test_retained_info_of_a_stranger(vesper: Vesper) -> None:
 
 
 async def test_retained_alert(vesper: Vesper) -> None:
-    """It sets the state as unconfirmed, until the device itself speaks of it."""
+    """It is unconfirmed until the device reports the subsystem."""
     await vesper.alert("FileManager", "WARNING", "SD mount failed", retain=True)
     assert vesper.value("connectivity") == "unknown"
     assert vesper.value("alert_FileManager") == "warning"
@@ -354,8 +354,8 @@ async def test_retained_alert(vesper: Vesper) -> None:
 
 
 async def test_retained_heartbeat_fills_in(vesper: Vesper) -> None:
-    """It tells of the firmware, not of a restart."""
-    await vesper.say_everything()
+    """It sets the firmware version, and is no restart."""
+    await vesper.report_everything()
     await vesper.heartbeat(retain=True, uptime=10, firmware_version="1.3")
     assert vesper.hub.devices[BELL].telemetry.firmware_version == "1.3"
     assert vesper.value("playing") == "on"
@@ -366,7 +366,7 @@ async def test_retained_heartbeat_fills_in(vesper: Vesper) -> None:
 async def test_too_many_subsystems(
     vesper: Vesper, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A device has no more than 32; those that it has go on."""
+    """A device has at most 32; known ones are still updated."""
     for number in range(34):
         await vesper.alert(f"s{number}", "WARNING")
     assert vesper.value("active_alerts") == "32"
@@ -393,14 +393,14 @@ async def test_too_many_subsystems(
     ],
 )
 async def test_text_of_an_alert(vesper: Vesper, msg: str, shown: str) -> None:
-    """It is shown in one line, cut to what can be."""
+    """It is shown in one line and cut to the limit."""
     await vesper.alert("FileManager", "WARNING", msg)
     assert vesper.state("alert_FileManager").attributes["message"] == shown
     assert not vesper.hub.devices[BELL].faults
 
 
 async def test_other_topics_are_not_ours(vesper: Vesper) -> None:
-    """Only the three status topics of one level of id are listened to."""
+    """Only the three status topics are subscribed to."""
     for topic in ("status", "heartbeats", "heartbeat/x"):
         await vesper.publish(BELL, topic, b"{}")
     await vesper.publish("a/b", "heartbeat", b"{}")
@@ -411,7 +411,7 @@ async def test_other_topics_are_not_ours(vesper: Vesper) -> None:
 async def test_an_error_of_our_own(
     vesper: Vesper, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It costs one message, and the log says where it is."""
+    """An exception loses one message and is logged with its traceback."""
     await vesper.heartbeat()
     with patch.object(Device, "apply", side_effect=ZeroDivisionError("ours")):
         await vesper.heartbeat(uptime=5)

@@ -1,4 +1,4 @@
-"""What is taken out of messages before anybody is shown them, and what stays."""
+"""What is redacted in messages, and what is shown."""
 
 import json
 from typing import Any
@@ -24,7 +24,7 @@ SECRET_KEYS = [
     *("wifi", "Wi-Fi", "wlan", "networks", "wifi_name", "WiFi Name", "network_name"),
     *("mqtt_host", "router", "authorization", "credentials", "server_address"),
 ]
-"""Keys of what must not be shown."""
+"""Keys of secrets."""
 
 HARMLESS = {
     **EVERYTHING,
@@ -44,7 +44,7 @@ HARMLESS = {
     "melody name": "Home",
     "recent_events": [WIFI_UP, HTTP_FAIL],
 }
-"""What must be shown as it came."""
+"""Texts that must be shown unchanged."""
 
 #: No part of what stands around it in the tests, nor of what is put in its place.
 secrets = st.text("QXZqxz!#$%()*+./<>?@^_|~ 'é€", min_size=8, max_size=32).filter(
@@ -61,17 +61,17 @@ addresses = st.one_of(
 
 @pytest.fixture(autouse=True)
 def auto_enable_custom_integrations() -> None:
-    """Start no Home Assistant: bytes go in, JSON comes out."""
+    """Start no Home Assistant: these tests do not use it."""
 
 
 def _shown(payload: bytes) -> str:
-    """Return what is shown of a payload, in the form in which it is looked through."""
+    """Return what is shown of a payload, in the form that is searched."""
     return json.dumps(redacted_json(payload), ensure_ascii=False)
 
 
 @pytest.mark.parametrize("key", SECRET_KEYS)
 def test_secret_key(key: str) -> None:
-    """A secret is known by its key in any spelling, in JSON and in a text."""
+    """A secret is detected by its key, in JSON and in texts."""
     payload = json.dumps({key: "Home", "uptime": 5}).encode()
     assert redacted_json(payload) == {key: REDACTED, "uptime": 5}
     assert redacted_json(payload[:-1]) == f'{{"{key}": {REDACTED}, "uptime": 5'
@@ -82,13 +82,13 @@ def test_secret_key(key: str) -> None:
 
 
 def test_harmless() -> None:
-    """The protocol's fields and what else is of use stay as they came."""
+    """Fields of the protocol are shown unchanged."""
     assert redacted_json(orjson.dumps(HARMLESS)) == HARMLESS
 
 
 @pytest.mark.parametrize("value", ["", None, True, False])
 def test_that_there_is_a_secret(value: Any) -> None:
-    """Whether there is a secret at all may be known."""
+    """An empty secret is shown as empty."""
     assert redacted_json(orjson.dumps({"password": value})) == {"password": value}
 
 
@@ -99,7 +99,7 @@ def test_secret_of_any_kind(value: Any) -> None:
 
 
 def test_network() -> None:
-    """Of a network its names are taken out, not how well it is heard."""
+    """The names of a network are redacted, not its signal."""
     wifi = {"name": "Home", "rssi": -53, "names": ["Home"]}
     expected = {"name": REDACTED, "rssi": -53, "names": REDACTED}
     assert redacted_json(orjson.dumps({"WiFi": wifi})) == {"WiFi": expected}
@@ -138,7 +138,7 @@ def test_network() -> None:
     ],
 )
 def test_text(text: str, shown: str) -> None:
-    """In texts a secret ends where its quotes, its clause or its line does."""
+    """In texts a secret ends with its quotes, clause or line."""
     assert redacted_json(text.encode()) == shown
     if not text.startswith("{"):
         assert redacted_json(orjson.dumps({"msg": text})) == {"msg": shown}
@@ -148,7 +148,7 @@ def test_text(text: str, shown: str) -> None:
 
 
 def test_depth() -> None:
-    """What nests too deep is cut off; a hundred thousand levels do no harm."""
+    """Deep nesting is cut off."""
     value: Any = 1
     for _ in range(MAX_DEPTH + 1):
         value = [value]
@@ -169,14 +169,14 @@ def test_depth() -> None:
     ],
 )
 def test_what_json_can_not_be_written_with(payload: bytes) -> None:
-    """Whatever a device sends can be shown."""
+    """Any value that a device sends can be shown."""
     orjson.dumps(redacted_json(payload))
 
 
 @examples
 @given(st.binary(max_size=200) | json_values.map(json.dumps).map(str.encode))
 def test_never_raises(payload: bytes) -> None:
-    """Bytes of any kind can be shown, and cut off anywhere too."""
+    """Any bytes can be shown, and cut off anywhere."""
     orjson.dumps(redacted_json(payload))
     orjson.dumps(redacted_json(payload[: len(payload) // 2]))
 
@@ -192,7 +192,7 @@ def test_never_raises(payload: bytes) -> None:
 def test_no_secret_gets_through(
     key: str, secret: str, others: dict[str, Any], around: str, data: st.DataObject
 ) -> None:
-    """A secret is taken out of JSON wherever it is, and of JSON cut off anywhere."""
+    """A secret is redacted anywhere in JSON, cut off or not."""
     whole = json.dumps({**others, key: secret, "uptime": 5}, ensure_ascii=False)
     payload = (around % whole).encode()
     assert secret not in _shown(payload)
@@ -214,7 +214,7 @@ def test_no_secret_gets_through(
 def test_no_secret_gets_through_in_texts(
     key: str, secret: str, form: str, before: str, after: str
 ) -> None:
-    """A secret is taken out of a text, whatever stands around it."""
+    """A secret is redacted in any text."""
     assume(secret not in before + after)
     text = f"{before}\n{form % (key, secret)} {after}"
     assert secret not in _shown(json.dumps({"msg": text}).encode())
@@ -224,7 +224,7 @@ def test_no_secret_gets_through_in_texts(
 @examples
 @given(addresses, st.text(" \n,;()[]<>'\"/é", max_size=5))
 def test_no_address_gets_through(address: str, around: str) -> None:
-    """An address is taken out of a text."""
+    """An address is redacted in any text."""
     assert address not in _shown(
         orjson.dumps({"msg": f"got{around} {address}{around}"})
     )
@@ -251,6 +251,6 @@ def test_no_address_gets_through(address: str, around: str) -> None:
     )
 )
 def test_harmless_fields_stay(fields: dict[str, Any]) -> None:
-    """What the protocol says of a device is shown as it came."""
+    """Fields of the protocol are shown as received."""
     payload = orjson.dumps({"payload": fields, "ssid": "Home"})
     assert redacted_json(payload) == {"payload": fields, "ssid": REDACTED}

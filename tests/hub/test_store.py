@@ -1,4 +1,4 @@
-"""Test what is on disk, when it gets there, and what is back after a restart."""
+"""Test what is stored, when, and what a restart restores."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -47,31 +47,31 @@ from tests.common import (
 
 KEY = f"{DOMAIN}.{FLEET}"
 
-#: In seconds: what can't wait is on disk within one.
+#: In seconds: urgent changes are stored within one.
 AT_ONCE = 1
 
-#: In seconds: everything else is, and a little more.
+#: In seconds: all other changes are, with a margin.
 AT_LAST = 15 * 60 + 1
 
 
 class Disk:
-    """What is on disk, as far as it is ours."""
+    """The stored data of the integration."""
 
     def __init__(self, vesper: Vesper, storage: dict[str, Any]) -> None:
-        """Take what Home Assistant's stores are kept in."""
+        """Take the storage of Home Assistant."""
         self._vesper = vesper
         self._storage = storage
 
     @property
     def devices(self) -> dict[str, Any]:
-        """Return the devices on disk."""
+        """Return the stored devices."""
         file = self._storage.get(KEY, {"data": {"devices": {}}})
         devices: dict[str, Any] = file["data"]["devices"]
         return devices
 
     @property
     def alerts(self) -> list[tuple[str, str]]:
-        """Return the alerts on disk of the bell."""
+        """Return the stored alerts of the bell."""
         return [
             (alert["subsystem"], alert["state"])
             for alert in self.devices[BELL]["alerts"]
@@ -79,7 +79,7 @@ class Disk:
 
     @asynccontextmanager
     async def killed(self) -> AsyncIterator[None]:
-        """Kill Home Assistant: what is on disk by now is what it starts with."""
+        """Kill Home Assistant and start it with what is stored."""
         saved = deepcopy(self._storage.get(KEY))
         entry_id = self._vesper.entry.entry_id
         config_entries = self._vesper.hass.config_entries
@@ -95,7 +95,7 @@ class Disk:
 
 @pytest.fixture
 def disk(vesper: Vesper, hass_storage: dict[str, Any]) -> Disk:
-    """Return what is on disk."""
+    """Return the stored data."""
     return Disk(vesper, hass_storage)
 
 
@@ -103,7 +103,7 @@ def disk(vesper: Vesper, hass_storage: dict[str, Any]) -> Disk:
 
 
 async def test_a_transition_is_on_disk_at_once(vesper: Vesper, disk: Disk) -> None:
-    """A kill a second after it loses nothing, be it raised, worse or cleared."""
+    """Each change of an alert is stored within a second."""
     for state, alerts in (
         ("WARNING", [("SD", "WARNING")]),
         ("FAILED", [("SD", "FAILED")]),
@@ -116,7 +116,7 @@ async def test_a_transition_is_on_disk_at_once(vesper: Vesper, disk: Disk) -> No
 
 
 async def test_no_transition_of_a_storm_is_put_off(vesper: Vesper, disk: Disk) -> None:
-    """However many follow one another, each is on disk within a second."""
+    """Many changes do not delay the save."""
     for number in range(30):
         state = ("WARNING", "CRITICAL", "FAILED")[number % 3]
         await vesper.alert("SD", state)
@@ -131,7 +131,7 @@ async def test_no_transition_of_a_storm_is_put_off(vesper: Vesper, disk: Disk) -
 
 
 async def test_a_new_device_is_on_disk_at_once(vesper: Vesper, disk: Disk) -> None:
-    """Also one of which only the broker tells."""
+    """A device known by retained messages is stored too."""
     await vesper.heartbeat()
     await vesper.heartbeat("other", retain=True)
     await vesper.advance(AT_ONCE)
@@ -141,42 +141,42 @@ async def test_a_new_device_is_on_disk_at_once(vesper: Vesper, disk: Disk) -> No
 async def test_a_kill_makes_nothing_happen_again(
     hass: HomeAssistant, vesper: Vesper, disk: Disk
 ) -> None:
-    """What automations were told a second before it is not told by the next start."""
+    """An automation does not run again after a kill."""
     await vesper.heartbeat(uptime=3600)
     automations = {
         kind: await automate(hass, kind, devices(hass))
         for kind in ("restarted", "went_offline", "came_online")
     }
 
-    def told() -> list[str]:
+    def triggered() -> list[str]:
         return [kind for kind, automation in automations.items() if automation.take()]
 
     await vesper.advance(AT_ONCE)
     await vesper.heartbeat(uptime=5)
-    assert told() == ["restarted"]
+    assert triggered() == ["restarted"]
     await vesper.advance(AT_ONCE)
     async with disk.killed():
         pass
     await vesper.heartbeat(uptime=10)
-    assert told() == []
+    assert triggered() == []
     await vesper.advance(91)
-    assert told() == ["went_offline"]
+    assert triggered() == ["went_offline"]
     await vesper.advance(AT_ONCE)
     async with disk.killed():
         pass
     await vesper.advance(91)
-    assert told() == []
+    assert triggered() == []
     await vesper.heartbeat(uptime=200)
-    assert told() == ["came_online"]
+    assert triggered() == ["came_online"]
     await vesper.advance(AT_ONCE)
     async with disk.killed():
         pass
     await vesper.heartbeat(uptime=210)
-    assert told() == []
+    assert triggered() == []
 
 
 async def test_a_heartbeat_is_not_saved_by_itself(vesper: Vesper, disk: Disk) -> None:
-    """What it tells is on disk a quarter of an hour later at the latest."""
+    """Its values are stored after 15 minutes at most."""
     await vesper.heartbeat(**EVERYTHING)
     await vesper.advance(AT_ONCE)
     with patch("homeassistant.helpers.storage.Store.async_save") as save:
@@ -192,7 +192,7 @@ async def test_a_heartbeat_is_not_saved_by_itself(vesper: Vesper, disk: Disk) ->
 
 
 async def test_what_has_not_changed_is_not_written(vesper: Vesper) -> None:
-    """The disk rests while the devices do."""
+    """Nothing is written while nothing changes."""
     await vesper.heartbeat(uptime=5, retain=True)
     await vesper.advance(91)
     await vesper.advance(AT_LAST)
@@ -204,12 +204,12 @@ async def test_what_has_not_changed_is_not_written(vesper: Vesper) -> None:
 async def test_saved_when_home_assistant_stops(
     hass: HomeAssistant, vesper: Vesper, disk: Disk
 ) -> None:
-    """The link that ends with MQTT says nothing about the devices."""
-    await vesper.say_everything()
+    """MQTT stopping does not change the stored devices."""
+    await vesper.report_everything()
     await vesper.advance(AT_ONCE)
     await vesper.heartbeat(uptime=4000)
     hass.set_state(CoreState.stopping)
-    await vesper.lose_link()
+    await vesper.disconnect_broker()
     hass.set_state(CoreState.final_write)
     hass.bus.async_fire(EVENT_HOMEASSISTANT_FINAL_WRITE)
     await hass.async_block_till_done()
@@ -219,7 +219,7 @@ async def test_saved_when_home_assistant_stops(
 
 
 async def test_a_fleet_is_saved_in_chunks(vesper: Vesper, disk: Disk) -> None:
-    """All devices are on disk in the end, except those removed meanwhile."""
+    """All devices are stored, except those removed meanwhile."""
     ids = {f"bell-{number}" for number in range(5)}
     for device_id in ids:
         await vesper.heartbeat(device_id)
@@ -258,8 +258,8 @@ async def test_a_fleet_is_saved_in_chunks(vesper: Vesper, disk: Disk) -> None:
 async def test_all_is_there_at_once(
     hass: HomeAssistant, vesper: Vesper, disk: Disk, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Each entity shows its last value before anybody speaks, and nothing fires."""
-    await vesper.say_everything()
+    """Each entity shows its last value at once, and nothing fires."""
+    await vesper.report_everything()
     await vesper.advance(870)
     await vesper.heartbeat(**EVERYTHING | {"uptime": 3600 + 870})
     await vesper.info("playback_started", {"melody_uid": "ABC123"})
@@ -270,17 +270,17 @@ async def test_all_is_there_at_once(
     async with disk.killed():
         caplog.clear()
         changes = async_capture_events(hass, EVENT_STATE_CHANGED)
-        told: list[Change] = []
+        notified: list[Change] = []
     hub = vesper.hub
-    hub.listeners.async_listen(hub.devices[BELL], ~Change.NOTHING, told.append)
+    hub.listeners.async_listen(hub.devices[BELL], ~Change.NOTHING, notified.append)
     assert vesper.values() == before | {"connectivity": STATE_UNKNOWN}
     assert vesper.keys() == keys
     assert vesper.state("alert_FileManager").attributes["confirmed"] is False
     assert vesper.state("alert_FileManager").attributes["message"] == "SD mount failed"
     assert vesper.value("devices_with_alerts", FLEET) == "1"
-    assert not told
+    assert not notified
     assert not logged(caplog)
-    # From not there or not available to its value, which it keeps: nothing fires.
+    # From missing or unavailable to its restored value: nothing fires.
     assert {
         change.data["old_state"].state
         for change in changes
@@ -289,7 +289,7 @@ async def test_all_is_there_at_once(
 
 
 async def test_connectivity_after_a_restart(vesper: Vesper, disk: Disk) -> None:
-    """It takes a live message, or a full timeout without one."""
+    """It is known after a live message or a full timeout."""
     await vesper.heartbeat(uptime=5)
     await vesper.heartbeat("other", uptime=5)
     await vesper.advance(AT_ONCE)
@@ -297,19 +297,19 @@ async def test_connectivity_after_a_restart(vesper: Vesper, disk: Disk) -> None:
         pass
     await vesper.heartbeat(uptime=5, retain=True)
     assert vesper.value("connectivity") == STATE_UNKNOWN
-    told: list[Change] = []
+    changes: list[Change] = []
     hub = vesper.hub
-    hub.listeners.async_listen(hub.devices[BELL], ~Change.NOTHING, told.append)
+    hub.listeners.async_listen(hub.devices[BELL], ~Change.NOTHING, changes.append)
     await vesper.heartbeat(uptime=5)
     assert vesper.value("connectivity") == STATE_ON
-    assert not any(change & Change.CAME_ONLINE for change in told)
+    assert not any(change & Change.CAME_ONLINE for change in changes)
     await vesper.advance(DEFAULT_HEARTBEAT_TIMEOUT + 1)
     assert vesper.value("connectivity", "other") == STATE_OFF
 
 
 async def test_playback_after_a_restart(vesper: Vesper) -> None:
-    """It shows what it was until the device is heard, and then is not known."""
-    await vesper.say_everything()
+    """It is restored until the first message of the device."""
+    await vesper.report_everything()
     await vesper.reload()
     assert (vesper.value("playing"), vesper.value("melody")) == (STATE_ON, "ABC123")
     await vesper.heartbeat(uptime=3600, retain=True)
@@ -320,20 +320,20 @@ async def test_playback_after_a_restart(vesper: Vesper) -> None:
 
 
 async def test_restarted_while_we_were_away(vesper: Vesper) -> None:
-    """The first heartbeat tells, even if the device has been up for longer again."""
-    await vesper.say_everything()
+    """The first heartbeat shows the restart at any uptime."""
+    await vesper.report_everything()
     await vesper.reload()
     vesper.freezer.tick(86_400)
-    told: list[Change] = []
+    changes: list[Change] = []
     hub = vesper.hub
-    hub.listeners.async_listen(hub.devices[BELL], Change.RESTART, told.append)
+    hub.listeners.async_listen(hub.devices[BELL], Change.RESTART, changes.append)
     await vesper.heartbeat(uptime=4000)
-    assert len(told) == 1
+    assert len(changes) == 1
     assert vesper.value("playing") == STATE_OFF
 
 
 async def test_log_after_a_restart(vesper: Vesper) -> None:
-    """What is new since then fires once; what the broker kept does not."""
+    """New entries fire once; a retained log fires nothing."""
     log = [BOOT, WIFI_UP]
     await vesper.heartbeat(uptime=5, recent_events=log)
     await vesper.reload()
@@ -346,8 +346,8 @@ async def test_log_after_a_restart(vesper: Vesper) -> None:
 async def test_options_keep_everything(
     hass: HomeAssistant, vesper: Vesper, writes: Writes
 ) -> None:
-    """A change of the options reloads the entry, and what is known stays."""
-    await vesper.say_everything()
+    """A reload by a change of options keeps the state."""
+    await vesper.report_everything()
     before = vesper.values()
     hass.config_entries.async_update_entry(
         vesper.entry, options={CONF_HEARTBEAT_TIMEOUT: MIN_HEARTBEAT_TIMEOUT}
@@ -372,7 +372,7 @@ async def test_a_device_that_only_the_store_knows(
     disk: Disk,
     device_registry: dr.DeviceRegistry,
 ) -> None:
-    """Home Assistant saves its registries later, and was killed before it did."""
+    """A device that the registry lost is registered again."""
     await vesper.alert("SD", "WARNING", "gone")
     await vesper.heartbeat(fw="1.2")
     await vesper.advance(AT_LAST)
@@ -393,9 +393,9 @@ async def test_a_device_that_only_the_store_knows(
 async def test_a_device_that_only_the_registries_know(
     vesper: Vesper, disk: Disk
 ) -> None:
-    """Of its subsystems nobody knows until it speaks of them."""
+    """Its alert sensors are unknown until the device reports."""
     async with disk.killed():
-        # All this is not on disk.
+        # None of this is stored.
         assert await vesper.hass.config_entries.async_setup(FLEET)
         await vesper.alert("SD", "WARNING")
         await vesper.heartbeat(fw="1.2")
@@ -404,7 +404,7 @@ async def test_a_device_that_only_the_registries_know(
     assert vesper.value("alert_SD") == STATE_UNKNOWN
     assert vesper.hub.devices[BELL].telemetry.firmware_version == "1.2"
     await vesper.reload()
-    assert vesper.value("alert_SD") == STATE_UNKNOWN, "nobody has heard it yet"
+    assert vesper.value("alert_SD") == STATE_UNKNOWN, "it has not reported yet"
     await vesper.alert("SD", "CLEARED")
     assert vesper.value("alert_SD") == "ok"
     await vesper.reload()
@@ -414,7 +414,7 @@ async def test_a_device_that_only_the_registries_know(
 async def test_the_registry_knows_the_firmware_better(
     vesper: Vesper, disk: Disk, device_registry: dr.DeviceRegistry
 ) -> None:
-    """Else a registry that was saved too early would never be put right."""
+    """An outdated firmware version is corrected."""
     await vesper.heartbeat(fw="2")
     await vesper.advance(AT_ONCE)
     async with disk.killed():
@@ -427,13 +427,13 @@ async def test_the_registry_knows_the_firmware_better(
     assert device.sw_version == "2"
 
 
-async def test_removed_by_another_hand(
+async def test_removed_from_the_registry(
     hass: HomeAssistant,
     vesper: Vesper,
     disk: Disk,
     device_registry: dr.DeviceRegistry,
 ) -> None:
-    """The device is forgotten, also on disk, and is new should it speak again."""
+    """The device is removed from the store too."""
     await vesper.alert("SD", "FAILED")
     await vesper.heartbeat("other")
     await vesper.advance(AT_ONCE)
@@ -451,10 +451,10 @@ async def test_removed_by_another_hand(
     assert vesper.value("health") == "ok"
 
 
-async def test_somebody_elses_device_goes(
+async def test_removal_of_another_device(
     hass: HomeAssistant, vesper: Vesper, device_registry: dr.DeviceRegistry
 ) -> None:
-    """What is not ours, or is the fleet, or was never known, is nothing to forget."""
+    """Removals of other, fleet and unknown devices are ignored."""
     await vesper.heartbeat()
     other = MockConfigEntry(domain="other")
     other.add_to_hass(hass)
@@ -462,7 +462,7 @@ async def test_somebody_elses_device_goes(
         device = device_registry.async_get_or_create(
             config_entry_id=FLEET, identifiers={identifier}
         )
-        device_registry.async_update_device(device.id, name="gone soon")
+        device_registry.async_update_device(device.id, name="to be removed")
         device_registry.async_remove_device(device.id)
     await hass.async_block_till_done()
     assert list(vesper.hub.devices) == [BELL]
@@ -472,7 +472,7 @@ async def test_somebody_elses_device_goes(
 async def test_removed_and_back_at_once(
     hass: HomeAssistant, vesper: Vesper, disk: Disk
 ) -> None:
-    """What is on disk is the new device."""
+    """The new device is stored."""
     await vesper.alert("SD", "FAILED")
     await vesper.advance(DEFAULT_HEARTBEAT_TIMEOUT + 1)
     await vesper.hub.async_remove_device(BELL)
@@ -487,7 +487,7 @@ async def test_removed_and_back_at_once(
 async def test_removed_after_a_restart(
     vesper: Vesper, disk: Disk, seconds: float
 ) -> None:
-    """A device that has not been saved since is out of the store all the same."""
+    """A device that was not saved since is removed from the store."""
     await vesper.heartbeat()
     await vesper.advance(AT_ONCE)
     await vesper.reload()
@@ -502,8 +502,8 @@ async def test_removed_after_a_restart(
 async def test_entities_keep_their_ids(
     vesper: Vesper, disk: Disk, entity_registry: er.EntityRegistry
 ) -> None:
-    """A kill before the registries are saved makes no second set of entities."""
-    await vesper.say_everything()
+    """A kill before the registries are saved duplicates no entity."""
+    await vesper.report_everything()
     await vesper.advance(AT_ONCE)
     entries = er.async_entries_for_config_entry(entity_registry, FLEET)
     before = {entity.unique_id: entity.entity_id for entity in entries}
@@ -516,7 +516,7 @@ async def test_entities_keep_their_ids(
 async def test_remove_entry(
     hass: HomeAssistant, vesper: Vesper, hass_storage: dict[str, Any]
 ) -> None:
-    """With the entry goes its file."""
+    """The file is removed with the entry."""
     await vesper.alert("SD", "FAILED")
     await hass.config_entries.async_remove(FLEET)
     await hass.async_block_till_done()
@@ -531,7 +531,7 @@ async def test_remove_entry(
 async def test_any_minor_version_is_taken(
     vesper: Vesper, disk: Disk, hass_storage: dict[str, Any], minor_version: int
 ) -> None:
-    """It lacks fields or has fields that we do not know, and that is all."""
+    """Missing and unknown fields are accepted."""
     await vesper.alert("SD", "FAILED")
     await vesper.heartbeat(**EVERYTHING)
     await vesper.advance(AT_LAST)
@@ -554,7 +554,7 @@ async def test_one_bad_device_does_not_lose_the_others(
     hass_storage: dict[str, Any],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """It is left out, and the log says so once for all of them."""
+    """It is rejected, with one log line for all."""
     await vesper.alert("SD", "FAILED")
     await vesper.advance(AT_ONCE)
     async with disk.killed():

@@ -1,6 +1,6 @@
 """Test the store with real files: damaged ones, and disks that can't be written."""
 
-# ruff: noqa: ASYNC240  # these are the files of a test, and nobody waits for it
+# ruff: noqa: ASYNC240  # blocking file access is fine in a test
 
 import json
 from pathlib import Path
@@ -22,38 +22,38 @@ AT_LAST = 15 * 60 + 1
 
 @pytest.fixture
 def hass_storage() -> dict[str, Any]:
-    """Let Home Assistant's stores be files."""
+    """Use real files for Home Assistant's stores."""
     return {}
 
 
 @pytest.fixture
 def hass_config_dir(hass_tmp_config_dir: str) -> str:
-    """Have a configuration directory for each test."""
+    """Return a configuration directory of the test."""
     return hass_tmp_config_dir
 
 
 @pytest.fixture(autouse=True)
 def no_errors_logged() -> None:
-    """Let Home Assistant log what is wrong with files."""
+    """Let Home Assistant log errors of files."""
 
 
 @pytest.fixture
 def path(hass: HomeAssistant) -> Path:
-    """Return where the store is."""
+    """Return the path of the store."""
     return Path(hass.config.path(".storage", f"{DOMAIN}.{FLEET}"))
 
 
 @pytest.fixture
 async def stopped(hass: HomeAssistant, vesper: Vesper, path: Path) -> Vesper:
-    """Return a fleet that has saved an alert and is unloaded."""
+    """Return a fleet that saved an alert and is unloaded."""
     await vesper.alert("SD", "FAILED")
     assert await hass.config_entries.async_unload(FLEET)
     assert path.is_file()
     return vesper
 
 
-def _kept(path: Path) -> list[Path]:
-    """Return the damaged files that were moved aside."""
+def _backups(path: Path) -> list[Path]:
+    """Return the backups of damaged files."""
     return [file for file in path.parent.iterdir() if ".corrupt." in file.name]
 
 
@@ -81,20 +81,20 @@ async def test_json_that_is_not_ours(
     issue_registry: ir.IssueRegistry,
     damaged: str,
 ) -> None:
-    """It is kept under the name that the repair issue tells, and all starts empty."""
+    """It is renamed, named in a repair issue, and all starts empty."""
     path.write_text(damaged)
     assert await hass.config_entries.async_setup(FLEET)
-    (kept,) = _kept(path)
-    assert kept.read_text() == damaged
+    (backup,) = _backups(path)
+    assert backup.read_text() == damaged
     issue = issue_registry.async_get_issue(DOMAIN, ISSUE_DAMAGED)
     assert issue is not None
-    assert issue.translation_placeholders == {"path": str(path), "kept": str(kept)}
+    assert issue.translation_placeholders == {"path": str(path), "kept": str(backup)}
     assert stopped.value("alert_SD") == "unknown"
 
     await stopped.alert("SD", "WARNING")
     await stopped.reload()
     assert stopped.value("alert_SD") == "warning"
-    assert _kept(path) == [kept]
+    assert _backups(path) == [backup]
 
     await hass.config_entries.async_remove(FLEET)
     assert not issue_registry.async_get_issue(DOMAIN, ISSUE_DAMAGED)
@@ -111,11 +111,11 @@ async def test_no_json(
     issue_registry: ir.IssueRegistry,
     damaged: bytes,
 ) -> None:
-    """Home Assistant itself keeps such a file and tells of it."""
+    """Home Assistant renames the file and raises an issue."""
     path.write_bytes(damaged)
     assert await hass.config_entries.async_setup(FLEET)
-    (kept,) = _kept(path)
-    assert kept.read_bytes() == damaged
+    (backup,) = _backups(path)
+    assert backup.read_bytes() == damaged
     (issue,) = issue_registry.issues.values()
     assert issue.translation_key == "storage_corruption"
     assert issue.issue_domain == DOMAIN
@@ -125,20 +125,20 @@ async def test_no_json(
 async def test_a_newer_version_is_left_alone(
     hass: HomeAssistant, stopped: Vesper, path: Path
 ) -> None:
-    """The entry does not load, and says why."""
+    """The entry does not load, and shows the reason."""
     newer = json.dumps(json.loads(path.read_text()) | {"version": 2})
     path.write_text(newer)
     assert not await hass.config_entries.async_setup(FLEET)
     assert stopped.entry.state is ConfigEntryState.SETUP_ERROR
     assert stopped.entry.error_reason_translation_key == "store_too_new"
     assert path.read_text() == newer
-    assert not _kept(path)
+    assert not _backups(path)
 
 
 async def test_a_file_that_cannot_be_read(
     hass: HomeAssistant, stopped: Vesper, path: Path
 ) -> None:
-    """It may be whole, so it is left alone and tried again."""
+    """It is left alone and read again later."""
     with patch(
         "homeassistant.util.json.open", side_effect=PermissionError("no"), create=True
     ):
@@ -147,13 +147,13 @@ async def test_a_file_that_cannot_be_read(
     assert stopped.entry.error_reason_translation_key == "store_unreadable"
     assert await hass.config_entries.async_reload(FLEET)
     assert stopped.value("alert_SD") == "failed"
-    assert not _kept(path)
+    assert not _backups(path)
 
 
 async def test_a_damaged_file_that_cannot_be_kept(
     hass: HomeAssistant, stopped: Vesper, path: Path
 ) -> None:
-    """It is not written over."""
+    """It is not overwritten."""
     path.write_text("[]")
     with patch(
         "custom_components.vesper.hub.store.os.rename", side_effect=OSError("no")
@@ -173,7 +173,7 @@ async def test_a_disk_that_cannot_be_written(
     issue_registry: ir.IssueRegistry,
     error: Exception,
 ) -> None:
-    """A person is told, all goes on, and it is written as soon as that can be."""
+    """An issue is raised, and saving is retried."""
 
     def _write(name: str, *args: Any, **kwargs: Any) -> None:
         if name == str(path):
@@ -198,7 +198,7 @@ async def test_a_disk_that_cannot_be_written(
         await hass.async_block_till_done(wait_background_tasks=True)
         assert write.called
     assert not path.exists()
-    # Nothing has changed since, and yet it is tried again.
+    # Nothing has changed since, but saving is retried.
     await vesper.advance(AT_LAST)
     await hass.async_block_till_done(wait_background_tasks=True)
     assert json.loads(path.read_text())["data"]["devices"][BELL]["alerts"]
@@ -206,8 +206,8 @@ async def test_a_disk_that_cannot_be_written(
 
 
 async def test_what_is_on_disk_is_json(vesper: Vesper, path: Path) -> None:
-    """It is as any file of Home Assistant's storage, and there is no other of ours."""
-    await vesper.say_everything()
+    """The file has the format of Home Assistant's storage."""
+    await vesper.report_everything()
     await vesper.advance(1)
     file = json.loads(path.read_text())
     assert (file["version"], file["minor_version"]) == (1, 1)

@@ -1,4 +1,4 @@
-"""Test which devices a target stands for."""
+"""Test the devices of a target."""
 
 from custom_components.vesper.const import DOMAIN
 from custom_components.vesper.hub.targets import Target
@@ -15,8 +15,8 @@ def _id_of(vesper: Vesper, device_id: str) -> str:
     return device.id
 
 
-async def test_what_is_left_out_is_not_chosen(vesper: Vesper) -> None:
-    """By its device, an entity of it, its area, or the whole fleet."""
+async def test_excluded_targets(vesper: Vesper) -> None:
+    """Devices are excluded by id, entity, area or fleet."""
     for device_id in (BELL, "hall"):
         await vesper.heartbeat(device_id)
     bell, hall, fleet = (
@@ -26,9 +26,9 @@ async def test_what_is_left_out_is_not_chosen(vesper: Vesper) -> None:
     for device in (bell, hall):
         dr.async_get(vesper.hass).async_update_device(device, area_id=area.id)
 
-    def chosen(left_out: dict[str, str]) -> set[str]:
-        """Return the bells that are left of the area."""
-        target = Target(vesper.hass, {"area_id": area.id, "exclude": left_out})
+    def chosen(excluded: dict[str, str]) -> set[str]:
+        """Return the bells of the area that are not excluded."""
+        target = Target(vesper.hass, {"area_id": area.id, "exclude": excluded})
         return target.device_ids & {bell, hall}
 
     assert chosen({}) == {bell, hall}

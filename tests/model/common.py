@@ -6,10 +6,10 @@ from custom_components.vesper.protocol.message import Message
 
 NOW = 1_800_000_000.0
 
-#: What any live message changes of a device that was not online.
+#: The changes of a device that was not online by any live message.
 CAME_ONLINE = Change.CONNECTIVITY | Change.LAST_SEEN | Change.CONTACT
 WENT_OFFLINE = Change.CONNECTIVITY | Change.LAST_SEEN | Change.REACHABILITY
-LOST_LINK = Change.CONNECTIVITY | Change.REACHABILITY
+BROKER_DISCONNECTED = Change.CONNECTIVITY | Change.REACHABILITY
 
 
 def receive(device: Device, message: Message, *, after: float = 0.0) -> Change:

@@ -13,12 +13,12 @@ __all__ = ["auto_enable_custom_integrations"]
 
 @pytest.fixture
 def device() -> Device:
-    """Return a device of which nothing is known."""
+    """Return a device without messages."""
     return Device(device_id=DEVICE_ID)
 
 
 @pytest.fixture
 def online(device: Device) -> Device:
-    """Return a device that is online, without alerts."""
+    """Return an online device without alerts."""
     receive(device, heartbeat(uptime=100, firmware_version="1.0.0"))
     return device

@@ -13,17 +13,17 @@ from custom_components.vesper.protocol.message import Message
 from custom_components.vesper.protocol.severity import Severity
 from tests.strategies import DEVICE_ID, alert, heartbeat
 
-from .common import CAME_ONLINE, LOST_LINK, NOW, receive, replay
+from .common import BROKER_DISCONNECTED, CAME_ONLINE, NOW, receive, replay
 
 
 def found(message: Message) -> list[tuple[str, FaultKind]]:
-    """Return where a message is wrong, and in what way."""
+    """Return the path and kind of each fault of a message."""
     return [(fault.path, fault.kind) for fault in message.faults]
 
 
 @pytest.mark.parametrize("severity", list(Severity)[1:], ids=lambda one: one.key)
 def test_an_alert_is_raised(online: Device, severity: Severity) -> None:
-    """It is in the active set, with its state, its text and when it arrived."""
+    """It is active, with its state, text and time."""
     change = receive(online, alert("FileManager", severity.name, "SD mount failed"))
     assert online.alerts.active == {
         "FileManager": ActiveAlert(
@@ -40,7 +40,7 @@ def test_an_alert_is_raised(online: Device, severity: Severity) -> None:
 
 
 def test_an_alert_is_cleared(online: Device) -> None:
-    """It leaves the active set; the subsystem stays known."""
+    """It is no longer active; the subsystem stays known."""
     receive(online, alert("FileManager", "WARNING"))
     change = receive(online, alert("FileManager", "CLEARED"))
     assert online.alerts.active == {}
@@ -50,7 +50,7 @@ def test_an_alert_is_cleared(online: Device) -> None:
 
 @pytest.mark.parametrize("live", [True, False], ids=["live", "retained"])
 def test_what_is_not_raised_can_not_be_cleared(online: Device, *, live: bool) -> None:
-    """CLEARED for a subsystem without an alert changes nothing at all."""
+    """CLEARED without an alert changes nothing."""
     cleared = alert("FileManager", "CLEARED")
     assert online.apply(cleared, live=live, now=NOW) == Change.NOTHING
     assert online.alerts.subsystems == ()
@@ -58,7 +58,7 @@ def test_what_is_not_raised_can_not_be_cleared(online: Device, *, live: bool) ->
 
 
 def test_a_subsystem_raises_again_what_was_cleared(online: Device) -> None:
-    """Its second alert is no new subsystem."""
+    """Its second alert adds no subsystem."""
     receive(online, alert("FileManager", "WARNING"))
     receive(online, alert("FileManager", "CLEARED"))
     change = receive(online, alert("FileManager", "FAILED"))
@@ -66,7 +66,7 @@ def test_a_subsystem_raises_again_what_was_cleared(online: Device) -> None:
 
 
 def test_the_same_state_again_is_no_transition(online: Device) -> None:
-    """Text and time are the new ones; nothing else has changed."""
+    """Only text and time change."""
     receive(online, alert("FileManager", "WARNING", "SD mount failed"))
     change = receive(online, alert("FileManager", "WARNING", "SD is full"), after=30)
     assert change == Change.ALERTS
@@ -81,7 +81,7 @@ def test_the_same_state_again_is_no_transition(online: Device) -> None:
 def test_an_alert_becomes_worse_or_better(
     online: Device, before: str, after: str
 ) -> None:
-    """A subsystem has one alert, in its last state; a problem it is all along."""
+    """A subsystem has one alert, in its last state."""
     receive(online, alert("FileManager", before))
     change = receive(online, alert("FileManager", after))
     assert change == Change.ALERTS | Change.SEVERITY
@@ -89,7 +89,7 @@ def test_an_alert_becomes_worse_or_better(
 
 
 def test_a_state_that_is_not_known_leaves_the_alert(online: Device) -> None:
-    """It is rejected: the stored state stays as it was."""
+    """An unknown state is rejected."""
     receive(online, alert("FileManager", "WARNING"))
     assert receive(online, alert("FileManager", "PURPLE")) == Change.NOTHING
     assert online.alerts.severity is Severity.WARNING
@@ -104,7 +104,7 @@ def test_subsystems_have_alerts_of_their_own(online: Device) -> None:
 
 
 def test_an_alert_that_is_not_the_worst_leaves_the_severity(online: Device) -> None:
-    """A device is as bad as its worst alert."""
+    """The severity is that of the worst alert."""
     receive(online, alert("TimeKeeper", "FAILED"))
     change = receive(online, alert("FileManager", "WARNING"))
     assert change == Change.ALERTS | Change.SUBSYSTEMS
@@ -113,14 +113,14 @@ def test_an_alert_that_is_not_the_worst_leaves_the_severity(online: Device) -> N
 
 
 def test_a_new_subsystem_is_the_last_of_the_subsystems(online: Device) -> None:
-    """They stay in the order in which they first raised an alert."""
+    """They are in the order of their first alert."""
     for subsystem in ("TimeKeeper", "FileManager", "TimeKeeper", "Player"):
         receive(online, alert(subsystem, "WARNING"))
     assert online.alerts.subsystems == ("TimeKeeper", "FileManager", "Player")
 
 
 def test_a_device_has_so_many_subsystems_and_no_more(online: Device) -> None:
-    """One more is rejected and named, and the others change as before."""
+    """One more is rejected and named; the others are updated."""
     for number in range(MAX_SUBSYSTEMS):
         receive(online, alert(f"Subsystem {number}", "WARNING"))
     rejected = alert("One more", "FAILED")
@@ -133,12 +133,12 @@ def test_a_device_has_so_many_subsystems_and_no_more(online: Device) -> None:
 
 
 def test_the_most_subsystems_are_32() -> None:
-    """It is the protocol's figure."""
+    """The limit is that of the protocol."""
     assert MAX_SUBSYSTEMS == 32
 
 
 def test_a_rejected_subsystem_is_a_sign_of_life(device: Device) -> None:
-    """Its message is live, whatever it says."""
+    """Its message is live all the same."""
     device.alerts.subsystems = tuple(
         [f"Subsystem {number}" for number in range(MAX_SUBSYSTEMS)]
     )
@@ -146,21 +146,21 @@ def test_a_rejected_subsystem_is_a_sign_of_life(device: Device) -> None:
 
 
 def test_a_retained_alert_is_not_confirmed(device: Device) -> None:
-    """It sets the state, until the device itself reports that subsystem."""
+    """It is unconfirmed until the device reports the subsystem."""
     replay(device, alert("FileManager", "WARNING"))
     assert not device.alerts.active["FileManager"].confirmed
     receive(device, alert("FileManager", "WARNING"))
     assert device.alerts.active["FileManager"].confirmed
 
 
-def test_a_lost_link_makes_alerts_unconfirmed(online: Device) -> None:
-    """Transitions in that time are lost; all else stays."""
+def test_a_disconnect_makes_alerts_unconfirmed(online: Device) -> None:
+    """Changes may have been missed; all else stays."""
     receive(online, alert("FileManager", "WARNING", "SD mount failed"))
     receive(online, alert("TimeKeeper", "FAILED"))
-    assert online.broker_disconnected() == LOST_LINK | Change.ALERTS
+    assert online.broker_disconnected() == BROKER_DISCONNECTED | Change.ALERTS
     assert [one.confirmed for one in online.alerts.active.values()] == [False, False]
     assert online.alerts.active["FileManager"].message == "SD mount failed"
-    assert online.broker_disconnected() is LOST_LINK
+    assert online.broker_disconnected() is BROKER_DISCONNECTED
 
 
 def test_an_alert_is_confirmed_by_itself(online: Device) -> None:
@@ -176,7 +176,7 @@ def test_an_alert_is_confirmed_by_itself(online: Device) -> None:
 
 
 def test_a_timeout_leaves_the_alerts(online: Device) -> None:
-    """They hold until the device changes them."""
+    """They stay until the device changes them."""
     receive(online, alert("FileManager", "WARNING"))
     assert not online.mark_offline() & (
         Change.ALERTS | Change.SEVERITY | Change.PROBLEM
@@ -185,7 +185,7 @@ def test_a_timeout_leaves_the_alerts(online: Device) -> None:
 
 
 def test_the_api_shows_the_worst_alerts_first(online: Device) -> None:
-    """Among equals they come by name; times are in UTC."""
+    """Equal ones are sorted by name; times are in UTC."""
     receive(online, alert("TimeKeeper", "WARNING", "NTP sync failed"))
     receive(online, alert("Player", "FAILED"))
     receive(online, alert("FileManager", "WARNING"))
@@ -215,7 +215,7 @@ def test_the_api_shows_the_worst_alerts_first(online: Device) -> None:
 def test_an_acknowledgement_does_not_hold_for_a_worse_alert(
     online: Device, state: str, *, acknowledged: bool
 ) -> None:
-    """The same state again stays acknowledged, and so does a better one."""
+    """The same state or a better one stays acknowledged."""
     receive(online, alert("Player", "CRITICAL"))
     active = online.alerts.active
     active["Player"] = replace(active["Player"], acknowledged=True)
@@ -224,7 +224,7 @@ def test_an_acknowledgement_does_not_hold_for_a_worse_alert(
 
 
 def test_a_note_lasts_as_long_as_its_acknowledgement(online: Device) -> None:
-    """It stays as long as the alert is acknowledged."""
+    """It ends with the acknowledgement."""
     receive(online, alert("Player", "CRITICAL"))
     assert online.alerts.acknowledge("Player", "on it") == Change.ALERTS
     receive(online, alert("Player", "WARNING"), after=300)
@@ -234,14 +234,14 @@ def test_a_note_lasts_as_long_as_its_acknowledgement(online: Device) -> None:
 
 
 def test_an_alert_that_is_over_can_not_be_changed(online: Device) -> None:
-    """A user may act a moment too late."""
+    """A user's change of a cleared alert is rejected."""
     assert online.clear_alert("Player") == Change.NOTHING
     assert online.alerts.acknowledge("Player", "on it") == Change.NOTHING
     assert not online.occurrences
 
 
 def test_a_user_clears_an_alert(online: Device) -> None:
-    """It has ended, also where the device was expected to raise it again."""
+    """It ends, even if the device was expected to raise it again."""
     receive(online, heartbeat(uptime=5000))
     receive(online, alert("Player", "WARNING"), after=1)
     receive(online, heartbeat(uptime=10), after=60)
@@ -255,7 +255,7 @@ def test_a_user_clears_an_alert(online: Device) -> None:
 
 
 def test_the_api_shows_a_device_without_alerts_as_healthy(online: Device) -> None:
-    """The empty list says that all is well."""
+    """The list of alerts is empty."""
     assert online.alerts.as_json() == []
 
 
@@ -263,7 +263,7 @@ def test_the_api_shows_a_device_without_alerts_as_healthy(online: Device) -> Non
 
 
 def test_a_restart_makes_alerts_unconfirmed(online: Device) -> None:
-    """The firmware does not clear what it raised before; it may be still so."""
+    """The firmware does not clear what it raised before."""
     receive(online, alert("FileManager", "WARNING"))
     change = receive(online, heartbeat(uptime=3), after=30)
     assert not (Change.RESTART | Change.ALERTS) & ~change
@@ -271,7 +271,7 @@ def test_a_restart_makes_alerts_unconfirmed(online: Device) -> None:
 
 
 def test_a_retained_alert_does_not_replace_a_live_one(online: Device) -> None:
-    """It is of an unknown age: it neither ends a live alert nor changes it."""
+    """Its age is unknown: it changes no live alert."""
     receive(online, alert("FileManager", "FAILED", "gone"))
     before = dict(online.alerts.active)
     for state in ("CLEARED", "WARNING"):
@@ -282,7 +282,7 @@ def test_a_retained_alert_does_not_replace_a_live_one(online: Device) -> None:
 
 
 def test_a_retained_alert_counts_after_a_gap(online: Device) -> None:
-    """It may have been raised meanwhile; but a retained CLEARED may be over as well."""
+    """It may be newer; a retained CLEARED may not be."""
     receive(online, alert("FileManager", "WARNING"))
     online.broker_disconnected()
     assert Change.SEVERITY & replay(online, alert("FileManager", "FAILED"))
@@ -291,7 +291,7 @@ def test_a_retained_alert_counts_after_a_gap(online: Device) -> None:
 
 
 def test_a_subsystem_known_from_before_is_reported(device: Device) -> None:
-    """The first CLEARED shows how it is, and so does an alert."""
+    """The first report sets its state, CLEARED included."""
     device.alerts.subsystems += ("FileManager", "TimeKeeper")
     device.alerts.unknown |= {*device.alerts.subsystems}
     assert replay(device, alert("FileManager", "CLEARED")) == Change.NOTHING
@@ -304,7 +304,7 @@ def test_a_subsystem_known_from_before_is_reported(device: Device) -> None:
 
 
 def restarted(close_after: int = 600, *subsystems: str) -> Device:
-    """Return a device that raised alerts and was then seen to have restarted."""
+    """Return a device that raised alerts and then restarted."""
     device = Device(device_id=DEVICE_ID, close_after=close_after)
     receive(device, heartbeat(uptime=5000))
     for subsystem in subsystems or ("FileManager",):
@@ -319,7 +319,7 @@ def active(device: Device) -> list[str]:
 
 
 def test_what_is_not_raised_again_is_closed() -> None:
-    """After ten minutes by the clock of the device, and not before."""
+    """After ten minutes of the device's uptime, not before."""
     device = restarted(600, "FileManager", "TimeKeeper")
     receive(device, alert("TimeKeeper", "WARNING"), after=360)
     assert receive(device, heartbeat(uptime=609), after=660) == Change.LAST_SEEN
@@ -332,14 +332,14 @@ def test_what_is_not_raised_again_is_closed() -> None:
 
 
 def test_the_last_alert_closed_ends_the_problem() -> None:
-    """It is as if the device had cleared it."""
+    """It has the effect of CLEARED."""
     change = receive(restarted(), heartbeat(uptime=610), after=660)
     assert not (Change.ALERT_CLOSED | Change.SEVERITY | Change.PROBLEM) & ~change
 
 
 @pytest.mark.parametrize("jump", [-86_400, 86_400])
 def test_a_wall_clock_that_jumps_closes_nothing_early_or_late(jump: float) -> None:
-    """The time that counts is the device's own."""
+    """The device's uptime counts."""
     device = restarted()
     receive(device, heartbeat(uptime=609), after=660 + jump)
     assert active(device)
@@ -362,7 +362,7 @@ def test_a_retained_heartbeat_closes_nothing() -> None:
 
 
 def test_a_heartbeat_without_uptime_closes_nothing() -> None:
-    """It does not show the time."""
+    """The time since the restart is unknown."""
     device = restarted()
     receive(device, heartbeat(), after=5000)
     assert active(device)
@@ -370,7 +370,7 @@ def test_a_heartbeat_without_uptime_closes_nothing() -> None:
 
 @pytest.mark.parametrize("state", ["WARNING", "CLEARED"])
 def test_what_the_device_reports_is_not_closed(state: str) -> None:
-    """Nor is it later, when it is unconfirmed for another reason."""
+    """It stays open if it is unconfirmed later."""
     device = restarted()
     receive(device, alert("FileManager", state), after=300)
     receive(device, alert("FileManager", "WARNING"), after=301)
@@ -391,7 +391,7 @@ def test_what_was_retained_of_an_alert_is_not_closed() -> None:
 
 
 def test_a_gap_alone_closes_nothing(online: Device) -> None:
-    """The device has not forgotten what it had raised."""
+    """The device still has its alerts."""
     online.close_after = 600
     receive(online, alert("FileManager", "WARNING"))
     online.broker_disconnected()
@@ -401,7 +401,7 @@ def test_a_gap_alone_closes_nothing(online: Device) -> None:
 
 
 def test_the_time_starts_again_after_each_restart() -> None:
-    """A device that restarts all the time never has the time for a check."""
+    """The device needs the time for a health check."""
     device = restarted()
     receive(device, heartbeat(uptime=500), after=560)
     receive(device, heartbeat(uptime=20), after=600)
@@ -412,7 +412,7 @@ def test_the_time_starts_again_after_each_restart() -> None:
 
 
 def test_the_time_starts_again_after_a_timeout() -> None:
-    """What it raised in the meantime was not received."""
+    """Alerts raised in the meantime were not received."""
     device = restarted()
     device.mark_offline()
     receive(device, heartbeat(uptime=700), after=760)
@@ -422,8 +422,8 @@ def test_the_time_starts_again_after_a_timeout() -> None:
     assert not active(device)
 
 
-def test_no_time_counts_without_the_link() -> None:
-    """Messages that come without the broker say nothing of alerts."""
+def test_the_alert_timeout_does_not_run_while_disconnected() -> None:
+    """Messages received by other ways report no alerts."""
     device = restarted()
     device.broker_disconnected()
     receive(device, heartbeat(uptime=5000), after=5050)
@@ -437,7 +437,7 @@ def test_no_time_counts_without_the_link() -> None:
 
 
 def test_a_restart_without_uptime_counts_from_the_next_one(online: Device) -> None:
-    """The log shows it first."""
+    """The timeout starts with the first uptime."""
     online.close_after = 600
     boot = {"t": 1, "d0": 1, "d1": 0, "ts": 0, "up": 0}
     receive(online, heartbeat(recent_events=[]))
@@ -450,7 +450,7 @@ def test_a_restart_without_uptime_counts_from_the_next_one(online: Device) -> No
 
 
 def test_what_closed_an_alert_is_known_until_the_next_one() -> None:
-    """A new alert is the device's own; CLEARED changes nothing without an alert."""
+    """A new alert resets the cause; CLEARED does not."""
     device = restarted()
     receive(device, heartbeat(uptime=610), after=660)
     assert receive(device, alert("FileManager", "CLEARED"), after=661) == Change.NOTHING
@@ -460,7 +460,7 @@ def test_what_closed_an_alert_is_known_until_the_next_one() -> None:
 
 
 def test_a_closed_alert_is_known_to_be_over() -> None:
-    """Also where the device has not reported the subsystem since the start."""
+    """Also if the device has not reported the subsystem since the start."""
     device = restarted()
     device.alerts.unknown |= {"FileManager"}
     receive(device, heartbeat(uptime=610), after=660)

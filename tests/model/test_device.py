@@ -17,7 +17,7 @@ from custom_components.vesper.protocol.recent_events import RecentEvent, decode_
 from custom_components.vesper.protocol.severity import Severity
 from tests.strategies import (
     DEVICE_ID,
-    LinkLoss,
+    BrokerReconnect,
     Received,
     Step,
     Timeout,
@@ -44,7 +44,7 @@ a_sign_of_life = pytest.mark.parametrize(
 
 
 def test_nothing_is_known_of_a_new_device(device: Device) -> None:
-    """Not even whether it is online."""
+    """Connectivity is unknown too."""
     assert device.online is None
     assert device.last_seen is None
     assert device.playback.playing is None
@@ -53,7 +53,7 @@ def test_nothing_is_known_of_a_new_device(device: Device) -> None:
 
 @a_sign_of_life
 def test_a_live_message_shows_a_device_online(device: Device, message: Message) -> None:
-    """Each kind of message is a sign of life, one that can't be parsed included."""
+    """Each kind of message does, including malformed ones."""
     change = receive(device, message)
     assert device.online is True
     assert device.last_seen == NOW
@@ -72,7 +72,7 @@ def test_a_live_message_brings_a_device_back(online: Device, message: Message) -
 def test_a_retained_message_is_no_sign_of_life(
     device: Device, message: Message
 ) -> None:
-    """It may be of a device that was removed long ago."""
+    """It may be of a device removed long ago."""
     change = replay(device, message)
     assert device.online is None
     assert device.last_seen is None
@@ -89,22 +89,22 @@ def test_a_retained_message_does_not_bring_a_device_back(
     assert online.online is False
 
 
-def test_a_retained_heartbeat_fills_in_what_it_says(device: Device) -> None:
-    """The values are known before the device is online."""
+def test_a_retained_heartbeat_fills_in_its_values(device: Device) -> None:
+    """They are set before the device is online."""
     change = replay(device, heartbeat(uptime=7, firmware_version="1.1.0"))
     assert change == Change.FIRMWARE
     assert device.telemetry.firmware_version == "1.1.0"
 
 
 def test_a_timeout_marks_a_device_offline(online: Device) -> None:
-    """After a whole timeout without a message it is offline, last seen before."""
+    """Last seen is the time of its last message."""
     assert online.mark_offline() == WENT_OFFLINE
     assert online.online is False
     assert online.last_seen == NOW
 
 
 def test_a_device_without_live_messages_goes_offline(device: Device) -> None:
-    """Known by a retained message, it had its timeout too."""
+    """A device known by a retained message times out too."""
     assert Change.CONNECTIVITY & device.mark_offline()
     assert device.online is False
 
@@ -116,13 +116,13 @@ def test_a_timeout_is_reported_once(online: Device) -> None:
 
 
 @pytest.mark.parametrize("known", [None, True, False], ids=str)
-def test_a_lost_link_marks_no_device_offline(
+def test_a_disconnect_marks_no_device_offline(
     device: Device, *, known: bool | None
 ) -> None:
-    """Connectivity is unknown in the meantime; afterwards it is as before."""
+    """Connectivity is unavailable, and the same after the reconnect."""
     device.online = known
     change: Change = Change.CONNECTIVITY
-    if known is not False:  # then it could be reached before, and can't be now
+    if known is not False:  # it was reachable before, and is not now
         change |= Change.REACHABILITY
     assert device.broker_disconnected() == change
     assert device.broker_connected() == change
@@ -130,7 +130,7 @@ def test_a_lost_link_marks_no_device_offline(
 
 
 def test_a_heartbeat_that_changes_nothing_is_no_change(online: Device) -> None:
-    """The same values again change nothing."""
+    """The same values change nothing."""
     message = heartbeat(uptime=130, firmware_version="1.0.0")
     assert receive(online, message, after=30) == Change.NOTHING
     assert online.last_seen == NOW + 30
@@ -150,7 +150,7 @@ def test_a_heartbeat_that_changes_nothing_is_no_change(online: Device) -> None:
 def test_last_seen_is_written_once_a_minute(
     online: Device, after: float, change: Change
 ) -> None:
-    """It would else be written at each heartbeat, or never while the clock is off."""
+    """An online device updates it at most once a minute."""
     assert receive(online, heartbeat(), after=after) == change
     assert online.last_seen == NOW + after
 
@@ -158,7 +158,7 @@ def test_last_seen_is_written_once_a_minute(
 def test_last_seen_is_written_again_after_the_clock_was_set_back(
     online: Device,
 ) -> None:
-    """The minute counts from the last write, on the new clock."""
+    """The minute counts from the last write."""
     receive(online, heartbeat(), after=-3600)
     assert receive(online, heartbeat(), after=-3570) == Change.NOTHING
     assert receive(online, heartbeat(), after=-3540) == Change.LAST_SEEN
@@ -185,7 +185,7 @@ def test_a_new_firmware_version_is_a_change(online: Device) -> None:
 def test_what_a_heartbeat_does_not_report_stays(
     online: Device, message: Message
 ) -> None:
-    """A field that says nothing usable leaves the stored value untouched."""
+    """A field without a valid value keeps the stored one."""
     assert receive(online, message) == Change.NOTHING
     assert (online.restarts.uptime, online.telemetry.firmware_version) == (100, "1.0.0")
 
@@ -197,7 +197,7 @@ def test_what_a_heartbeat_does_not_report_stays(
     "uptime", [0, 1, 100 - UPTIME_JITTER - 1], ids=["boot", "soon", "just-beyond"]
 )
 def test_an_uptime_that_falls_is_a_restart(online: Device, uptime: int) -> None:
-    """The device counts from its boot."""
+    """The uptime counts from the boot."""
     assert Change.RESTART & receive(online, heartbeat(uptime=uptime))
     assert online.restarts.uptime == uptime
 
@@ -210,27 +210,27 @@ def test_an_uptime_that_falls_is_a_restart(online: Device, uptime: int) -> None:
 def test_an_uptime_that_does_not_fall_is_no_restart(
     online: Device, uptime: int
 ) -> None:
-    """Neither is one that falls by no more than the jitter."""
+    """A fall within the jitter is none."""
     change = receive(online, heartbeat(uptime=uptime))
     assert not change & ~Change.BOOT_TIME
 
 
 def test_an_uptime_that_stands_still_is_a_restart(device: Device) -> None:
-    """It has run for less time than has passed since its last heartbeat."""
+    """The uptime is shorter than the time since the last heartbeat."""
     for number in range(3):
         change = receive(device, heartbeat(uptime=3), after=20 * number)
         assert bool(Change.RESTART & change) is (number > 0)
 
 
 def test_a_heartbeat_that_comes_twice_is_no_restart(online: Device) -> None:
-    """The broker may send it once more, much later."""
+    """The broker may repeat it much later."""
     receive(online, heartbeat(uptime=1000), after=900)
     assert not Change.RESTART & receive(online, heartbeat(uptime=1000), after=960)
     assert not Change.RESTART & receive(online, heartbeat(uptime=1060), after=961)
 
 
 def test_a_boot_that_is_logged_while_the_uptime_stands_still(device: Device) -> None:
-    """However little time has passed."""
+    """A new boot entry is a restart after any time."""
     boot = {"t": 1, "d0": 4, "d1": 0, "ts": 0, "up": 0}
     receive(device, heartbeat(uptime=0, recent_events=[boot]))
     for number in range(2, 5):
@@ -239,32 +239,32 @@ def test_a_boot_that_is_logged_while_the_uptime_stands_still(device: Device) -> 
 
 
 def test_the_first_uptime_is_no_restart(device: Device) -> None:
-    """There is nothing that it could have fallen from."""
+    """There is no earlier uptime to compare."""
     assert receive(device, heartbeat(uptime=0)) == CAME_ONLINE | Change.BOOT_TIME
 
 
 def test_a_restart_is_seen_past_a_heartbeat_without_uptime(online: Device) -> None:
-    """The last uptime that was said is what counts."""
+    """The last reported uptime counts."""
     receive(online, heartbeat())
     assert Change.RESTART & receive(online, heartbeat(uptime=3))
 
 
-def test_a_restart_is_detected_after_a_timeout_and_a_lost_link(online: Device) -> None:
-    """The uptime shows what happened in the meantime."""
+def test_a_restart_is_detected_after_timeout_and_disconnect(online: Device) -> None:
+    """The uptime shows it."""
     online.broker_disconnected()
     online.mark_offline()
     assert Change.RESTART & receive(online, heartbeat(uptime=3))
 
 
 def test_a_retained_heartbeat_shows_no_restart(online: Device) -> None:
-    """It may be older than what is known, and is not compared with later either."""
+    """Its uptime is not compared with later ones either."""
     assert replay(online, heartbeat(uptime=3)) == Change.NOTHING
     assert replay(online, heartbeat(uptime=9999)) == Change.NOTHING
     assert receive(online, heartbeat(uptime=130)) == Change.NOTHING
 
 
 def test_a_restart_ends_playback(online: Device) -> None:
-    """The device does not play after its start, and reports no stop."""
+    """The firmware does not report the stop."""
     receive(online, info("playback_started", melody_uid="ABC123"))
     change = receive(online, heartbeat(uptime=3), after=30)
     assert change == (
@@ -273,8 +273,8 @@ def test_a_restart_ends_playback(online: Device) -> None:
     assert (online.playback.playing, online.playback.melody) == (False, None)
 
 
-def test_what_was_said_since_a_restart_holds(online: Device) -> None:
-    """A device reports alerts and playback before its next heartbeat."""
+def test_reports_since_a_restart_stay_valid(online: Device) -> None:
+    """Alerts and playback may arrive before the next heartbeat."""
     receive(online, alert("TimeKeeper", "WARNING"))
     receive(online, alert("FileManager", "FAILED"), after=40)
     receive(online, info("playback_started", melody_uid="ABC123"), after=45)
@@ -293,7 +293,7 @@ def test_what_was_said_since_a_restart_holds(online: Device) -> None:
 def test_contact_is_reported_once_after_each_gap(
     device: Device, message: Message
 ) -> None:
-    """First of a new device, then after a timeout, then after a lost link."""
+    """For a new device, after a timeout, and after a disconnect."""
     for gap in (Device.broker_connected, Device.mark_offline, Device.broker_connected):
         assert Change.CONTACT & receive(device, message)
         assert not Change.CONTACT & receive(device, message, after=70)
@@ -303,7 +303,7 @@ def test_contact_is_reported_once_after_each_gap(
 
 
 def test_maintenance(online: Device) -> None:
-    """Its end suppresses no more, also before it is ended."""
+    """A device is in maintenance until its end."""
     assert not online.is_suppressed(NOW)
     assert online.set_maintenance(until=NOW + 60) == Change.MAINTENANCE
     assert online.set_maintenance(until=NOW + 60) == Change.NOTHING
@@ -319,7 +319,7 @@ def test_maintenance(online: Device) -> None:
 
 
 def test_the_next_live_message_is_the_response(online: Device) -> None:
-    """It is reported once, whatever it is; retained messages are none."""
+    """Any live message is one, once; retained ones are none."""
     online.expect_response()
     online.apply(heartbeat(), live=False, now=NOW + 1)
     assert Change.RESPONSE & receive(online, Malformed(faults=[]), after=2)
@@ -343,7 +343,7 @@ def test_the_first_live_message_is_a_contact(device: Device) -> None:
 
 @dataclass
 class Reference:
-    """The rules once more, as plainly as they can be written."""
+    """A reference model with the same rules."""
 
     active: dict[str, tuple[Severity, str, float, bool]] = field(default_factory=dict)
     subsystems: list[str] = field(default_factory=list)
@@ -359,7 +359,7 @@ class Reference:
     is_log_new: bool = False
 
     def apply(self, step: Step, now: float) -> None:
-        """Apply a step of a device's life."""
+        """Apply a step."""
         self.is_log_new = False
         self.is_contact_new = False
         self.closed = []
@@ -368,7 +368,7 @@ class Reference:
                 self.is_contact_new = step.live and not self.is_in_contact
                 self.is_in_contact |= step.live
                 self.receive(step.parse(), now, live=step.live)
-            case LinkLoss():
+            case BrokerReconnect():
                 self.unconfirm()
                 self.is_in_contact, self.timeout_start = False, None
             case Timeout():
@@ -415,7 +415,7 @@ class Reference:
             self.close(uptime)
 
     def close(self, uptime: int) -> None:
-        """Close what was not raised again since a restart."""
+        """Close alerts not raised again since a restart."""
         if self.timeout_start is None:
             self.timeout_start = uptime
         if uptime - self.timeout_start >= CLOSE_AFTER:
@@ -425,14 +425,14 @@ class Reference:
             self.unconfirmed = set()
 
     def read_log(self, message: Heartbeat, *, live: bool) -> None:
-        """Apply the ring buffer of a heartbeat."""
+        """Apply the event log of a heartbeat."""
         if message.recent_events is not None and (live or self.log is None):
             log = Counter(decode_events(message.recent_events))
             self.is_log_new = self.log is not None and bool(log - self.log)
             self.log = log
 
     def unconfirm(self, before: float = float("inf")) -> None:
-        """Mark the alerts as unconfirmed that were raised before."""
+        """Mark alerts raised before as unconfirmed."""
         self.active = {
             subsystem: (severity, text, updated, confirmed and updated >= before)
             for subsystem, (severity, text, updated, confirmed) in self.active.items()
@@ -440,7 +440,7 @@ class Reference:
 
 
 def shown(device: Device) -> dict[Change, object]:
-    """Return what is shown of a device, by the flag of its change."""
+    """Return the shown values of a device, by their change flag."""
     diagnostics = device.telemetry
     return {
         Change.CONNECTIVITY: device.online,
@@ -468,7 +468,7 @@ lives = lives_with(st.sampled_from([1, 29, 30, 60, 3600]))
 
 
 def of_any_life() -> Device:
-    """Return a device whose alerts are closed soon after a restart."""
+    """Return a device that closes its alerts soon after a restart."""
     return Device(device_id=DEVICE_ID, close_after=CLOSE_AFTER)
 
 
@@ -476,7 +476,7 @@ def of_any_life() -> Device:
 def test_the_active_set_agrees_with_the_plain_rules(
     life: list[tuple[int, Step]],
 ) -> None:
-    """Any order of messages leaves exactly what the rules say."""
+    """The active alerts match the reference in any order."""
     device, reference, now = of_any_life(), Reference(), 0
     for wait, step in life:
         now += wait
@@ -497,7 +497,7 @@ def test_the_active_set_agrees_with_the_plain_rules(
 
 @given(lives)
 def test_a_device_never_contradicts_itself(life: list[tuple[int, Step]]) -> None:
-    """The worst, the problem, the subsystems and playback fit together at any time."""
+    """Severity, problem, subsystems and playback are consistent."""
     device, now = of_any_life(), 0
     for wait, step in life:
         now += wait
@@ -521,7 +521,7 @@ def test_a_device_never_contradicts_itself(life: list[tuple[int, Step]]) -> None
 
 @given(lives)
 def test_exactly_what_changed_is_reported(life: list[tuple[int, Step]]) -> None:
-    """Each flag is raised where what it stands for differs, and nowhere else."""
+    """A flag is set exactly if its value changed."""
     device, reference, now = of_any_life(), Reference(), 0
     for wait, step in life:
         now += wait
@@ -530,7 +530,7 @@ def test_exactly_what_changed_is_reported(life: list[tuple[int, Step]]) -> None:
         after = shown(device)
         reference.apply(step, now)
         changed = {flag for flag in after if after[flag] != before[flag]}
-        if isinstance(step, LinkLoss):
+        if isinstance(step, BrokerReconnect):
             changed.add(Change.CONNECTIVITY)  # it is unknown for now
             if device.online is not False:
                 changed.add(Change.REACHABILITY)
@@ -555,7 +555,7 @@ def test_exactly_what_changed_is_reported(life: list[tuple[int, Step]]) -> None:
 def test_the_written_last_seen_is_never_a_minute_old(
     life: list[tuple[int, Step]],
 ) -> None:
-    """Whatever the clock does, an online device is not shown as seen long ago."""
+    """An online device is never shown as seen long ago."""
     device, now, written = Device(device_id=DEVICE_ID), 1_000_000.0, None
     for wait, step in life:
         now += wait
@@ -577,7 +577,7 @@ def test_the_written_last_seen_is_never_a_minute_old(
 def test_retained_messages_never_bring_a_device_to_life(
     life: list[tuple[int, Step]],
 ) -> None:
-    """Online, last seen, playback and activity come from live messages alone."""
+    """Connectivity and activity come from live messages only."""
     device, now = of_any_life(), 0
     for wait, step in life:
         now += wait

@@ -29,19 +29,19 @@ from .events import BACK, BOOT, PANIC, WIFI_DOWN, WIFI_UP, entry, event, log
 def new_in(
     device: Device, message: Message, *, after: float = 0.0
 ) -> list[RecentEvent]:
-    """Apply a live message, and return the events that are new by it."""
+    """Apply a live message and return its new events."""
     change = receive(device, message, after=after)
     return list(device.telemetry.event_log.new) if change & Change.EVENT_LOG else []
 
 
 def found(message: Message) -> list[tuple[str, FaultKind]]:
-    """Return where a message is wrong, and in what way."""
+    """Return the path and kind of each fault of a message."""
     return [(fault.path, fault.kind) for fault in message.faults]
 
 
 @pytest.fixture
 def device() -> Device:
-    """Return a device that is online, without an event log."""
+    """Return an online device without an event log."""
     device = Device(device_id=DEVICE_ID)
     receive(device, heartbeat())
     return device
@@ -49,7 +49,7 @@ def device() -> Device:
 
 @pytest.fixture
 def known(device: Device) -> Device:
-    """Return a device with a known event log."""
+    """Return a device with an event log."""
     receive(device, log(BOOT, WIFI_UP, uptime=1000))
     return device
 
@@ -62,21 +62,21 @@ def test_no_event_of_the_first_list_is_new(device: Device) -> None:
 
 
 def test_an_empty_buffer_is_a_first_list(device: Device) -> None:
-    """What comes after it is new."""
+    """Entries after it are new."""
     receive(device, log())
     assert new_in(device, log(BOOT)) == [BOOT]
 
 
 @pytest.mark.parametrize("value", [None, 7, {}, "[]"], ids=repr)
 def test_a_bad_buffer_is_no_first_list(device: Device, value: Json) -> None:
-    """The first one that can be read is."""
+    """The first valid one is."""
     receive(device, heartbeat(recent_events=value))
     assert new_in(device, log(BOOT)) == []
     assert new_in(device, log(BOOT, WIFI_UP)) == [WIFI_UP]
 
 
 def test_each_event_is_new_once(known: Device) -> None:
-    """The same entries come again in each heartbeat until they fall out."""
+    """Entries repeat until they are overwritten."""
     assert new_in(known, log(BOOT, WIFI_UP, WIFI_DOWN, BACK)) == [WIFI_DOWN, BACK]
     assert new_in(known, log(BOOT, WIFI_UP, WIFI_DOWN, BACK)) == []
     assert new_in(known, log(WIFI_UP, WIFI_DOWN, BACK)) == []
@@ -84,7 +84,7 @@ def test_each_event_is_new_once(known: Device) -> None:
 
 
 def test_a_heartbeat_without_a_buffer_forgets_nothing(known: Device) -> None:
-    """Nor does one in which it is bad."""
+    """Neither does one with a malformed buffer."""
     for message in (heartbeat(), heartbeat(recent_events=7), heartbeat(device_id="a")):
         assert new_in(known, message) == []
     assert known.telemetry.event_log.events == (BOOT, WIFI_UP)
@@ -99,22 +99,22 @@ def test_a_buffer_that_wrapped_loses_only_what_fell_out(known: Device) -> None:
 
 
 def test_a_buffer_that_a_restart_emptied(known: Device) -> None:
-    """What is in it by now is of the new boot."""
+    """All of its entries are of the new boot."""
     assert new_in(known, log(), after=10) == []
     assert known.telemetry.event_log.events == ()
     assert new_in(known, log(PANIC, WIFI_UP), after=20) == [PANIC, WIFI_UP]
 
 
 def test_a_buffer_that_started_again(known: Device) -> None:
-    """No entry of the boot before is in it."""
+    """Without entries of the boot before, all are new."""
     again = event(EventTag.WIFI_UP, 65480, up=4)
     assert new_in(known, log(PANIC, again, uptime=5)) == [PANIC, again]
-    # Without a clock one boot looks like another.
+    # Without a clock one boot is equal to another.
     assert new_in(known, log(PANIC, BACK, uptime=5)) == [BACK]
 
 
 def test_a_buffer_that_came_to_the_same_again(known: Device) -> None:
-    """A boot logs itself, so it was emptied: all of it is of the new boot."""
+    """A new boot entry shows that all entries are new."""
     receive(known, log(PANIC, BACK, uptime=500))
     for _ in range(3):
         assert new_in(known, log(PANIC, BACK, uptime=10), after=60) == [PANIC, BACK]
@@ -123,14 +123,14 @@ def test_a_buffer_that_came_to_the_same_again(known: Device) -> None:
 
 
 def test_a_buffer_that_came_to_the_same_again_and_went_on(known: Device) -> None:
-    """What it begins with is of the new boot too, however much it reads as before."""
+    """Its first entries are of the new boot too."""
     receive(known, log(PANIC, BACK, uptime=500))
     again = log(PANIC, BACK, WIFI_DOWN, uptime=10)
     assert new_in(known, again, after=60) == [PANIC, WIFI_DOWN, BACK]
 
 
 def test_a_list_of_nothing_but_bad_entries_is_no_log(known: Device) -> None:
-    """What was known before is not new when it can be read again."""
+    """Known entries are not new afterwards."""
     receive(known, heartbeat(recent_events=[{}, 5]))
     assert known.telemetry.event_log.events == (BOOT, WIFI_UP)
     assert new_in(known, log(BOOT, WIFI_UP, WIFI_DOWN)) == [WIFI_DOWN]
@@ -139,13 +139,13 @@ def test_a_list_of_nothing_but_bad_entries_is_no_log(known: Device) -> None:
 def test_a_buffer_without_the_boot_did_not_come_to_the_same_again(
     known: Device,
 ) -> None:
-    """The list is as before; a restart alone is no entry."""
+    """Without a boot entry, the list is the one before."""
     receive(known, log(BACK, uptime=500))
     assert new_in(known, log(BACK, uptime=10), after=60) == []
 
 
 def test_the_same_twice_is_two_events(known: Device) -> None:
-    """As many are new as there are more of than before."""
+    """Entries are compared by their number."""
     assert new_in(known, log(BOOT, WIFI_UP, WIFI_DOWN)) == [WIFI_DOWN]
     assert new_in(known, log(BOOT, WIFI_UP, *[WIFI_DOWN] * 3)) == [WIFI_DOWN] * 2
     assert new_in(known, log(*[WIFI_DOWN] * 3, PANIC)) == [PANIC]
@@ -155,7 +155,7 @@ def test_the_same_twice_is_two_events(known: Device) -> None:
 
 
 def test_a_retained_log_has_no_new_entries(known: Device) -> None:
-    """It may be older than what is known, and is not compared with later ones."""
+    """It is not compared with later ones either."""
     for message in (log(), log(BOOT), log(BOOT, WIFI_UP, PANIC)):
         assert replay(known, message) == Change.NOTHING
         assert known.telemetry.event_log.events == (BOOT, WIFI_UP)
@@ -163,7 +163,7 @@ def test_a_retained_log_has_no_new_entries(known: Device) -> None:
 
 
 def test_what_happened_since_a_retained_log_is_new() -> None:
-    """It is the first list."""
+    """A retained log is the first list."""
     device = Device(device_id=DEVICE_ID)
     assert not replay(device, log(BOOT)) & Change.EVENT_LOG
     assert new_in(device, log(BOOT, WIFI_UP)) == [WIFI_UP]
@@ -189,7 +189,7 @@ def test_what_happened_since_a_retained_log_is_new() -> None:
     ids=["good", "list", "bracket", "list-in-an-entry"],
 )
 def test_a_buffer_that_differs_is_read(before: bytes, after: bytes, bad: bytes) -> None:
-    """However odd the payload, and whatever bad entries stand in front."""
+    """In any payload, and after any malformed entries."""
     device = Device(device_id=DEVICE_ID)
     first = b'{"t": 1, "d0": 1, "d1": 0, "ts": 0, "up": 0}'
     more = first + b', {"t": 1, "d0": 4, "d1": 0, "ts": 0, "up": 0}'
@@ -203,7 +203,7 @@ def test_a_buffer_that_differs_is_read(before: bytes, after: bytes, bad: bytes) 
 
 
 def test_bad_entries_are_named_in_each_heartbeat(known: Device) -> None:
-    """Also where the list is the same as before; the good entries are used."""
+    """Also in an unchanged list; valid entries are used."""
     entries: list[Json] = [
         entry(BOOT),
         entry(WIFI_UP),
@@ -234,7 +234,7 @@ def test_bad_entries_are_named_in_each_heartbeat(known: Device) -> None:
 
 
 def test_a_buffer_that_is_none_is_named_in_each_heartbeat(known: Device) -> None:
-    """And the one before stays known."""
+    """The one before stays known."""
     for _ in range(2):
         message = heartbeat(recent_events={"t": 1})
         assert receive(known, message) == Change.NOTHING
@@ -254,28 +254,28 @@ def test_too_many_events_are_named(known: Device) -> None:
 
 
 def test_a_new_boot_in_the_log_is_a_restart(known: Device) -> None:
-    """Its uptime has not fallen: it was offline for longer than it had run."""
+    """Its uptime may not have fallen."""
     change = receive(known, log(BOOT, WIFI_UP, PANIC, uptime=2000), after=86_400)
     assert not (Change.RESTART | Change.BOOT_TIME | Change.EVENT_LOG) & ~change
     assert known.telemetry.boot_time == NOW + 86_400 - 2000
 
 
 def test_a_boot_without_an_uptime_is_a_restart(known: Device) -> None:
-    """When it was is not known then."""
+    """The time of boot is unknown then."""
     change = receive(known, log(BOOT, WIFI_UP, PANIC))
     assert change == Change.RESTART | Change.EVENT_LOG | Change.PLAYING
     assert known.telemetry.boot_time == NOW - 1000
 
 
 def test_a_boot_after_a_retained_log_is_a_restart() -> None:
-    """There is no uptime yet that could have fallen."""
+    """There is no earlier uptime to compare."""
     device = Device(device_id=DEVICE_ID)
     replay(device, log(BOOT, uptime=5000))
     assert Change.RESTART & receive(device, log(BOOT, PANIC, uptime=9000))
 
 
 def test_a_boot_that_is_logged_late_is_no_second_restart(known: Device) -> None:
-    """The uptime showed it before, and shows no other one."""
+    """The uptime detected it already."""
     assert Change.RESTART & receive(known, heartbeat(uptime=5), after=30)
     change = receive(known, log(BOOT, WIFI_UP, PANIC, uptime=35), after=60)
     assert change & ~Change.LAST_SEEN == Change.EVENT_LOG
@@ -283,7 +283,7 @@ def test_a_boot_that_is_logged_late_is_no_second_restart(known: Device) -> None:
 
 
 def test_a_heartbeat_that_came_late_denies_a_restart(known: Device) -> None:
-    """By no more than the jitter of the uptime."""
+    """Within the jitter of the uptime."""
     change = receive(
         known, log(BOOT, WIFI_UP, PANIC, uptime=1030), after=30 + UPTIME_JITTER
     )
@@ -305,7 +305,7 @@ def test_a_boot_in_the_first_list_is_no_restart(device: Device) -> None:
 
 
 def test_a_retained_boot_is_no_restart(known: Device) -> None:
-    """It may be older than what is known."""
+    """It may be older than the known log."""
     assert replay(known, log(PANIC, uptime=1)) == Change.NOTHING
 
 
@@ -313,7 +313,7 @@ def test_a_retained_boot_is_no_restart(known: Device) -> None:
 def test_a_restart_without_a_log_makes_nothing_of_it_new(
     known: Device, bad: Json
 ) -> None:
-    """What was known of the log is not of the new boot."""
+    """Entries known before the restart are not new."""
     change = receive(known, heartbeat(uptime=3, recent_events=bad), after=600)
     assert change & Change.RESTART
     assert not change & Change.EVENT_LOG
@@ -334,7 +334,7 @@ def test_a_restart_without_a_log_makes_nothing_of_it_new(
 def test_a_log_is_compared_as_a_multiset(
     buffers: list[tuple[list[RecentEvent], bool]],
 ) -> None:
-    """The first list has no new entries, and a retained one never has any."""
+    """A first list and a retained one have no new entries."""
     event_log, known = EventLog(), None
     for buffer, live in buffers:
         unknown = event_log.apply(encode_events(buffer), live=live)
@@ -365,7 +365,7 @@ def test_a_log_is_compared_as_a_multiset(
 def test_a_restart_shows_whether_the_log_was_emptied(
     before: list[RecentEvent], after: list[RecentEvent], *, is_emptied: bool
 ) -> None:
-    """A boot logs itself: without a new one, the entries are all of the new boot."""
+    """With a new boot entry all entries are new."""
     event_log = EventLog(encode_events(before))
     new = event_log.apply(encode_events(after), live=True)
     assert event_log.restart() is is_emptied
@@ -376,7 +376,7 @@ def test_a_restart_shows_whether_the_log_was_emptied(
 def test_every_event_is_new_once_unless_it_was_overwritten(
     batches: list[int], size: int
 ) -> None:
-    """A device logs some events between two heartbeats, into a buffer of any size."""
+    """For any buffer size and any events between heartbeats."""
     device = Device(device_id=DEVICE_ID)
     ring = deque[RecentEvent](maxlen=size)
     receive(device, log())
@@ -391,7 +391,7 @@ def test_every_event_is_new_once_unless_it_was_overwritten(
 
 @given(st.lists(st.tuples(json_values, st.booleans()), max_size=6))
 def test_any_buffers_leave_the_device_sound(values: list[tuple[Json, bool]]) -> None:
-    """Its entries are those of the last list that could be used."""
+    """The entries are those of the last valid list."""
     device, known = Device(device_id=DEVICE_ID), None
     for value, live in values:
         message = heartbeat(uptime=7, recent_events=value)

@@ -1,4 +1,4 @@
-"""Counts of what was wrong with messages."""
+"""Counts of the faults of messages."""
 
 from hypothesis import given, strategies as st
 
@@ -12,7 +12,7 @@ def fault(path: str, kind: FaultKind = FaultKind.INVALID) -> Fault:
 
 
 def test_the_first_of_each_kind_is_returned() -> None:
-    """Positions in a list make no difference, sources and kinds do."""
+    """Faults differ by source and kind, not by list position."""
     counter = FaultCounter()
     first = [fault("recent_events[0].d0"), fault("uptime")]
     assert counter.add("heartbeat", first) == first
@@ -24,7 +24,7 @@ def test_the_first_of_each_kind_is_returned() -> None:
 
 
 def test_two_faults_of_a_message_may_be_of_one_kind() -> None:
-    """Both count, and the first one is returned."""
+    """Both are counted, the first one is returned."""
     counter = FaultCounter()
     faults = [fault("recent_events[0]"), fault("recent_events[1]")]
     assert counter.add("heartbeat", faults) == faults[:1]
@@ -41,7 +41,7 @@ def test_two_faults_of_a_message_may_be_of_one_kind() -> None:
     )
 )
 def test_each_fault_is_counted_once(faults: list[tuple[str, str, FaultKind]]) -> None:
-    """Retained messages that were ignored are counted apart from malformed ones."""
+    """Retained messages are counted apart from malformed ones."""
     counter = FaultCounter()
     first = [
         one

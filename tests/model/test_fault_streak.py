@@ -27,7 +27,7 @@ def fault(path: str) -> Fault:
     ],
 )
 def test_a_lasting_streak(times: list[float], *, lasting: bool) -> None:
-    """It has both a number of heartbeats and a length of time."""
+    """It has a minimum of heartbeats and of time."""
     streak = FaultStreak(began=0.0, last=0.0)
     for now in times:
         streak.add([fault("uptime")], now)
@@ -36,7 +36,7 @@ def test_a_lasting_streak(times: list[float], *, lasting: bool) -> None:
 
 
 def test_the_fields_of_all_heartbeats_are_named() -> None:
-    """Entries of a list count as one field, wherever they are in it."""
+    """Entries of a list count as one field."""
     streak = FaultStreak(began=0.0, last=0.0)
     for path in ("uptime", "recent_events[2].d0", "recent_events[3].d0", ""):
         streak.add([fault(path)], 0.0)

@@ -1,4 +1,4 @@
-"""Each field of a heartbeat is in every place that lists the fields."""
+"""Each field of a heartbeat is in every list of the fields."""
 
 from dataclasses import fields
 from pathlib import Path
@@ -60,7 +60,7 @@ def test_a_field_is_in_the_report(name: str, device_with: Device) -> None:
 
 @each_field
 def test_a_field_is_stored(name: str, device_with: Device) -> None:
-    """It is known after a restart of Home Assistant."""
+    """It is restored after a restart of Home Assistant."""
     stored = orjson.loads(serialize(device_with))
     restored = deserialize(DEVICE_ID, stored)
     assert str(value_of(name)) in reported(restored)

@@ -1,4 +1,4 @@
-"""Counts of a fleet are those of its devices."""
+"""The counts of a fleet match its devices."""
 
 from hypothesis import given, strategies as st
 import pytest
@@ -13,19 +13,19 @@ DEVICES = ["chapel", "hall", "tower"]
 
 @pytest.fixture
 def device() -> Device:
-    """Return a device of which nothing is known."""
+    """Return a device without messages."""
     return Device(device_id="chapel")
 
 
 def test_an_empty_fleet_is_well() -> None:
-    """There is nothing to count, and nothing wrong."""
+    """All counts are 0 and the health is ok."""
     fleet = Fleet()
     assert (fleet.devices, fleet.online, fleet.with_alerts) == (0, 0, 0)
     assert fleet.severity is Severity.OK
 
 
 def test_a_device_counts_before_its_first_message(device: Device) -> None:
-    """A known device is one of the fleet, but online only with a message."""
+    """It counts as a device, not as online."""
     fleet = Fleet()
     assert fleet.update(device)
     assert (fleet.devices, fleet.online, fleet.with_alerts) == (1, 0, 0)
@@ -51,7 +51,7 @@ def test_a_device_counts_as_offline_after_a_timeout(device: Device) -> None:
 
 
 def test_a_device_in_maintenance_counts_as_well(device: Device) -> None:
-    """It is online as it is, but not among those that an outage can affect."""
+    """It is online, but not monitored for outages."""
     fleet = Fleet()
     device.apply(alert("FileManager", "FAILED"), live=True, now=0.0)
     device.set_maintenance(until=60.0)
@@ -75,7 +75,7 @@ def test_two_alerts_of_a_device_count_once(device: Device) -> None:
 
 
 def test_the_fleet_is_as_bad_as_its_worst_device(device: Device) -> None:
-    """When the worst device recovers, the next one counts."""
+    """Its health follows the worst remaining device."""
     fleet = Fleet()
     other = Device(device_id="hall")
     device.apply(alert("FileManager", "CRITICAL"), live=True, now=0.0)
@@ -90,7 +90,7 @@ def test_the_fleet_is_as_bad_as_its_worst_device(device: Device) -> None:
 
 
 def test_what_changes_no_sum_is_no_change(device: Device) -> None:
-    """A second alert that is no worse leaves the fleet as it was."""
+    """A second alert that is no worse changes nothing."""
     fleet = Fleet()
     device.apply(alert("FileManager", "WARNING"), live=True, now=0.0)
     fleet.update(device)
@@ -99,7 +99,7 @@ def test_what_changes_no_sum_is_no_change(device: Device) -> None:
 
 
 def test_a_removed_device_counts_no_longer(device: Device) -> None:
-    """To remove it twice takes nothing more away."""
+    """Removing it twice changes nothing more."""
     fleet = Fleet()
     device.apply(alert("FileManager", "FAILED"), live=True, now=0.0)
     fleet.update(device)
@@ -111,7 +111,7 @@ def test_a_removed_device_counts_no_longer(device: Device) -> None:
 
 @given(st.lists(st.tuples(st.sampled_from(DEVICES), steps | st.none()), max_size=40))
 def test_the_sums_equal_a_recount(life: list[tuple[str, Step | None]]) -> None:
-    """Whatever devices go through, removal included, nothing is counted wrong."""
+    """The counts match after any steps and removals."""
     fleet = Fleet()
     devices: dict[str, Device] = {}
     for now, (device_id, step) in enumerate(life):

@@ -1,4 +1,4 @@
-"""When the heap of a device is used up, by series that leak and that do not."""
+"""Forecasts of heap exhaustion, for series with and without a leak."""
 
 from collections.abc import Callable, Iterator
 import random
@@ -20,13 +20,13 @@ BOOTED = 100
 """The uptime at the first sample, in seconds."""
 
 type Series = Callable[[float], float]
-"""What is free, in bytes, so many seconds after the first sample."""
+"""The free heap in bytes, so many seconds after the first sample."""
 
 
 def forecasts(
     free_at: Series, seconds: float, *, reports_mark: bool = True
 ) -> Iterator[tuple[int, float]]:
-    """Yield each minute for which the end is foreseen within the horizon, and it.
+    """Yield the minutes with a forecast, and the forecast.
 
     The device knows its low-water mark by itself, every few seconds.
     """
@@ -46,11 +46,11 @@ def forecasts(
 
 
 def saw(period: float, amplitude: float, phase: float = 0.0) -> Series:
-    """Return a series that falls by a part of the heap, and jumps back."""
+    """Return a sawtooth series: it falls by a part of the heap and recovers."""
     return lambda now: HEAP * (1 - amplitude * ((now / period + phase) % 1))
 
 
-#: The device reports its low-water mark, or only what is free.
+#: The device reports its low-water mark, or only its free heap.
 either_way = pytest.mark.parametrize(
     "reports_mark", [True, False], ids=["mark", "free-only"]
 )
@@ -59,7 +59,7 @@ either_way = pytest.mark.parametrize(
 @pytest.mark.parametrize("hours", [1, 3, 8, 20])
 @either_way
 def test_steady_leak(hours: int, *, reports_mark: bool) -> None:
-    """It is foreseen as soon as it can be, and its end within a twentieth."""
+    """It is detected early, and its end within a twentieth."""
     end = hours * HOUR
     foreseen = list(
         forecasts(lambda now: HEAP * (1 - now / end), end, reports_mark=reports_mark)
@@ -71,7 +71,7 @@ def test_steady_leak(hours: int, *, reports_mark: bool) -> None:
 
 
 def test_slow_leak() -> None:
-    """One that takes days is reported when a day is left."""
+    """A leak that takes days is reported a day before its end."""
     end = 60 * HOUR
     foreseen = list(forecasts(lambda now: HEAP * (1 - now / end), end))
     assert foreseen[0][0] == pytest.approx(end - HORIZON, abs=300)
@@ -82,7 +82,7 @@ def test_slow_leak() -> None:
 @pytest.mark.parametrize("minutes", [1, 5, 14])
 @either_way
 def test_drop_at_the_start(part: float, minutes: int, *, reports_mark: bool) -> None:
-    """What a device takes when it starts, and keeps, is no leak."""
+    """Heap that a device allocates at its start is no leak."""
 
     def free_at(now: float) -> float:
         return HEAP * (1 - part * min(1, now / 60 / minutes))
@@ -92,7 +92,7 @@ def test_drop_at_the_start(part: float, minutes: int, *, reports_mark: bool) -> 
 
 @either_way
 def test_flat(*, reports_mark: bool) -> None:
-    """What rests is not used up, also if nothing was ever free."""
+    """A constant heap is no leak, even at 0."""
     assert not list(forecasts(lambda _: HEAP, 48 * HOUR, reports_mark=reports_mark))
     assert not list(forecasts(lambda _: 0, 48 * HOUR, reports_mark=reports_mark))
 
@@ -100,7 +100,7 @@ def test_flat(*, reports_mark: bool) -> None:
 @pytest.mark.parametrize("part", [0.02, 0.2, 0.6])
 @either_way
 def test_noise(part: float, *, reports_mark: bool) -> None:
-    """The odds reach ever lower, but what is gone is back the next minute."""
+    """Random drops that recover within a minute are no leak."""
     noise = random.Random(7)  # noqa: S311
     drawn = [HEAP * (1 - part * noise.random()) for _ in range(24 * 60 + 1)]
     foreseen = forecasts(
@@ -116,7 +116,7 @@ def test_noise(part: float, *, reports_mark: bool) -> None:
 def test_saw_tooth(
     period: float, amplitude: float, phase: float, *, reports_mark: bool
 ) -> None:
-    """A slow first descent may look like a leak; the second tooth shows it is none."""
+    """The second tooth ends the report of a slow first descent."""
     foreseen = forecasts(
         saw(period, amplitude, phase), 5 * period + HOUR, reports_mark=reports_mark
     )
@@ -132,14 +132,14 @@ def test_saw_tooth(
     st.floats(0, 1, exclude_max=True),
 )
 def test_any_saw_tooth(period: float, amplitude: float, phase: float) -> None:
-    """The same is true of every saw-tooth."""
+    """No sawtooth is reported as a leak."""
     for now, _ in forecasts(saw(period, amplitude, phase), 3 * period):
         assert amplitude > 1 / MIN_PART
         assert now < period * (1 - phase) + 60
 
 
 def test_slow_first_descent() -> None:
-    """The test above can fail: such a descent is reported until it is over."""
+    """A slow first descent is reported until it recovers."""
     foreseen = [now for now, _ in forecasts(saw(6 * HOUR, 0.3), 30 * HOUR)]
     assert foreseen[0] == HOUR
     assert foreseen[-1] == 6 * HOUR - 60
@@ -171,7 +171,7 @@ def test_leak_under_a_saw_tooth(
 
 
 def test_leak_that_stops() -> None:
-    """What was lost for hours, and is lost no more, ends nothing."""
+    """A leak that stopped is not reported."""
 
     def free_at(now: float) -> float:
         return HEAP * (1 - min(now, 4 * HOUR) / 8 / HOUR)
@@ -185,7 +185,7 @@ def test_leak_that_stops() -> None:
 
 @pytest.mark.parametrize("rest", [10, 100, 1000])
 def test_rest_before_a_leak(rest: int) -> None:
-    """However long a device ran well, a leak is reported hours before the end."""
+    """A leak after a long constant time is reported hours ahead."""
 
     def free_at(now: float) -> float:
         return HEAP * (1 - max(0, now - rest * HOUR) / 20 / HOUR)
@@ -196,7 +196,7 @@ def test_rest_before_a_leak(rest: int) -> None:
 
 
 def test_mark_that_was_low_before() -> None:
-    """Where the mark is far below what is free, it rests until a leak has come down."""
+    """A low mark stays constant until the leak reaches it."""
     trend = HeapTrend()
     for minute in range(0, 300, 10):
         free = HEAP - 500 * minute
@@ -207,7 +207,7 @@ def test_mark_that_was_low_before() -> None:
 
 
 def test_another_boot() -> None:
-    """A mark that rises is of another boot, as what comes after `clear` is."""
+    """A mark that rises is of another boot, as after `clear`."""
     trend = HeapTrend()
     assert trend.seconds_left(MIN_WINDOW) is None, "nothing is known yet"
 
@@ -240,7 +240,7 @@ def test_another_boot() -> None:
     )
 )
 def test_any_series(samples: list[tuple[int, int | None, int, bool]]) -> None:
-    """Whatever the samples, few points are kept, and no forecast is in the past."""
+    """Few points are stored, and no forecast is in the past."""
     trend = HeapTrend()
     uptime = 0
     for step, least, free, clears in samples:

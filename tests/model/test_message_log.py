@@ -30,7 +30,7 @@ def record(
 
 @given(st.lists(st.booleans(), max_size=30))
 def test_live_and_retained_messages_are_counted_apart(messages: list[bool]) -> None:
-    """The total is that of both."""
+    """The total includes both."""
     log = MessageLog()
     for live in messages:
         log.record(record(live=live), is_heartbeat=False)
@@ -51,7 +51,7 @@ def test_the_last_messages_are_kept(count: int) -> None:
 
 
 def test_there_may_be_no_heartbeat() -> None:
-    """Other messages are none."""
+    """Other messages are not stored as one."""
     log = MessageLog()
     log.record(record(), is_heartbeat=False)
     assert log.heartbeat is None
@@ -69,7 +69,7 @@ def test_the_last_heartbeat_is_kept_beyond_that() -> None:
 
 
 def test_a_record_has_the_payload_as_it_was_received() -> None:
-    """The entries that a heartbeat repeats are put back in their place."""
+    """Repeated entries are put back in their place."""
     payload = b'{"uptime":1,"recent_events":' + EVENTS + b',"x":[]}'
     message = parse_heartbeat(payload, DEVICE_ID, EVENTS)
     assert isinstance(message, Heartbeat)

@@ -1,4 +1,4 @@
-"""Transitions that automations may act on."""
+"""Transitions that trigger automations."""
 
 from datetime import UTC, datetime
 
@@ -21,7 +21,7 @@ severities = st.sampled_from(Severity)
 
 
 def _active(severity: Severity) -> ActiveAlert | None:
-    """Return an alert of this severity, None where that is none."""
+    """Return an alert of this severity, None for ok."""
     if severity is Severity.OK:
         return None
     return ActiveAlert(
@@ -35,7 +35,7 @@ def _active(severity: Severity) -> ActiveAlert | None:
 
 @given(before=severities, after=severities)
 def test_alert(before: Severity, after: Severity) -> None:
-    """To get worse is to be raised, to end is to be cleared, and there is no more."""
+    """A worse state is raised, an ended alert is cleared, others are none."""
     occurred = alert_occurrence(DEVICE_ID, _active(before), _active(after))
     if after > before:
         assert occurred is not None
@@ -54,9 +54,10 @@ def test_alert(before: Severity, after: Severity) -> None:
 
 @given(st.lists(severities, min_size=1))
 def test_alerts_are_published_in_turn(states: list[Severity]) -> None:
-    """Follow only the occurrences: they show whether there is an alert, and the worst.
+    """The occurrences alone show the active alert and the worst.
 
-    Each transition begins where the one before it ended, but for a fall that was none.
+    Each transition starts where the one before ended, except for a fall that was no
+    occurrence.
     """
     device = Device(device_id=DEVICE_ID)
     for now, severity in enumerate(states):
@@ -86,7 +87,7 @@ def test_alerts_are_published_in_turn(states: list[Severity]) -> None:
 def test_connectivity(
     *, before: bool | None, after: bool, kind: OccurrenceKind | None
 ) -> None:
-    """Only what was known before can have changed."""
+    """Only a change of known connectivity is an occurrence."""
     occurred = connectivity_occurrence(DEVICE_ID, before=before, after=after)
     assert (occurred and occurred.kind) == kind
 
@@ -96,7 +97,7 @@ def test_connectivity(
 def test_what_was_known_before_we_started(
     *, was_online: bool | None, is_live: bool
 ) -> None:
-    """A device that is not known to be online is compared with what it was last."""
+    """Restored connectivity is compared with the new one."""
     device = Device(device_id=DEVICE_ID, was_online=was_online)
     for _ in range(2):
         if is_live:
@@ -132,7 +133,7 @@ def test_playback(
     kind: OccurrenceKind | None,
     states: tuple[str | None, str | None] | None,
 ) -> None:
-    """Not to know what plays is neither a beginning nor an end."""
+    """Unknown playback is neither a start nor a stop."""
     occurred = playback_occurrence(
         DEVICE_ID, before=before, after=after, melody="A", reason=StopReason.STOPPED
     )
@@ -144,7 +145,7 @@ def test_playback(
     ("code", "reason"), [(None, None), (4, "panic"), (4711, "other")]
 )
 def test_restart(code: int | None, reason: str | None) -> None:
-    """A restart has its reason by name, if that heartbeat reported one."""
+    """A restart has its reason by name, if it was reported."""
     device = Device(device_id=DEVICE_ID)
     device.apply(heartbeat(uptime=3600, reset_reason=1), live=True, now=0)
     device.apply(heartbeat(uptime=5, reset_reason=code), live=True, now=10)
@@ -154,7 +155,7 @@ def test_restart(code: int | None, reason: str | None) -> None:
 
 
 def test_a_retained_message_is_no_transition() -> None:
-    """Retained messages fill in values, and nothing has happened."""
+    """Retained messages set values without an occurrence."""
     device = Device(device_id=DEVICE_ID)
     device.apply(heartbeat(uptime=3600), live=True, now=0)
     device.apply(heartbeat(uptime=5), live=False, now=1)

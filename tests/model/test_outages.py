@@ -9,21 +9,21 @@ TIMEOUT = 90.0
 
 
 class Fleet:
-    """Devices that are online or not, and the outages of their fleet."""
+    """Devices that are online or offline, and their outages."""
 
     def __init__(self, online: int) -> None:
-        """Start with so many devices online, called by their numbers."""
+        """Start with so many online devices, named by number."""
         self.outages = Outages(TIMEOUT)
         self.online = {str(number) for number in range(online)}
 
     def go_offline(self, *numbers: int, now: float = 0.0) -> None:
-        """Let devices go offline."""
+        """Mark devices as offline."""
         for number in numbers:
             self.outages.went_offline(str(number), now, len(self.online))
             self.online.discard(str(number))
 
     def alone(self, now: float) -> list[str]:
-        """Return the devices that are offline alone by now."""
+        """Return the devices that are reported as offline singly by now."""
         found = []
         while (device_id := self.outages.pop_alone(now)) is not None:
             found.append(device_id)
@@ -48,7 +48,7 @@ def test_most_of_the_fleet_is_an_outage(online: int, offline: int) -> None:
 
 @pytest.mark.parametrize("online", [1, 2, 6, 10, 1000])
 def test_half_of_the_fleet_is_none(online: int) -> None:
-    """Each is reported alone once it can no longer be part of one."""
+    """Each device is reported once it can't be part of one."""
     fleet = Fleet(online)
     offline = [*range(max(1, online // 2))]
     fleet.go_offline(*offline)
@@ -61,7 +61,7 @@ def test_half_of_the_fleet_is_none(online: int) -> None:
 
 
 def test_two_are_none() -> None:
-    """However small the fleet is."""
+    """In a fleet of any size."""
     assert MIN_LOST == 3
     fleet = Fleet(2)
     fleet.go_offline(0, 1)
@@ -69,7 +69,7 @@ def test_two_are_none() -> None:
 
 
 def test_within_one_timeout() -> None:
-    """A device that went offline earlier did so alone."""
+    """A device that went offline earlier is reported singly."""
     fleet = Fleet(4)
     fleet.go_offline(0, now=0.0)
     fleet.go_offline(1, now=89.0)
@@ -83,7 +83,7 @@ def test_within_one_timeout() -> None:
 
 
 def test_a_device_that_is_back_is_not_lost() -> None:
-    """Nor is it reported."""
+    """It is not reported either."""
     fleet = Fleet(4)
     fleet.go_offline(0, 1)
     assert fleet.outages.came_online("0") is None
@@ -93,7 +93,7 @@ def test_a_device_that_is_back_is_not_lost() -> None:
 
 
 def test_new_devices_do_not_count() -> None:
-    """The fleet is those that were online when the first went offline."""
+    """The fleet is those online when the first went offline."""
     fleet = Fleet(4)
     fleet.go_offline(0)
     fleet.online |= {"new", "newer", "newest"}
@@ -104,7 +104,7 @@ def test_new_devices_do_not_count() -> None:
 
 
 def test_a_device_that_was_not_online_is_not_lost() -> None:
-    """Nothing was known of them; they are reported at once."""
+    """It is reported at once."""
     fleet = Fleet(0)
     for number in range(10):
         fleet.outages.went_offline(str(number), 0.0, None)
@@ -113,7 +113,7 @@ def test_a_device_that_was_not_online_is_not_lost() -> None:
 
 
 def test_those_that_follow_are_lost_too() -> None:
-    """Within the same timeout from the first of all."""
+    """Within the same timeout from the first device."""
     fleet = Fleet(5)
     fleet.go_offline(0, 1, 2)
     outage = fleet.outages.start_outage(1.0)
@@ -129,13 +129,13 @@ def test_those_that_follow_are_lost_too() -> None:
 
 
 def test_half_of_them_back_ends_it() -> None:
-    """The others are still offline, and are not reported again."""
+    """The others are still offline and not reported again."""
     fleet = Fleet(5)
     fleet.go_offline(*range(5))
     outage = fleet.outages.start_outage(0.0)
     assert outage is not None
     assert fleet.outages.came_online("0") is None
-    assert fleet.outages.came_online("stranger") is None
+    assert fleet.outages.came_online("unknown") is None
     assert fleet.outages.came_online("1") is None
     assert fleet.outages.came_online("2") is outage
     assert outage.offline == {"3", "4"}
@@ -145,7 +145,7 @@ def test_half_of_them_back_ends_it() -> None:
 
 
 def test_a_device_that_goes_offline_again_counts_again() -> None:
-    """It was lost once all the same."""
+    """It counts as lost once."""
     fleet = Fleet(4)
     fleet.go_offline(*range(4))
     outage = fleet.outages.start_outage(0.0)
@@ -158,7 +158,7 @@ def test_a_device_that_goes_offline_again_counts_again() -> None:
 
 
 def test_removed_devices_are_not_waited_for() -> None:
-    """With no device left it is over; as many were lost as before."""
+    """Without remaining devices it ends with the same count."""
     fleet = Fleet(3)
     fleet.go_offline(0, 1, 2)
     outage = fleet.outages.start_outage(0.0)
@@ -179,7 +179,7 @@ def test_a_removed_device_is_not_reported() -> None:
 
 
 def test_nothing_is_left_after_clear() -> None:
-    """Neither an outage nor a device that is offline."""
+    """No outage and no offline device."""
     fleet = Fleet(10)
     fleet.go_offline(*range(6))
     assert fleet.outages.start_outage(0.0) is not None
@@ -202,7 +202,7 @@ def test_nothing_is_left_after_clear() -> None:
 def test_any_order_of_calls_agrees_with_plain_lists(
     calls: list[tuple[float, str, int]],
 ) -> None:
-    """An outage starts and ends as a search through all devices says."""
+    """Outages match a reference that searches all devices."""
     fleet, now = Fleet(7), 0.0
     offline: dict[str, float] = {}
     began: dict[float, int] = {}

@@ -9,23 +9,23 @@ from custom_components.vesper.protocol.fields import FaultKind
 from custom_components.vesper.protocol.message import Message
 from tests.strategies import DEVICE_ID, heartbeat, info
 
-from .common import LOST_LINK, WENT_OFFLINE, receive, replay
+from .common import BROKER_DISCONNECTED, WENT_OFFLINE, receive, replay
 
 
 def found(message: Message) -> list[tuple[str, FaultKind]]:
-    """Return where a message is wrong, and in what way."""
+    """Return the path and kind of each fault of a message."""
     return [(fault.path, fault.kind) for fault in message.faults]
 
 
 def test_playback_starts(online: Device) -> None:
-    """The device plays, and what it plays is known."""
+    """The device plays the melody."""
     change = receive(online, info("playback_started", melody_uid="ABC123"))
     assert change == Change.ACTIVITY | Change.PLAYING | Change.MELODY
     assert (online.playback.playing, online.playback.melody) == (True, "ABC123")
 
 
 def test_playback_stops(online: Device) -> None:
-    """Both end."""
+    """Playback and melody end."""
     receive(online, info("playback_started", melody_uid="ABC123"))
     change = receive(online, info("playback_stopped"))
     assert change == Change.ACTIVITY | Change.PLAYING | Change.MELODY
@@ -33,7 +33,7 @@ def test_playback_stops(online: Device) -> None:
 
 
 def test_the_next_melody_follows_without_a_stop(online: Device) -> None:
-    """A stop may be lost; the device plays on, something else."""
+    """A stop may be missed; the melody is replaced."""
     receive(online, info("playback_started", melody_uid="ABC123"))
     change = receive(online, info("playback_started", melody_uid="DEF456"))
     assert change == Change.ACTIVITY | Change.MELODY
@@ -44,14 +44,14 @@ def test_the_next_melody_follows_without_a_stop(online: Device) -> None:
 def test_a_melody_that_can_not_be_named_plays(
     online: Device, uid: int | str | None
 ) -> None:
-    """The one before is over in any case."""
+    """The melody before ends in any case."""
     receive(online, info("playback_started", melody_uid="ABC123"))
     receive(online, info("playback_started", melody_uid=uid))
     assert (online.playback.playing, online.playback.melody) == (True, None)
 
 
 def test_other_activity_changes_no_state(online: Device) -> None:
-    """It is passed on with its type and payload."""
+    """It is an activity with its type and payload."""
     receive(online, info("playback_started", melody_uid="ABC123"))
     message = info("volume", level=7)
     assert receive(online, message) == Change.ACTIVITY
@@ -60,13 +60,13 @@ def test_other_activity_changes_no_state(online: Device) -> None:
 
 
 def test_the_same_activity_again_is_one_more(online: Device) -> None:
-    """Each message is about its own moment."""
+    """Each message is an activity of its own."""
     receive(online, info("volume"))
     assert receive(online, info("volume")) == Change.ACTIVITY
 
 
 def test_a_retained_info_is_ignored(online: Device) -> None:
-    """It is no activity and no playback, and is named as what it is."""
+    """It is neither activity nor playback, and a fault."""
     message = info("playback_started", melody_uid="ABC123")
     assert replay(online, message) == Change.NOTHING
     assert found(message) == [("", FaultKind.RETAINED)]
@@ -75,17 +75,17 @@ def test_a_retained_info_is_ignored(online: Device) -> None:
 
 
 def test_playback_is_not_known_after_a_timeout(online: Device) -> None:
-    """A lost stop must not leave a bell playing for ever."""
+    """A missed stop must not show playback forever."""
     receive(online, info("playback_started", melody_uid="ABC123"))
     assert online.mark_offline() == WENT_OFFLINE | Change.PLAYING | Change.MELODY
     assert (online.playback.playing, online.playback.melody) == (None, None)
 
 
-def test_playback_is_not_known_after_a_lost_link(online: Device) -> None:
+def test_playback_is_not_known_after_a_disconnect(online: Device) -> None:
     """The stop may have been missed."""
     receive(online, info("playback_started", melody_uid="ABC123"))
     change = online.broker_disconnected()
-    assert change == LOST_LINK | Change.PLAYING | Change.MELODY
+    assert change == BROKER_DISCONNECTED | Change.PLAYING | Change.MELODY
     assert (online.playback.playing, online.playback.melody) == (None, None)
 
 
@@ -149,7 +149,7 @@ def test_a_change_and_its_occurrence(
 
 
 def test_a_stop_after_a_gap_is_that_of_the_melody_before() -> None:
-    """What was played is known although it became unknown meanwhile."""
+    """The melody is known although playback became unknown."""
     playback = Playback()
     playback.set(DEVICE_ID, playing=True, melody="A")
     playback.set(DEVICE_ID, playing=None)

@@ -1,4 +1,4 @@
-"""How often devices may post, and their rhythm (docs/protocol.md)."""
+"""How often devices may post, and their interval (docs/protocol.md)."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from custom_components.vesper.model.post_schedule import MAX_GAP, PostSchedule
 
 
 def test_the_limit_is_ten_in_a_minute() -> None:
-    """The next one is allowed a minute after the first of them."""
+    """The next one is accepted a minute after the first."""
     schedule = PostSchedule()
     for now in range(10):
         assert schedule.wait(float(now)) == 0
@@ -36,7 +36,7 @@ def test_the_limit_is_ten_in_a_minute() -> None:
     ],
 )
 def test_the_timeout(times: list[float], timeout: float) -> None:
-    """Three times the middle of the last three gaps."""
+    """Three times the median of the last three intervals."""
     schedule = PostSchedule()
     for now in times:
         schedule.record(float(now), accepted=True)
@@ -45,7 +45,7 @@ def test_the_timeout(times: list[float], timeout: float) -> None:
 
 
 def test_rejected_posts_have_no_rhythm() -> None:
-    """They do not divide the gap between accepted ones either."""
+    """They do not split the interval of accepted ones either."""
     schedule = PostSchedule()
     for now, accepted in [(0, True), (200, False), (300, False), (600, True)]:
         schedule.record(float(now), accepted=accepted)
@@ -64,7 +64,7 @@ def test_rejected_posts_have_no_rhythm() -> None:
 def test_the_timeout_of_a_device_is_that_of_its_last_heartbeat(
     source: str | None, timeout: float, *, live: bool
 ) -> None:
-    """A live heartbeat by MQTT ends the rhythm of the posts."""
+    """A live MQTT heartbeat ends the extended timeout."""
     device = Device(device_id="chapel", post_schedule=PostSchedule((600.0,)))
     if source is not None:
         record = Record(0.0, source, live, b"{}", b"")

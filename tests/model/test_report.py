@@ -23,7 +23,7 @@ def _receive(device: Device, *, live: bool = True, **fields: Any) -> None:
 
 
 def test_device_without_messages() -> None:
-    """What was never reported is None; lists are empty."""
+    """Unreported values are None; lists are empty."""
     shown = report(Device(device_id="bell"))
     assert shown.pop("device_id") == "bell"
     assert shown.pop("recent_events") == []
@@ -32,7 +32,7 @@ def test_device_without_messages() -> None:
 
 
 def test_everything() -> None:
-    """Codes have their names, times are in UTC, and all of it is JSON."""
+    """Codes have their names, times are in UTC, and all is JSON."""
     device = Device(device_id="bell")
     _receive(
         device,
@@ -92,5 +92,5 @@ def test_retained_heartbeat() -> None:
 
 
 def test_boot_before_1970() -> None:
-    """The longest uptime there can be is shown, not refused."""
+    """The longest uptime is shown, not rejected."""
     assert iso_time(1_900_000_000 - (2**32 - 1)) == "1894-02-08T11:18:25+00:00"

@@ -22,7 +22,7 @@ NOW = 1_800_000_000.0
 
 
 class Scenario:
-    """A device, by when the sender with its id has booted.
+    """A device, with heartbeats of several boots.
 
     Times are seconds after NOW.
     """
@@ -44,7 +44,7 @@ class Scenario:
         self.receive(at + 9, at - 2)
 
     def mixed(self, at: float) -> bool:
-        """Return whether two devices use the id."""
+        """Return whether two devices with the id are detected."""
         return self.device.restarts.is_id_shared(NOW + at)
 
     def loop(self, at: float) -> list[int]:
@@ -54,7 +54,7 @@ class Scenario:
 
 @pytest.fixture
 def scenario() -> Scenario:
-    """Return a device of which nothing is known."""
+    """Return a device without messages."""
     return Scenario()
 
 
@@ -62,7 +62,7 @@ def scenario() -> Scenario:
 
 
 def test_restart_loop(scenario: Scenario) -> None:
-    """So many restarts within an hour are one, until the first of them is older."""
+    """So many restarts within an hour, until the first is older."""
     scenario.receive(0, -50)
     for number in range(LOOP_RESTARTS):
         assert not scenario.loop(LOOP_SECONDS)
@@ -78,7 +78,7 @@ def test_restart_loop(scenario: Scenario) -> None:
 
 
 def test_restarts_too_rare_for_a_loop(scenario: Scenario) -> None:
-    """One every twenty minutes is bad enough, but no loop."""
+    """One every twenty minutes is no loop."""
     scenario.receive(0, -50)
     for at in range(1201, 30_000, 1201):
         scenario.restart(at)
@@ -86,7 +86,7 @@ def test_restarts_too_rare_for_a_loop(scenario: Scenario) -> None:
 
 
 def test_reason_that_is_not_reported(scenario: Scenario) -> None:
-    """Old firmware gives none."""
+    """Old firmware reports none."""
     scenario.receive(0, -50)
     for at in range(100, 500, 100):
         scenario.restart(at)
@@ -98,7 +98,7 @@ def test_reason_that_is_not_reported(scenario: Scenario) -> None:
 
 @pytest.mark.parametrize("boots", [(-9000, -300), (-300, -9000), (-9000, -99, -300)])
 def test_devices_in_turn(scenario: Scenario, boots: tuple[float, ...]) -> None:
-    """They are detected within three rounds, with one restart at most for each."""
+    """They are detected in three rounds, with one restart each at most."""
     rounds = 40
     for turn in range(rounds * len(boots)):
         scenario.receive(turn * 30 / len(boots), boots[turn % len(boots)])
@@ -111,7 +111,7 @@ def test_devices_in_turn(scenario: Scenario, boots: tuple[float, ...]) -> None:
 
 
 def test_two_devices_are_detected_by_the_second_return(scenario: Scenario) -> None:
-    """One return may be a late message, two may not."""
+    """One return may be a late message."""
     for at, boot in [(0, -9000), (10, -5), (30, -9000), (40, -5)]:
         scenario.receive(at, boot)
         assert not scenario.mixed(at)
@@ -130,7 +130,7 @@ def test_devices_with_logs_of_their_own(scenario: Scenario) -> None:
 
 
 def test_second_device_that_restarts(scenario: Scenario) -> None:
-    """A new boot of one of the two is a restart as ever."""
+    """A new boot of one of two devices is a restart."""
     for turn in range(6):
         scenario.receive(15 * turn, (-9000, -300)[turn % 2])
     scenario.receive(90, 80)
@@ -141,7 +141,7 @@ def test_second_device_that_restarts(scenario: Scenario) -> None:
 
 
 def test_returns_far_apart(scenario: Scenario) -> None:
-    """Late messages once in a while are no second device."""
+    """Rare late messages are no second device."""
     scenario.receive(0, -9000)
     scenario.receive(30, 20)
     for at in range(60, 9000, SHARED_SECONDS + 60):
@@ -152,7 +152,7 @@ def test_returns_far_apart(scenario: Scenario) -> None:
 
 
 def test_late_message_of_the_boot_before(scenario: Scenario) -> None:
-    """It is no restart, no second device, and leaves none to be seen after it."""
+    """It is neither a restart nor a second device."""
     scenario.receive(0, -9000)
     scenario.receive(30, 28)
     scenario.receive(31, -9000 + UPTIME_JITTER)
@@ -163,7 +163,7 @@ def test_late_message_of_the_boot_before(scenario: Scenario) -> None:
 
 
 def test_restart_after_a_return_is_seen(scenario: Scenario) -> None:
-    """Its boot time is later each time, and it is in a loop."""
+    """A device in a loop has a later boot each time."""
     scenario.receive(0, -9000)
     for at in range(20, 400, 20):
         scenario.restart(at)
@@ -182,7 +182,7 @@ def test_restart_after_a_return_is_seen(scenario: Scenario) -> None:
     )
 )
 def test_steps_of_the_wall_clock(life: list[tuple[int, int, int]]) -> None:
-    """However a clock is set, one device that restarts now and then stays one.
+    """No step of the clock is detected as a second device.
 
     It is set by hours and some, while boots lie at other distances.
     """
@@ -198,7 +198,7 @@ def test_steps_of_the_wall_clock(life: list[tuple[int, int, int]]) -> None:
 
 
 def test_clock_set_back_and_forth(scenario: Scenario) -> None:
-    """The time of boot goes with it, yet no boot was left for another."""
+    """The time of boot moves with the clock."""
     scenario.receive(0, -100)
     for at in range(30, 900, 30):
         step = 3600 * (at // 30 % 2)
@@ -211,7 +211,7 @@ def test_clock_set_back_and_forth(scenario: Scenario) -> None:
 
 
 def test_heap_of_two_devices(scenario: Scenario) -> None:
-    """What is free on one does not count as lost on the other."""
+    """The heap of one device is not compared with the other's."""
     device = scenario.device
     for turn in range(200):
         first = turn % 2 == 0
@@ -224,7 +224,7 @@ def test_heap_of_two_devices(scenario: Scenario) -> None:
 
 
 def test_heap_of_the_boot_before(scenario: Scenario) -> None:
-    """A restart frees all, also where less is free than at first."""
+    """A restart starts a new series, even with less free heap."""
     device = scenario.device
     for at in range(0, 4000, 100):
         heap = 100_000 - 10 * at
@@ -238,7 +238,7 @@ def test_heap_of_the_boot_before(scenario: Scenario) -> None:
 
 
 def test_retained_heartbeats_are_no_samples(scenario: Scenario) -> None:
-    """Nor are those without an uptime: it is not known when they were sent."""
+    """Nor are those without an uptime: their time is unknown."""
     device = scenario.device
     for at in range(0, 4000, 100):
         heap = 100_000 - 10 * at
@@ -291,7 +291,7 @@ def test_boot_of_a_heartbeat(
 def test_boot_time_that_moved_while_home_assistant_did_not_run(
     *, log_compared: bool, restored: bool, late: int
 ) -> None:
-    """It shows a restart unless the event log could."""
+    """It is a restart unless the event log could show one."""
     restarts = Restarts(uptime=1000, started=NOW - 1000, restored=restored)
     found = restarts.compare(
         2000,
@@ -305,7 +305,7 @@ def test_boot_time_that_moved_while_home_assistant_did_not_run(
 
 
 def test_earlier_boot_returns() -> None:
-    """It becomes the current one, and the other one may return in turn."""
+    """It becomes the current one, and the other one may return."""
     restarts = Restarts()
     restarts.update(9000, NOW)
     restarts.record(NOW + 30, None)

@@ -1,4 +1,4 @@
-"""What is stored of a device, and what is known after a restart."""
+"""Serialize and deserialize a device."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -53,13 +53,13 @@ EVERYTHING: dict[str, Any] = {
 
 
 def stored(device: Device) -> dict[str, Any]:
-    """Return what is stored of a device."""
+    """Return the serialized device."""
     data: dict[str, Any] = orjson.loads(serialize(device))
     return data
 
 
 def restored(device: Device) -> Device:
-    """Return the device as it is after a restart of Home Assistant."""
+    """Return the device after a restart of Home Assistant."""
     return deserialize(DEVICE_ID, stored(device))
 
 
@@ -77,7 +77,7 @@ def device() -> Device:
 
 
 def test_all_is_back(device: Device) -> None:
-    """Each value is there; alerts are not confirmed, connectivity is unknown."""
+    """All values are restored, alerts unconfirmed, connectivity unknown."""
     back = restored(device)
     assert back.online is None
     for before, after, fields in (
@@ -95,7 +95,7 @@ def test_all_is_back(device: Device) -> None:
 
 
 def test_acknowledged_alerts_stay_so(device: Device) -> None:
-    """A restart does not report an alert again."""
+    """A restored alert stays acknowledged."""
     data = stored(device)
     data["alerts"][0]["acknowledged"] = True
     data["alerts"][0]["note"] = "Anna is on it"
@@ -106,14 +106,14 @@ def test_acknowledged_alerts_stay_so(device: Device) -> None:
 
 @pytest.mark.parametrize("note", [None, 5, "two\nlines", 256 * "x"])
 def test_what_is_no_note_is_none(device: Device, note: Json) -> None:
-    """The alert is there all the same."""
+    """An invalid note is dropped, not its alert."""
     data = stored(device)
     data["alerts"][0]["note"] = note
     assert deserialize(DEVICE_ID, data).alerts.active["Player"].note == ""
 
 
 def test_an_alert_from_before_a_restart_is_closed_in_the_end(device: Device) -> None:
-    """That it waits to be raised again outlives a restart of Home Assistant."""
+    """The alert timeout survives a restart of Home Assistant."""
     receive(device, heartbeat(uptime=10), after=100)
     assert device.alerts.unconfirmed_since_restart == {"Player"}
     back = restored(device)
@@ -131,13 +131,13 @@ def test_an_alert_from_before_a_restart_is_closed_in_the_end(device: Device) -> 
     + [{"FileManager": cause} for cause in (None, 7, "device", ["restart"])],
 )
 def test_a_cause_that_can_not_be_is_none(device: Device, closed_by: Json) -> None:
-    """An alert that is active was not closed, and only some causes are known."""
+    """An active alert has no cause, and only known causes are valid."""
     data = stored(device) | {"closed_by": closed_by}
     assert deserialize(DEVICE_ID, data).alerts.closed_by == {}
 
 
 def test_the_rhythm_of_posts_is_kept(device: Device) -> None:
-    """A device that posts now and then is waited for after a restart too."""
+    """The extended timeout is restored."""
     assert restored(device).post_schedule.timeout == 0
     for now in (0.0, 300.0, 600.0):
         device.post_schedule.record(now, accepted=True)
@@ -146,7 +146,7 @@ def test_the_rhythm_of_posts_is_kept(device: Device) -> None:
 
 @pytest.mark.parametrize("gaps", [None, 300.0, ["300"], [-1.0], [1e9], [True]])
 def test_a_rhythm_that_can_not_be_is_none(device: Device, gaps: Json) -> None:
-    """It extends no timeout."""
+    """An invalid interval extends no timeout."""
     data = stored(device) | {"post_gaps": gaps}
     assert deserialize(DEVICE_ID, data).post_schedule.gaps == ()
 
@@ -182,7 +182,7 @@ def test_playback_is_not_known_after_any_other_message(
 def test_playback_is_what_is_reported_first(
     device: Device, kind: str, *, playing: bool
 ) -> None:
-    """The device reports it itself."""
+    """The first report of the device replaces it."""
     back = restored(device)
     receive(back, info(f"playback_{kind}"), after=30)
     assert back.playback.playing is playing
@@ -228,7 +228,7 @@ def test_a_retained_heartbeat_does_not_change_playback(device: Device) -> None:
 def test_a_restart_meanwhile_is_detected(
     device: Device, fields: dict[str, Any], after: float, *, is_restart: bool
 ) -> None:
-    """The first live heartbeat shows it, whatever comes before."""
+    """The first live heartbeat shows it."""
     back = restored(device)
     back.apply(heartbeat(uptime=5), live=False, now=NOW + after)
     receive(back, alert("Player", "CRITICAL"), after=after)
@@ -240,7 +240,7 @@ def test_a_restart_meanwhile_is_detected(
 def test_only_the_first_heartbeat_is_asked_how_the_time_of_boot_moved(
     device: Device,
 ) -> None:
-    """Later on it is our own clock that was set."""
+    """Later moves are steps of the wall clock."""
     back = restored(device)
     receive(back, heartbeat(uptime=130), after=30)
     assert not receive(back, heartbeat(uptime=160), after=3660) & Change.RESTART
@@ -261,7 +261,7 @@ def test_only_the_first_heartbeat_is_asked_how_the_time_of_boot_moved(
 def test_what_is_new_in_the_log_is_reported_once(
     device: Device, reported: list[Any], new: list[Any]
 ) -> None:
-    """New are the entries that were not stored; a retained list changes nothing."""
+    """Only entries that were not stored are new."""
     back = restored(device)
     replayed = heartbeat(recent_events=[BOOT, WIFI_UP, FAIL, FAIL])
     assert back.apply(replayed, live=False, now=NOW) == Change.NOTHING
@@ -275,7 +275,7 @@ def test_what_is_new_in_the_log_is_reported_once(
 
 
 def test_a_log_that_was_never_reported_has_no_new_entries() -> None:
-    """What follows an empty one is new."""
+    """After an empty one, entries are new."""
     device = Device(device_id=DEVICE_ID)
     receive(device, heartbeat(uptime=100))
     back = restored(device)
@@ -286,7 +286,7 @@ def test_a_log_that_was_never_reported_has_no_new_entries() -> None:
     assert receive(back, heartbeat(recent_events=[FAIL])) & Change.EVENT_LOG
 
 
-# What can't be read
+# Malformed data
 
 
 def _drop_alert_state(data: dict[str, Any]) -> None:
@@ -311,7 +311,7 @@ def _alert_of_nothing(data: dict[str, Any]) -> None:
 def test_a_lost_alert_never_reads_as_all_clear(
     device: Device, damage: Callable[[dict[str, Any]], None]
 ) -> None:
-    """Which subsystem it was of may be unknown, so all are unknown."""
+    """All subsystems are unknown, as any may have had it."""
     data = stored(device)
     damage(data)
     alerts = deserialize(DEVICE_ID, data).alerts
@@ -319,8 +319,8 @@ def test_a_lost_alert_never_reads_as_all_clear(
     assert alerts.unknown == {"Player", "FileManager"}
 
 
-def test_an_alert_keeps_what_is_good_of_it(device: Device) -> None:
-    """It is active, whatever else is wrong with it, and its subsystem is known."""
+def test_valid_fields_of_an_alert_are_restored(device: Device) -> None:
+    """It is active, with its subsystem and valid fields."""
     data = stored(device)
     data["subsystems"] = "Player"
     data["alerts"] = [
@@ -335,7 +335,7 @@ def test_an_alert_keeps_what_is_good_of_it(device: Device) -> None:
 
 
 def test_a_log_with_a_gap_is_forgotten(device: Device) -> None:
-    """It would make old events look new."""
+    """It would make old events new."""
     data = stored(device)
     data["events"][0]["t"] = "boot"
     back = deserialize(DEVICE_ID, data)
@@ -344,7 +344,7 @@ def test_a_log_with_a_gap_is_forgotten(device: Device) -> None:
 
 
 def test_a_log_reported_again_is_the_same_log(device: Device) -> None:
-    """Nothing of it is new, nor is there anything to be data."""
+    """None of its entries is new."""
     back = restored(device)
     payload = orjson.dumps({"recent_events": EVERYTHING["recent_events"]})
     for _ in range(3):
@@ -358,7 +358,7 @@ def test_a_log_reported_again_is_the_same_log(device: Device) -> None:
 
 
 def test_a_log_with_a_number_that_is_none_is_forgotten() -> None:
-    """No event has one, and no file can hold it."""
+    """No event has NaN, and no file can store it."""
     back = deserialize(DEVICE_ID, {"events": [{"t": 2**70}]})
     assert not back.telemetry.event_log.is_known
 
@@ -374,7 +374,7 @@ def test_a_log_with_a_number_that_is_none_is_forgotten() -> None:
 def test_the_signal_is_read_from_the_log_if_it_is_not_stored(
     telemetry: dict[str, Json], rssi: int
 ) -> None:
-    """It is that of the newest connection, whatever the order of the log is."""
+    """It is that of the newest connection."""
     newest = WIFI_UP | {"d0": 65466, "up": 9}
     back = deserialize(
         DEVICE_ID, {"telemetry": telemetry, "events": [newest, BOOT, WIFI_UP]}
@@ -396,7 +396,7 @@ bad_events = json_values | st.builds(
 
 @st.composite
 def logs_before_and_after(draw: st.DrawFn) -> tuple[object, list[dict[str, int]]]:
-    """Return what is stored of a log, good or not, and what is reported next."""
+    """Draw a stored log, valid or not, and the next one."""
     log = draw(event_logs)
     reported = log[draw(st.integers(0, len(log))) :] + draw(event_logs)
     damaged = log[:-1] + draw(st.lists(bad_events, min_size=1, max_size=2))
@@ -415,7 +415,7 @@ def test_a_stored_log_is_compared_with_the_next_one(
     *,
     live: bool,
 ) -> None:
-    """It is unknown where any of its entries is bad."""
+    """It is unknown if any of its entries is malformed."""
     kept, reported = logs
     faults: list[Fault] = []
     events = parse_events(kept, faults)
@@ -445,7 +445,7 @@ def test_a_stored_log_is_compared_with_the_next_one(
 def test_one_bad_field_never_loses_the_others(
     device: Device, name: str, bad: object
 ) -> None:
-    """It is as if it had never been reported."""
+    """A malformed field is as one never reported."""
     data = stored(device)
     holder = data["telemetry"] if name in TELEMETRY_FIELDS else data
     holder[name] = bad
@@ -462,7 +462,7 @@ lives = lives_with(st.sampled_from([0, 1, 29, 30, 59, 60, 86_400]))
 def test_nothing_but_what_is_to_be_forgotten_is_lost(
     life: list[tuple[int, Step]],
 ) -> None:
-    """Whatever a device went through, it is the same after any number of restarts."""
+    """Any device survives any number of restarts."""
     device, now = Device(device_id=DEVICE_ID), NOW
     for wait, step in life:
         now += wait
@@ -495,7 +495,7 @@ def test_nothing_but_what_is_to_be_forgotten_is_lost(
     )
 )
 def test_whatever_is_read_makes_a_device(data: dict[str, Json]) -> None:
-    """Nothing raises, and what comes of it can be data and lives on."""
+    """Any stored data is deserialized and can be serialized again."""
     device = deserialize(DEVICE_ID, data)
     stored(device)
     receive(device, heartbeat(**EVERYTHING))
@@ -504,7 +504,7 @@ def test_whatever_is_read_makes_a_device(data: dict[str, Json]) -> None:
 
 @pytest.mark.parametrize("depth", [1, 500, 1020])
 def test_what_nests_in_an_event_is_not_saved(depth: int) -> None:
-    """It might nest so deep that the file with all devices can't be read."""
+    """Deep nesting could make the store unreadable."""
     device = Device(device_id=DEVICE_ID)
     nested = b"[" * depth + b"]" * depth
     event = b'{"t":1,"d0":4,"d1":0,"ts":0,"up":1,"x":%b}' % nested

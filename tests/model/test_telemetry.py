@@ -1,4 +1,4 @@
-"""What heartbeats report about a device, and when it is written (docs/protocol.md)."""
+"""Values that heartbeats report, and when they are written."""
 
 from hypothesis import given, strategies as st
 import pytest
@@ -19,7 +19,7 @@ from tests.strategies import DEVICE_ID, Json, heartbeat
 from .common import NOW, receive, replay
 from .events import BACK, BOOT, WIFI_DOWN, WIFI_UP, event, log
 
-#: A value of each field and another one, and what the change is called.
+#: Two values of each field, and the flag of the change.
 VALUES: dict[str, tuple[Json, Json, Change]] = {
     "firmware_version": ("1.1.0", "1.2.0", Change.FIRMWARE),
     "reset_reason": (1, 4, Change.RESET_REASON),
@@ -31,13 +31,13 @@ each_field = pytest.mark.parametrize("field", VALUES)
 
 
 def found(message: Message) -> list[tuple[str, FaultKind]]:
-    """Return where a message is wrong, and in what way."""
+    """Return the path and kind of each fault of a message."""
     return [(fault.path, fault.kind) for fault in message.faults]
 
 
 @pytest.fixture
 def device() -> Device:
-    """Return a device that is online, and has reported nothing of itself."""
+    """Return an online device without telemetry."""
     device = Device(device_id=DEVICE_ID)
     receive(device, heartbeat())
     return device
@@ -45,14 +45,14 @@ def device() -> Device:
 
 @pytest.fixture
 def known(device: Device) -> Device:
-    """Return a device that has reported every field, without a problem."""
+    """Return a device with all fields, without a problem."""
     fields = {field: first for field, (first, _, _) in VALUES.items()}
     receive(device, log(BOOT, WIFI_UP, uptime=1000, **fields))
     return device
 
 
 def _moment(one: RecentEvent) -> tuple[int, int]:
-    """Return what an event is ordered by, so that no two are equal in it."""
+    """Return the order of an event, so that no two are equal in it."""
     return max(one.ts, 5), one.up
 
 
@@ -69,7 +69,7 @@ def test_nothing_is_known_at_first(device: Device) -> None:
 
 @each_field
 def test_a_field_is_written_when_it_changes(known: Device, field: str) -> None:
-    """It alone is, once."""
+    """Only this field is, once."""
     _, other, flag = VALUES[field]
     assert receive(known, heartbeat(**{field: other})) == flag
     assert getattr(known.telemetry, field) == other
@@ -79,7 +79,7 @@ def test_a_field_is_written_when_it_changes(known: Device, field: str) -> None:
 @each_field
 @pytest.mark.parametrize("is_null", [True, False], ids=["null", "absent"])
 def test_an_absent_field_stays(known: Device, field: str, *, is_null: bool) -> None:
-    """The other fields are taken."""
+    """The other fields are applied."""
     fields: dict[str, Json] = {name: other for name, (_, other, _) in VALUES.items()}
     del fields[field]
     message = heartbeat(**fields | ({field: None} if is_null else {}))
@@ -98,7 +98,7 @@ def test_an_absent_field_stays(known: Device, field: str, *, is_null: bool) -> N
 def test_what_is_bad_is_named_and_the_rest_is_taken(
     known: Device, field: str, value: Json
 ) -> None:
-    """The value known before stays, and each heartbeat with it is a bad one."""
+    """A bad field keeps its value and is a fault each time."""
     fields = {name: other for name, (_, other, _) in VALUES.items()}
     for _ in range(2):
         message = heartbeat(**fields | {field: value})
@@ -113,7 +113,7 @@ def test_what_is_bad_is_named_and_the_rest_is_taken(
 
 
 def test_true_is_no_number_also_where_a_one_is_known() -> None:
-    """They are equal to Python, so the types are compared too."""
+    """Python's equality of True and 1 is no match."""
     device = Device(device_id=DEVICE_ID)
     fields = {"uptime": 61, "heap_free": 100_000, "heap_min_free": 9_000}
     for reset_reason in (1, True, True):
@@ -125,7 +125,7 @@ def test_true_is_no_number_also_where_a_one_is_known() -> None:
 
 
 def test_a_retained_heartbeat_fills_in_values() -> None:
-    """All but the time of boot is known by it."""
+    """All values but the time of boot are set."""
     device = Device(device_id=DEVICE_ID)
     fields = {field: first for field, (first, _, _) in VALUES.items()}
     change = replay(device, log(BOOT, WIFI_UP, uptime=10, **fields))
@@ -153,14 +153,14 @@ def test_a_retained_heartbeat_fills_in_values() -> None:
 def test_drift_is_written_once_a_minute(
     known: Device, after: float, *, is_written: bool
 ) -> None:
-    """The newest value is known in any case."""
+    """The newest value is stored in any case."""
     change = receive(known, heartbeat(heap_free=169_999), after=after)
     assert bool(change & Change.HEAP_FREE) is is_written
     assert known.telemetry.heap_free == 169_999
 
 
 def test_drift_that_came_to_rest_is_written_in_the_end(known: Device) -> None:
-    """What was not written within the minute is written later."""
+    """The last value is written after the minute."""
     assert receive(known, heartbeat(heap_free=100_000), after=30) == Change.NOTHING
     assert Change.HEAP_FREE & receive(known, heartbeat(heap_free=100_000), after=60)
     assert (
@@ -169,13 +169,13 @@ def test_drift_that_came_to_rest_is_written_in_the_end(known: Device) -> None:
 
 
 def test_drift_that_came_back_is_not_written(known: Device) -> None:
-    """What is shown is right."""
+    """The written value is current."""
     receive(known, heartbeat(heap_free=169_000), after=30)
     assert not receive(known, heartbeat(heap_free=170_000), after=60) & Change.HEAP_FREE
 
 
 def test_trouble_is_written_at_once(known: Device) -> None:
-    """So is its end; drift within it waits its minute."""
+    """Low memory and its end are written at once, drift is not."""
     for heap_free, is_written in (
         (LOW_HEAP, False),
         (LOW_HEAP - 1, True),
@@ -189,7 +189,7 @@ def test_trouble_is_written_at_once(known: Device) -> None:
 
 
 def test_an_hour_of_drift_is_written_once_a_minute(known: Device) -> None:
-    """A heartbeat each 10 s."""
+    """With a heartbeat each 10 s."""
     written = [
         receive(known, heartbeat(heap_free=170_000 - number), after=10.0 * number)
         & Change.HEAP_FREE
@@ -210,7 +210,7 @@ def test_an_hour_of_drift_is_written_once_a_minute(known: Device) -> None:
 def test_what_is_written_of_the_heap_is_never_a_minute_old(
     heartbeats: list[tuple[int, int]],
 ) -> None:
-    """Nor does it hide low memory; and it is never written without need."""
+    """It never hides low memory, and is not written without need."""
     device, after = Device(device_id=DEVICE_ID), 0
     written: int | None = None
     written_at = 0
@@ -230,7 +230,7 @@ def test_what_is_written_of_the_heap_is_never_a_minute_old(
 
 
 def test_the_time_of_boot_is_worked_out(device: Device) -> None:
-    """It is as long ago as the uptime says."""
+    """It is the current time less the uptime."""
     assert receive(device, heartbeat(uptime=3600)) == Change.BOOT_TIME
     assert device.telemetry.boot_time == NOW - 3600
 
@@ -246,7 +246,7 @@ def test_the_time_of_boot_is_worked_out(device: Device) -> None:
     ],
 )
 def test_jitter_moves_no_boot(known: Device, late: float, *, is_written: bool) -> None:
-    """A heartbeat comes sooner or later; a clock that was set is no jitter."""
+    """A larger step, as of a clock that was set, does."""
     change = receive(known, heartbeat(uptime=1060), after=60 + late)
     assert change & ~Change.LAST_SEEN == (
         Change.BOOT_TIME if is_written else Change.NOTHING
@@ -256,13 +256,13 @@ def test_jitter_moves_no_boot(known: Device, late: float, *, is_written: bool) -
 
 
 def test_a_retained_heartbeat_shows_no_time_of_boot(known: Device) -> None:
-    """Its uptime is of an unknown moment."""
+    """The time of its uptime is unknown."""
     assert replay(known, heartbeat(uptime=5)) == Change.NOTHING
     assert known.telemetry.boot_time == NOW - 1000
 
 
 def test_a_restart_moves_the_time_of_boot_however_little(device: Device) -> None:
-    """It may be within the jitter of the boot before."""
+    """Even within the jitter."""
     receive(device, heartbeat(uptime=20))
     change = receive(device, heartbeat(uptime=2), after=10)
     assert change == Change.RESTART | Change.BOOT_TIME | Change.PLAYING
@@ -273,7 +273,7 @@ def test_a_restart_moves_the_time_of_boot_however_little(device: Device) -> None
 
 
 def test_the_signal_is_that_of_the_newest_connection(known: Device) -> None:
-    """What fell out of the buffer holds until there is a newer one."""
+    """It stays after its entry is overwritten."""
     assert known.telemetry.rssi == -53
     change = receive(known, log(BOOT, WIFI_UP, WIFI_DOWN, BACK))
     assert change == Change.EVENT_LOG | Change.WIFI_SIGNAL
@@ -284,7 +284,7 @@ def test_the_signal_is_that_of_the_newest_connection(known: Device) -> None:
 
 
 def test_a_signal_that_can_not_be_is_not_known(known: Device) -> None:
-    """That before is not that of now."""
+    """The signal before is not the current one."""
     odd = event(EventTag.WIFI_UP, 300)
     assert receive(known, log(WIFI_UP, odd)) == Change.EVENT_LOG | Change.WIFI_SIGNAL
     assert known.telemetry.rssi is None
@@ -303,7 +303,7 @@ signals = st.builds(
 def test_the_signal_is_that_of_the_newest_new_entry(
     buffers: list[list[RecentEvent]],
 ) -> None:
-    """The newest is so by time, whatever the order of the ring is."""
+    """The newest by time, in any order of the ring buffer."""
     device, expected = Device(device_id=DEVICE_ID), None
     known: list[RecentEvent] = []
     for buffer in buffers:

@@ -19,7 +19,7 @@ INVALID = FaultKind.INVALID
 #: Everything that the longest reason can hold: two quotes of 40 escaped characters.
 LONGEST_REASON = 1000
 
-#: What is no name: not text, too long or empty, or not to be printed in one line.
+#: Invalid names: no text, too long, empty, or not printable in one line.
 not_a_name = pytest.mark.parametrize(
     "value",
     [
@@ -38,7 +38,7 @@ not_a_name = pytest.mark.parametrize(
     ],
 )
 
-#: The longest name, and one in other letters than ours.
+#: The longest name, and one in another script.
 a_name = pytest.mark.parametrize(
     "value",
     [
@@ -51,7 +51,7 @@ a_name = pytest.mark.parametrize(
 
 
 def found(message: Message) -> list[tuple[str, FaultKind]]:
-    """Return where a message is wrong, and in what way."""
+    """Return the path and kind of each fault of a message."""
     return [(fault.path, fault.kind) for fault in message.faults]
 
 
@@ -97,7 +97,7 @@ def depth(value: object) -> int:
 
 
 def assert_safe(message: Message) -> None:
-    """Check that the result of a parser is bounded and can be shown."""
+    """Check that the result of a parser is bounded and printable."""
     assert len(message.faults) < 400
     for fault in message.faults:
         assert fault.path.isprintable()

@@ -38,14 +38,14 @@ def parsed(**fields: object) -> Alert:
     ],
 )
 def test_states_are_known_in_any_case(state: str, severity: Severity) -> None:
-    """Three states raise an alert, three words end it."""
+    """Three states raise an alert, three clear it."""
     message = parsed(state=state)
     assert message.severity is severity
     assert not message.faults
 
 
 def test_severities_rank_from_well_to_worst() -> None:
-    """The worst of several is the greatest; entities show the names in lower case."""
+    """They are ordered; entities show their lower-case names."""
     assert [severity.key for severity in sorted(Severity)] == [
         "ok",
         "warning",
@@ -58,7 +58,7 @@ def test_severities_rank_from_well_to_worst() -> None:
     "state", ["PURPLE", "", " OK", "OK\n", "CLEARED.", "O" * 65, 0, False, [], {}]
 )
 def test_any_other_state_is_rejected(state: Json) -> None:
-    """What is not known never reads as all clear."""
+    """An unknown state never clears an alert."""
     message = parse_alert(encode({"subsystem": "a", "state": state}), DEVICE_ID)
     assert isinstance(message, Malformed)
     assert found(message) == [("state", INVALID)]
@@ -76,21 +76,21 @@ def test_any_other_state_is_rejected(state: Json) -> None:
 def test_subsystem_and_state_are_required(
     fields: dict[str, Json], missing: str
 ) -> None:
-    """An alert without one of them says nothing, and what it lacks is named."""
+    """An alert without one of them is malformed; both are named."""
     message = parse_alert(encode(fields), DEVICE_ID)
     assert isinstance(message, Malformed)
     assert found(message) == [(missing, FaultKind.MISSING)]
 
 
 def test_each_fault_of_an_alert_is_named() -> None:
-    """Two faults are two things to repair."""
+    """Two faults are both named."""
     message = parse_alert(b'{"state": "PURPLE"}', DEVICE_ID)
     assert found(message) == [("subsystem", FaultKind.MISSING), ("state", INVALID)]
 
 
 @a_name
 def test_subsystems_that_are_accepted(value: str) -> None:
-    """The name stays as the device wrote it."""
+    """The name is used as sent."""
     assert parsed(subsystem=value).subsystem == value
 
 
@@ -120,7 +120,7 @@ def test_subsystems_that_are_rejected(value: Json) -> None:
     ],
 )
 def test_the_text_of_an_alert(fields: dict[str, Json], text: str) -> None:
-    """It is shown in one line of bounded length, and its absence is no fault."""
+    """It is one line of bounded length, and may be absent."""
     message = parsed(**fields)
     assert message.message == text
     assert not message.faults
@@ -128,7 +128,7 @@ def test_the_text_of_an_alert(fields: dict[str, Json], text: str) -> None:
 
 @pytest.mark.parametrize("msg", [7, True, ["SD"], {"text": "SD"}])
 def test_a_bad_text_does_not_lose_the_alert(msg: Json) -> None:
-    """The alert is raised without it, and the bad field is named."""
+    """The alert is used without it; the field is named."""
     message = parsed(msg=msg)
     assert (message.severity, message.message) == (Severity.WARNING, "")
     assert found(message) == [("msg", INVALID)]
@@ -136,7 +136,7 @@ def test_a_bad_text_does_not_lose_the_alert(msg: Json) -> None:
 
 @given(json_values)
 def test_any_text_leaves_the_alert(value: Json) -> None:
-    """Subsystem and state are used whatever stands beside them."""
+    """Subsystem and state are used with any text."""
     message = parsed(msg=value)
     assert (message.subsystem, message.severity) == ("FileManager", Severity.WARNING)
     assert bool(message.faults) is not (value is None or isinstance(value, str))
@@ -147,7 +147,7 @@ def test_any_text_leaves_the_alert(value: Json) -> None:
 def test_any_subsystem_and_state_are_used_or_named(
     subsystem: Json, state: Json
 ) -> None:
-    """An alert comes out exactly where both can be used."""
+    """An alert is returned exactly if both are valid."""
     message = parse_alert(encode({"subsystem": subsystem, "state": state}), DEVICE_ID)
     is_known = isinstance(state, str) and state.upper() in {
         *("WARNING", "CRITICAL", "FAILED"),

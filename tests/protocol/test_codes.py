@@ -71,7 +71,7 @@ each_table = pytest.mark.parametrize("table", TABLES)
 def test_a_table_is_the_protocols(
     table: type[IntEnum], first: int, keys: list[str]
 ) -> None:
-    """Each code that the protocol lists has its name, and there are no others."""
+    """The codes and names are exactly those of the protocol."""
     codes = range(first, first + len(keys))
     assert [key_of(table, code) for code in codes] == keys
     assert [label_of(table, code) for code in codes] == [key.upper() for key in keys]
@@ -104,14 +104,14 @@ def test_the_wifi_reasons_are_those_of_esp_idf_and_one_more() -> None:
     ],
 )
 def test_a_wifi_reason_has_its_name(code: int, label: str) -> None:
-    """The ends of each run of numbers, and what people see most."""
+    """The ends of each range of numbers, and the usual ones."""
     assert label_of(WifiReason, code) == label
     assert key_of(WifiReason, code) == label.lower()
 
 
 @each_table
 def test_a_code_has_one_name_that_can_be_a_state(table: type[IntEnum]) -> None:
-    """Each name can be translated, and none has a meaning of its own already."""
+    """Names are translatable and no reserved states."""
     assert len(table.__members__) == len(table)
     keys = [key_of(table, code) for code in table]
     assert all(re.fullmatch(r"[a-z0-9]+(_[a-z0-9]+)*", key) for key in keys)
@@ -145,26 +145,26 @@ def test_an_unnamed_code_keeps_its_number(table: type[IntEnum], code: int) -> No
     ],
 )
 def test_signal_strength_is_in_dbm(value: int, dbm: int | None) -> None:
-    """What can't be a signal strength is none."""
+    """An impossible signal strength is None."""
     assert rssi_dbm(value) == dbm
 
 
 @given(st.integers(-128, 0))
 def test_each_signal_strength_survives_the_cast(dbm: int) -> None:
-    """The device puts a signed number into 16 bits that are not."""
+    """The device sends a signed number as 16 unsigned bits."""
     assert rssi_dbm(dbm & 0xFFFF) == rssi_dbm(dbm) == dbm
 
 
 @given(numbers)
 def test_any_number_is_a_signal_strength_or_none(value: int) -> None:
-    """Nothing else comes out, whatever goes in."""
+    """Any other value is None."""
     dbm = rssi_dbm(value)
     assert dbm is None or -128 <= dbm <= 0
 
 
 @given(st.sampled_from(TABLES), numbers)
 def test_any_code_has_a_state_and_a_label(table: type[IntEnum], code: int) -> None:
-    """Exactly the codes that the table names have a state of their own."""
+    """Exactly the codes of the table have a state of their own."""
     assert (key_of(table, code) == "other") is (code not in list(table))
     assert label_of(table, code).startswith("unknown (") is (code not in list(table))
 

@@ -18,5 +18,5 @@ from .common import INVALID
     ],
 )
 def test_a_fault_is_counted_without_positions(path: str, counted: str) -> None:
-    """An entry moves forward in the buffer with each new one behind it."""
+    """The position of an entry changes with each new one."""
     assert Fault(path=path, kind=INVALID, reason="").field == counted

@@ -35,14 +35,14 @@ from .common import (
 
 
 def parsed(**fields: object) -> Heartbeat:
-    """Return the heartbeat with these fields, which must be one."""
+    """Return the heartbeat with these fields, which must be valid."""
     message = heartbeat(**fields)
     assert isinstance(message, Heartbeat)
     return message
 
 
 def test_a_heartbeat_of_the_first_firmware() -> None:
-    """Each field is optional, and what is absent is no fault."""
+    """Every field is optional."""
     message = parsed(device_id="chapel", uptime=3600, firmware_version="1.0.0")
     assert values(message) == {"uptime": 3600, "firmware_version": "1.0.0"}
     assert not found(message)
@@ -80,14 +80,14 @@ each_field = pytest.mark.parametrize("field", VALUES_IN_FULL)
 
 
 def test_a_heartbeat_in_full() -> None:
-    """All that firmware sends is used without a fault."""
+    """All fields of the firmware are used without a fault."""
     message = parsed(**IN_FULL)
     assert values(message) == VALUES_IN_FULL
     assert not found(message)
 
 
 def test_a_heartbeat_may_come_in_an_envelope() -> None:
-    """An object as the payload of another one is the heartbeat."""
+    """An object in `payload` is the heartbeat."""
     message = parsed(payload=IN_FULL)
     assert values(message) == VALUES_IN_FULL
     assert not found(message)
@@ -95,20 +95,20 @@ def test_a_heartbeat_may_come_in_an_envelope() -> None:
 
 @pytest.mark.parametrize("payload", [None, 7, "text", []])
 def test_what_is_no_envelope_is_an_unknown_field(payload: Json) -> None:
-    """Whatever else is called payload is passed over."""
+    """Other values of `payload` are ignored."""
     message = parsed(uptime=7, payload=payload)
     assert values(message) == {"uptime": 7}
     assert not found(message)
 
 
 def test_fields_beside_an_envelope_are_not_lost() -> None:
-    """An object called payload takes nothing away from the heartbeat around it."""
+    """Fields around a `payload` object are used too."""
     assert parsed(uptime=7, payload={"volume": 3}).uptime == 7
 
 
 @pytest.mark.parametrize("uptime", [0, 1, MAX_UPTIME])
 def test_uptimes_that_are_accepted(uptime: int) -> None:
-    """Whole seconds, as many as 32 bits hold."""
+    """Whole seconds of 32 bits."""
     message = parsed(uptime=uptime)
     assert values(message) == {"uptime": uptime}
     assert not found(message)
@@ -131,7 +131,7 @@ def test_uptimes_that_are_accepted(uptime: int) -> None:
     ],
 )
 def test_uptimes_that_are_rejected(uptime: Json) -> None:
-    """Anything else is named, and the rest of the heartbeat is used."""
+    """Others are named; the other fields are used."""
     message = parsed(uptime=uptime, firmware_version="1.1.0")
     assert values(message) == {"firmware_version": "1.1.0"}
     assert found(message) == [("uptime", INVALID)]
@@ -140,7 +140,7 @@ def test_uptimes_that_are_rejected(uptime: Json) -> None:
 @each_field
 @pytest.mark.parametrize("is_null", [True, False], ids=["null", "absent"])
 def test_each_field_may_be_missing(field: str, *, is_null: bool) -> None:
-    """It says nothing then; that is no fault, and the others are used."""
+    """An absent field is no fault; the others are used."""
     fields = IN_FULL | {field: None}
     if not is_null:
         del fields[field]
@@ -183,7 +183,7 @@ def test_all_fields_may_be_bad() -> None:
     ],
 )
 def test_a_number_is_bounded(field: str, most: int) -> None:
-    """From 0 up to the most that can be meant; one more is named."""
+    """From 0 up to its maximum; one more is rejected."""
     for value in (0, 1, most):
         message = parsed(**{field: value})
         assert values(message) == {field: value}
@@ -194,7 +194,7 @@ def test_a_number_is_bounded(field: str, most: int) -> None:
 
 
 def test_null_stands_for_an_absent_id() -> None:
-    """A field that is null says nothing, and that is no fault."""
+    """A field that is null is absent, which is no fault."""
     assert not found(parsed(device_id=None, fw=None, fw_version=None, version=None))
 
 
@@ -206,7 +206,7 @@ def test_the_firmware_version_has_four_spellings(field: str) -> None:
 
 @pytest.mark.parametrize("useless", [None, 2, ""], ids=["null", "number", "empty"])
 def test_the_first_usable_spelling_of_the_version_counts(useless: Json) -> None:
-    """One that can't be used does not hide the next."""
+    """An invalid one does not hide the next."""
     message = parsed(firmware_version=useless, fw="1.1.0", version="0.9")
     assert values(message) == {"firmware_version": "1.1.0"}
 
@@ -219,14 +219,14 @@ def test_firmware_versions_that_are_accepted(value: str) -> None:
 
 @not_a_name
 def test_firmware_versions_that_are_rejected(value: Json) -> None:
-    """Anything else is named, and the rest of the heartbeat is used."""
+    """Others are named; the other fields are used."""
     message = parsed(uptime=7, firmware_version=value)
     assert values(message) == {"uptime": 7}
     assert found(message) == [("firmware_version", INVALID)]
 
 
 def test_the_device_id_may_be_the_topics() -> None:
-    """The usual heartbeat names its device once more."""
+    """The usual heartbeat has the id of its topic."""
     assert not parsed(device_id=DEVICE_ID).faults
 
 
@@ -243,14 +243,14 @@ def test_the_device_id_may_be_the_topics() -> None:
     ],
 )
 def test_a_heartbeat_of_another_device_is_malformed(fields: dict[str, Json]) -> None:
-    """It may be of any device, so none of it is used."""
+    """None of its fields is used."""
     message = heartbeat(uptime=7, **fields)
     assert isinstance(message, Malformed)
     assert found(message) == [("device_id", FaultKind.MISMATCH)]
 
 
 def test_the_senders_level_is_quoted_in_a_fault() -> None:
-    """A topic is written by strangers too: no log line is of their making."""
+    """A topic can't inject a log line."""
     message = parse_heartbeat(b'{"device_id": "hall"}', "x\nERROR" + "y" * 9000)
     (fault,) = message.faults
     assert fault.reason.isprintable()
@@ -258,13 +258,13 @@ def test_the_senders_level_is_quoted_in_a_fault() -> None:
 
 
 def decoded(value: Json) -> Any:
-    """Return a value as it comes out of JSON, where whole numbers have 64 bits."""
+    """Return a value as decoded from JSON, with 64-bit whole numbers."""
     return orjson.loads(encode(value))
 
 
 @given(json_values)
 def test_any_uptime_leaves_the_version(value: Json) -> None:
-    """The uptime is used or named, and the other field is used in any case."""
+    """The uptime is used or named, the version is used."""
     message = parsed(uptime=value, firmware_version="1.1.0")
     uptime = decoded(value)
     is_good = type(uptime) is int and 0 <= uptime <= MAX_UPTIME
@@ -275,7 +275,7 @@ def test_any_uptime_leaves_the_version(value: Json) -> None:
 
 @given(json_values)
 def test_any_version_leaves_the_uptime(value: Json) -> None:
-    """The version is used or named, and the other field is used in any case."""
+    """The version is used or named, the uptime is used."""
     message = parsed(uptime=7, firmware_version=value)
     expected = {"uptime": 7} | ({"firmware_version": value} if is_name(value) else {})
     assert values(message) == expected
@@ -285,7 +285,7 @@ def test_any_version_leaves_the_uptime(value: Json) -> None:
 @each_field
 @given(value=json_values)
 def test_any_value_of_a_field_leaves_the_others(field: str, value: Json) -> None:
-    """It is used or named, and neither it nor a fault touches another field."""
+    """It is used or named, and changes no other field."""
     message = parsed(**IN_FULL | {field: value})
     other = {name: one for name, one in VALUES_IN_FULL.items() if name != field}
     assert values(message).items() >= other.items()
@@ -296,7 +296,7 @@ def test_any_value_of_a_field_leaves_the_others(field: str, value: Json) -> None
 
 @given(st.dictionaries(st.text(), json_values))
 def test_any_unknown_fields_leave_a_heartbeat(fields: dict[str, Json]) -> None:
-    """What the next firmware adds does no harm to what is known."""
+    """Fields of later firmware change no known field."""
     known = {"device_id": DEVICE_ID, "uptime": 7, "firmware_version": "1.1.0"}
     message = parse_heartbeat(
         json.dumps({"payload": None} | fields | known).encode(), DEVICE_ID
@@ -318,7 +318,7 @@ def compact(value: object) -> bytes:
 
 
 def test_repeated_entries_are_replaced_in_the_payload() -> None:
-    """The payload is kept without them, all else is as parsed in full."""
+    """The payload is stored without them; the result is the same."""
     known = compact([A, B])
     payload = compact({"uptime": 31, "recent_events": [A, B], "heap_free": 9})
     message = parse_heartbeat(payload, DEVICE_ID, known)
@@ -354,7 +354,7 @@ def test_a_payload_that_does_not_repeat_the_entries_is_unchanged(
 
 @pytest.mark.parametrize("broken", [b",,", b"]", b'"uptime": ', b"\0"])
 def test_repeated_entries_hide_no_broken_json(broken: bytes) -> None:
-    """What is no JSON with the entries is none without them."""
+    """Invalid JSON stays invalid without the entries."""
     known = compact([A])
     payload = b'{"recent_events":' + known + broken + b"}"
     message = parse_heartbeat(payload, DEVICE_ID, known)
@@ -362,7 +362,7 @@ def test_repeated_entries_hide_no_broken_json(broken: bytes) -> None:
 
 
 def test_repeated_entries_make_no_payload_smaller() -> None:
-    """The limit is that of the whole."""
+    """The limit is that of the whole payload."""
     known = compact([A, B])
     payload = compact({"recent_events": [A, B]})
     for size in (MAX_HEARTBEAT_BYTES, MAX_HEARTBEAT_BYTES + 1):
@@ -372,7 +372,7 @@ def test_repeated_entries_make_no_payload_smaller() -> None:
 
 @pytest.mark.parametrize("known", [b"", b"[]"])
 def test_an_empty_list_is_known_or_not(known: bytes) -> None:
-    """It can be repeated like any other."""
+    """An empty list can be repeated like any other."""
     message = parse_heartbeat(b'{"recent_events":[]}', DEVICE_ID, known)
     assert isinstance(message, Heartbeat)
     assert message.recent_events == b"[]"
@@ -434,7 +434,7 @@ damages = st.none() | st.tuples(st.integers(0, 400), st.binary(max_size=2))
 def test_repeated_entries_change_nothing(
     payload: bytes, known: bytes, damage: tuple[int, bytes] | None
 ) -> None:
-    """A heartbeat is the same whether or not its entries are parsed again."""
+    """The heartbeat is the same, parsed again or not."""
     first = parse_heartbeat(b'{"recent_events":%b}' % known, DEVICE_ID)
     assume(isinstance(first, Heartbeat) and first.recent_events is not None)
     assert isinstance(first, Heartbeat)

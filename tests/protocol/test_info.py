@@ -14,14 +14,14 @@ from .common import INVALID, a_name, assert_safe, depth, found, not_a_name
 
 
 def parsed(kind: str, **payload: object) -> Info:
-    """Return the info of a type with its details, which must be one."""
+    """Return the info of a type with its details, which must be valid."""
     message = info(kind, **payload)
     assert isinstance(message, Info)
     return message
 
 
 def test_an_info_has_a_type_and_details() -> None:
-    """Whatever the details are, they are handed on."""
+    """Any details are used."""
     message = parsed("volume", level=7, zones=["nave", "yard"])
     assert message.type == "volume"
     assert message.payload == {"level": 7, "zones": ["nave", "yard"]}
@@ -30,20 +30,20 @@ def test_an_info_has_a_type_and_details() -> None:
 
 @pytest.mark.parametrize("payload", [b"", b', "payload": null'], ids=["absent", "null"])
 def test_an_info_may_have_no_details(payload: bytes) -> None:
-    """The type alone is enough."""
+    """The type alone is valid."""
     message = parse_info(b'{"type": "playback_stopped"' + payload + b"}", DEVICE_ID)
     assert message == Info(type="playback_stopped", payload={}, faults=[])
 
 
 @a_name
 def test_types_that_are_accepted(value: str) -> None:
-    """Firmware may send types that are not known yet."""
+    """Unknown types of later firmware are accepted."""
     assert parsed(value).type == value
 
 
 @not_a_name
 def test_types_that_are_rejected(value: Json) -> None:
-    """A message without a usable type is malformed."""
+    """A message without a valid type is malformed."""
     message = parse_info(encode({"type": value}), DEVICE_ID)
     assert isinstance(message, Malformed)
     assert found(message) == [("type", INVALID)]
@@ -51,7 +51,7 @@ def test_types_that_are_rejected(value: Json) -> None:
 
 @pytest.mark.parametrize("fields", [{}, {"type": None}], ids=["absent", "null"])
 def test_the_type_is_required(fields: dict[str, Json]) -> None:
-    """Details of nothing say nothing."""
+    """Details without a type are malformed."""
     message = parse_info(encode({"payload": {}} | fields), DEVICE_ID)
     assert isinstance(message, Malformed)
     assert found(message) == [("type", FaultKind.MISSING)]
@@ -59,7 +59,7 @@ def test_the_type_is_required(fields: dict[str, Json]) -> None:
 
 @pytest.mark.parametrize("payload", [7, True, "ABC123", ["ABC123"]])
 def test_bad_details_do_not_lose_the_info(payload: Json) -> None:
-    """The type is used without them, and the bad field is named."""
+    """The type is used without them; the field is named."""
     message = parse_info(
         encode({"type": "playback_started", "payload": payload}), DEVICE_ID
     )
@@ -77,14 +77,14 @@ def nested(levels: int) -> dict[str, Any]:
 
 
 def test_details_may_nest_eight_levels() -> None:
-    """More is not needed."""
+    """The limit is eight levels."""
     deepest = nested(MAX_INFO_DEPTH)
     assert parsed("a", **deepest).payload == deepest
 
 
 @pytest.mark.parametrize("levels", [MAX_INFO_DEPTH + 1, 500])
 def test_details_that_nest_deeper_are_rejected(levels: int) -> None:
-    """What Home Assistant could not write is named instead."""
+    """Home Assistant could not serialize them."""
     message = parsed("a", **nested(levels))
     assert message.payload == {}
     assert found(message) == [("payload", INVALID)]
@@ -100,7 +100,7 @@ def test_melodies_that_are_accepted(value: str) -> None:
 
 @not_a_name
 def test_melodies_that_are_rejected(value: Json) -> None:
-    """Something plays all the same, and the bad field is named."""
+    """Playback starts without a melody; the field is named."""
     message = parsed("playback_started", melody_uid=value)
     assert (message.type, message.melody_uid) == ("playback_started", None)
     assert found(message) == [("payload.melody_uid", INVALID)]
@@ -108,7 +108,7 @@ def test_melodies_that_are_rejected(value: Json) -> None:
 
 @pytest.mark.parametrize("payload", [{}, {"melody_uid": None}], ids=["absent", "null"])
 def test_no_melody_is_no_fault(payload: dict[str, Json]) -> None:
-    """What stops has no melody to name."""
+    """A stop has no melody."""
     message = parsed("playback_stopped", **payload)
     assert message.melody_uid is None
     assert not message.faults
@@ -116,7 +116,7 @@ def test_no_melody_is_no_fault(payload: dict[str, Json]) -> None:
 
 @given(json_values)
 def test_any_details_leave_the_info(value: Json) -> None:
-    """The type is used whatever stands beside it."""
+    """The type is used with any details."""
     message = parse_info(
         encode({"type": "playback_started", "payload": value}), DEVICE_ID
     )

@@ -1,4 +1,4 @@
-"""What is common to all messages: no bytes make a parser raise."""
+"""Rules of all messages: no bytes make a parser raise."""
 
 from hypothesis import example, given, strategies as st
 import pytest
@@ -60,7 +60,7 @@ every_parser = pytest.mark.parametrize(
 def test_what_is_no_json_object_is_malformed(
     parse: Parser, payload: bytes, kind: FaultKind
 ) -> None:
-    """The whole payload is named, and what is wrong with it."""
+    """The fault is of the whole payload."""
     message = parse(payload, DEVICE_ID)
     assert isinstance(message, Malformed)
     assert found(message) == [("", kind)]
@@ -82,7 +82,7 @@ def test_what_is_no_json_object_is_malformed(
 def test_the_size_of_a_payload_is_bounded(
     parse: Parser, fields: dict[str, str], limit: int
 ) -> None:
-    """The largest one is accepted, one byte more is not even parsed."""
+    """The largest one is accepted, one byte more is not parsed."""
     payload = encode(fields)
     assert not parse(payload.ljust(limit), DEVICE_ID).faults
     assert found(parse(payload.ljust(limit + 1), DEVICE_ID)) == [
@@ -126,10 +126,10 @@ def test_the_size_of_a_payload_is_bounded(
         ),
     ],
 )
-def test_a_fault_says_what_is_wanted_and_what_is_there(
+def test_a_fault_names_the_expected_and_actual_value(
     message: Message, reason: str
 ) -> None:
-    """The log says how to repair the device."""
+    """The log shows how to repair the device."""
     assert [fault.reason for fault in message.faults] == [reason]
 
 
@@ -144,7 +144,7 @@ def test_a_fault_says_what_is_wanted_and_what_is_there(
 @example(b'{"uptime": NaN, "type": Infinity}')
 @example(b'{"type": "\\ud800\\u0000"}')
 def test_no_bytes_make_a_parser_raise(parse: Parser, payload: bytes) -> None:
-    """Whatever a sender sends, what comes out is bounded and can be shown."""
+    """The result is bounded and printable for any bytes."""
     assert_safe(parse(payload, DEVICE_ID))
 
 
@@ -153,7 +153,7 @@ def test_no_bytes_make_a_parser_raise(parse: Parser, payload: bytes) -> None:
 def test_no_damage_on_the_way_makes_a_parser_raise(
     parse: Parser, fields: dict[str, Json], data: st.DataObject
 ) -> None:
-    """A payload cut off or with some bytes changed does no harm either."""
+    """A truncated or changed payload raises nothing."""
     payload = bytearray(encode(fields))
     for _ in range(data.draw(st.integers(0, 3))):
         index = data.draw(st.integers(0, len(payload) - 1))
@@ -166,5 +166,5 @@ def test_no_damage_on_the_way_makes_a_parser_raise(
 @every_parser
 @given(st.text())
 def test_no_topic_makes_a_parser_raise(parse: Parser, device_id: str) -> None:
-    """A payload is parsed whatever its sender is called."""
+    """A payload is parsed under any topic."""
     assert_safe(parse(b'{"device_id": "hall"}', device_id))

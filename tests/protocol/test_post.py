@@ -20,14 +20,14 @@ likely_posts = st.builds(
 
 @given(st.binary() | json_values.map(encode))
 def test_no_bytes_make_it_raise(payload: bytes) -> None:
-    """Whatever is posted is a heartbeat, or there is something wrong with it."""
+    """Any post is a heartbeat or has a fault."""
     post = parse_post(payload)
     assert post.faults or is_device_id(post.device_id)
 
 
 @given(likely_posts)
 def test_no_fault_is_overlooked(fields: dict[str, Json]) -> None:
-    """A post without a fault is a heartbeat without one, with an uptime."""
+    """A post without faults is a valid heartbeat with an uptime."""
     payload = encode(fields)
     post = parse_post(payload)
     assert post.payload == payload
@@ -41,7 +41,7 @@ def test_no_fault_is_overlooked(fields: dict[str, Json]) -> None:
 
 @given(likely_posts)
 def test_what_is_accepted_by_mqtt_is_a_good_post(fields: dict[str, Json]) -> None:
-    """Nothing is required beyond the device and its uptime."""
+    """Only device and uptime are required."""
     payload = encode(fields)
     message = parse_heartbeat(payload, DEVICE_ID)
     faults = parse_post(payload).faults
@@ -97,7 +97,7 @@ def test_what_is_accepted_by_mqtt_is_a_good_post(fields: dict[str, Json]) -> Non
 def test_each_fault_of_a_post_is_named(
     payload: bytes, device_id: str, faults: list[tuple[str, FaultKind]]
 ) -> None:
-    """The answer says all that has to be repaired."""
+    """The response names every fault."""
     post = parse_post(payload)
     assert post.device_id == device_id
     assert [(fault.path, fault.kind) for fault in post.faults] == faults

@@ -26,7 +26,7 @@ from tests.strategies import Json, json_values
 
 from .common import INVALID
 
-#: The first second of 2020: from then on a clock counts as set.
+#: The first second of 2020: the earliest time of a clock that is set.
 CLOCK_SET = 1_577_836_800
 
 #: Numbers that the parser accepts, and those around the limits of times and signals.
@@ -45,7 +45,7 @@ events = st.builds(
     up=numbers,
 )
 
-#: Few that differ, so that the same entry is there again and again.
+#: A few entries, so that equal ones are drawn often.
 few_events = st.builds(
     RecentEvent,
     tag=st.integers(1, 2),
@@ -71,26 +71,26 @@ TAKEN = RecentEvent(tag=3, d0=200, d1=0, ts=1_800_000_000, up=60)
 def events_in(
     *items: Json,
 ) -> tuple[tuple[RecentEvent, ...] | None, list[tuple[str, FaultKind]]]:
-    """Return the events in a list, and what is wrong with it."""
+    """Return the events in a list, and its faults."""
     faults: list[Fault] = []
     events = parse_events(list(items), faults)
     return events, [(fault.path, fault.kind) for fault in faults]
 
 
 def test_no_events_are_no_fault() -> None:
-    """A buffer may be empty, which is not the same as none."""
+    """An empty buffer differs from an absent one."""
     assert events_in() == ((), [])
 
 
 def test_events_stay_in_their_order() -> None:
-    """An entry that is there twice has happened twice."""
+    """An entry that is there twice is two events."""
     later = RecentEvent(tag=1, d0=9, d1=0, ts=0, up=0)
     entry: Json = {"t": 1, "d0": 9, "d1": 0, "ts": 0, "up": 0}
     assert events_in(GOOD, GOOD, entry) == ((TAKEN, TAKEN, later), [])
 
 
 def test_unknown_tags_and_fields_of_events_are_kept_or_ignored() -> None:
-    """What the next firmware adds is no fault."""
+    """Additions of later firmware are no fault."""
     event = RecentEvent(tag=77, d0=200, d1=0, ts=1_800_000_000, up=60)
     assert events_in(GOOD | {"t": 77, "x": []}) == ((event,), [])
 
@@ -120,7 +120,7 @@ def test_an_event_without_a_field_is_named_with_its_path(field: str) -> None:
 
 
 def test_each_fault_of_an_event_is_named() -> None:
-    """Two faults are two things to repair."""
+    """Two faults are both named."""
     assert events_in(GOOD | {"d0": "x", "up": None})[1] == [
         ("recent_events[0].d0", INVALID),
         ("recent_events[0].up", INVALID),
@@ -134,7 +134,7 @@ def test_what_is_no_event_is_named_with_its_position(item: Json) -> None:
 
 
 def test_the_number_of_events_is_bounded() -> None:
-    """Of more than any firmware keeps the newest are used, and that is named."""
+    """Of too many the newest are used, and that is named."""
     assert events_in(*[GOOD] * MAX_EVENTS) == ((TAKEN,) * MAX_EVENTS, [])
     bad = GOOD | {"d0": None}
     assert events_in(bad, *[GOOD] * (MAX_EVENTS - 1), bad) == (
@@ -160,7 +160,7 @@ def test_the_number_of_events_is_bounded() -> None:
     ],
 )
 def test_an_event_has_the_devices_time(ts: int, time: datetime | None) -> None:
-    """It has none where the clock was not set, or can't have been right."""
+    """It has none if the clock was not set or impossible."""
     assert event(EventTag.BOOT, ts=ts).time == time
 
 
@@ -202,10 +202,8 @@ def test_an_event_is_of_the_type_of_its_tag(tag: int, key: str) -> None:
         pytest.param(event(9, 1, 2), {"tag": 9, "d0": 1, "d1": 2}, id="unnamed"),
     ],
 )
-def test_the_data_of_an_event_mean_what_its_tag_says(
-    happened: RecentEvent, meaning: Meaning
-) -> None:
-    """The data of a tag without a name stay as they are."""
+def test_event_data_is_decoded_by_tag(happened: RecentEvent, meaning: Meaning) -> None:
+    """The data of an unnamed tag stay as they are."""
     assert happened.decoded() == meaning
 
 
@@ -240,13 +238,13 @@ def test_the_data_of_an_event_mean_what_its_tag_says(
 def test_the_api_shows_an_event_by_its_name(
     happened: RecentEvent, shown: Meaning
 ) -> None:
-    """The name has the firmware's prefix; a time that is not known is null."""
+    """The name has the firmware's prefix; an unknown time is null."""
     assert happened.as_json() == shown
 
 
 @given(events)
 def test_any_event_can_be_shown(happened: RecentEvent) -> None:
-    """Whatever its numbers are, it has a type, and it can be written as JSON."""
+    """Any event has a type and can be serialized as JSON."""
     assert happened.key in EVENT_KEYS
     shown = happened.as_json()
     assert orjson.loads(orjson.dumps(shown)) == shown
@@ -255,7 +253,7 @@ def test_any_event_can_be_shown(happened: RecentEvent) -> None:
 
 
 def test_no_list_is_none() -> None:
-    """A field that is null says nothing; one that is no list is a fault."""
+    """Null is absent; another value that is no list is a fault."""
     faults: list[Fault] = []
     assert parse_events(None, faults) is None
     assert not faults
@@ -267,7 +265,7 @@ def test_no_list_is_none() -> None:
 
 @given(json_values)
 def test_any_value_is_a_list_of_good_entries_or_none(value: Json) -> None:
-    """None is returned only without a list, or where all of its entries are bad."""
+    """None is returned without a list or without valid entries."""
     faults: list[Fault] = []
     parsed = parse_events(value, faults)
     if parsed is None:
@@ -281,7 +279,7 @@ def test_any_value_is_a_list_of_good_entries_or_none(value: Json) -> None:
 
 @given(st.lists(events, max_size=MAX_EVENTS))
 def test_encoded_entries_are_the_same_again(entries: list[RecentEvent]) -> None:
-    """The text has no white space, and its entries pass the parser."""
+    """The text has no white space and is parsed to the same entries."""
     text = encode_events(entries)
     assert decode_events(text) == tuple(entries)
     assert parse_events(orjson.loads(text), []) == tuple(entries)
@@ -289,7 +287,7 @@ def test_encoded_entries_are_the_same_again(entries: list[RecentEvent]) -> None:
 
 
 def test_the_form_of_encoded_entries() -> None:
-    """It is that of the firmware, so that a payload can be compared with it."""
+    """It is that of the firmware, for comparison with a payload."""
     assert encode_events([TAKEN]) == (
         b'[{"t":3,"d0":200,"d1":0,"ts":1800000000,"up":60}]'
     )
@@ -302,7 +300,7 @@ def test_the_form_of_encoded_entries() -> None:
 def test_new_entries_are_the_difference_of_multisets(
     known: list[RecentEvent], entries: list[RecentEvent]
 ) -> None:
-    """As many of each entry are new as there are more of it than before."""
+    """Entries are new by how many there are."""
     new = new_events(known, entries)
     for entry in {*known, *entries}:
         assert new.count(entry) == max(0, entries.count(entry) - known.count(entry))
@@ -314,7 +312,7 @@ def test_new_entries_are_the_difference_of_multisets(
 def test_the_order_of_the_lists_does_not_matter(
     known: list[RecentEvent], entries: list[RecentEvent], chance: random.Random
 ) -> None:
-    """A ring buffer may be sent from any of its positions."""
+    """A ring buffer may be sent from any position."""
     mixed_known, mixed = (chance.sample(all_, len(all_)) for all_ in (known, entries))
     assert Counter(new_events(mixed_known, mixed)) == Counter(
         new_events(known, entries)
@@ -325,7 +323,7 @@ def test_the_order_of_the_lists_does_not_matter(
 def test_added_entries_are_new(
     known: list[RecentEvent], added: list[RecentEvent]
 ) -> None:
-    """Those that were there before are not, and those that are gone do not count."""
+    """Known entries are not new; missing ones do not count."""
     assert Counter(new_events(known, known + added)) == Counter(added)
     assert Counter(new_events([], added)) == Counter(added)
     assert new_events(known + added, known) == ()
@@ -333,7 +331,7 @@ def test_added_entries_are_new(
 
 @given(few)
 def test_entries_are_ordered_by_time_or_uptime(entries: list[RecentEvent]) -> None:
-    """Those from before the clock was set come first, in the order of their uptime."""
+    """Those without a time come first, by uptime."""
     ordered = oldest_first(entries)
     assert Counter(ordered) == Counter(entries)
     unset = [entry for entry in ordered if entry.ts < CLOCK_SET]
@@ -364,7 +362,7 @@ def test_entries_are_ordered_by_time_or_uptime(entries: list[RecentEvent]) -> No
     ],
 )
 def test_the_order_of_two_entries(first: RecentEvent, second: RecentEvent) -> None:
-    """It is the same whichever the device lists first."""
+    """It does not depend on the order of the list."""
     assert oldest_first([first, second]) == (first, second)
     assert oldest_first([second, first]) == (first, second)
 

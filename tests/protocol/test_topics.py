@@ -23,7 +23,7 @@ from custom_components.vesper.protocol.topics import (
 
 ID_CHARACTERS = string.ascii_letters + string.digits + "_.:-"
 
-#: Characters around which the rules of prefixes turn, and some others.
+#: Characters with a meaning in the rules of prefixes, and some others.
 prefixes = st.text(st.sampled_from("ab1/+#$ \x00\n\u00e9"), max_size=8) | st.text()
 
 #: Prefixes of one to four levels that can be used.
@@ -50,12 +50,12 @@ def test_the_prefix_is_vesper_unless_set() -> None:
 def test_each_status_topic_has_its_name_qos_and_parser(
     topic: StatusTopic, name: str, qos: int, parse: object
 ) -> None:
-    """The table of the protocol's topics is what is subscribed to."""
+    """The subscriptions match the protocol's table."""
     assert (topic.name, topic.qos, topic.parse) == (name, qos, parse)
 
 
 def test_there_are_three_status_topics() -> None:
-    """Nothing is subscribed to that the protocol does not name."""
+    """No other topic is subscribed to."""
     assert len(STATUS_TOPICS) == 3
     assert STATUS_TOPICS[0] is HEARTBEAT
 
@@ -72,12 +72,12 @@ def test_a_wildcard_in_place_of_the_id_makes_the_filter_of_all() -> None:
 
 
 def test_commands_go_to_the_control_topic() -> None:
-    """A device takes its commands beside its status topics."""
+    """It is beside the status topics."""
     assert control_topic("site1/vesper", "chapel") == "site1/vesper/chapel/control"
 
 
 @pytest.mark.parametrize("prefix", ["vesper", "site1/vesper"])
-def test_the_link_is_checked_on_a_topic_of_no_device(prefix: str) -> None:
+def test_the_connection_check_uses_no_device_topic(prefix: str) -> None:
     """No device can have its id."""
     topic = link_topic(prefix)
     assert topic == f"{prefix}/~/control"
@@ -86,7 +86,7 @@ def test_the_link_is_checked_on_a_topic_of_no_device(prefix: str) -> None:
 
 @pytest.mark.parametrize("prefix", ["vesper", "site1/vesper", "a/b/c"])
 def test_the_device_is_found_under_each_prefix(prefix: str) -> None:
-    """There may be any number of levels before."""
+    """With any number of levels."""
     assert HEARTBEAT.of(prefix, "chapel")[HEARTBEAT.device_id_at(prefix)] == "chapel"
 
 
@@ -98,7 +98,7 @@ def test_the_device_is_found_under_each_prefix(prefix: str) -> None:
 def test_the_device_is_found_in_any_topic(
     prefix: str, device_id: str, topic: StatusTopic
 ) -> None:
-    """The level of the device is found for any prefix and any id."""
+    """For any prefix and any id."""
     assert prefix_problem(prefix) is None
     assert topic.of(prefix, device_id)[topic.device_id_at(prefix)] == device_id
 
@@ -113,7 +113,7 @@ def test_the_device_is_found_in_any_topic(
     ],
 )
 def test_device_ids_that_are_accepted(device_id: str) -> None:
-    """1 to 64 characters of the few that are safe everywhere."""
+    """1 to 64 characters of the allowed ones."""
     assert is_device_id(device_id)
 
 
@@ -137,13 +137,13 @@ def test_device_ids_that_are_accepted(device_id: str) -> None:
     ],
 )
 def test_device_ids_that_are_rejected(device_id: str) -> None:
-    """Anything else is no device's id."""
+    """Any other text is no device id."""
     assert not is_device_id(device_id)
 
 
 @given(st.text() | st.text(st.sampled_from(ID_CHARACTERS), max_size=70))
 def test_a_device_id_is_checked_by_characters_and_length(text: str) -> None:
-    """The check agrees with the rule spelled out, for any text."""
+    """The check matches the rule for any text."""
     assert is_device_id(text) is (
         1 <= len(text) <= 64
         and all(character in ID_CHARACTERS for character in text)
@@ -184,13 +184,13 @@ def test_prefixes_that_can_be_used(prefix: str) -> None:
     ],
 )
 def test_prefixes_that_cannot_be_used(prefix: str, problem: PrefixProblem) -> None:
-    """Each problem has a name that a user understands."""
+    """Each problem has a name for the user."""
     assert prefix_problem(prefix) is problem
 
 
 @given(prefixes)
 def test_no_text_breaks_the_check_of_a_prefix(prefix: str) -> None:
-    """No text raises, and a good one makes a topic without wildcards."""
+    """Any text is rejected or makes topics without wildcards."""
     if prefix_problem(prefix) is None:
         levels = control_topic(prefix, "chapel").split("/")
         assert all(levels)

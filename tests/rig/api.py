@@ -1,4 +1,4 @@
-"""What a person does with Home Assistant in a browser, as calls."""
+"""A client of Home Assistant's API that acts as a user."""
 
 import asyncio
 from collections.abc import AsyncIterator, Coroutine, Iterable, Mapping
@@ -13,11 +13,11 @@ _CALL_SECONDS: Final = 30
 
 
 class ApiError(Exception):
-    """Home Assistant did not do what it was asked for, and why."""
+    """Home Assistant rejected a request, with the reason."""
 
 
 class LoginError(ApiError):
-    """Home Assistant does not know this login, or not any more."""
+    """Home Assistant rejected the login."""
 
 
 class Api:
@@ -53,46 +53,49 @@ class Api:
         self.close()
 
     def request(self, method: str, path: str, **kwargs: Any) -> Any:
-        """Return what a call answers, as JSON where it is; `kwargs` are aiohttp's.
+        """Return the response of a call, as JSON if it is; `kwargs` are aiohttp's.
 
-        Raises ApiError for a status of 400 and above, OSError where nothing answers.
+        Raises ApiError for a status of 400 and above, OSError if the server
+        does not respond.
         """
         return self._run(self._request(method, path, **kwargs))
 
     def get(self, path: str) -> Any:
-        """Return the JSON that a GET answers; raises as `request` does."""
+        """Return the JSON response of a GET; raises as `request` does."""
         return self.request("GET", path)
 
     def post(self, path: str, data: Mapping[str, Any] | None = None) -> Any:
-        """Return what a POST of JSON answers; raises as `request` does."""
+        """Return the response of a POST of JSON; raises as `request` does."""
         return self.request("POST", path, json=data or {})
 
     def command(self, command: str, **fields: Any) -> Any:
         """Return the result of one websocket command.
 
-        Raises ApiError where it is refused, OSError where nothing answers.
+        Raises ApiError if it is rejected, OSError if the server does not
+        respond.
         """
         return self._run(self._command(command, fields))
 
     def first_event(
         self, command: str, *, timeout: float = _CALL_SECONDS, **fields: Any
     ) -> Any:
-        """Return the first event of what one websocket command subscribes to.
+        """Return the first event of a subscription by one websocket command.
 
-        Raises ApiError where it is refused, TimeoutError where none comes in `timeout`
-        seconds, OSError where nothing answers.
+        Raises ApiError if it is rejected, TimeoutError if there is none in
+        `timeout` seconds, OSError if the server does not respond.
         """
         return self._run(self._first_event(command, fields), timeout)
 
     def is_running(self) -> bool:
         """Return whether Home Assistant has started up.
 
-        Raises ApiError where the login is not valid, OSError where nothing answers.
+        Raises ApiError if the login is not valid, OSError if the server does
+        not respond.
         """
         return bool(self.get("/api/config")["state"] == "RUNNING")
 
     def is_answering(self) -> bool:
-        """Return whether Home Assistant answers at all, to anyone."""
+        """Return whether Home Assistant responds, with any login."""
         try:
             self.get("/manifest.json")
         except OSError, ApiError:
@@ -100,7 +103,7 @@ class Api:
         return True
 
     def onboard(self, *, name: str, username: str, password: str) -> None:
-        """Make the first user and log in for good."""
+        """Create the first user and store its login."""
         answer = self.post(
             "/api/onboarding/users",
             {
@@ -139,10 +142,11 @@ class Api:
     def run_flow(
         self, domain: str, *forms: Mapping[str, Any], entry_id: str | None = None
     ) -> dict[str, Any]:
-        """Go through an integration's config flow, with what is filled into each form.
+        """Run an integration's config flow with these inputs of its forms.
 
-        With an `entry_id` it is the flow that reconfigures this entry. Returns the
-        flow's last answer. Raises ApiError with it where it does not end with an entry.
+        With an `entry_id` it is the flow that reconfigures this entry. Returns
+        the flow's last result. Raises ApiError with it if it does not end with
+        an entry.
         """
         start = {"handler": domain} | ({"entry_id": entry_id} if entry_id else {})
         answer = self._go_through("/api/config/config_entries/flow", start, forms)
@@ -151,9 +155,9 @@ class Api:
         return _with_entry(f"The config flow of {domain}", answer)
 
     def set_options(self, entry_id: str, **options: Any) -> None:
-        """Go through the options flow of an entry, whose limits are filled in so.
+        """Run the options flow of an entry with these limits.
 
-        Raises ApiError with the flow's last answer where it does not take them.
+        Raises ApiError with the flow's last result if it rejects them.
         """
         answer = self._go_through(
             "/api/config/config_entries/options/flow",
@@ -163,9 +167,9 @@ class Api:
         _with_entry("The options flow", answer)
 
     def make_key(self, entry_id: str) -> str:
-        """Turn heartbeats over HTTP on, with a new key, and return it.
+        """Enable heartbeats over HTTP with a new key, and return it.
 
-        Raises ApiError with the flow's last answer where it does not make one.
+        Raises ApiError with the flow's last result if it makes none.
         """
         path = "/api/config/config_entries/options/flow"
         forms: list[Mapping[str, Any]] = [
@@ -213,7 +217,7 @@ class Api:
         future = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
         try:
             return future.result(timeout)
-        # The second: what came on a websocket was no answer but its end.
+        # TypeError: the message received was the end of the websocket.
         except (aiohttp.ClientError, aiohttp.WSMessageTypeError) as error:
             raise ConnectionError(str(error)) from error
         finally:
@@ -251,7 +255,7 @@ class Api:
     async def _commanded(
         self, command: str, fields: Mapping[str, Any]
     ) -> AsyncIterator[tuple[aiohttp.ClientWebSocketResponse, Any]]:
-        """Open a websocket on which one command was given; also yields its result."""
+        """Open a websocket with one command and yield it with the result."""
         async with self._session.ws_connect("/api/websocket", max_msg_size=0) as socket:
             await socket.receive_json()
             await socket.send_json({"type": "auth", "access_token": self.token})

@@ -1,4 +1,4 @@
-"""What the rig's command lines take, checked before anything is started."""
+"""Types of the command line arguments of the rig."""
 
 from argparse import ArgumentTypeError
 import json
@@ -11,7 +11,7 @@ _INTEGRATION: Final = Path(__file__).parents[2] / "custom_components" / "vesper"
 
 
 def port(text: str) -> int:
-    """Return a TCP port; raises ArgumentTypeError for anything else."""
+    """Return a TCP port; raises ArgumentTypeError for another value."""
     if not (text.isdecimal() and 0 < int(text) <= LAST_PORT):
         msg = f"{text!r} is no port: give a number from 1 to {LAST_PORT}"
         raise ArgumentTypeError(msg)
@@ -19,9 +19,9 @@ def port(text: str) -> int:
 
 
 def address(text: str) -> tuple[str, int]:
-    """Split HOST:PORT; HOST alone is at port 1883, where brokers are.
+    """Split HOST:PORT; the default port is 1883.
 
-    Raises ArgumentTypeError for anything else.
+    Raises ArgumentTypeError for another value.
     """
     host, colon, number = text.rpartition(":")
     if not colon:
@@ -33,11 +33,11 @@ def address(text: str) -> tuple[str, int]:
 
 
 def prefix(text: str) -> str:
-    """Return a topic prefix that Vesper takes.
+    """Return a valid topic prefix.
 
-    Raises ArgumentTypeError with what its config flow says to any other.
+    Raises ArgumentTypeError with the error of the config flow for another value.
     """
-    # Here, as it imports Home Assistant: who gives no prefix need not wait for that.
+    # Imported here, as it imports Home Assistant, which takes time.
     from custom_components.vesper.protocol.topics import prefix_problem  # noqa: PLC0415
 
     if problem := prefix_problem(text):

@@ -1,4 +1,4 @@
-"""An MQTT broker on a port of 127.0.0.1: mosquitto, or amqtt where there is none."""
+"""An MQTT broker on 127.0.0.1: mosquitto, or amqtt without it."""
 
 from dataclasses import dataclass
 import getpass
@@ -15,8 +15,8 @@ from .process import LOCALHOST, ChildProcess, environment, free_port, is_listeni
 # Debian installs it where only root's PATH leads.
 _SBIN: Final = ("/usr/sbin", "/usr/local/sbin", "/opt/homebrew/sbin")
 _START_SECONDS: Final = 15
-# The file, in its directory, of what a persistent mosquitto keeps.
-_KEPT: Final = "mosquitto.db"
+# The file of a persistent mosquitto's retained messages, in its directory.
+_PERSISTENCE_FILE: Final = "mosquitto.db"
 
 _LOGGER = logging.getLogger("vesper.broker")
 
@@ -25,7 +25,7 @@ type Protocol = Literal["5", "3.1.1"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BrokerAddress:
-    """All that a client needs to know of a broker; `protocol` None: try the newest."""
+    """What a client needs to connect; `protocol` None: try the newest."""
 
     host: str
     port: int
@@ -35,12 +35,12 @@ class BrokerAddress:
 
 
 class Broker:
-    """A broker that anyone on this machine may use, started and stopped at will.
+    """A local broker that can be started, stopped and frozen.
 
-    Its port stays the same over restarts. What was retained is lost with them unless
-    it is `persistent`, which only mosquitto can be. A mosquitto that is `unbounded`
-    takes floods: it keeps all that waits for a client, and not a thousand messages, but
-    is on disk only when it is stopped.
+    Its port stays the same over restarts. Retained messages are lost with them
+    unless it is `persistent`, which only mosquitto can be. A mosquitto that is
+    `unbounded` accepts floods: it queues all messages for a client, not only a
+    thousand, but is saved only when it is stopped.
     """
 
     def __init__(
@@ -51,16 +51,17 @@ class Broker:
         persistent: bool = False,
         unbounded: bool = False,
     ) -> None:
-        """Choose the program; `directory` is made, and gets its files.
+        """Choose the program; `directory` is created for its files.
 
-        Raises RuntimeError for a persistent broker where mosquitto is not installed.
+        Raises RuntimeError for a persistent broker if mosquitto is not
+        installed.
         """
         directory.mkdir(parents=True, exist_ok=True)
         self._directory = directory
         port = free_port() if port is None else port
         mosquitto = find_mosquitto()
         if persistent and not mosquitto:
-            msg = "Only mosquitto keeps what is retained: install it for this"
+            msg = "Only mosquitto stores retained messages: install it for this"
             raise RuntimeError(msg)
         self.name: Final = "mosquitto" if mosquitto else "amqtt"
         self.persistent: Final = persistent
@@ -101,9 +102,9 @@ class Broker:
         self.stop()
 
     def start(self) -> None:
-        """Start the broker and wait until it takes connections.
+        """Start the broker and wait until it accepts connections.
 
-        Raises RuntimeError with its last words where it ends instead.
+        Raises RuntimeError with the end of its log if it exits.
         """
         port = self.address.port
         _LOGGER.info("Starting the broker: %s on port %d", self.name, port)
@@ -113,34 +114,34 @@ class Broker:
         )
 
     def stop(self) -> None:
-        """Let the broker say goodbye to its clients and end."""
+        """Stop the broker, which disconnects its clients."""
         self._process.stop()
 
     def kill(self) -> None:
-        """End the broker at once, without a word to its clients."""
+        """Kill the broker without disconnecting its clients."""
         self._process.kill()
 
     def freeze(self) -> None:
-        """Let the broker answer nobody, with all its connections open, until `thaw`."""
+        """Stop the process with its connections open, until `thaw`."""
         self._process.freeze()
 
     def thaw(self) -> None:
-        """Let a frozen broker go on where it was."""
+        """Continue a frozen broker."""
         self._process.thaw()
 
-    def restart(self, *, forgetting: bool = False) -> None:
-        """Stop the broker, and start it on the same port, with what it kept or without.
+    def restart(self, *, drop_retained: bool = False) -> None:
+        """Restart the broker on the same port, with its retained messages or not.
 
-        One that is not persistent forgets in any case.
+        One that is not persistent loses them in any case.
         """
         self.stop()
-        if forgetting:
-            (self._directory / _KEPT).unlink(missing_ok=True)
+        if drop_retained:
+            (self._directory / _PERSISTENCE_FILE).unlink(missing_ok=True)
         self.start()
 
 
 def find_mosquitto() -> str | None:
-    """Return the path of mosquitto, None where it is not installed."""
+    """Return the path of mosquitto, None if it is not installed."""
     path = os.pathsep.join((os.environ.get("PATH", os.defpath), *_SBIN))
     return shutil.which("mosquitto", path=path)
 
@@ -163,7 +164,7 @@ def _mosquitto_config(
         lines += [
             "persistence true",
             f"persistence_location {directory.resolve()}/",
-            f"persistence_file {_KEPT}",
+            f"persistence_file {_PERSISTENCE_FILE}",
         ]
     if persistent and not unbounded:
         # On disk at once: it is there for the tests that kill the broker. All of it is

@@ -1,4 +1,4 @@
-"""A real browser on a real Home Assistant's pages, logged in."""
+"""A real browser that is logged in to a real Home Assistant."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -43,7 +43,7 @@ _ARGUMENTS: Final = (
     "--disable-sync",
 )
 
-# What Home Assistant's own pages say and ask for, with or without the integration.
+# What Home Assistant's own pages log and request, also without the integration.
 _EXPECTED: Final[Mapping[str, str]] = {
     r"/api/brands/": "the icons of others are fetched from the internet",
     r"https://demo\.home-assistant\.io/stub_config/": "pictures of the card picker",
@@ -51,10 +51,10 @@ _EXPECTED: Final[Mapping[str, str]] = {
 
 
 class Browser:
-    """Debian's Chromium; it is closed before Home Assistant is stopped."""
+    """Debian's Chromium; close it before Home Assistant is stopped."""
 
     def __init__(self, home_assistant: HomeAssistant, artifacts: Path) -> None:
-        """Start the browser; what it saw when a test failed goes to `artifacts`."""
+        """Start the browser; traces of failed tests go to `artifacts`."""
         self._home_assistant = home_assistant
         self._artifacts = artifacts
         self._playwright = sync_playwright().start()
@@ -82,8 +82,8 @@ class Browser:
     ) -> Iterator[Page]:
         """Open a page that is logged in, and close it.
 
-        Raises AssertionError where it said that something is wrong, or asked another
-        host for something. Where it ends with an error its picture is kept.
+        Raises AssertionError if it logged a problem or sent a request to
+        another host. After an error a screenshot is stored.
         """
         context = self._browser.new_context(
             **_DEVICES[device],
@@ -94,7 +94,7 @@ class Browser:
             service_workers="block",
             storage_state=self._login(),
         )
-        problems = _watch(context, self._home_assistant.url)
+        problems = _collect_problems(context, self._home_assistant.url)
         page = context.new_page()
         try:
             yield page
@@ -107,7 +107,7 @@ class Browser:
         assert not problems, "\n".join(problems)
 
     def _login(self) -> StorageState:
-        """Return what a browser keeps of somebody who has logged in."""
+        """Return the browser storage of a user who is logged in."""
         url = self._home_assistant.url
         tokens = {
             "access_token": self._home_assistant.api.token,
@@ -122,8 +122,8 @@ class Browser:
         return {"cookies": [], "origins": [{"origin": url, "localStorage": [kept]}]}
 
 
-def _watch(context: BrowserContext, url: str) -> list[str]:
-    """Return a list that fills with what pages should not say or do."""
+def _collect_problems(context: BrowserContext, url: str) -> list[str]:
+    """Return a list that is filled with errors and foreign requests."""
     problems: list[str] = []
 
     def note(problem: str) -> None:

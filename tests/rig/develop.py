@@ -1,4 +1,4 @@
-"""Home Assistant with the integration, to try by hand, or to check that it works.
+"""Home Assistant with the integration, to try it or to check it.
 
 From the command line: `scripts/develop --help`.
 """
@@ -25,8 +25,8 @@ _CACHE: Final = Path(__file__).parents[2] / ".cache"
 _BROKER_PORT: Final = 18830
 _PREFIX: Final = "vesper"
 
-# With this the silent device of the cast is found out after 11 s and the timeout: long
-# before the one that plays makes a pause.
+# With this the device of the cast that disconnects is offline after 11 s and the
+# timeout: long before the one that plays makes a pause.
 _CHECK_SPEED: Final = 4
 _CHECK_TIMEOUT_SECONDS: Final = 30
 _CHECK_SECONDS: Final = 90
@@ -35,7 +35,7 @@ _LOGGER = logging.getLogger("vesper.develop")
 
 
 def main() -> int:
-    """Run what the command line asks for; returns the exit code."""
+    """Run the command line; returns the exit code."""
     args = _arguments()
     logging.basicConfig(
         format="%(asctime)s  %(message)s", datefmt="%H:%M:%S", level=logging.INFO
@@ -50,14 +50,14 @@ def main() -> int:
         _LOGGER.info("All is stopped")
         return 0 if not args.check else 1
     except LoginError as error:
-        print(f"error: {error}; begin anew with --fresh", file=sys.stderr)
+        print(f"error: {error}; start again with --fresh", file=sys.stderr)
     except (ApiError, OSError, RuntimeError) as error:
         print(f"error: {error}", file=sys.stderr)
     return 1
 
 
 def _interrupt(*_: object) -> None:
-    """End what is under way, once: what is then cleaned up is not to be interrupted.
+    """Raise KeyboardInterrupt once; the cleanup is not interrupted.
 
     All that was started is asked to end at once, so all has ended 4 s later.
     """
@@ -69,7 +69,7 @@ def _interrupt(*_: object) -> None:
 
 
 def _develop(args: argparse.Namespace) -> None:
-    """Keep a Home Assistant up until a signal comes."""
+    """Run Home Assistant until a signal arrives."""
     with _own_directory("develop", fresh=args.fresh) as directory, ExitStack() as stack:
         address: BrokerAddress | None = args.broker
         if address is None:
@@ -92,8 +92,8 @@ def _develop(args: argparse.Namespace) -> None:
             try:
                 _begin(home_assistant, fleet)
             except TimeoutError as error:
-                # Not the end: why it is so is best found out in the browser.
-                _LOGGER.error("%s", error)  # noqa: TRY400  # no traceback for a person
+                # It goes on: the browser shows best what is wrong.
+                _LOGGER.error("%s", error)  # noqa: TRY400  # no traceback for the user
         print(
             f"\n  Home Assistant  {home_assistant.url}"
             f"\n  user            {USERNAME}"
@@ -107,7 +107,7 @@ def _develop(args: argparse.Namespace) -> None:
 
 
 def _check() -> int:
-    """Compare what the devices say with what Home Assistant shows: 0 is the same."""
+    """Compare the devices with Home Assistant: 0 if they match."""
     with (
         _own_directory("check", fresh=True) as directory,
         Broker(directory / "broker") as broker,
@@ -134,27 +134,30 @@ def _check() -> int:
             f"The check failed. Broker and Home Assistant left their logs: {directory}"
         )
         return 1
-    print("Home Assistant shows what the devices said.")
+    print("Home Assistant shows what the devices reported.")
     return 0
 
 
 def _compare(home_assistant: HomeAssistant, fleet: Fleet) -> bool:
-    """Wait until Home Assistant shows what the devices said, and print the table."""
-    said: dict[str, str] = {}
+    """Wait until Home Assistant shows what the devices report, and print it."""
+    expected: dict[str, str] = {}
     seen: dict[str, str] = {}
 
     def is_same() -> bool:
-        said.clear()
-        said.update(_by_unique_id(fleet.expected()))
+        expected.clear()
+        expected.update(_by_unique_id(fleet.expected()))
         seen.clear()
         seen.update(home_assistant.states())
-        # Only when a device has fallen silent the cast has told its stories.
-        return "off" in _connectivity(said).values() and said.items() <= seen.items()
+        # The stories of the cast are over once a device is offline.
+        return (
+            "off" in _connectivity(expected).values()
+            and expected.items() <= seen.items()
+        )
 
     try:
         _begin(home_assistant, fleet)
         _LOGGER.info(
-            "Waiting until one falls silent and is found out (about %d s)",
+            "Waiting until one disconnects and times out (about %d s)",
             _CHECK_TIMEOUT_SECONDS + 12,
         )
         home_assistant.wait_until(is_same, timeout=_CHECK_SECONDS, what="all the same")
@@ -162,11 +165,11 @@ def _compare(home_assistant: HomeAssistant, fleet: Fleet) -> bool:
         is_same()
         print(f"\n{error}")
     _print_table(fleet, seen)
-    return said.items() <= seen.items()
+    return expected.items() <= seen.items()
 
 
 def _begin(home_assistant: HomeAssistant, fleet: Fleet) -> None:
-    """Let the stories of the devices begin when Home Assistant sees all of them."""
+    """Start the stories of the devices once Home Assistant shows them all."""
     _LOGGER.info("Waiting until it shows %d devices", len(fleet.device_ids))
     try:
         home_assistant.wait_for_states(_connectivity(_by_unique_id(fleet.expected())))
@@ -202,9 +205,9 @@ def _print_table(fleet: Fleet, seen: Mapping[str, str]) -> None:
 
 @contextmanager
 def _own_directory(name: str, *, fresh: bool) -> Iterator[Path]:
-    """Hold a directory of the cache that no other run uses at the same time.
+    """Lock a directory of the cache that no other run uses.
 
-    Raises RuntimeError where another run does.
+    Raises RuntimeError if another run does.
     """
     directory = _CACHE / name
     directory.mkdir(parents=True, exist_ok=True)
@@ -229,10 +232,10 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--check",
         action="store_true",
-        help="anew: compare what the devices say with what is shown, then end",
+        help="from an empty directory: compare devices and Home Assistant, then end",
     )
     parser.add_argument(
-        "--fresh", action="store_true", help="forget what was set up in earlier runs"
+        "--fresh", action="store_true", help="start in an empty directory"
     )
     parser.add_argument(
         "--port",
@@ -244,7 +247,7 @@ def _arguments() -> argparse.Namespace:
         "--broker",
         metavar="HOST:PORT",
         type=arguments.address,
-        help="watch this broker instead, without simulated devices",
+        help="use this broker instead, without simulated devices",
     )
     parser.add_argument("--username", help="for --broker")
     parser.add_argument("--password", help="for --broker")
@@ -261,7 +264,7 @@ def _arguments() -> argparse.Namespace:
     }
     if args.check and given:
         options = ", ".join(f"--{name}" for name in sorted(given))
-        parser.error(f"--check is always the same, and anew: leave out {options}")
+        parser.error(f"--check always starts in an empty directory: omit {options}")
     if given & {"username", "password"} and not args.broker:
         parser.error("--username and --password are for --broker")
     if args.broker:

@@ -1,6 +1,6 @@
-"""One simulated device: it says what the protocol lets a Vesper device say, and when.
+"""One simulated device that sends what the protocol allows.
 
-No I/O and no clock: time comes in with `tick`, and what is published comes out of it.
+No I/O and no clock: time is passed to `tick`, which returns what is published.
 """
 
 from collections import deque
@@ -21,10 +21,10 @@ type Version = Literal["1.0.0", "1.1.0"]
 HEARTBEAT_SECONDS: Final = 30
 HEALTH_CHECK_SECONDS: Final = 300
 
-# The clock is not set at boot: events carry no time of day until a time server answers.
+# The clock is not set at boot: events have no time until a time server responds.
 CLOCK_SET_SECONDS: Final = 5
 
-# No code of the Wi-Fi stack: the firmware writes it when the link died without a word.
+# No code of the Wi-Fi stack: the firmware logs it for a loss without a reason.
 SILENT_DEATH: Final = 255
 
 _HEAP_BYTES: Final = 178_000
@@ -34,7 +34,7 @@ _RECENT_EVENTS: Final = 16
 
 
 class EventTag(IntEnum):
-    """What an entry of the ring buffer tells of (protocol, section 1)."""
+    """The tags of ring buffer entries (protocol, section 1)."""
 
     BOOT = 1
     WIFI_UP = 2
@@ -56,7 +56,7 @@ class ResetReason(IntEnum):
 
 
 class RebootCause(IntEnum):
-    """Why the firmware itself asked for a restart."""
+    """Why the firmware itself requested a restart."""
 
     HEARTBEAT_MISS = 1
     FACTORY_RESET = 2
@@ -66,7 +66,7 @@ class RebootCause(IntEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Publication:
-    """One MQTT message on its way out."""
+    """One MQTT message to publish."""
 
     topic: str
     payload: bytes
@@ -76,7 +76,7 @@ class Publication:
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """What is wrong with one subsystem."""
+    """An alert of one subsystem."""
 
     state: Severity
     message: str
@@ -84,7 +84,7 @@ class Alert:
 
 @dataclass(frozen=True, slots=True)
 class _Event:
-    """An entry of the ring buffer, with the names it has in a heartbeat."""
+    """An entry of the ring buffer, with its names in a heartbeat."""
 
     t: int
     d0: int
@@ -96,8 +96,8 @@ class _Event:
 class Firmware:
     """A device as its own firmware sees it.
 
-    The methods that make something happen do so at the time of the last `tick`; what
-    they publish comes out of the next one.
+    Methods that change it do so at the time of the last `tick`; what they publish
+    is returned by the next one.
     """
 
     def __init__(
@@ -109,33 +109,34 @@ class Firmware:
         booted: float = 0.0,
         epoch: float = 0.0,
     ) -> None:
-        """Take up, at device time 0, a device that has run well since `booted`.
+        """Start at device time 0 with a device that runs since `booted`.
 
-        `booted` is in seconds of device time, so it is 0 or less; `epoch` is the unix
-        time at device time 0. Heartbeats and health checks count from the boot, so
-        `booted` also sets when the next ones are due.
+        `booted` is in seconds of device time, so it is 0 or less; `epoch` is
+        the unix time at device time 0. Heartbeats and health checks count from
+        the boot, so `booted` also sets when the next ones are due.
         """
         self.device_id = device_id
         self.prefix = prefix
         self.version = version
         self.online = True
         self.melody: str | None = None
-        self.playback_told = False
-        """Whether a watcher can know by now if it plays: not before the first word of
-        it or a restart, and not after a silence."""
-        self.disconnect_code_told = 0
-        """The code of the last loss of the Wi-Fi that it could tell of since."""
+        self.playback_reported = False
+
+        """Whether playback is known to clients: not before its first message or a
+        restart, and not after a disconnect."""
+        self.disconnect_code_reported = 0
+        """The code of the last Wi-Fi disconnect that it has reported."""
         self._epoch = epoch
         self._now = booted
         self._outbox: list[Publication] = []
         self._events: deque[_Event] = deque(maxlen=_RECENT_EVENTS)
         self._alerts: dict[str, Alert] = {}
-        self._told: dict[str, Alert | None] = {}
+        self._reported: dict[str, Alert | None] = {}
         self._disconnect_code = 0
         self._missed = 0
         self._fingerprint = crc32(device_id.encode())
         self._boot(ResetReason.POWER_ON)
-        self.playback_told = False  # that boot was before anybody watched
+        self.playback_reported = False  # that boot was before any client subscribed
         self._now = 0.0
         self._heartbeat_due = booted % HEARTBEAT_SECONDS
         self._health_check_due = booted % HEALTH_CHECK_SECONDS
@@ -152,30 +153,30 @@ class Firmware:
 
     @property
     def alerts(self) -> Mapping[str, Alert]:
-        """What is wrong now, by subsystem, said or not."""
+        """The current alerts by subsystem, reported or not."""
         return MappingProxyType(self._alerts)
 
     @property
-    def told(self) -> Mapping[str, Alert | None]:
-        """The standing word on every subsystem it ever spoke of; None for "all well".
+    def reported(self) -> Mapping[str, Alert | None]:
+        """The last report of every known subsystem; None for cleared.
 
-        A fault that goes away between a restart and the next health check is never
-        called CLEARED: what was said of it before the restart counts no more.
+        An alert that ends between a restart and the next health check is never
+        reported as CLEARED: reports from before the restart no longer count.
         """
         return {
             subsystem: alert
-            if subsystem in self._said_since_boot or subsystem in self._alerts
+            if subsystem in self._reported_since_boot or subsystem in self._alerts
             else None
-            for subsystem, alert in self._told.items()
+            for subsystem, alert in self._reported.items()
         }
 
     @property
     def next_due(self) -> float:
-        """The device time at which it has something to do by itself."""
+        """The device time at which the next heartbeat or check is due."""
         return min(self._heartbeat_due, self._health_check_due)
 
     def tick(self, now: float) -> list[Publication]:
-        """Let device time pass up to `now` (seconds) and return what was published."""
+        """Advance device time to `now` (seconds) and return what was published."""
         self._now = max(self._now, now)
         if self._heartbeat_due <= self._now:
             self._heartbeat_due = _next_turn(
@@ -186,12 +187,12 @@ class Firmware:
             self._health_check_due = _next_turn(
                 self._health_check_due, HEALTH_CHECK_SECONDS, self._now
             )
-            self._say_changes()
+            self._report_changes()
         published, self._outbox = self._outbox, []
         return published
 
     def receive(self, topic: str, payload: bytes) -> None:
-        """Obey `system.health` on its own control topic, and ignore anything else."""
+        """Handle `system.health` on its own control topic, and nothing else."""
         if not self.online or topic != f"{self.prefix}/{self.device_id}/control":
             return
         try:
@@ -201,24 +202,24 @@ class Firmware:
         match command:
             case {"v": 2, "cmd": "system.health"}:
                 self._heartbeat()
-                self._say_changes()
+                self._report_changes()
 
     def raise_alert(self, subsystem: str, state: Severity, message: str) -> None:
-        """Let a subsystem fail, or fail in another way; the same state says nothing."""
+        """Raise an alert or change its state; the same state sends nothing."""
         current = self._alerts.get(subsystem)
         if current is None or current.state != state:
             self._alerts[subsystem] = Alert(state, message)
-            self._say_change(subsystem)
+            self._report_change(subsystem)
 
     def clear_alert(self, subsystem: str) -> None:
-        """Let a subsystem recover."""
+        """Clear an alert."""
         if self._alerts.pop(subsystem, None) is not None:
-            self._say_change(subsystem)
+            self._report_change(subsystem)
 
     def start_playback(self, melody_uid: str) -> None:
-        """Ring a melody, in place of the one that may be playing."""
+        """Play a melody, replacing the current one."""
         self.melody = melody_uid
-        self.playback_told = True
+        self.playback_reported = True
         self._publish(
             "status/info",
             {"type": "playback_started", "payload": {"melody_uid": melody_uid}},
@@ -226,10 +227,10 @@ class Firmware:
         )
 
     def stop_playback(self) -> None:
-        """End the melody, if one plays."""
+        """Stop the melody, if one plays."""
         if self.melody is not None:
             self.melody = None
-            self.playback_told = True
+            self.playback_reported = True
             self._publish(
                 "status/info", {"type": "playback_stopped", "payload": {}}, qos=0
             )
@@ -239,55 +240,56 @@ class Firmware:
     ) -> None:
         """Boot again: `reason` is an `esp_reset_reason()`, `cause` the firmware's own.
 
-        The device comes back online with a heartbeat and takes itself to be healthy:
-        what is still wrong is said at its next health check. The ring buffer outlives
-        the restart, else EVT_REBOOT could be told to nobody.
+        The device comes back online with a heartbeat and starts as healthy:
+        alerts are raised again at its next health check. The ring buffer
+        survives the restart, else EVT_REBOOT could never be reported.
         """
         if cause is not None:
             self._log(EventTag.REBOOT, cause)
         self._boot(reason)
         self._heartbeat()
 
-    def go_silent(self, code: int = SILENT_DEATH) -> None:
-        """Lose the Wi-Fi, for a `wifi_err_reason_t`: all words are lost meanwhile."""
+    def disconnect_wifi(self, code: int = SILENT_DEATH) -> None:
+        """Disconnect with a `wifi_err_reason_t`: messages are lost meanwhile."""
         if self.online:
             self.online = False
-            self.playback_told = False
+            self.playback_reported = False
             self._disconnect_code = code
             self._log(EventTag.WIFI_DOWN, code)
 
-    def come_back(self) -> None:
-        """Find the Wi-Fi again and publish a heartbeat.
+    def reconnect_wifi(self) -> None:
+        """Reconnect to the Wi-Fi and publish a heartbeat.
 
-        What went wrong meanwhile was not said, so the next health check says it.
+        Changes meanwhile were not reported, so the next health check reports
+        them.
         """
         if not self.online:
-            self._connect()
+            self._connect_wifi()
             self._heartbeat()
 
     def call_succeeded(self, path: str, elapsed_ms: int) -> None:
-        """Note an HTTP call of the device that was answered well."""
+        """Log a successful HTTP call of the device."""
         self._log(EventTag.HTTP_OK, crc32(path.encode()), elapsed_ms)
 
     def call_failed(self, path: str, status: int) -> None:
-        """Note an HTTP call of the device that failed, by HTTP status or errno."""
+        """Log a failed HTTP call of the device, by HTTP status or errno."""
         self._log(EventTag.HTTP_FAIL, crc32(path.encode()), status)
 
     def _boot(self, reason: int) -> None:
         self._booted = self._now
         self.reset_reason = reason
         self._heap_min_free = _HEAP_BYTES
-        self._said_since_boot: set[str] = set()
+        self._reported_since_boot: set[str] = set()
         self.melody = None
-        self.playback_told = True
+        self.playback_reported = True
         self._log(EventTag.BOOT, reason)
-        self._connect()
+        self._connect_wifi()
         self._heartbeat_due = self._now + HEARTBEAT_SECONDS
         self._health_check_due = self._now + HEALTH_CHECK_SECONDS
 
-    def _connect(self) -> None:
+    def _connect_wifi(self) -> None:
         self.online = True
-        self.disconnect_code_told = self._disconnect_code
+        self.disconnect_code_reported = self._disconnect_code
         self._missed = 0
         rssi_dbm = -40 - self._fingerprint % 40
         self._log(EventTag.WIFI_UP, rssi_dbm)
@@ -303,7 +305,7 @@ class Firmware:
             self._missed += 1
             self._log(EventTag.HEARTBEAT_MISS, self._missed)
             return
-        beat: dict[str, Any] = {
+        heartbeat: dict[str, Any] = {
             "device_id": self.device_id,
             "uptime": self.uptime,
             "firmware_version": self.version,
@@ -316,27 +318,31 @@ class Firmware:
                 _HEAP_SWING_BYTES * math.sin(2 * math.pi * phase)
             )
             self._heap_min_free = min(self._heap_min_free, heap_free)
-            beat |= {
+            heartbeat |= {
                 "reset_reason": self.reset_reason,
                 "heap_free": heap_free,
                 "heap_min_free": self._heap_min_free,
                 "last_disconnect_code": self._disconnect_code,
                 "recent_events": [asdict(event) for event in self._events],
             }
-        self._publish("status/heartbeat", beat, qos=1, retain=True)
+        self._publish("status/heartbeat", heartbeat, qos=1, retain=True)
 
-    def _say_changes(self) -> None:
-        """Say what differs from what was said since boot, as a health check does."""
-        for subsystem in sorted(self._said_since_boot | self._alerts.keys()):
-            self._say_change(subsystem)
+    def _report_changes(self) -> None:
+        """Report alerts that changed since boot, as a health check does."""
+        for subsystem in sorted(self._reported_since_boot | self._alerts.keys()):
+            self._report_change(subsystem)
 
-    def _say_change(self, subsystem: str) -> None:
+    def _report_change(self, subsystem: str) -> None:
         alert = self._alerts.get(subsystem)
-        said = self._told[subsystem] if subsystem in self._said_since_boot else None
-        if not self.online or alert == said:
+        reported = (
+            self._reported[subsystem]
+            if subsystem in self._reported_since_boot
+            else None
+        )
+        if not self.online or alert == reported:
             return
-        self._told[subsystem] = alert
-        self._said_since_boot.add(subsystem)
+        self._reported[subsystem] = alert
+        self._reported_since_boot.add(subsystem)
         payload = {"subsystem": subsystem}
         payload |= (
             {"state": alert.state, "msg": alert.message}
@@ -357,5 +363,5 @@ class Firmware:
 
 
 def _next_turn(due: float, period: float, now: float) -> float:
-    """Return the next turn of a duty after `now`: missed turns are not made up for."""
+    """Return the next due time after `now`; missed ones are skipped."""
     return due + period * (math.floor((now - due) / period) + 1)

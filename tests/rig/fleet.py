@@ -1,10 +1,10 @@
-"""Many simulated devices over one MQTT connection, each with a story of its own.
+"""Many simulated devices over one MQTT connection, each with a story.
 
-A story begins when `start_stories` is called; until then its device sends heartbeats
-and nothing else. Alerts and playback are not retained and are said once, so whoever is
-to see them must be subscribed before: with that call, the one who knows says so.
+A story starts when `start_stories` is called; until then its device sends heartbeats
+and nothing else. Alerts and playback are not retained and are sent once, so a client
+must subscribe before that call.
 
-From the command line: `python -m tests.rig.fleet --help`.
+The command line is `python -m tests.rig.fleet --help`.
 """
 
 import argparse
@@ -35,9 +35,9 @@ from tests.rig.firmware import (
     Version,
 )
 
-# A story acts on its device and yields the seconds of device time until it acts again.
+# A story changes its device and yields the seconds of device time until the next time.
 type Story = Iterator[float]
-type Storyteller = Callable[[Firmware, random.Random], Story]
+type StoryFactory = Callable[[Firmware, random.Random], Story]
 
 _LOGGER = logging.getLogger("vesper.fleet")
 _HEARTBEATS = logging.getLogger("vesper.fleet.heartbeats")
@@ -49,19 +49,19 @@ _MINUTE: Final = 60
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Role:
-    """What a device of a scenario is, and what happens to it."""
+    """The firmware version and the story of a device."""
 
-    story: Storyteller
+    story: StoryFactory
     version: Version = "1.1.0"
 
 
 def _is_well(_device: Firmware, _rng: random.Random) -> Story:
-    """Tell of nothing but heartbeats."""
+    """Send heartbeats only."""
     yield from ()
 
 
-def _has_alert(subsystem: str, state: Severity, message: str) -> Storyteller:
-    """Make the story of a device that something is wrong with, and stays so."""
+def _has_alert(subsystem: str, state: Severity, message: str) -> StoryFactory:
+    """Return the story of a device with an alert that stays."""
 
     def story(device: Firmware, _rng: random.Random) -> Story:
         device.raise_alert(subsystem, state, message)
@@ -70,14 +70,14 @@ def _has_alert(subsystem: str, state: Severity, message: str) -> Storyteller:
     return story
 
 
-def _goes_silent(device: Firmware, _rng: random.Random) -> Story:
-    """Tell of a device that falls silent for good once its heartbeats were heard."""
+def _goes_offline(device: Firmware, _rng: random.Random) -> Story:
+    """Disconnect after the first heartbeats."""
     yield 1.5 * HEARTBEAT_SECONDS
-    device.go_silent()
+    device.disconnect_wifi()
 
 
 def _plays(device: Firmware, _rng: random.Random) -> Story:
-    """Tell of a device that is heard most of the time."""
+    """Play melodies most of the time."""
     while True:
         device.start_playback("EVENSONG")
         yield 10 * _MINUTE
@@ -102,21 +102,21 @@ _ACTS: Final = {
     "failed call": 1,
     "reboot": 1,
     "reset": 1,
-    "silence": 2,
+    "disconnect": 2,
 }
 
 
 def _lives(device: Firmware, rng: random.Random) -> Story:
-    """Tell of whatever may happen to a device, every two minutes or so."""
+    """Change the device at random, about every two minutes."""
     while True:
         yield rng.expovariate(1 / (2 * _MINUTE))
         act = rng.choices(list(_ACTS), list(_ACTS.values()))[0]
-        if act != "silence":
+        if act != "disconnect":
             _happens(device, act, rng)
-        elif not device.playing:  # after a silence nobody could say if it still plays
-            device.go_silent()
+        elif not device.playing:  # playback would be unknown afterwards
+            device.disconnect_wifi()
             yield rng.uniform(2 * _MINUTE, 10 * _MINUTE)
-            device.come_back()
+            device.reconnect_wifi()
 
 
 def _happens(device: Firmware, act: str, rng: random.Random) -> None:
@@ -142,7 +142,7 @@ def _happens(device: Firmware, act: str, rng: random.Random) -> None:
 
 # A role that every device plays, or a cast: the devices' ids, each with its own role.
 SCENARIOS: Final[Mapping[str, Role | Mapping[str, Role]]] = {
-    "calm": Role(story=_is_well),
+    "idle": Role(story=_is_well),
     "lively": Role(story=_lives),
     "cast": {
         "chapel": Role(story=_has_alert("FileManager", "WARNING", "SD mount failed")),
@@ -150,36 +150,36 @@ SCENARIOS: Final[Mapping[str, Role | Mapping[str, Role]]] = {
             story=_has_alert("TimeKeeper", "CRITICAL", "NTP sync failed")
         ),
         "tower": Role(story=_plays),
-        "gatehouse": Role(story=_goes_silent),
+        "gatehouse": Role(story=_goes_offline),
         "library": Role(story=_is_well),
         "courtyard": Role(story=_is_well, version="1.0.0"),
     },
 }
 
 
-# What Home Assistant shows for the codes that devices tell.
+# The states of Home Assistant for the codes that devices report.
 _RESET_REASONS: Final = {reason.value: reason.name.lower() for reason in ResetReason}
 
 
 def expected_states(device: Firmware) -> dict[str, str]:
-    """Return what Home Assistant must come to show of a device: entity key to state.
+    """Return the expected states of a device, by entity key.
 
-    Of the entities that are enabled by default. States are as Home Assistant writes
-    them; keys are those of the unique ids (`{device_id}_{key}`), with one
-    `alert_{subsystem}` for every subsystem that the device ever spoke of. It holds for
-    a watcher that heard all it said, once timeouts are over: 90 s for a silence, 10
-    minutes for alerts from before a restart.
+    These are the entities that are enabled by default. States are as Home Assistant
+    writes them; keys are those of the unique ids (`{device_id}_{key}`), with one
+    `alert_{subsystem}` for every subsystem that the device ever reported. They
+    apply to a client that received all messages, once timeouts are over: 90 s for
+    an offline device, 10 minutes for alerts from before a restart.
     """
-    told = device.told
+    reported = device.reported
     severities = ("ok", "warning", "critical", "failed")
     alerts = {
         f"alert_{subsystem}": alert.state.lower() if alert else "ok"
-        for subsystem, alert in told.items()
+        for subsystem, alert in reported.items()
     }
     active = [state for state in alerts.values() if state != "ok"]
     if not device.online:
         playing = melody = "unavailable"
-    elif not device.playback_told:
+    elif not device.playback_reported:
         playing = melody = "unknown"
     else:
         playing = "on" if device.playing else "off"
@@ -200,7 +200,7 @@ def expected_states(device: Firmware) -> dict[str, str]:
 
 @dataclass(slots=True, eq=False)
 class _Actor:
-    """A device and its story, and the device time at which either goes on."""
+    """A device and its story, and the device time at which either is due."""
 
     firmware: Firmware
     story: Story
@@ -209,10 +209,10 @@ class _Actor:
 
 
 class Fleet:
-    """Simulated devices that live on a broker until they are stopped.
+    """Simulated devices that run on a broker until they are stopped.
 
-    Two threads: paho's, and one that wakes when the next device has something to do.
-    While the broker is away the devices live on and what they say is lost, as with real
+    Two threads: paho's, and one that runs when the next device is due. While the
+    broker is down the devices continue and their messages are lost, as with real
     devices; paho reconnects by itself.
     """
 
@@ -223,7 +223,7 @@ class Fleet:
         *,
         prefix: str = "vesper",
         devices: int | Sequence[str] | None = None,
-        scenario: str = "calm",
+        scenario: str = "idle",
         speed: float = 1.0,
         seed: int = 0,
         username: str | None = None,
@@ -231,10 +231,10 @@ class Fleet:
     ) -> None:
         """Make the devices of a scenario; nothing is sent before `start`.
 
-        `devices` is how many or which ids, None for the scenario's own (six where it
-        names none). `speed` is seconds of device time per real second: at anything but
-        1 uptimes and the times of events run away from the clock.
-        Raises ValueError for values that make no fleet.
+        `devices` is how many or which ids, None for the scenario's own (six if
+        it names none). `speed` is seconds of device time per real second: at
+        anything but 1 uptimes and the times of events differ from the clock.
+        Raises ValueError for invalid values.
         """
         if not (math.isfinite(speed) and speed > 0):
             msg = f"speed must be a number above 0, not {speed}"
@@ -250,13 +250,13 @@ class Fleet:
         self._prefix = prefix
         self._speed = speed
         self._origin: float | None = None
-        self._linked = False
+        self._connected = False
         self._refused: str | None = None
         self._stopping = False
-        # Guards all the state, the devices' too, and wakes whoever waits for a change.
+        # Guards all the state, the devices' too, and notifies threads of a change.
         self._changed = threading.Condition()
         rng = random.Random(seed)  # noqa: S311  # no secret is drawn
-        self._actors = self._enlist(_roles(scenario, devices), rng)
+        self._actors = self._make_actors(_roles(scenario, devices), rng)
         self._agenda: list[tuple[float, str]] = []
         self._scheduler = threading.Thread(
             target=self._run, name="vesper-fleet", daemon=True
@@ -266,7 +266,7 @@ class Fleet:
         )
         self._client.username_pw_set(username, password)
         self._client.reconnect_delay_set(1, 2)
-        # Meant for one device, the limit would hold back all for one late answer.
+        # The limit is meant for one device: one late response would delay all others.
         self._client.max_inflight_messages_set(0)
         self._client.on_connect = self._on_connect
         self._client.on_subscribe = self._on_subscribe
@@ -288,10 +288,10 @@ class Fleet:
         self.stop()
 
     def start(self, timeout: float = 10.0) -> None:
-        """Connect, then let the devices send heartbeats; a fleet is started once.
+        """Connect, then start the heartbeats; a fleet is started once.
 
-        Raises ConnectionError when the broker refuses, or does not answer within
-        `timeout` seconds.
+        Raises ConnectionError when the broker rejects the connection, or does
+        not respond within `timeout` seconds.
         """
         self._client.connect_async(self._host, self._port, keepalive=15)
         self._client.loop_start()
@@ -307,7 +307,7 @@ class Fleet:
         with self._changed:
             self._origin = time.monotonic()
             for actor in self._actors.values():
-                self._put_down(actor)
+                self._schedule(actor)
         self._scheduler.start()
         _LOGGER.info(
             "%d devices live under %s on %s:%d",
@@ -318,7 +318,7 @@ class Fleet:
         )
 
     def stop(self) -> None:
-        """Leave the broker, where the retained heartbeats stay."""
+        """Disconnect from the broker, which keeps the retained heartbeats."""
         with self._changed:
             self._stopping = True
             self._changed.notify_all()
@@ -328,22 +328,22 @@ class Fleet:
         self._client.loop_stop()
 
     def wait_until_connected(self, timeout: float) -> bool:
-        """Wait up to `timeout` seconds for the broker; false where that was in vain."""
+        """Wait up to `timeout` seconds for the broker; false after a timeout."""
         with self._changed:
-            self._changed.wait_for(lambda: self._linked or self._refused, timeout)
-            return self._linked
+            self._changed.wait_for(lambda: self._connected or self._refused, timeout)
+            return self._connected
 
     def start_stories(self) -> None:
-        """Let the stories begin, now that whoever is to see them has subscribed."""
+        """Start the stories, once all clients have subscribed."""
         with self._changed:
             now = self._now()
             for actor in self._actors.values():
                 actor.story_due = now
-                self._put_down(actor)
+                self._schedule(actor)
             self._changed.notify_all()
 
     def expected(self) -> dict[str, dict[str, str]]:
-        """Return what Home Assistant must come to show: `expected_states` by device."""
+        """Return the expected states: `expected_states` by device."""
         with self._changed:
             return {
                 device_id: expected_states(actor.firmware)
@@ -352,26 +352,26 @@ class Fleet:
 
     @contextmanager
     def device(self, device_id: str) -> Iterator[Firmware]:
-        """Hold a device at this moment, to read it or to make something happen to it.
+        """Lock a device, to read it or to change it.
 
-        What it has to say of that is published as the block ends. The whole fleet
-        stands still meanwhile, so wait for nothing in the block. Raises KeyError for an
-        id that is not of this fleet.
+        What it publishes by that is sent when the block ends. The whole fleet
+        waits meanwhile, so wait for nothing in the block. Raises KeyError for
+        an id that is not of this fleet.
         """
         with self._changed:
             actor = self._actors[device_id]
             self._publish(actor.firmware.tick(self._now()))
             yield actor.firmware
             self._publish(actor.firmware.tick(self._now()))
-            self._put_down(actor)
+            self._schedule(actor)
             self._changed.notify_all()
 
-    def _enlist(
+    def _make_actors(
         self, roles: Mapping[str, Role], rng: random.Random
     ) -> dict[str, _Actor]:
-        """Give each device a past of hours to weeks, and a first heartbeat soon."""
+        """Give each device an uptime of hours to weeks, and a first heartbeat soon."""
         epoch = time.time()
-        # Spread, so that the devices of a large fleet do not all speak at once.
+        # Spread, so that the devices of a large fleet do not all send at once.
         stagger = min(0.1, HEARTBEAT_SECONDS / len(roles))
         actors = {}
         for index, (device_id, role) in enumerate(roles.items()):
@@ -388,7 +388,7 @@ class Fleet:
         return actors
 
     def _now(self) -> float:
-        """Return the device time: it begins with the start, at 0."""
+        """Return the device time, which is 0 at the start."""
         return (
             0.0
             if self._origin is None
@@ -401,21 +401,21 @@ class Fleet:
                 now = self._now()
                 while self._agenda and self._agenda[0][0] <= now:
                     due, device_id = heapq.heappop(self._agenda)
-                    # Plans change: only the last entry that a device put down counts.
+                    # Only the last entry of a device in the agenda counts.
                     if due == (actor := self._actors[device_id]).due:
                         actor.due = math.nan
-                        self._let_happen(actor, now)
+                        self._run_due(actor, now)
                 self._changed.wait((self._agenda[0][0] - self._now()) / self._speed)
 
-    def _let_happen(self, actor: _Actor, now: float) -> None:
+    def _run_due(self, actor: _Actor, now: float) -> None:
         self._publish(actor.firmware.tick(now))
         if actor.story_due <= now:
             actor.story_due = now + next(actor.story, math.inf)
             self._publish(actor.firmware.tick(now))
-        self._put_down(actor)
+        self._schedule(actor)
 
-    def _put_down(self, actor: _Actor) -> None:
-        """Enter a device in the agenda under the time at which it is next due."""
+    def _schedule(self, actor: _Actor) -> None:
+        """Schedule a device for the time at which it is next due."""
         due = min(actor.firmware.next_due, actor.story_due)
         if due != actor.due:
             actor.due = due
@@ -426,7 +426,7 @@ class Fleet:
             logger = (
                 _HEARTBEATS if publication.topic.endswith("/heartbeat") else _LOGGER
             )
-            if self._linked:
+            if self._connected:
                 self._client.publish(
                     publication.topic,
                     publication.payload,
@@ -466,7 +466,7 @@ class Fleet:
                 "The broker does not let the devices read %s/+/control", self._prefix
             )
         with self._changed:
-            self._linked = True
+            self._connected = True
             self._refused = None
             self._changed.notify_all()
 
@@ -475,7 +475,7 @@ class Fleet:
     ) -> None:
         _LOGGER.info("Disconnected from %s:%d: %s", self._host, self._port, reason)
         with self._changed:
-            self._linked = False
+            self._connected = False
             self._changed.notify_all()
 
     def _on_message(
@@ -493,9 +493,9 @@ class Fleet:
 
 
 def _roles(scenario: str, devices: int | Sequence[str] | None) -> Mapping[str, Role]:
-    """Return which devices there are and what each is, by id.
+    """Return the role of each device, by id.
 
-    Raises ValueError for a choice that the scenario does not leave.
+    Raises ValueError for a choice that the scenario does not allow.
     """
     if scenario not in SCENARIOS:
         msg = f"scenario must be one of {', '.join(SCENARIOS)}, not {scenario!r}"
@@ -543,7 +543,7 @@ def main() -> None:
         "--scenario",
         choices=SCENARIOS,
         default="cast",
-        help="calm: nothing but heartbeats; lively: whatever may happen, at random;"
+        help="idle: nothing but heartbeats; lively: whatever may happen, at random;"
         " cast: six devices, each with a fault or a habit of its own (%(default)s)",
     )
     parser.add_argument(

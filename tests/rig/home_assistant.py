@@ -1,4 +1,4 @@
-"""A released Home Assistant in a process and a directory of its own."""
+"""A released Home Assistant in a process and directory of its own."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
@@ -21,12 +21,12 @@ from .process import LOCALHOST, ChildProcess, environment
 
 NAME: Final = "Rig"
 USERNAME: Final = "vesper"
-PASSWORD: Final = "vesper"  # noqa: S105  # it listens to this machine alone
+PASSWORD: Final = "vesper"  # noqa: S105  # it listens on this machine only
 
 # Where the dashboard of the fleet is.
 DASHBOARD: Final = "vesper-fleet"
 
-# What Home Assistant ends with when a person restarts it in the browser.
+# The exit code of Home Assistant when a user restarts it in the browser.
 RESTART: Final = 100
 
 # The first start of all compiles what it imports.
@@ -77,15 +77,14 @@ logger:
     custom_components.vesper: info
 """
 
-# All there is to say of it in YAML mode.
+# The dashboard in YAML mode.
 _DASHBOARD: Final = """\
 strategy:
   type: custom:vesper
 """
 
-# What Home Assistant says of this machine, of being run this way and of a broker that
-# goes away, with or without the integration: what such a record holds, and why it is
-# no problem.
+# What Home Assistant logs on this machine, run this way and with a broker that stops,
+# with or without the integration: a part of the record, and why it is no problem.
 _EXPECTED_RECORDS: Final[Mapping[str, str]] = {
     r"\[homeassistant\.bootstrap\] Skipping pip installation of required modules": (
         "that is what --skip-pip is for"
@@ -101,7 +100,7 @@ _EXPECTED_RECORDS: Final[Mapping[str, str]] = {
     r"(Error returned from MQTT server|Failed to connect to MQTT server)": (
         "tests stop the broker"
     ),
-    r"\[custom_components\.vesper\] Outage: ": "tests leave devices behind, silent",
+    r"\[custom_components\.vesper\] Outage: ": "devices of earlier tests are offline",
     r"\[paho\.mqtt\.client\] failed to receive on socket: .*reset by peer": (
         "tests kill the broker"
     ),
@@ -115,11 +114,11 @@ _EXPECTED_RECORDS: Final[Mapping[str, str]] = {
     ),
     r"\[homeassistant\] Error doing job: Task exception was never retrieved"
     r"(?s:.)*in _async_resubscribe_and_publish_birth_message": (
-        "a flaw of its own where the broker goes away as soon as it has connected"
+        "a flaw of its own if the broker stops as soon as it has connected"
     ),
     r"\[homeassistant\.components\.mqtt\.util\] Error talking to MQTT: "
     r"The client is not currently connected": (
-        "its own: it speaks once more on a connection that it has just lost"
+        "its own: it sends once more on a connection that it has just lost"
     ),
     r"\[homeassistant\.components\.mqtt\.client\] No ACK from MQTT server": (
         "tests freeze the broker"
@@ -140,11 +139,11 @@ _MINOR: Final = re.compile(r"\S+ \S+ (DEBUG|INFO) ")
 
 
 class HomeAssistant:
-    """Home Assistant, onboarded, with its entries made through their config flows.
+    """Home Assistant, onboarded, with entries made by their config flows.
 
-    The directory may be kept: a later start goes on from it, with the integration as it
-    is then, and whichever port, broker and prefix it is given. A directory where no
-    start got through is begun anew.
+    The directory may be kept: a later start uses it again, with the current
+    integration, and with any port, broker and prefix. A directory of a failed first
+    start is created again.
     """
 
     def __init__(
@@ -156,9 +155,9 @@ class HomeAssistant:
         prefix: str = "vesper",
         movable_clock: bool = False,
     ) -> None:
-        """Describe a Home Assistant on a port of 127.0.0.1; nothing is started yet.
+        """Describe a Home Assistant on a port of 127.0.0.1, not started yet.
 
-        Only one that has a movable clock can be told another time by `set_clock`.
+        `set_clock` needs one that has a movable clock.
         """
         self.url: Final = f"http://{LOCALHOST}:{port}"
         self.api: Final = Api(self.url)
@@ -179,7 +178,7 @@ class HomeAssistant:
                 *(sys.executable, "-m", "homeassistant"),
                 *("--config", directory),
                 "--log-no-color",
-                "--skip-pip",  # all there is to install is in the environment
+                "--skip-pip",  # all packages are in the environment
             ],
             log=directory.parent / f"{directory.name}.log",
             environment=environment(
@@ -205,13 +204,13 @@ class HomeAssistant:
         self.api.close()
 
     def start(self) -> None:
-        """Start Home Assistant, and return when it watches the broker.
+        """Start Home Assistant, and return when it is subscribed.
 
-        Raises RuntimeError where the process ends, TimeoutError where it does not get
-        ready, ApiError where it refuses what it is asked for.
+        Raises RuntimeError if the process ends, TimeoutError if it does not get
+        ready, ApiError if it rejects a request.
         """
-        memory = self._remember()
-        self._lay_out()
+        memory = self._load_memory()
+        self._write_configuration()
         _LOGGER.info("Starting Home Assistant; its log: %s", self._process.log)
         self._process.start()
         self.wait_until(self.api.is_answering, timeout=_START_SECONDS, what="an answer")
@@ -224,31 +223,31 @@ class HomeAssistant:
         self.wait_until(
             self.api.is_running, timeout=_START_SECONDS, what="the end of its start"
         )
-        self._watch(memory)
+        self._set_up_entries(memory)
 
     def stop(self) -> None:
-        """Stop Home Assistant, by force if need be."""
+        """Stop Home Assistant, with a kill after its grace period."""
         self._process.stop()
 
     def kill(self) -> None:
-        """End Home Assistant at once, as a loss of power would."""
+        """Kill Home Assistant, like a loss of power."""
         self._process.kill()
 
     def restart(self) -> None:
-        """Stop Home Assistant, and start it; raises as `start` does."""
+        """Restart Home Assistant; raises as `start` does."""
         self.stop()
         self.start()
 
     def set_clock(self, seconds: float) -> None:
-        """Move its wall clock to so many seconds from the true time, at once."""
+        """Set its wall clock to so many seconds from the true time."""
         # Written over: what is mapped must not be cut.
         with self._clock.open("r+b") as file:
             file.write(_SECONDS.pack(seconds))
 
     def wait(self) -> None:
-        """Return when Home Assistant has ended; one that a person restarts goes on.
+        """Wait until Home Assistant ends; it may be restarted by its user.
 
-        Raises RuntimeError where it ends by itself.
+        Raises RuntimeError if it ends by itself.
         """
         while True:
             while self._process.exit_code is None:
@@ -260,26 +259,27 @@ class HomeAssistant:
     def wait_until(
         self, is_so: Callable[[], bool], *, timeout: float, what: str
     ) -> None:
-        """Ask until it is so; raises as `ChildProcess.wait_until` does."""
+        """Wait for a condition; raises as `ChildProcess.wait_until` does."""
         self._process.wait_until(is_so, timeout=timeout, what=what)
 
     @property
     def saved(self) -> Path:
-        """The file in which Vesper keeps what it knows of the devices."""
+        """The file in which Vesper stores the devices."""
         return self._directory / ".storage" / f"vesper.{self.entry['entry_id']}"
 
     @property
     def entry(self) -> dict[str, Any]:
-        """Vesper's configuration entry, as it is now."""
+        """Vesper's current configuration entry."""
         (entry,) = self.api.entries("vesper")
         return entry
 
     def wait_until_listening(self) -> None:
-        """Wait until Vesper hears what is published from now on.
+        """Wait until Vesper receives what is published from now on.
 
-        Entries subscribe a moment after they are loaded. So the broker is given a
-        message to keep, Home Assistant is made to ask for it, which it does after what
-        Vesper asks for, and when it comes all is subscribed.
+        Entries subscribe a moment after they are loaded. So the broker is given
+        a retained message, and Home Assistant subscribes to it, which it does
+        after the subscriptions of Vesper; when the message arrives all are
+        subscribed.
         """
         topic = f"{self._prefix}-rig/probe"
         publish = partial(
@@ -301,14 +301,14 @@ class HomeAssistant:
                 return False
             return True
 
-        publish("kept")
+        publish("retained")
         self.wait_until(
             is_listening, timeout=_CONNECT_SECONDS, what="a connection to the broker"
         )
         publish(None)
 
     def reload(self, domain: str = "vesper") -> None:
-        """Reload the entry of Vesper or MQTT, and return when Vesper hears again."""
+        """Reload the entry of Vesper or MQTT, and wait until it is subscribed."""
         (entry_id,) = self.api.entry_ids(domain)
         self.api.post(f"/api/config/config_entries/entry/{entry_id}/reload")
         self.wait_until_listening()
@@ -316,7 +316,7 @@ class HomeAssistant:
     def states(self) -> dict[str, str]:
         """Return the states of Vesper's entities: unique id to state.
 
-        An entity that is registered and has no state (it is disabled) is left out.
+        A registered entity without a state (it is disabled) is omitted.
         """
         states = self.api.states()
         return {
@@ -326,7 +326,7 @@ class HomeAssistant:
         }
 
     def wait_for_states(self, expected: Mapping[str, str], timeout: float = 10) -> None:
-        """Wait until entities, by unique id, have the states expected of them.
+        """Wait until entities, by unique id, have the expected states.
 
         Raises TimeoutError that names those that have not.
         """
@@ -349,9 +349,9 @@ class HomeAssistant:
             raise TimeoutError(msg) from None
 
     def log_problems(self) -> list[str]:
-        """Return what was logged at WARNING and above that is not to be expected.
+        """Return unexpected log records at WARNING and above.
 
-        It is of all starts of this object; each with its traceback.
+        They are of all starts of this object; each with its traceback.
         """
         records = _RECORD.split(self._process.log.read_text(errors="replace"))
         return [
@@ -362,8 +362,8 @@ class HomeAssistant:
             and not any(re.search(known, record) for known in _EXPECTED_RECORDS)
         ]
 
-    def _remember(self) -> dict[str, Any]:
-        """Return what an earlier start left; nothing, in an empty directory, else."""
+    def _load_memory(self) -> dict[str, Any]:
+        """Return the data of an earlier start; nothing in an empty directory."""
         try:
             memory: dict[str, Any] = json.loads(self._memory.read_text())
         except OSError, ValueError:
@@ -371,8 +371,8 @@ class HomeAssistant:
             return {}
         return memory
 
-    def _lay_out(self) -> None:
-        """Write what Home Assistant finds when it starts."""
+    def _write_configuration(self) -> None:
+        """Write the configuration of Home Assistant."""
         storage = self._directory / ".storage"
         storage.mkdir(parents=True, exist_ok=True)
         for name in ("automations.yaml", "scripts.yaml", "scenes.yaml"):
@@ -383,7 +383,7 @@ class HomeAssistant:
         (self._directory / "vesper.yaml").write_text(_DASHBOARD)
         choose_port(storage, self._port)
         if not (storage / "onboarding").exists():
-            # Of all that a new user is asked only who that is: the rest is configured,
+            # Only the user step of the onboarding is left: the others are configured,
             # and would set integrations up that call the internet.
             done = ["core_config", "analytics", "integration"]
             _store(storage / "onboarding", version=4, data={"done": done})
@@ -395,8 +395,8 @@ class HomeAssistant:
             ignore=shutil.ignore_patterns("__pycache__"),
         )
 
-    def _watch(self, memory: Mapping[str, Any]) -> None:
-        """Make the two entries, or tell those of an earlier start what has changed."""
+    def _set_up_entries(self, memory: Mapping[str, Any]) -> None:
+        """Make the two entries, or update those of an earlier start."""
         broker = asdict(self._broker)
         if memory.get("broker") != broker or not self.api.entry_ids("mqtt"):
             _LOGGER.info("Connecting it to %s:%d", self._broker.host, self._broker.port)
@@ -412,7 +412,7 @@ class HomeAssistant:
         )
 
     def _set_up_mqtt(self) -> None:
-        """Run MQTT's flow, with the newest protocol that the broker speaks."""
+        """Run MQTT's flow, with the newest protocol of the broker."""
         broker = self._broker
         form: dict[str, Any] = {
             "broker": broker.host,
@@ -443,16 +443,16 @@ class HomeAssistant:
 
 
 def _store(path: Path, *, version: int, data: Mapping[str, Any]) -> None:
-    """Write a file as Home Assistant's own storage does."""
+    """Write a file in the format of Home Assistant's storage."""
     content = {"version": version, "minor_version": 1, "key": path.name, "data": data}
     path.write_text(json.dumps(content))
 
 
 def choose_port(storage: Path, port: int) -> None:
-    """Have a Home Assistant that is not started yet answer at a port of 127.0.0.1.
+    """Configure the port of a Home Assistant that is not started yet.
 
-    Not by its configuration: that is deprecated, and gives the port up after five
-    minutes if nobody confirms it.
+    Not in its YAML configuration: that is deprecated, and reverts the port after
+    five minutes without a confirmation.
     """
     settings = {
         "stable": {

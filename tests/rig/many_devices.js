@@ -1,7 +1,7 @@
 /**
  * Put a fleet card with many devices on an otherwise empty page.
  *
- * There is no Home Assistant behind it: what is watched is what the card itself does.
+ * It works without Home Assistant: only the card itself is tested.
  */
 (count) => {
   const KEYS = ["connectivity", "health", "active_alerts", "playing", "melody", "maintenance", "heap_free"];
@@ -70,8 +70,8 @@
     called: [],
     answered: true,
     /**
-     * Let something happen to one device. Return how long the card and the page need until
-     * it can be painted, in ms, and how many rows were put elsewhere for it.
+     * Change one device. Return how long the card and the page need until
+     * it can be painted, in ms, and how many rows were moved.
      */
     change(...change) {
       return this.changeAll([change]);
@@ -87,7 +87,7 @@
       const added = this.moves.takeRecords().flatMap(({ addedNodes }) => [...addedNodes]);
       return { time, moved: added.filter(({ row }) => row).length };
     },
-    /** Return how long the card needs for a `hass` that has nothing new for it, in ms. */
+    /** Return how long the card needs for an unchanged `hass`, in ms. */
     unchanged() {
       const begin = performance.now();
       for (let time = 0; time < 100; time += 1) this.card.hass = { ...hass };

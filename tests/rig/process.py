@@ -21,7 +21,7 @@ _PR_SET_PDEATHSIG: Final = 1  # as in Linux's sys/prctl.h
 
 
 class ChildProcess:
-    """A command that runs beside us, with all it prints in a file."""
+    """A command that runs in the background and prints to a file."""
 
     def __init__(
         self,
@@ -32,9 +32,9 @@ class ChildProcess:
         environment: Mapping[str, str] | None = None,
         grace: float = 4.0,
     ) -> None:
-        """Describe the process; `environment` None is our own, `log` is begun anew.
+        """Describe the process; `environment` None is our own, `log` is replaced.
 
-        Once asked to end it has `grace` seconds for that.
+        After a request to end it has `grace` seconds.
         """
         self.name = name
         self.log = log
@@ -65,24 +65,24 @@ class ChildProcess:
 
     @property
     def exit_code(self) -> int | None:
-        """What it ended with; None while it runs, and before it was started."""
+        """Its exit code; None while it runs, and before it was started."""
         return None if self._process is None else self._process.poll()
 
     def check(self) -> None:
-        """Raise RuntimeError with the last lines of the log where it has ended."""
+        """Raise RuntimeError with the end of the log if it has exited."""
         if self.exit_code is None:
             return
         lines = self.log.read_text(errors="replace").splitlines()[-_LAST_LINES:]
-        msg = f"{self.name} ended with {self.exit_code}. Its last words ({self.log}):\n"
+        msg = f"{self.name} ended with {self.exit_code}. Its last lines ({self.log}):\n"
         raise RuntimeError(msg + "\n".join(lines))
 
     def wait_until(
         self, is_so: Callable[[], bool], *, timeout: float, what: str
     ) -> None:
-        """Ask again and again until it is so, for `timeout` seconds at most.
+        """Poll a condition for `timeout` seconds at most.
 
-        Raises RuntimeError as soon as the process has ended, TimeoutError with `what`
-        was waited for when the time is over.
+        Raises RuntimeError as soon as the process has exited, TimeoutError with
+        `what` after the timeout.
         """
         deadline = time.monotonic() + timeout
         while not is_so():
@@ -93,15 +93,15 @@ class ChildProcess:
             time.sleep(_POLL_SECONDS)
 
     def terminate(self) -> None:
-        """Ask the process to end, and wait for nothing; its grace begins."""
+        """Ask the process to end, without waiting; its grace period starts."""
         if self._process and self._deadline is None:
             self._deadline = time.monotonic() + self._grace
             self._process.terminate()
 
     def stop(self) -> None:
-        """Return when the process has ended, by force where its grace is over.
+        """Wait until the process ends, and kill it after its grace period.
 
-        It is asked to, where `terminate` has not done that before.
+        It is asked to end, unless `terminate` has done that before.
         """
         self.terminate()
         try:
@@ -112,17 +112,17 @@ class ChildProcess:
             self.kill()
 
     def freeze(self) -> None:
-        """Let the process stand still, with all its connections open, until `thaw`."""
+        """Stop the process with its connections open, until `thaw`."""
         if self._process:
             self._process.send_signal(signal.SIGSTOP)
 
     def thaw(self) -> None:
-        """Let a process that stands still go on."""
+        """Continue a frozen process."""
         if self._process:
             self._process.send_signal(signal.SIGCONT)
 
     def kill(self) -> None:
-        """End the process at once, as a loss of power would."""
+        """Kill the process, like a loss of power."""
         if self._process:
             self._process.kill()
             self._process.wait()
@@ -133,17 +133,17 @@ _started: Final[set[ChildProcess]] = set()
 
 
 def terminate_all() -> None:
-    """Ask all processes that are not stopped yet to end, as Ctrl-C at a terminal does.
+    """Ask all running processes to end, as Ctrl-C at a terminal does.
 
-    Their graces run side by side then: stopping one after another takes no longer than
-    the longest of them.
+    Their grace periods run in parallel then: stopping one after another takes no
+    longer than the longest of them.
     """
     for process in _started:
         process.terminate()
 
 
 def _tie_to_us() -> Callable[[], object] | None:
-    """Return what a new process calls so that it is killed when we are gone.
+    """Return a function that ties a new process to the life of ours.
 
     So a rig that was killed leaves nothing behind. Only Linux can do that.
     """
@@ -154,16 +154,16 @@ def _tie_to_us() -> Callable[[], object] | None:
 
     def tie() -> None:
         set_signal(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != we:  # gone before that call
+        if os.getppid() != we:  # it ended before that call
             os.kill(os.getpid(), signal.SIGKILL)
 
     return tie
 
 
 def free_port(first: int | None = None) -> int:
-    """Return a TCP port that is free on 127.0.0.1: the first from `first` on, or any.
+    """Return a free TCP port of 127.0.0.1: the first from `first` on, or any.
 
-    Raises OSError where none of the hundred from `first` on is free.
+    Raises OSError if none of the hundred from `first` on is free.
     """
     if first is None:
         return _bound_port(0)
@@ -179,7 +179,7 @@ def free_port(first: int | None = None) -> int:
 
 def _bound_port(port: int) -> int:
     with socket.socket() as probe:
-        # As servers do: a port whose last connections are fading away is free.
+        # As servers do: a port with closing connections is free.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         probe.bind((LOCALHOST, port))
         bound: int = probe.getsockname()[1]
@@ -187,7 +187,7 @@ def _bound_port(port: int) -> int:
 
 
 def is_listening(port: int) -> bool:
-    """Return whether something takes connections at a port of 127.0.0.1."""
+    """Return whether a port of 127.0.0.1 accepts connections."""
     try:
         socket.create_connection((LOCALHOST, port), timeout=1).close()
     except OSError:
@@ -196,9 +196,9 @@ def is_listening(port: int) -> bool:
 
 
 def environment(**changes: str) -> dict[str, str]:
-    """Return our own environment with changes, and with compiled files kept.
+    """Return our own environment with changes and cached bytecode.
 
-    Where PYTHONDONTWRITEBYTECODE is set every start would compile all of it again.
+    With PYTHONDONTWRITEBYTECODE every start would compile all of it again.
     """
     kept = {
         name: value

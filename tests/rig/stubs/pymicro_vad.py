@@ -1,5 +1,5 @@
-"""Stands in for the package that finds speech in sound."""
+"""Replaces the package that detects speech in sound."""
 
 
 class MicroVad:
-    """What Home Assistant imports; nobody speaks to the Home Assistant of the rig."""
+    """What Home Assistant imports; the rig does not use it."""

@@ -1,5 +1,5 @@
-"""Stands in for the package that takes the noise out of speech."""
+"""Replaces the package that removes noise from speech."""
 
 
 class AudioProcessor:
-    """What Home Assistant imports; nobody speaks to the Home Assistant of the rig."""
+    """What Home Assistant imports; the rig does not use it."""

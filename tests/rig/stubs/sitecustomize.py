@@ -1,7 +1,7 @@
-"""Moves the wall clock of the process, where it is asked to.
+"""Moves the wall clock of the process, if the environment asks for it.
 
-Python imports this at its start, before anybody has taken `time.time` for their own.
-The file that the environment names holds how far, in seconds, as a float of C.
+Python imports this at its start, before any module imports `time.time` by name. The
+file that the environment names holds the offset, in seconds, as a float of C.
 """
 
 from datetime import UTC, datetime, tzinfo
@@ -12,11 +12,11 @@ import time
 
 
 def _move(clock: Path) -> None:
-    """Have `time.time` and Home Assistant's own `dt_util` tell a time that is moved.
+    """Move `time.time` and Home Assistant's own `dt_util`.
 
-    Its timers compare one with the other, and would fire without end where only one of
-    them jumps. The monotonic clock is left alone, and so is `datetime` itself: by that
-    the rig's login is checked, which would not be valid before it was made.
+    Its timers compare one with the other, and would fire without end if only one of
+    them jumped. The monotonic clock is not moved, and neither is `datetime` itself:
+    the rig's login is checked by it, which would not be valid before it was made.
     """
     from homeassistant.util import dt as dt_util  # noqa: PLC0415
 
