@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from copy import deepcopy
+import logging
 from typing import Any
 from unittest.mock import patch
 
@@ -201,12 +202,17 @@ async def test_what_has_not_changed_is_not_written(vesper: Vesper) -> None:
     assert not save.called
 
 
+@pytest.mark.parametrize("wait", [AT_ONCE, 0], ids=["written", "scheduled"])
 async def test_saved_when_home_assistant_stops(
-    hass: HomeAssistant, vesper: Vesper, disk: Disk
+    hass: HomeAssistant,
+    vesper: Vesper,
+    disk: Disk,
+    caplog: pytest.LogCaptureFixture,
+    wait: float,
 ) -> None:
-    """MQTT stopping does not change the stored devices."""
+    """MQTT stopping does not change the stored devices, nor does a scheduled write."""
     await vesper.report_everything()
-    await vesper.advance(AT_ONCE)
+    await vesper.advance(wait)
     await vesper.heartbeat(uptime=4000)
     hass.set_state(CoreState.stopping)
     await vesper.disconnect_broker()
@@ -216,6 +222,7 @@ async def test_saved_when_home_assistant_stops(
     hass.set_state(CoreState.running)
     assert disk.devices[BELL]["uptime"] == 4000
     assert disk.devices[BELL]["playing"] is True
+    assert not [line for line in caplog.records if line.levelno >= logging.ERROR]
 
 
 async def test_a_fleet_is_saved_in_chunks(vesper: Vesper, disk: Disk) -> None:

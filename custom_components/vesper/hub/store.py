@@ -194,7 +194,7 @@ class Saver:
                 self._hass, self._async_save_all, SAVE_INTERVAL, cancel_on_shutdown=True
             ),
             self._hass.bus.async_listen(
-                EVENT_HOMEASSISTANT_FINAL_WRITE, self._async_save_all
+                EVENT_HOMEASSISTANT_FINAL_WRITE, self._async_final_write
             ),
         ]
 
@@ -214,7 +214,18 @@ class Saver:
             self._scheduled = True
             self._store.async_delay_save(self._data, SAVE_DELAY)
 
-    async def _async_save_all(self, _: datetime | Event | None = None) -> None:
+    @callback
+    def _async_final_write(self, _event: Event) -> None:
+        """Save all devices when Home Assistant stops, if any has changed."""
+        device_ids = tuple(self._devices.keys() | self._snapshots.keys())
+        changed = [device_id for device_id in device_ids if self._serialize(device_id)]
+        # A scheduled write is done by the store itself now.
+        if (changed or self._store.failed) and not self._scheduled:
+            self._hass.async_create_task(
+                self._store.async_save(self._data()), "Vesper final write"
+            )
+
+    async def _async_save_all(self, _now: datetime | None = None) -> None:
         """Save all devices now if any has changed."""
         changed = self._scheduled or self._store.failed
         async for device_id in async_in_chunks(
