@@ -19,7 +19,12 @@ MOST_LINES = 400
 MOST_LINES_OF_A_CLASS = 300
 
 #: The folders with Python in them, and their layers.
-FOLDERS = {"protocol": "protocol", "model": "model", "hub": "hub", "frontend": "door"}
+FOLDERS = {
+    "protocol": "protocol",
+    "model": "model",
+    "hub": "hub",
+    "frontend": "entry point",
+}
 
 
 class Layer(NamedTuple):
@@ -39,8 +44,8 @@ LAYERS = {
     "hub": Layer(_BELOW, _CORE),
     "entity": Layer(_BELOW, _CORE),
     "platform": Layer(_BELOW | {"entity"}, _CORE),
-    "door": Layer(_BELOW, _CORE),
-    "entry": Layer(_BELOW | {"entity", "platform", "door"}, _CORE),
+    "entry point": Layer(_BELOW, _CORE),
+    "package": Layer(_BELOW | {"entity", "platform", "entry point"}, _CORE),
 }
 
 PURE = ("protocol", "model")
@@ -82,7 +87,7 @@ def _layer(name: str) -> str:
         return FOLDERS[top]
     if top in Platform:
         return "platform"
-    return {"": "entry", "const": "const", "entity": "entity"}.get(top, "door")
+    return {"": "package", "const": "const", "entity": "entity"}.get(top, "entry point")
 
 
 def _read(package: Path) -> dict[str, Module]:
@@ -153,7 +158,7 @@ def every_file_has_a_layer(modules: dict[str, Module]) -> Iterator[str]:
 
 
 def layers_import_downwards(modules: dict[str, Module]) -> Iterator[str]:
-    """Import from the layers below only; platforms and doors never each other."""
+    """Import from below only; platforms and entry points never each other."""
     for module in modules.values():
         if module.layer is None:
             continue
@@ -290,18 +295,22 @@ def test_rule_is_kept(tmp_path: Path, rule: Rule, file: str, text: str) -> None:
         ("model/x.py", "if X:\n    import homeassistant.core", "x.py:2: 'model' must"),
         ("model/x.py", "from time import monotonic", "'model' must not import time"),
         ("hub/x.py", "from .. import sensor", "must not import 'platform'"),
-        ("hub/x.py", "from ..http import View", "must not import 'door'"),
-        ("hub/x.py", "from ..frontend import URL", "must not import 'door'"),
+        ("hub/x.py", "from ..http import View", "must not import 'entry point'"),
+        ("hub/x.py", "from ..frontend import URL", "must not import 'entry point'"),
         ("hub/x.py", "from ..entity import VesperEntity", "must not import 'entity'"),
-        ("hub/x.py", "from .. import VesperConfigEntry", "must not import 'entry'"),
+        ("hub/x.py", "from .. import VesperConfigEntry", "must not import 'package'"),
         ("hub/x.py", "import paho.mqtt.client", "the package paho"),
         ("sensor.py", "from . import switch", "must not import 'platform'"),
-        ("sensor.py", "from .http import View", "must not import 'door'"),
-        ("http.py", "from .services import FIELDS", "must not import 'door'"),
-        ("http.py", "from . import frontend", "must not import 'door'"),
+        ("sensor.py", "from .http import View", "must not import 'entry point'"),
+        ("http.py", "from .services import FIELDS", "must not import 'entry point'"),
+        ("http.py", "from . import frontend", "must not import 'entry point'"),
         ("http.py", "from .sensor import SENSORS", "must not import 'platform'"),
         ("http.py", "from .entity import VesperEntity", "must not import 'entity'"),
-        ("http.py", "def f():\n    from . import X", "http.py:2: 'door' must not"),
+        (
+            "http.py",
+            "def f():\n    from . import X",
+            "http.py:2: 'entry point' must not",
+        ),
         ("const.py", "from .hub import Hub", "must not import 'hub'"),
     ],
 )

@@ -56,7 +56,7 @@ class VesperEntityDescription(EntityDescription):
 
 
 class VesperEntity(Entity):
-    """An entity of a device; its state is written only when its value changed."""
+    """An entity of a device, written when one of its changes happens."""
 
     entity_description: VesperEntityDescription
     _attr_has_entity_name = True

@@ -30,7 +30,7 @@ _CLEARED = {
     ClosedBy.RESTART: "had its alert closed: not raised again after a restart",
 }
 
-_SENTENCES: Mapping[str, Callable[[_Data], str]] = {
+SENTENCES: Mapping[str, Callable[[_Data], str]] = {
     OccurrenceKind.ALERT_CLEARED: lambda data: (
         f"{data['subsystem']} {_CLEARED[data['reason']]}"
     ),
@@ -70,7 +70,7 @@ def async_describe_events(
         name = device and (device.name_by_user or device.name)
         return {
             LOGBOOK_ENTRY_NAME: name or data[ATTR_VESPER_ID] or "Vesper",
-            LOGBOOK_ENTRY_MESSAGE: _SENTENCES[data["kind"]](data),
+            LOGBOOK_ENTRY_MESSAGE: SENTENCES[data["kind"]](data),
         }
 
     async_describe_event(DOMAIN, EVENT_OCCURRENCE, async_describe)

@@ -120,7 +120,7 @@ async def _async_acknowledge(call: ServiceCall) -> None:
 async def _async_clear(call: ServiceCall) -> None:
     """Close an alert."""
     subsystem: str = call.data[ATTR_SUBSYSTEM]
-    _change_alert(call, lambda device: device.clear_alert(subsystem))
+    _change_alert(call, lambda device: device.close_alert(subsystem))
 
 
 async def _async_get_alerts(call: ServiceCall) -> ServiceResponse:

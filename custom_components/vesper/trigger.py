@@ -95,15 +95,15 @@ class VesperTrigger(Trigger):
             """Detach and cancel the timers."""
             disconnect()
             stop_tracking()
-            for device_id in tuple(self._pending):
-                self._async_cancel(device_id)
+            for registry_id in tuple(self._pending):
+                self._async_cancel(registry_id)
 
         return async_detach
 
     @callback
-    def _async_cancel(self, device_id: str) -> None:
+    def _async_cancel(self, registry_id: str) -> None:
         """Cancel the timer of a device."""
-        if (cancel := self._pending.pop(device_id, None)) is not None:
+        if (cancel := self._pending.pop(registry_id, None)) is not None:
             cancel()
 
     @callback
@@ -111,7 +111,7 @@ class VesperTrigger(Trigger):
         self,
         run_action: TriggerActionRunner,
         did_not_trigger: TriggerNotTriggeredReporter | None,
-        device_id: str,
+        registry_id: str,
         occurrence: Occurrence,
         suppressed: bool,  # noqa: FBT001
     ) -> None:
@@ -119,17 +119,17 @@ class VesperTrigger(Trigger):
         if (
             occurrence.kind is not self.kind
             or not self._matches(occurrence)
-            or not self._is_targeted(device_id)
+            or not self._is_targeted(registry_id)
         ):
             return
         if not suppressed:
-            self._async_run(run_action, device_id, occurrence)
+            self._async_run(run_action, registry_id, occurrence)
         elif did_not_trigger is not None:
-            did_not_trigger(NotTriggeredInfo("suppressed", {"device_id": device_id}))
+            did_not_trigger(NotTriggeredInfo("suppressed", {"device_id": registry_id}))
 
-    def _is_targeted(self, device_id: str) -> bool:
+    def _is_targeted(self, registry_id: str) -> bool:
         """Return whether a device of the registry is in the target."""
-        return device_id in self._target.device_ids
+        return registry_id in self._target.device_ids
 
     def _matches(self, _occurrence: Occurrence) -> bool:
         """Return whether an occurrence of this kind matches the options."""
@@ -137,17 +137,17 @@ class VesperTrigger(Trigger):
 
     @callback
     def _async_run(
-        self, run_action: TriggerActionRunner, device_id: str, occurrence: Occurrence
+        self, run_action: TriggerActionRunner, registry_id: str, occurrence: Occurrence
     ) -> None:
         """Run the action for a device, unless it was removed."""
-        if (device := dr.async_get(self._hass).async_get(device_id)) is None:
+        if (device := dr.async_get(self._hass).async_get(registry_id)) is None:
             return
         name = device.name_by_user or device.name
         area_id = device.area_id
         area = ar.async_get(self._hass).async_get_area(area_id) if area_id else None
         run_action(
             {
-                "device_id": device_id,
+                "device_id": registry_id,
                 "vesper_id": occurrence.device_id,
                 "name": name,
                 "area": area.name if area else None,
@@ -205,24 +205,24 @@ class ConnectivityTrigger(VesperTrigger):
         self,
         run_action: TriggerActionRunner,
         did_not_trigger: TriggerNotTriggeredReporter | None,
-        device_id: str,
+        registry_id: str,
         occurrence: Occurrence,
         suppressed: bool,
     ) -> None:
         """Start or cancel the timer, the latter also for a suppressed occurrence."""
         if occurrence.kind in (self.kind, self._opposite):
-            self._async_cancel(device_id)
+            self._async_cancel(registry_id)
         super()._async_occurred(
-            run_action, did_not_trigger, device_id, occurrence, suppressed
+            run_action, did_not_trigger, registry_id, occurrence, suppressed
         )
 
     @callback
     @override
     def _async_run(
-        self, run_action: TriggerActionRunner, device_id: str, occurrence: Occurrence
+        self, run_action: TriggerActionRunner, registry_id: str, occurrence: Occurrence
     ) -> None:
         """Run the action, after the duration if there is one."""
-        run = partial(super()._async_run, run_action, device_id, occurrence)
+        run = partial(super()._async_run, run_action, registry_id, occurrence)
         if not self._duration:
             run()
             return
@@ -230,20 +230,20 @@ class ConnectivityTrigger(VesperTrigger):
         @callback
         def async_elapsed(_now: datetime) -> None:
             """Run the action, unless the connectivity has changed."""
-            del self._pending[device_id]
-            if self._is_unchanged(device_id):
+            del self._pending[registry_id]
+            if self._is_unchanged(registry_id):
                 run()
 
-        self._pending[device_id] = async_call_later(
+        self._pending[registry_id] = async_call_later(
             self._hass, self._duration, async_elapsed
         )
 
-    def _is_unchanged(self, device_id: str) -> bool:
+    def _is_unchanged(self, registry_id: str) -> bool:
         """Return whether the connectivity is unchanged and not suppressed by now.
 
         While the entry is not loaded, it is taken to be unchanged.
         """
-        registered = dr.async_get(self._hass).async_get(device_id)
+        registered = dr.async_get(self._hass).async_get(registry_id)
         if registered is None or (found := find(self._hass, registered)) is None:
             return True
         _, device = found
@@ -266,7 +266,7 @@ class FleetOutageTrigger(VesperTrigger):
     _variables = ("lost", "online_before")
 
     @override
-    def _is_targeted(self, device_id: str) -> bool:
+    def _is_targeted(self, registry_id: str) -> bool:
         """Return True: there is one fleet."""
         return True
 

@@ -12,7 +12,7 @@ from pytest_homeassistant_custom_component.common import (
 
 import custom_components.vesper
 from custom_components.vesper.const import DOMAIN
-from custom_components.vesper.hub.issues import CHECK_INTERVAL, DESCRIPTIONS
+from custom_components.vesper.hub.issues import CHECK_INTERVAL, ISSUES
 from custom_components.vesper.model.fault_streak import LASTING_SECONDS
 from custom_components.vesper.model.heap_trend import MIN_WINDOW
 from custom_components.vesper.model.restarts import LOOP_SECONDS, SHARED_SECONDS
@@ -29,7 +29,7 @@ NAME = f"Vesper {BELL}"
 def _issues(hass: HomeAssistant) -> list[ir.IssueEntry]:
     """Return the active issues, after checking their required fields."""
     issues = list(ir.async_get(hass).issues.values())
-    severities = {description.key: description.severity for description in DESCRIPTIONS}
+    severities = {description.key: description.severity for description in ISSUES}
     for issue in issues:
         assert issue.domain == DOMAIN
         assert issue.active

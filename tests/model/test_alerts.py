@@ -235,7 +235,7 @@ def test_a_note_lasts_as_long_as_its_acknowledgement(online: Device) -> None:
 
 def test_an_alert_that_is_over_can_not_be_changed(online: Device) -> None:
     """A user's change of a cleared alert is rejected."""
-    assert online.clear_alert("Player") == Change.NOTHING
+    assert online.close_alert("Player") == Change.NOTHING
     assert online.alerts.acknowledge("Player", "on it") == Change.NOTHING
     assert not online.occurrences
 
@@ -246,7 +246,7 @@ def test_a_user_clears_an_alert(online: Device) -> None:
     receive(online, alert("Player", "WARNING"), after=1)
     receive(online, heartbeat(uptime=10), after=60)
     assert online.alerts.unconfirmed_since_restart == {"Player"}
-    change = online.clear_alert("Player")
+    change = online.close_alert("Player")
     assert not (Change.ALERT_CLOSED | Change.PROBLEM) & ~change
     assert [alert.subsystem for alert in online.alerts.last_closed] == ["Player"]
     assert online.alerts.closed_by == {"Player": ClosedBy.ACTION}

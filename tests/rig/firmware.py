@@ -34,7 +34,7 @@ _RECENT_EVENTS: Final = 16
 
 
 class EventTag(IntEnum):
-    """The tags of ring buffer entries (protocol, section 1)."""
+    """The tags of ring buffer entries (docs/protocol.md, "Recent events")."""
 
     BOOT = 1
     WIFI_UP = 2

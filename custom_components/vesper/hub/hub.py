@@ -298,10 +298,10 @@ class VesperHub:
         device.link_up = self.connected
 
     def _message_callback(
-        self, topic: StatusTopic
+        self, source: StatusTopic
     ) -> Callable[[mqtt.ReceiveMessage], None]:
         """Return the callback for the messages of a topic."""
-        device_id_at = topic.device_id_at(self._prefix)
+        device_id_at = source.device_id_at(self._prefix)
         receive = self.receiver.async_receive
 
         # Not a partial: the MQTT client fails to log what one raises.
@@ -313,7 +313,7 @@ class VesperHub:
                 return
             if TYPE_CHECKING:
                 assert isinstance(payload, bytes)
-            receive(topic, msg.topic[device_id_at], payload, live=not msg.retain)
+            receive(source, msg.topic[device_id_at], payload, live=not msg.retain)
 
         return _async_message_received
 

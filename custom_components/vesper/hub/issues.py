@@ -36,7 +36,7 @@ class IssueDescription:
     """Returns the placeholders, given a time in seconds since 1970, or None."""
 
 
-DESCRIPTIONS = (
+ISSUES = (
     IssueDescription(
         key="heap_exhaustion",
         severity=ir.IssueSeverity.WARNING,
@@ -113,7 +113,7 @@ class Issues:
         """Check all devices regularly; returns what ends that."""
         # Home Assistant remembers the issues that it had when it stopped forever; these
         # are raised again with another id.
-        kinds = tuple(f"{description.key}/" for description in DESCRIPTIONS)
+        kinds = tuple(f"{description.key}/" for description in ISSUES)
         for domain, issue_id in tuple(ir.async_get(self._hass).issues):
             if domain == DOMAIN and issue_id.startswith(kinds):
                 ir.async_delete_issue(self._hass, DOMAIN, issue_id)
@@ -138,7 +138,7 @@ class Issues:
     def async_check(self, device: Device) -> None:
         """Raise the issues of a device, and delete those that are over."""
         now = time()
-        for description in DESCRIPTIONS:
+        for description in ISSUES:
             if (placeholders := description.value_fn(device, now)) is not None:
                 self._async_raise(device.device_id, description, placeholders, now)
             elif issue_id := self._raised.get(device.device_id, {}).pop(

@@ -15,7 +15,7 @@ from ..model.occurrence import Occurrence, OccurrenceKind
 MAX_HELD = 10_000
 
 #: The logbook has no sentence for these: the state of Playing is in it already.
-_NOT_LOGGED = {OccurrenceKind.STARTED_PLAYING, OccurrenceKind.STOPPED_PLAYING}
+NOT_LOGGED = {OccurrenceKind.STARTED_PLAYING, OccurrenceKind.STOPPED_PLAYING}
 
 
 class Occurrences:
@@ -37,13 +37,13 @@ class Occurrences:
 
     @callback
     def async_publish(
-        self, device_id: str, occurrence: Occurrence, *, suppressed: bool
+        self, registry_id: str, occurrence: Occurrence, *, suppressed: bool
     ) -> None:
-        """Publish an occurrence of a device, given by its registry id."""
+        """Publish an occurrence of a device, given by its id in the registry."""
         if self._held is None:
-            self._async_publish_now(device_id, occurrence, suppressed)
+            self._async_publish_now(registry_id, occurrence, suppressed)
         else:
-            self._held.append((device_id, occurrence, suppressed))
+            self._held.append((registry_id, occurrence, suppressed))
 
     @callback
     def _async_started(self, _hass: HomeAssistant) -> None:
@@ -55,15 +55,15 @@ class Occurrences:
     @callback
     def _async_publish_now(
         self,
-        device_id: str,
+        registry_id: str,
         occurrence: Occurrence,
         suppressed: bool,  # noqa: FBT001  # as the signal has it
     ) -> None:
         """Publish to triggers, and to the logbook even if it is suppressed."""
         async_dispatcher_send(
-            self._hass, SIGNAL_OCCURRENCE, device_id, occurrence, suppressed
+            self._hass, SIGNAL_OCCURRENCE, registry_id, occurrence, suppressed
         )
-        if occurrence.kind not in _NOT_LOGGED:
+        if occurrence.kind not in NOT_LOGGED:
             data = {
                 name: value
                 for name, value in asdict(occurrence).items()
@@ -71,5 +71,5 @@ class Occurrences:
             }
             data[ATTR_VESPER_ID] = data.pop(ATTR_DEVICE_ID, None)
             self._hass.bus.async_fire(
-                EVENT_OCCURRENCE, {**data, ATTR_DEVICE_ID: device_id}
+                EVENT_OCCURRENCE, {**data, ATTR_DEVICE_ID: registry_id}
             )

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from time import monotonic, time
+from typing import assert_never
 
 from homeassistant.core import callback
 
@@ -11,6 +12,7 @@ from ..model.device import Device
 from ..model.fault_counter import FaultCounter
 from ..model.fault_streak import FaultStreak
 from ..model.message_log import MAX_KEPT_BYTES, Record
+from ..protocol.alert import Alert
 from ..protocol.fields import MAX_NAME_LENGTH, Fault, FaultKind, Malformed
 from ..protocol.heartbeat import Heartbeat, parse_heartbeat
 from ..protocol.info import RETAINED_INFO, Info
@@ -153,7 +155,12 @@ class MessageReceiver:
             case Info() if not live:
                 message.faults.append(RETAINED_INFO)
                 return False
-        return self._admission.async_admits_device(device_id, len(self._devices))
+            case Heartbeat() | Alert() | Info():
+                return self._admission.async_admits_device(
+                    device_id, len(self._devices)
+                )
+            case _:
+                assert_never(message)
 
 
 def _log_faults(source: Source, device_id: str, faults: list[Fault]) -> None:

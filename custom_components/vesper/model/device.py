@@ -126,7 +126,7 @@ class Device:
         self._record(maintenance_occurrence(self.device_id, until))
         return Change.MAINTENANCE
 
-    def clear_alert(self, subsystem: str) -> Change:
+    def close_alert(self, subsystem: str) -> Change:
         """Close an alert on behalf of a user."""
         return self._closed(self.alerts.close(subsystem))
 

@@ -104,11 +104,11 @@ class WifiReason(IntEnum):
     NO_AP_FOUND_IN_AUTHMODE_THRESHOLD = 211
     NO_AP_FOUND_IN_RSSI_THRESHOLD = 212
     SILENT_DEATH = 255
-    """The firmware's own: the link died without a word (protocol, section 1)."""
+    """The firmware's own code for a connection lost without notice."""
 
 
 class RebootReason(IntEnum):
-    """Why the firmware itself asked for a restart (protocol, section 1)."""
+    """Why the firmware restarted itself (docs/protocol.md, "Recent events")."""
 
     HEARTBEAT_MISS = 1
     FACTORY_RESET = 2
@@ -117,7 +117,7 @@ class RebootReason(IntEnum):
 
 
 class EventTag(IntEnum):
-    """What an entry of `recent_events` tells of (protocol, section 1)."""
+    """What an entry is about (docs/protocol.md, "Recent events")."""
 
     BOOT = 1
     WIFI_UP = 2
@@ -129,17 +129,17 @@ class EventTag(IntEnum):
     REBOOT = 8
 
 
-#: What the keys of events can be, the one without a name last.
+#: The types of events, that of unnamed tags last.
 EVENT_KEYS = [*(tag.name.lower() for tag in EventTag), "unknown"]
 
 
 def keys_of(table: type[IntEnum]) -> list[str]:
-    """Return all that `key_of` can return for a table."""
+    """Return all states that `key_of` can return for a table."""
     return [*(code.name.lower() for code in table), "other"]
 
 
 def key_of(table: type[IntEnum], code: int) -> str:
-    """Return the state that stands for a code, `other` where the table has no name."""
+    """Return the state of a code, `other` where the table has no name."""
     return table(code).name.lower() if code in table else "other"
 
 

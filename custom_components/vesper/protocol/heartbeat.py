@@ -26,7 +26,7 @@ _NULL = b"null"
 _NAME_WITHOUT_EVENTS = _EVENTS_NAME + _NULL
 
 
-@dataclass(slots=True)
+@dataclass(kw_only=True, slots=True)
 class Heartbeat:
     """A validated heartbeat; None where a field is absent or can't be used."""
 
@@ -69,15 +69,17 @@ def parse_heartbeat(
         return Malformed(faults=faults)
     get = fields.get
     return Heartbeat(
-        natural("uptime", get("uptime"), MAX_UPTIME, faults),
-        natural("heap_free", get("heap_free"), MAX_HEAP, faults),
-        natural("heap_min_free", get("heap_min_free"), MAX_HEAP, faults),
-        natural("reset_reason", get("reset_reason"), MAX_CODE, faults),
-        natural("last_disconnect_code", get("last_disconnect_code"), MAX_CODE, faults),
-        first_name(fields, FIRMWARE_VERSION_NAMES, faults),
-        _recent_events(fields, repeated, faults),
-        payload,
-        faults,
+        uptime=natural("uptime", get("uptime"), MAX_UPTIME, faults),
+        heap_free=natural("heap_free", get("heap_free"), MAX_HEAP, faults),
+        heap_min_free=natural("heap_min_free", get("heap_min_free"), MAX_HEAP, faults),
+        reset_reason=natural("reset_reason", get("reset_reason"), MAX_CODE, faults),
+        last_disconnect_code=natural(
+            "last_disconnect_code", get("last_disconnect_code"), MAX_CODE, faults
+        ),
+        firmware_version=first_name(fields, FIRMWARE_VERSION_NAMES, faults),
+        recent_events=_recent_events(fields, repeated, faults),
+        payload=payload,
+        faults=faults,
     )
 
 

@@ -1,10 +1,10 @@
-"""Rank how bad an alert is."""
+"""Rank the states of a subsystem."""
 
 from enum import IntEnum
 
 
 class Severity(IntEnum):
-    """The states of a subsystem, from well to worst (protocol, section 1)."""
+    """The states of a subsystem, the worst last (docs/protocol.md, "Alert")."""
 
     OK = 0
     WARNING = 1

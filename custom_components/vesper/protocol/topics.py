@@ -1,4 +1,4 @@
-"""Name the topics of a fleet and check what stands in for their levels."""
+"""Name the topics of a fleet, and validate prefixes and device ids."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -11,38 +11,38 @@ from .message import Parser
 
 DEFAULT_PREFIX = "vesper"
 
-#: In characters; MQTT would take more, but no broker's administrator would.
+#: In characters; MQTT allows more.
 MAX_PREFIX_LENGTH = 255
 
-#: A dot or two alone would be another place in the path of a URL.
+#: One or two dots alone have a meaning in the path of a URL.
 _DEVICE_ID = re.compile(r"(?!\.{1,2}\Z)[A-Za-z0-9_.:-]{1,64}")
 DEVICE_ID_WANTED = "1 to 64 of A-Z a-z 0-9 _ . : -"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Source:
-    """One of the ways on which messages come."""
+    """A way by which messages arrive."""
 
     name: str
-    """What its messages are called where they are kept and counted."""
+    """The name under which its messages are recorded and counted."""
     parse: Parser
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StatusTopic(Source):
-    """One of the topics that a device speaks on, named by its last level.
+    """A topic that devices publish on (docs/protocol.md, "Topics").
 
-    Protocol, section 1.
+    Its name is the last level.
     """
 
     qos: int
 
     def of(self, prefix: str, device_id: str) -> str:
-        """Return the topic of one device, or of all with `+` in place of its id."""
+        """Return the topic of one device, or of all with `+` as the id."""
         return f"{prefix}/{device_id}/status/{self.name}"
 
     def device_id_at(self, prefix: str) -> slice:
-        """Return where in its topics the device is named."""
+        """Return where the device id is in a topic."""
         before, after = self.of(prefix, "+").split("+")
         return slice(len(before), -len(after))
 
@@ -56,7 +56,7 @@ STATUS_TOPICS = (
 
 
 def control_topic(prefix: str, device_id: str) -> str:
-    """Return the topic on which a device takes commands."""
+    """Return the topic for commands to a device."""
     return f"{prefix}/{device_id}/control"
 
 
@@ -80,7 +80,7 @@ class PrefixProblem(StrEnum):
 
 
 def prefix_problem(prefix: str) -> PrefixProblem | None:
-    """Return what is wrong with a topic prefix, None when it can be used.
+    """Return what is wrong with a topic prefix, None if nothing is.
 
     A prefix is one or more levels, such as `vesper` or `site1/vesper`.
     """
@@ -92,9 +92,9 @@ def prefix_problem(prefix: str) -> PrefixProblem | None:
         PrefixProblem.CHARACTERS: not prefix.isprintable(),
         PrefixProblem.TOO_LONG: len(prefix) > MAX_PREFIX_LENGTH,
     }
-    return next((problem for problem, is_so in problems.items() if is_so), None)
+    return next((problem for problem, found in problems.items() if found), None)
 
 
 def is_device_id(text: str) -> bool:
-    """Tell whether a level can be the id of a device (protocol, section 1)."""
+    """Return whether a text is a device id (docs/protocol.md, "Device ids")."""
     return _DEVICE_ID.fullmatch(text) is not None

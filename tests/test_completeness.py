@@ -1,0 +1,42 @@
+"""Test that each kind of message and occurrence has all of its places."""
+
+from pathlib import Path
+from typing import get_args, get_type_hints
+
+from custom_components.vesper.hub.occurrences import NOT_LOGGED
+from custom_components.vesper.logbook import SENTENCES
+from custom_components.vesper.model.device import Device
+from custom_components.vesper.model.occurrence import OccurrenceKind
+from custom_components.vesper.model.report import report
+from custom_components.vesper.protocol.message import Message
+from custom_components.vesper.protocol.post import POST
+from custom_components.vesper.protocol.topics import STATUS_TOPICS
+from custom_components.vesper.trigger import TRIGGERS
+
+ROOT = Path(__file__).parents[1]
+
+
+def test_every_kind_of_message_is_received() -> None:
+    """The parsers of all topics and posts together return every kind of message."""
+    returned = {
+        kind
+        for source in (*STATUS_TOPICS, POST)
+        for kind in get_args(get_type_hints(source.parse)["return"])
+    }
+    assert returned == set(get_args(Message.__value__))
+
+
+def test_every_occurrence_has_its_place() -> None:
+    """Each is a trigger or maintenance, and in the logbook or left to an entity."""
+    kinds = set(OccurrenceKind)
+    maintenance = {kind for kind in kinds if kind.startswith("maintenance")}
+    assert {OccurrenceKind(name) for name in TRIGGERS} == kinds - maintenance
+    assert {OccurrenceKind(kind) for kind in SENTENCES} == kinds - NOT_LOGGED
+
+
+def test_the_report_is_documented() -> None:
+    """The example of the HTTP API has each member of the diagnostics."""
+    page = (ROOT / "docs" / "http-api.md").read_text()
+    names = {*report(Device(device_id="chapel")), "heartbeat"}
+    missing = {name for name in names if f'"{name}"' not in page}
+    assert not missing
