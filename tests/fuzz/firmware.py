@@ -132,9 +132,9 @@ subsystems = st.sampled_from(
 )
 bad_subsystems = st.sampled_from([None, "", " ", "x" * 65, "a\nb", "\u202eb", 5])
 states = st.sampled_from(
-    ["WARNING", "Critical", "failed", "CLEARED", "CLEARED", "Healthy", "ok"]
+    ["WARNING", "Critical", "failed ", "CLEARED", "CLEARED", "Healthy", "\tok"]
 )
-bad_states = st.sampled_from([None, "BETTER", "", "CLEARED ", 0, False])
+bad_states = st.sampled_from([None, "BETTER", "", "CLEARED?", 0, False])
 messages: st.SearchStrategy[Any] = st.sampled_from(
     [None, "", "SD mount failed", "{{ 7 }} %s {0}", "two\nlines", "\u202e", 7, []]
 )
@@ -176,6 +176,10 @@ garbage = st.one_of(
             b'{"type": "\\ud800"}',
             b'{"subsystem": "a", "state": "OK", "state": "WARNING"}',
             b"\xef\xbb\xbf{}",
+            b'\xef\xbb\xbf{"subsystem": "FileManager", "state": "FAILED\\n"}\0',
+            b'{"subsystem": "FileManager", "state": "WARNING", "msg": "a\xc3"}',
+            b'{"subsystem": "FileManager", "state": "CLEARED", "msg": "a\\u00',
+            b'{"subsystem": "FileManager", "state": "CLEARED", "ms',
             b"\x00",
         ]
     ),

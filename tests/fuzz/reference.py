@@ -30,7 +30,9 @@ MIN_LOST = 3
 """Fewer devices that time out together are no outage."""
 FLEET = "fleet"
 LOW_HEAP = 16 * 1024
-MOST_BYTES = {"heartbeat": 16 * 1024, "alerts": 4 * 1024, "info": 4 * 1024}
+MOST_BYTES = {"heartbeat": 16 * 1024, "alerts": 16 * 1024, "info": 4 * 1024}
+PADDING = "\ufeff\0 \t\n\v\f\r"
+"""What may stand around an alert and around its state."""
 SEVERITIES = ["ok", "warning", "critical", "failed"]
 STATES = {
     "WARNING": "warning",
@@ -145,7 +147,8 @@ class Reference:
         """Apply a message and return whether it had faults."""
         if not payload:
             return False
-        message = strict_json(payload) if len(payload) <= MOST_BYTES[topic] else None
+        read = damaged_json if topic == "alerts" else strict_json
+        message = read(payload) if len(payload) <= MOST_BYTES[topic] else None
         known = device_id in self.bells
         bell = self.bells.get(device_id) or Bell(deadline=now + TIMEOUT)
         if known and live:
@@ -156,7 +159,7 @@ class Reference:
             case "alerts" if not (
                 message
                 and is_name(message.get("subsystem"))
-                and str(message.get("state")).upper() in STATES
+                and state_of(message) in STATES
             ):
                 message = None
             case "info" if not (live and message and is_name(message.get("type"))):
@@ -417,7 +420,7 @@ class Reference:
     ) -> bool:
         """Apply an alert."""
         bell = self.bells[device_id]
-        subsystem, state = message["subsystem"], STATES[message["state"].upper()]
+        subsystem, state = message["subsystem"], STATES[state_of(message)]
         text = message.get("msg")
         bad = not (text is None or isinstance(text, str))
         active = bell.alerts.get(subsystem)
@@ -562,6 +565,37 @@ def strict_json(payload: bytes) -> Fields | None:
     except ValueError, RecursionError:
         return None
     return data if isinstance(data, dict) else None
+
+
+def damaged_json(payload: bytes) -> Fields | None:
+    """Return the JSON object in a payload, also if it is damaged or cut off."""
+    text = payload.decode(errors="replace").strip(PADDING)
+    whole = decoded_json(text)
+    if whole is not None:
+        return whole if isinstance(whole, dict) else None
+    without_escape = [text[:-cut] for cut in range(1, 6) if text[-cut:][:1] == "\\"]
+    for ended in (
+        *(kept + '"}' for kept in (text, *without_escape)),
+        text + "}",
+        text + '""}',
+    ):
+        data = decoded_json(ended)
+        if isinstance(data, dict) and list(data)[-1:] == ["msg"]:
+            return data
+    return None
+
+
+def decoded_json(text: str) -> object:
+    """Return the JSON value of a text, None where there is none."""
+    try:
+        return json.loads(text, strict=False, parse_int=str)
+    except ValueError, RecursionError:
+        return None
+
+
+def state_of(message: Fields) -> str:
+    """Return the state that an alert reports, in upper case."""
+    return str(message.get("state")).strip(PADDING).upper()
 
 
 def unwrapped(message: Fields | None, device_id: str) -> Fields | None:

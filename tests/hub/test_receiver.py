@@ -85,7 +85,7 @@ MALFORMED = [
     ),
     Bad("alerts", b"not JSON", "", FaultKind.NOT_JSON),
     Bad("alerts", [OK_ALERT], "", FaultKind.NOT_OBJECT),
-    Bad("alerts", b" " * (4 * 1024 + 1), "", FaultKind.TOO_LARGE),
+    Bad("alerts", b" " * (16 * 1024 + 1), "", FaultKind.TOO_LARGE),
     Bad("alerts", {"state": "WARNING"}, "subsystem", FaultKind.MISSING),
     Bad("alerts", OK_ALERT | {"subsystem": ""}, "subsystem", FaultKind.INVALID),
     Bad("alerts", OK_ALERT | {"subsystem": "a\tb"}, "subsystem", FaultKind.INVALID),
@@ -94,7 +94,7 @@ MALFORMED = [
     Bad("alerts", {"subsystem": "FileManager"}, "state", FaultKind.MISSING),
     Bad("alerts", OK_ALERT | {"state": None}, "state", FaultKind.MISSING),
     Bad("alerts", OK_ALERT | {"state": "BETTER"}, "state", FaultKind.INVALID),
-    Bad("alerts", OK_ALERT | {"state": "CLEARED "}, "state", FaultKind.INVALID),
+    Bad("alerts", OK_ALERT | {"state": "CLEARED ?"}, "state", FaultKind.INVALID),
     Bad("alerts", OK_ALERT | {"state": 0}, "state", FaultKind.INVALID),
     Bad("alerts", OK_ALERT | {"state": False}, "state", FaultKind.INVALID),
     Bad("info", b"not JSON", "", FaultKind.NOT_JSON),
@@ -380,6 +380,38 @@ async def test_too_many_subsystems(
     assert vesper.value("active_alerts") == "31"
     await vesper.alert("s0", "FAILED")
     assert vesper.value("alert_s0") == "failed"
+
+
+@pytest.mark.parametrize(
+    ("payload", "message"),
+    [
+        (b'{"subsystem": "SD", "state": "FAILED", "msg": "Stra\xc3"}', "Stra\ufffd"),
+        (
+            b'{"subsystem": "SD", "state": "FAILED", "msg": "\xed\xa0\x80"}',
+            "\ufffd" * 3,
+        ),
+        (b'{"subsystem": "SD", "state": "FAILED", "msg": "\\ud800"}', " "),
+        (b'{"subsystem": "SD", "state": "FAILED", "msg": "a\nb"}', "a b"),
+        (b'{"subsystem": "SD", "state": "FAILED"}\0\0', ""),
+        (b'\xef\xbb\xbf{"subsystem": "SD", "state": "FAILED"}', ""),
+        (b'{"subsystem": "SD", "state": "FAILED", "heap": NaN}', ""),
+        (b'{"subsystem": "SD", "state": "FAILED", "heap": 1e999}', ""),
+        (b'{"subsystem": "SD", "state": "FAILED "}', ""),
+        (b'{"subsystem": "SD", "state": "FAILED", "msg": "mount fai', "mount fai"),
+        (
+            b'{"subsystem": "SD", "state": "FAILED", "msg": "%s"}' % (b"x" * 16_000),
+            "x" * 1023 + "…",
+        ),
+    ],
+    ids=lambda value: f"{value!r:.90}",
+)
+async def test_damaged_alert(vesper: Vesper, payload: bytes, message: str) -> None:
+    """An alert is read if it can be read."""
+    await vesper.heartbeat()
+    await vesper.publish(BELL, "alerts", payload)
+    assert vesper.value("alert_SD") == "failed"
+    assert vesper.state("alert_SD").attributes["message"] == message
+    assert not vesper.hub.devices[BELL].faults
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,10 @@
 """Parse alerts."""
 
-from hypothesis import given
+from hypothesis import given, strategies as st
 import pytest
 
 from custom_components.vesper.protocol.alert import Alert, parse_alert
+from custom_components.vesper.protocol.damaged import PADDING
 from custom_components.vesper.protocol.fields import FaultKind, Malformed
 from custom_components.vesper.protocol.severity import Severity
 from tests.strategies import DEVICE_ID, Json, encode, json_values
@@ -35,6 +36,8 @@ def parsed(**fields: object) -> Alert:
         ("cleared", Severity.OK),
         ("Healthy", Severity.OK),
         ("ok", Severity.OK),
+        ("FAILED ", Severity.FAILED),
+        ("\tCLEARED\r\n\0", Severity.OK),
     ],
 )
 def test_states_are_known_in_any_case(state: str, severity: Severity) -> None:
@@ -42,6 +45,76 @@ def test_states_are_known_in_any_case(state: str, severity: Severity) -> None:
     message = parsed(state=state)
     assert message.severity is severity
     assert not message.faults
+
+
+WHOLE = b'{"subsystem": "SD", "state": "CLEARED", "msg": "a \\u00e4 \\\\ b", "n": 1}'
+"""An alert with all that is special in a text."""
+
+
+@pytest.mark.parametrize("end", range(WHOLE.index(b'"msg"') + 6, WHOLE.index(b', "n"')))
+def test_a_text_that_is_cut_off(end: int) -> None:
+    """It is read wherever it ends inside the message of the alert."""
+    message = parse_alert(WHOLE[:end], DEVICE_ID)
+    assert isinstance(message, Alert)
+    assert (message.subsystem, message.severity) == ("SD", Severity.OK)
+    assert "a ä \\ b".startswith(message.message)
+    assert not message.faults
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        *(WHOLE[:end] for end in range(1, WHOLE.index(b'"msg"') + 6)),
+        *(WHOLE[:end] for end in range(WHOLE.index(b', "n"') + 1, len(WHOLE))),
+        b'{"msg": "x", "subsystem": "SD", "state": "OK',
+        b'{"msg": "x", "state": "CLEARED", "subsystem": "FileMan',
+        b'{"msg": "\\"state\\": \\"OK\\"',
+        b'{"x": {"subsystem": "SD", "state": "OK", "msg": "y',
+        b'{"x": {"subsystem": "SD", "state": "OK", "msg": "y"}',
+        b'{"subsystem": "SD", "state": "OK", "msg": {"text": "y',
+        b'{"subsystem": "SD", "state": "OK"}{"subsystem": "SD", "state": "FAILED"}',
+        b'"subsystem": "SD", "state": "OK", "msg": "x',
+        b'{"subsystem": "SD", "state": "O\xc3K", "msg": "x"}',
+        b'{"subsystem": "SD", "st\xc3ate": "OK", "msg": "x"}',
+        "{'subsystem': 'SD', 'state': 'OK'}".encode("utf-16"),
+        b"\xef\xbb\xbf\0",
+    ],
+)
+def test_damage_that_leaves_a_state_open(payload: bytes) -> None:
+    """An alert that can't be read is malformed, never cleared."""
+    assert isinstance(parse_alert(payload, DEVICE_ID), Malformed)
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        b'"n": -Infinity',
+        b'"n": 1%s' % (b"0" * 5000),
+        b'"n": %s1%s' % (b"[" * 5000, b"]" * 5000),
+        b'"n": "\\ud83d"',
+        b'"n": "\x01\xff"',
+    ],
+    ids=lambda field: f"{field!r:.30}",
+)
+def test_other_fields_are_ignored(field: bytes) -> None:
+    """Nothing in a field without a meaning loses the alert, nor raises."""
+    payload = b'{%s, "subsystem": "SD", "state": "FAILED"}' % field
+    message = parse_alert(payload, DEVICE_ID)
+    assert isinstance(message, Alert)
+    assert (message.severity, message.faults) == (Severity.FAILED, [])
+
+
+@given(st.binary(max_size=40), st.integers(0, 99), st.integers(0, 99))
+def test_any_damage_is_read_or_named(noise: bytes, start: int, length: int) -> None:
+    """What is overwritten or lost never raises, and never clears by itself."""
+    payload = WHOLE.replace(b"CLEARED", b"FAILED")
+    payload = payload[:start] + noise + payload[start + length :]
+    message = parse_alert(payload, DEVICE_ID)
+    assert_safe(message)
+    is_cleared = isinstance(message, Alert) and message.severity is Severity.OK
+    assert not is_cleared or any(
+        word in noise.upper() for word in (b"CLEARED", b"HEALTHY", b"OK")
+    )
 
 
 def test_severities_rank_from_well_to_worst() -> None:
@@ -55,7 +128,8 @@ def test_severities_rank_from_well_to_worst() -> None:
 
 
 @pytest.mark.parametrize(
-    "state", ["PURPLE", "", " OK", "OK\n", "CLEARED.", "O" * 65, 0, False, [], {}]
+    "state",
+    ["PURPLE", "", " ", "O K", "OK\u200b", "CLEARED.", "O" * 65, 0, False, [], {}],
 )
 def test_any_other_state_is_rejected(state: Json) -> None:
     """An unknown state never clears an alert."""
@@ -149,7 +223,7 @@ def test_any_subsystem_and_state_are_used_or_named(
 ) -> None:
     """An alert is returned exactly if both are valid."""
     message = parse_alert(encode({"subsystem": subsystem, "state": state}), DEVICE_ID)
-    is_known = isinstance(state, str) and state.upper() in {
+    is_known = isinstance(state, str) and state.strip(PADDING).upper() in {
         *("WARNING", "CRITICAL", "FAILED"),
         *("CLEARED", "HEALTHY", "OK"),
     }

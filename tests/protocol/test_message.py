@@ -43,12 +43,6 @@ every_parser = pytest.mark.parametrize(
         pytest.param(b"{", FaultKind.NOT_JSON, id="cut-off"),
         pytest.param(b'{"type": "a"} {}', FaultKind.NOT_JSON, id="two-objects"),
         pytest.param(b"\xff\xfe", FaultKind.NOT_JSON, id="not-utf-8"),
-        pytest.param(b"\xef\xbb\xbf{}", FaultKind.NOT_JSON, id="byte-order-mark"),
-        pytest.param(b'{"a": NaN}', FaultKind.NOT_JSON, id="nan"),
-        pytest.param(b'{"a": -Infinity}', FaultKind.NOT_JSON, id="infinity"),
-        pytest.param(b'{"a": 1e999}', FaultKind.NOT_JSON, id="beyond-any-float"),
-        pytest.param(b'{"a": "\\ud800"}', FaultKind.NOT_JSON, id="lone-surrogate"),
-        pytest.param(b'{"a": "\x01"}', FaultKind.NOT_JSON, id="raw-control-character"),
         pytest.param(b"[" * 2000 + b"]" * 2000, FaultKind.NOT_JSON, id="deep-lists"),
         pytest.param(b"[" * 1000 + b"]" * 1000, FaultKind.NOT_OBJECT, id="less-deep"),
         pytest.param(b"null", FaultKind.NOT_OBJECT, id="null"),
@@ -64,6 +58,30 @@ def test_what_is_no_json_object_is_malformed(
     message = parse(payload, DEVICE_ID)
     assert isinstance(message, Malformed)
     assert found(message) == [("", kind)]
+
+
+@pytest.mark.parametrize("parse", [parse_heartbeat, parse_info])
+@pytest.mark.parametrize(
+    "payload",
+    [
+        pytest.param(b"\xef\xbb\xbf{}", id="byte-order-mark"),
+        pytest.param(b'{"a": NaN}', id="nan"),
+        pytest.param(b'{"a": -Infinity}', id="infinity"),
+        pytest.param(b'{"a": 1e999}', id="beyond-any-float"),
+        pytest.param(b'{"a": "\\ud800"}', id="lone-surrogate"),
+        pytest.param(b'{"a": "\x01"}', id="raw-control-character"),
+    ],
+)
+def test_a_damaged_object_is_malformed(parse: Parser, payload: bytes) -> None:
+    """Only an alert is read all the same: the next heartbeat comes soon."""
+    message = parse(payload, DEVICE_ID)
+    assert isinstance(message, Malformed)
+    assert found(message) == [("", FaultKind.NOT_JSON)]
+    message = parse_alert(payload, DEVICE_ID)
+    assert found(message) == [
+        ("subsystem", FaultKind.MISSING),
+        ("state", FaultKind.MISSING),
+    ]
 
 
 @pytest.mark.parametrize(

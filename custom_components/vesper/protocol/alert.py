@@ -1,8 +1,10 @@
 """Parse alerts (docs/protocol.md, "Alert")."""
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
+from .damaged import PADDING, loads_damaged
 from .fields import (
     Fault,
     FaultKind,
@@ -14,7 +16,9 @@ from .fields import (
 )
 from .severity import Severity
 
-MAX_ALERT_BYTES = 4 * 1024
+MAX_ALERT_BYTES = 16 * 1024
+
+_loads = partial(loads_damaged, last_field="msg")
 
 #: What ends an alert: firmware says CLEARED, the others mean the same.
 _CLEARED = frozenset({"CLEARED", "HEALTHY", "OK"})
@@ -45,10 +49,11 @@ def parse_alert(
 ) -> Alert | Malformed:
     """Parse the payload of `status/alerts`.
 
-    An unknown state is rejected: it must not read as "all clear".
+    An alert is read if it can be read, but an unknown state is rejected: it must not
+    read as "all clear".
     """
     faults: list[Fault] = []
-    if (data := load_object(payload, MAX_ALERT_BYTES, faults)) is None:
+    if (data := load_object(payload, MAX_ALERT_BYTES, faults, _loads)) is None:
         return Malformed(faults=faults)
     return read_alert(data, faults)
 
@@ -69,8 +74,10 @@ def read_alert(data: dict[str, Any], faults: list[Fault]) -> Alert | Malformed:
 
 def _severity(data: dict[str, Any], faults: list[Fault]) -> Severity | None:
     """Return the severity of a state, or None with a fault."""
-    state = required_name(data, "state", faults)
-    if state is None:
+    state = data.get("state")
+    if isinstance(state, str):
+        state = state.strip(PADDING)
+    if (state := required_name({"state": state}, "state", faults)) is None:
         return None
     if (name := state.upper()) in _CLEARED:
         return Severity.OK

@@ -1,6 +1,6 @@
 """Read single fields of a payload and name their faults."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 import re
@@ -51,7 +51,10 @@ class Malformed:
 
 
 def load_object(
-    payload: bytes, limit: int, faults: list[Fault]
+    payload: bytes,
+    limit: int,
+    faults: list[Fault],
+    loads: Callable[[bytes], object] = orjson.loads,
 ) -> dict[str, Any] | None:
     """Return the JSON object of a payload, or None with a fault.
 
@@ -67,8 +70,8 @@ def load_object(
         )
         return None
     try:
-        data = orjson.loads(payload)
-    except orjson.JSONDecodeError as error:
+        data = loads(payload)
+    except ValueError as error:
         faults.append(
             Fault(path="", kind=FaultKind.NOT_JSON, reason=f"must be JSON: {error}")
         )

@@ -1,0 +1,52 @@
+"""Read JSON that was damaged on its way (docs/protocol.md, "Alert")."""
+
+from collections.abc import Iterator
+from json import JSONDecoder
+import re
+
+import orjson
+
+#: What firmware and bridges leave around a text: a byte order mark, NULs and blanks.
+PADDING = "\ufeff\0 \t\n\v\f\r"
+
+#: Control characters, NaN and numbers of any size are read; no number is too long for
+#: a float.
+_DECODER = JSONDecoder(strict=False, parse_int=float)
+
+_CUT_ESCAPE = re.compile(r"\\(?:u[0-9A-Fa-f]{0,3})?\Z")
+
+
+def loads_damaged(payload: bytes, last_field: str) -> object:
+    """Return the JSON value of a payload, also if it is damaged.
+
+    It may be cut off inside the last field. Raises ValueError if it can't be read.
+    """
+    try:
+        return orjson.loads(payload)
+    except orjson.JSONDecodeError:
+        text = payload.decode(errors="replace").strip(PADDING)
+        for data in _decoded(text):
+            if isinstance(data, dict):
+                return data
+        for data in _completed(text):
+            # Cut off earlier, its state may be a part of another word.
+            if isinstance(data, dict) and next(reversed(data), None) == last_field:
+                return data
+        raise
+
+
+def _completed(text: str) -> Iterator[object]:
+    """Yield the values that a text may have been before it was cut off."""
+    # Cut off inside, after and before the text of its last field.
+    yield from _decoded(text + '"}')
+    yield from _decoded(_CUT_ESCAPE.sub("", text) + '"}')
+    yield from _decoded(text + "}")
+    yield from _decoded(text + '""}')
+
+
+def _decoded(text: str) -> Iterator[object]:
+    """Yield the value of a text, if it is JSON."""
+    try:
+        yield _DECODER.decode(text)
+    except ValueError, RecursionError:
+        return
