@@ -66,6 +66,22 @@ async def test_a_new_device_is_asked_once(
     assert await asked.take(1) == []
 
 
+async def test_a_device_whose_alert_is_lost_is_asked(
+    vesper: Vesper, asked: Asked
+) -> None:
+    """At once, and not again by its answer, which may be lost as well."""
+    await vesper.heartbeat()
+    assert await asked.take(1) == [BELL]
+    await vesper.publish(BELL, "alerts", b'{"subsystem": "SD", "state": "FAI')
+    assert await asked.take(1) == [BELL]
+    await vesper.alert("Player", "WARNING")
+    await vesper.publish(BELL, "alerts", b'{"subsystem": "SD", "state": "FAI')
+    assert await asked.take(1) == []
+    await vesper.advance(60)
+    await vesper.publish(BELL, "alerts", b'{"subsystem": "SD", "state": "FAI')
+    assert await asked.take(1) == [BELL]
+
+
 async def test_a_device_that_is_back_is_asked(vesper: Vesper, asked: Asked) -> None:
     """Its alerts may have been missed."""
     await vesper.heartbeat()

@@ -135,11 +135,46 @@ async def test_other_malformed_messages(vesper: Vesper) -> None:
     """Other and retained messages raise no issue."""
     await vesper.heartbeat(uptime=5)
     for _ in range(LASTING_SECONDS // 30 + 4):
-        await vesper.publish(BELL, "alerts", b"{}")
         await vesper.publish(BELL, "info", b"{}")
         await vesper.publish(BELL, "heartbeat", b"{", retain=True)
         await vesper.advance(30)
     assert not _placeholders(vesper.hass)
+
+
+# Alerts that can't be read
+
+
+async def test_lost_alert(vesper: Vesper) -> None:
+    """It is told at once with what was wrong, until the next one is read."""
+    await vesper.say_everything()
+    before = vesper.values()
+    await vesper.publish(BELL, "alerts", b'{"subsystem": "SD", "sta')
+    assert _told(vesper.hass) == {
+        "lost_alert": {"device": NAME, "fields": "the payload"}
+    }
+    await vesper.alert("", "?")
+    assert _told(vesper.hass)["lost_alert"]["fields"] == "state, subsystem"
+    await vesper.heartbeat(uptime=3600)
+    await vesper.advance(CHECK - 1)
+    assert _told(vesper.hass)
+    assert vesper.values() == before, "no alert has changed"
+    await vesper.alert("SD", "CLEARED")
+    assert not _told(vesper.hass)
+
+
+async def test_lost_alert_that_was_kept(vesper: Vesper) -> None:
+    """What the broker kept may have been an alarm as well."""
+    await vesper.heartbeat(uptime=5)
+    await vesper.publish(BELL, "alerts", b"{}", retain=True)
+    assert list(_told(vesper.hass)) == ["lost_alert"]
+    await vesper.alert("SD", "WARNING")
+    assert not _told(vesper.hass)
+
+
+async def test_lost_alert_of_a_stranger(vesper: Vesper) -> None:
+    """Who never said anything usable is no device that has alarms."""
+    await vesper.publish(BELL, "alerts", b"{}")
+    assert not _told(vesper.hass)
 
 
 # Restart loop

@@ -91,7 +91,8 @@ def test_an_alert_becomes_worse_or_better(
 def test_a_state_that_is_not_known_leaves_the_alert(online: Device) -> None:
     """An unknown state is rejected."""
     receive(online, alert("FileManager", "WARNING"))
-    assert receive(online, alert("FileManager", "PURPLE")) == Change.NOTHING
+    change = receive(online, alert("FileManager", "PURPLE"))
+    assert change == Change.ALERT_LOST | Change.HEALTH_CHECK_DUE
     assert online.alerts.severity is Severity.WARNING
 
 

@@ -62,13 +62,13 @@ class ChangeHandler:
             ),
             (
                 # Alerts may have been missed before.
-                Change.CONTACT,
+                Change.CONTACT | Change.HEALTH_CHECK_DUE,
                 lambda device: (
                     device.link_up and health_checks.async_add(device.device_id)
                 ),
             ),
             (Change.RESTART, self._log_restart),
-            (Change.RESTART, issues.async_check),
+            (Change.RESTART | Change.ALERT_LOST, issues.async_check),
             (Change.ALERT_CLOSED, _log_closed),
             (
                 Change.MAINTENANCE,

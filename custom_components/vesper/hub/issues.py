@@ -49,14 +49,19 @@ ISSUES = (
         ),
     ),
     IssueDescription(
+        key="lost_alert",
+        severity=ir.IssueSeverity.ERROR,
+        value_fn=lambda device, _: (
+            {"fields": _named(device.alerts.lost.fields)}
+            if device.alerts.lost.fields
+            else None
+        ),
+    ),
+    IssueDescription(
         key="malformed_heartbeats",
         severity=ir.IssueSeverity.WARNING,
         value_fn=lambda device, _: (
-            {
-                "fields": ", ".join(
-                    sorted(path or "the payload" for path in streak.fields)
-                )
-            }
+            {"fields": _named(streak.fields)}
             if (streak := device.fault_streak) is not None and streak.lasting
             else None
         ),
@@ -80,6 +85,11 @@ ISSUES = (
         ),
     ),
 )
+
+
+def _named(fields: Iterable[str]) -> str:
+    """Return the fields that were wrong by name."""
+    return ", ".join(sorted(path or "the payload" for path in fields))
 
 
 def _counted(restarts: Iterable[Restart]) -> str:

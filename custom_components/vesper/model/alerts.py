@@ -10,6 +10,7 @@ from ..protocol.alert import RETAINED_ALERT, Alert
 from ..protocol.fields import Fault, FaultKind
 from ..protocol.severity import Severity
 from .change import Change
+from .lost_alerts import LostAlerts
 
 #: A device with more subsystems is not a Vesper (docs/protocol.md, "Alert").
 MAX_SUBSYSTEMS = 32
@@ -79,6 +80,7 @@ class Alerts:
     """What closed the last alert of a subsystem, where the device did not clear it."""
     last_closed: tuple[ActiveAlert, ...] = ()
     """The alerts that were closed last."""
+    lost: LostAlerts = field(default_factory=LostAlerts)
     _timeout_start: int | None = None
     """The uptime since which the device could raise its alerts again after a restart;
     None until its next live heartbeat."""

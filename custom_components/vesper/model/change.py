@@ -43,3 +43,7 @@ class Change(IntFlag):
     """There are new entries in the device's event log."""
     MAINTENANCE = 1 << 23
     """Whether it is in maintenance, or until when."""
+    ALERT_LOST = 1 << 24
+    """Whether its last alert could not be read, or why."""
+    HEALTH_CHECK_DUE = 1 << 25
+    """An alert was lost that a health check may raise again."""

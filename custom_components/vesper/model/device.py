@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import assert_never
 
-from ..protocol.alert import Alert
+from ..protocol.alert import Alert, UnreadableAlert
 from ..protocol.fields import Malformed
 from ..protocol.heartbeat import Heartbeat
 from ..protocol.info import RETAINED_INFO, Info
@@ -90,6 +90,8 @@ class Device:
                 change = self._apply_alert(message, live=live, now=now)
             case Info():
                 change = self._apply_info(message, live=live, now=now)
+            case UnreadableAlert():
+                change = self.alerts.lost.record(message, now)
             case Malformed():
                 change = Change.NOTHING
             case _:
@@ -277,11 +279,10 @@ class Device:
 
     def _apply_alert(self, alert: Alert, *, live: bool, now: float) -> Change:
         """Apply the state of a subsystem; a retained one is no transition."""
-        active = self.alerts.active
-        before = active.get(alert.subsystem)
-        change = self.alerts.apply(alert, live=live, now=now)
+        before = self.alerts.active.get(alert.subsystem)
+        change = self.alerts.lost.end() | self.alerts.apply(alert, live=live, now=now)
         if live:
-            after = active.get(alert.subsystem)
+            after = self.alerts.active.get(alert.subsystem)
             self._record(alert_occurrence(self.device_id, before, after))
         return change
 

@@ -44,9 +44,14 @@ class Alert:
     faults: list[Fault]
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class UnreadableAlert(Malformed):
+    """An alert that can't be used: it may have raised what no message repeats."""
+
+
 def parse_alert(
     payload: bytes, device_id: str, known_events: bytes = b""
-) -> Alert | Malformed:
+) -> Alert | UnreadableAlert:
     """Parse the payload of `status/alerts`.
 
     An alert is read if it can be read, but an unknown state is rejected: it must not
@@ -54,16 +59,16 @@ def parse_alert(
     """
     faults: list[Fault] = []
     if (data := load_object(payload, MAX_ALERT_BYTES, faults, _loads)) is None:
-        return Malformed(faults=faults)
+        return UnreadableAlert(faults=faults)
     return read_alert(data, faults)
 
 
-def read_alert(data: dict[str, Any], faults: list[Fault]) -> Alert | Malformed:
+def read_alert(data: dict[str, Any], faults: list[Fault]) -> Alert | UnreadableAlert:
     """Return the alert in a JSON object, and add its faults."""
     subsystem = required_name(data, "subsystem", faults)
     severity = _severity(data, faults)
     if subsystem is None or severity is None:
-        return Malformed(faults=faults)
+        return UnreadableAlert(faults=faults)
     return Alert(
         subsystem=subsystem,
         severity=severity,
