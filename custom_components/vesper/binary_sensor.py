@@ -78,7 +78,7 @@ DESCRIPTIONS: tuple[VesperBinarySensorDescription, ...] = (
         device_class=BinarySensorDeviceClass.PROBLEM,
         entity_registry_enabled_default=False,
         changes=Change.PROBLEM,
-        value_fn=lambda device: bool(device.alerts.active),
+        value_fn=lambda device: bool(device.alerts.severity),
     ),
 )
 

@@ -218,6 +218,11 @@ async def async_setup_entry(
     @callback
     def _async_admit_alert_sensor(device: Device, subsystem: str) -> None:
         """Add the sensor of a subsystem as soon as there is room for it."""
+        if (replaced := device.alerts.replaced) is not None:
+            hub.registry.async_discard_alert_sensor(device.device_id, replaced)
+            hub.admission.async_discard_alert_sensor(
+                unique_id_of(device.device_id, ALERT_KEY + replaced)
+            )
         hub.admission.async_admit_alert_sensor(
             unique_id_of(device.device_id, ALERT_KEY + subsystem),
             partial(_async_add_alert_sensor, device, subsystem),

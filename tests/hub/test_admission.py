@@ -15,7 +15,7 @@ from custom_components.vesper.hub.admission import (
     REJECTED_TIMEOUT,
     REVIEW_INTERVAL,
 )
-from custom_components.vesper.model.alerts import MAX_SUBSYSTEMS
+from custom_components.vesper.model.alerts import MAX_ACTIVE, MAX_SUBSYSTEMS
 from custom_components.vesper.protocol.fields import FaultKind
 from homeassistant.const import STATE_ON, STATE_UNAVAILABLE
 from homeassistant.core import HomeAssistant
@@ -225,12 +225,12 @@ async def test_place_of_a_removed_device(vesper: Vesper) -> None:
 async def test_flood_of_subsystems(
     vesper: Vesper, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The subsystems of a device are limited, the others counted."""
-    for number in range(MAX_SUBSYSTEMS + 8):
+    """A device has so many alerts and no more; the others are counted."""
+    for number in range(MAX_ACTIVE + 8):
         await vesper.alert(f"S{number}", "WARNING")
-    await vesper.alert(f"S{MAX_SUBSYSTEMS}", "CLEARED")
+    await vesper.alert(f"S{MAX_ACTIVE}", "CLEARED")
     assert len(vesper.keys()) == DEVICE_ENTITIES + DISABLED_ENTITIES + MAX_SUBSYSTEMS
-    assert vesper.value("active_alerts") == str(MAX_SUBSYSTEMS)
+    assert vesper.value("active_alerts") == str(MAX_ACTIVE)
     faults = vesper.hub.devices[BELL].faults
     assert faults == {("alerts", "subsystem", FaultKind.TOO_MANY): 8}
     assert caplog.text.count("Malformed") == 1
@@ -239,9 +239,9 @@ async def test_flood_of_subsystems(
     await vesper.alert("S1", "CLEARED")
     assert vesper.value("alert_S0") == "critical"
     assert vesper.value("alert_S1") == "ok"
-    assert vesper.value("active_alerts") == str(MAX_SUBSYSTEMS - 1)
+    assert vesper.value("active_alerts") == str(MAX_ACTIVE - 1)
     await vesper.alert("S999", "FAILED")
-    assert vesper.value("health") == "critical", "a cleared one stays a subsystem"
+    assert vesper.value("alert_S999") == "failed", "it has the place of a healed one"
 
 
 @pytest.mark.parametrize(
@@ -331,6 +331,21 @@ async def test_waiting_for_a_device_that_went(vesper: Vesper) -> None:
     await vesper.advance(REVIEW)
     assert _placeholders(vesper.hass) is None
     assert not vesper.keys()
+
+
+@pytest.mark.parametrize("room", [DEVICE_ENTITIES + 2], indirect=True)
+@pytest.mark.usefixtures("room")
+async def test_waiting_sensors_are_bounded(vesper: Vesper) -> None:
+    """One that another subsystem takes the place of does not wait any longer."""
+    for number in range(MAX_SUBSYSTEMS):
+        await vesper.alert(f"S{number}", "WARNING")
+    for number in range(5, 20):
+        await vesper.alert(f"S{number}", "CLEARED")
+        await vesper.alert(f"In place of {number}", "WARNING")
+    await vesper.advance(REVIEW)
+    placeholders = _placeholders(vesper.hass)
+    assert placeholders is not None
+    assert placeholders["alert_sensors"] == str(MAX_SUBSYSTEMS - 2)
 
 
 @pytest.mark.parametrize("room", [DEVICE_ENTITIES + 2], indirect=True)

@@ -13,6 +13,7 @@ from pytest_homeassistant_custom_component.common import (
 import custom_components.vesper
 from custom_components.vesper.const import DOMAIN
 from custom_components.vesper.hub.issues import CHECK_INTERVAL, ISSUES
+from custom_components.vesper.model.alerts import MAX_ACTIVE
 from custom_components.vesper.model.fault_streak import LASTING_SECONDS
 from custom_components.vesper.model.heap_trend import MIN_WINDOW
 from custom_components.vesper.model.restarts import LOOP_SECONDS, SHARED_SECONDS
@@ -145,36 +146,55 @@ async def test_other_malformed_messages(vesper: Vesper) -> None:
 
 
 async def test_lost_alert(vesper: Vesper) -> None:
-    """It is told at once with what was wrong, until the next one is read."""
-    await vesper.say_everything()
+    """An issue names what was wrong at once, until the next readable one."""
+    await vesper.report_everything()
     before = vesper.values()
     await vesper.publish(BELL, "alerts", b'{"subsystem": "SD", "sta')
-    assert _told(vesper.hass) == {
+    assert _placeholders(vesper.hass) == {
         "lost_alert": {"device": NAME, "fields": "the payload"}
     }
     await vesper.alert("", "?")
-    assert _told(vesper.hass)["lost_alert"]["fields"] == "state, subsystem"
+    assert _placeholders(vesper.hass)["lost_alert"]["fields"] == "state, subsystem"
     await vesper.heartbeat(uptime=3600)
     await vesper.advance(CHECK - 1)
-    assert _told(vesper.hass)
+    assert _placeholders(vesper.hass)
     assert vesper.values() == before, "no alert has changed"
     await vesper.alert("SD", "CLEARED")
-    assert not _told(vesper.hass)
+    assert not _placeholders(vesper.hass)
 
 
 async def test_lost_alert_that_was_kept(vesper: Vesper) -> None:
     """What the broker kept may have been an alarm as well."""
     await vesper.heartbeat(uptime=5)
     await vesper.publish(BELL, "alerts", b"{}", retain=True)
-    assert list(_told(vesper.hass)) == ["lost_alert"]
+    assert list(_placeholders(vesper.hass)) == ["lost_alert"]
     await vesper.alert("SD", "WARNING")
-    assert not _told(vesper.hass)
+    assert not _placeholders(vesper.hass)
 
 
 async def test_lost_alert_of_a_stranger(vesper: Vesper) -> None:
     """Who never said anything usable is no device that has alarms."""
     await vesper.publish(BELL, "alerts", b"{}")
-    assert not _told(vesper.hass)
+    assert not _placeholders(vesper.hass)
+
+
+# More alerts than are kept
+
+
+async def test_more_alerts(vesper: Vesper) -> None:
+    """There is a word of those without a name, until fewer are active."""
+    for number in range(MAX_ACTIVE):
+        await vesper.alert(f"s{number}", "WARNING")
+    await vesper.advance(CHECK)
+    assert not _placeholders(vesper.hass)
+    await vesper.alert("one more", "CRITICAL")
+    await vesper.advance(CHECK)
+    assert _placeholders(vesper.hass) == {
+        "more_alerts": {"device": NAME, "limit": "64", "severity": "CRITICAL"}
+    }
+    await vesper.alert("s7", "CLEARED")
+    await vesper.advance(CHECK)
+    assert not _placeholders(vesper.hass)
 
 
 # Restart loop

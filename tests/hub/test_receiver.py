@@ -8,9 +8,11 @@ from typing import Any, NamedTuple, override
 from unittest.mock import patch
 
 import pytest
+from pytest_homeassistant_custom_component.common import async_fire_mqtt_message
 
 from custom_components.vesper.model.device import Device
 from custom_components.vesper.protocol.fields import FaultKind
+from homeassistant.core import HomeAssistant
 from tests.common import BELL, BOOT, FLEET, Vesper, Writes, logged
 
 OK_ALERT = {"subsystem": "FileManager", "state": "WARNING"}
@@ -363,23 +365,67 @@ async def test_retained_heartbeat_fills_in(vesper: Vesper) -> None:
     assert vesper.value("playing") == "on"
 
 
+def _alert_sensors(vesper: Vesper) -> set[str]:
+    """Return the keys of the alert sensors of the bell."""
+    return {key for key in sorted(vesper.keys()) if key.startswith("alert_")}
+
+
 async def test_too_many_subsystems(
     vesper: Vesper, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A device has at most 32; known ones are still updated."""
-    for number in range(34):
-        await vesper.alert(f"s{number}", "WARNING")
-    assert vesper.value("active_alerts") == "32"
-    assert vesper.keys().isdisjoint({"alert_s32", "alert_s33"})
+    """Some of them have a sensor, more count, and of all the severity is shown."""
+    for number in range(66):
+        await vesper.alert(f"s{number}", "CRITICAL" if number == 65 else "WARNING")
+    assert vesper.value("active_alerts") == "64"
+    assert len(vesper.state("active_alerts").attributes["alerts"]) == 64
+    assert vesper.value("health") == "critical"
+    sensors = {f"alert_s{number}" for number in range(32)}
+    assert _alert_sensors(vesper) == sensors
     assert vesper.hub.devices[BELL].faults == Counter(
         {("alerts", "subsystem", FaultKind.TOO_MANY): 2}
     )
     assert len(logged(caplog, logging.WARNING)) == 1
-    await vesper.alert("s0", "CLEARED")
-    await vesper.alert("s32", "WARNING")
-    assert vesper.value("active_alerts") == "31"
+    await vesper.alert("s40", "CLEARED")
+    assert vesper.value("active_alerts") == "63"
+    assert vesper.value("health") == "warning"
     await vesper.alert("s0", "FAILED")
     assert vesper.value("alert_s0") == "failed"
+
+
+async def test_place_of_a_subsystem(vesper: Vesper) -> None:
+    """The sensor of the one that has been OK for longest goes, the new one comes."""
+    for number in range(32):
+        await vesper.alert(f"s{number}", "WARNING")
+    for subsystem in ("s5", "s3"):
+        await vesper.alert(subsystem, "CLEARED")
+    sensor = vesper.entity_id("alert_s5")
+    await vesper.alert("new", "FAILED", "no power")
+    assert "alert_s5" not in _alert_sensors(vesper)
+    assert vesper.hass.states.get(sensor) is None
+    assert vesper.value("alert_new") == "failed"
+    assert vesper.value("alert_s3") == "ok"
+    await vesper.reload()
+    assert "alert_s5" not in _alert_sensors(vesper)
+    assert vesper.value("alert_new") == "failed"
+    await vesper.alert("s5", "CRITICAL")
+    assert vesper.value("alert_s5") == "critical"
+    assert "alert_s3" not in _alert_sensors(vesper)
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+async def test_place_that_is_lost_at_once(
+    hass: HomeAssistant, vesper: Vesper, *, is_known: bool
+) -> None:
+    """A sensor that is not added yet does not stay either."""
+    if is_known:
+        await vesper.heartbeat()
+    for number in range(40):
+        for state in ("WARNING", "CLEARED"):
+            payload = f'{{"subsystem": "s{number}", "state": "{state}"}}'
+            async_fire_mqtt_message(hass, f"vesper/{BELL}/status/alerts", payload)
+    await hass.async_block_till_done()
+    assert _alert_sensors(vesper) == {f"alert_s{number}" for number in range(8, 40)}
+    assert {vesper.value(f"alert_s{number}") for number in range(8, 40)} == {"ok"}
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,12 @@ from datetime import UTC, datetime
 
 import pytest
 
-from custom_components.vesper.model.alerts import MAX_SUBSYSTEMS, ActiveAlert, ClosedBy
+from custom_components.vesper.model.alerts import (
+    MAX_ACTIVE,
+    MAX_SUBSYSTEMS,
+    ActiveAlert,
+    ClosedBy,
+)
 from custom_components.vesper.model.change import Change
 from custom_components.vesper.model.device import Device
 from custom_components.vesper.protocol.fields import FaultKind
@@ -120,30 +125,102 @@ def test_a_new_subsystem_is_the_last_of_the_subsystems(online: Device) -> None:
     assert online.alerts.subsystems == ("TimeKeeper", "FileManager", "Player")
 
 
-def test_a_device_has_so_many_subsystems_and_no_more(online: Device) -> None:
-    """One more is rejected and named; the others are updated."""
-    for number in range(MAX_SUBSYSTEMS):
-        receive(online, alert(f"Subsystem {number}", "WARNING"))
-    rejected = alert("One more", "FAILED")
-    assert receive(online, rejected) == Change.NOTHING
-    assert found(rejected) == [("subsystem", FaultKind.TOO_MANY)]
-    assert online.alerts.severity is Severity.WARNING
-    assert receive(online, alert("Subsystem 0", "CRITICAL")) == (
+def raise_alerts(device: Device, count: int) -> None:
+    """Raise alerts of so many subsystems."""
+    for number in range(count):
+        receive(device, alert(f"Subsystem {number}", "WARNING"))
+
+
+def test_the_place_that_was_ok_longest_is_reused(online: Device) -> None:
+    """A sensor says more for a subsystem that has an alert."""
+    raise_alerts(online, MAX_SUBSYSTEMS)
+    for number in (7, 3, 5):
+        receive(online, alert(f"Subsystem {number}", "CLEARED"))
+    online.close_alert("Subsystem 9")
+    receive(online, alert("Subsystem 7", "WARNING"))
+    receive(online, alert("Subsystem 7", "CLEARED"))
+    for number in (3, 5, 9, 7):
+        new = alert(f"In place of {number}", "WARNING")
+        assert receive(online, new) == Change.ALERTS | Change.SUBSYSTEMS
+        assert online.alerts.replaced == f"Subsystem {number}"
+        assert online.alerts.subsystems[-1] == f"In place of {number}"
+        assert len(online.alerts.subsystems) == MAX_SUBSYSTEMS
+
+
+def test_a_place_that_may_have_an_alert_is_not_reused(online: Device) -> None:
+    """It is not known to be OK."""
+    raise_alerts(online, MAX_SUBSYSTEMS)
+    receive(online, alert("Subsystem 0", "CLEARED"))
+    online.alerts.unknown = frozenset({"Subsystem 0"})
+    assert receive(online, alert("One more", "WARNING")) == Change.ALERTS
+    assert "Subsystem 0" in online.alerts.subsystems
+
+
+def test_alerts_without_a_sensor_count(online: Device) -> None:
+    """They are active alerts as any other, and get a place once there is one."""
+    raise_alerts(online, MAX_SUBSYSTEMS)
+    new = alert("One more", "FAILED")
+    assert receive(online, new) == Change.ALERTS | Change.SEVERITY
+    assert not new.faults
+    assert online.alerts.severity is Severity.FAILED
+    assert [one.subsystem for one in online.occurrences[-1:]] == ["One more"]
+    receive(online, alert("Subsystem 4", "CLEARED"))
+    change = receive(online, alert("One more", "FAILED"))
+    assert change == Change.ALERTS | Change.SUBSYSTEMS
+    assert online.alerts.replaced == "Subsystem 4"
+    assert receive(online, alert("One more", "CLEARED")) == (
         Change.ALERTS | Change.SEVERITY
     )
 
 
-def test_the_most_subsystems_are_32() -> None:
-    """The limit is that of the protocol."""
-    assert MAX_SUBSYSTEMS == 32
+def test_what_closed_an_alert_is_kept_for_sensors_only(online: Device) -> None:
+    """Ever new names fill no memory."""
+    raise_alerts(online, MAX_SUBSYSTEMS)
+    receive(online, alert("One more", "WARNING"))
+    online.close_alert("One more")
+    online.close_alert("Subsystem 0")
+    receive(online, alert("Subsystem 1", "WARNING"))
+    assert online.alerts.closed_by == {"Subsystem 0": ClosedBy.ACTION}
+    receive(online, alert("In its place", "WARNING"))
+    assert not online.alerts.closed_by
 
 
-def test_a_rejected_subsystem_is_a_sign_of_life(device: Device) -> None:
-    """Its message is live all the same."""
-    device.alerts.subsystems = tuple(
-        [f"Subsystem {number}" for number in range(MAX_SUBSYSTEMS)]
+def test_the_severity_of_all_further_alerts_counts(online: Device) -> None:
+    """Of them only that is kept, until there is room and the device is asked."""
+    raise_alerts(online, MAX_ACTIVE)
+    assert len(online.alerts.active) == MAX_ACTIVE
+    for state, expected in (
+        ("WARNING", Change.NOTHING),
+        ("FAILED", Change.ALERTS | Change.SEVERITY),
+        ("CRITICAL", Change.NOTHING),
+    ):
+        further = alert("One more", state)
+        assert receive(online, further) == expected
+        assert found(further) == [("subsystem", FaultKind.TOO_MANY)]
+    severities = [online.alerts.severity, online.alerts.further]
+    assert severities == [Severity.FAILED, Severity.FAILED]
+    assert receive(online, alert("One more", "CLEARED")) == Change.NOTHING
+    assert receive(online, alert("Subsystem 0", "CRITICAL")) == Change.ALERTS
+    assert receive(online, alert("Subsystem 1", "CLEARED")) == (
+        Change.ALERTS | Change.SEVERITY | Change.HEALTH_CHECK_DUE
     )
-    assert receive(device, alert("One more", "FAILED")) == CAME_ONLINE
+    assert online.alerts.severity is Severity.CRITICAL
+
+
+def test_the_limits_are_those_of_the_protocol() -> None:
+    """It names 32 and 64."""
+    assert (MAX_SUBSYSTEMS, MAX_ACTIVE) == (32, 64)
+
+
+def test_a_further_alert_is_a_sign_of_life(device: Device) -> None:
+    """Its message is live, whatever it says."""
+    device.alerts.subsystems = tuple(
+        [f"Subsystem {number}" for number in range(MAX_ACTIVE)]
+    )
+    device.alerts.unknown = frozenset(device.alerts.subsystems)
+    assert receive(device, alert("One more", "FAILED")) == (
+        CAME_ONLINE | Change.ALERTS | Change.SEVERITY | Change.PROBLEM
+    )
 
 
 def test_a_retained_alert_is_not_confirmed(device: Device) -> None:

@@ -8,6 +8,7 @@ from hypothesis import given, strategies as st
 import orjson
 import pytest
 
+from custom_components.vesper.model.alerts import MAX_ACTIVE, MAX_SUBSYSTEMS
 from custom_components.vesper.model.change import Change
 from custom_components.vesper.model.device import Device
 from custom_components.vesper.model.snapshot import (
@@ -332,6 +333,21 @@ def test_valid_fields_of_an_alert_are_restored(device: Device) -> None:
     assert back.updated_at == datetime(1970, 1, 1, tzinfo=UTC)
     assert not back.acknowledged
     assert alerts.subsystems == ("Player",)
+
+
+def test_alerts_without_a_sensor_are_stored(device: Device) -> None:
+    """They are active alerts as any other, and the bounds hold for what is stored."""
+    for number in range(MAX_ACTIVE):
+        receive(device, alert(f"Subsystem {number}", "WARNING"))
+    data = stored(device)
+    back = deserialize(DEVICE_ID, data).alerts
+    assert back.active.keys() == device.alerts.active.keys()
+    assert back.subsystems == device.alerts.subsystems
+    data["alerts"] *= 2
+    data["subsystems"] = [f"Other {number}" for number in range(99)]
+    back = deserialize(DEVICE_ID, data).alerts
+    assert len(back.active) == MAX_ACTIVE
+    assert len(back.subsystems) == MAX_SUBSYSTEMS
 
 
 def test_a_log_with_a_gap_is_forgotten(device: Device) -> None:

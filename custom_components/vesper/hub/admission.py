@@ -1,6 +1,5 @@
 """Limit how many devices and entities one config entry has."""
 
-from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -67,7 +66,8 @@ class Admission:
         self.dropped = 0
         """How many messages of rejected devices were dropped."""
         self._rejected = Deadlines(REJECTED_TIMEOUT)
-        self._waiting: deque[CALLBACK_TYPE] = deque()
+        self._waiting: dict[str, CALLBACK_TYPE] = {}
+        """What adds the rejected alert sensors, by unique id."""
         self._stop_reviews: CALLBACK_TYPE | None = None
 
     @property
@@ -120,8 +120,13 @@ class Admission:
         ):
             add()
         else:
-            self._waiting.append(add)
+            self._waiting[unique_id] = add
             self._async_reject()
+
+    @callback
+    def async_discard_alert_sensor(self, unique_id: str) -> None:
+        """Add an alert sensor no more that is not wanted any longer."""
+        self._waiting.pop(unique_id, None)
 
     @callback
     def async_discard(self, device_id: str) -> None:
@@ -202,7 +207,7 @@ class Admission:
         added = 0
         # They are registered in later turns of the loop.
         while self._waiting and self._has_room(added + 1):
-            self._waiting.popleft()()
+            self._waiting.pop(next(iter(self._waiting)))()
             added += 1
         if self._rejected or self._waiting:
             self._async_raise_issue()

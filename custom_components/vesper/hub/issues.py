@@ -11,6 +11,7 @@ from homeassistant.helpers import issue_registry as ir
 from homeassistant.helpers.event import async_track_time_interval
 
 from ..const import DOMAIN
+from ..model.alerts import MAX_ACTIVE
 from ..model.device import Device
 from ..model.heap_trend import HORIZON
 from ..model.restarts import Restart
@@ -63,6 +64,15 @@ ISSUES = (
         value_fn=lambda device, _: (
             {"fields": _named(streak.fields)}
             if (streak := device.fault_streak) is not None and streak.lasting
+            else None
+        ),
+    ),
+    IssueDescription(
+        key="more_alerts",
+        severity=ir.IssueSeverity.ERROR,
+        value_fn=lambda device, _: (
+            {"limit": str(MAX_ACTIVE), "severity": device.alerts.further.name}
+            if device.alerts.further
             else None
         ),
     ),

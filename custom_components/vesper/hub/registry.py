@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 
+from homeassistant.const import Platform
 from homeassistant.core import CALLBACK_TYPE, Event, HomeAssistant, callback
 from homeassistant.helpers import device_registry as dr, entity_registry as er
 
@@ -127,6 +128,16 @@ class DeviceRegistry:
         """Remove a device, if it is registered."""
         if (entry := self._entry(device_id)) is not None:
             self._registry.async_remove_device(entry.id)
+
+    @callback
+    def async_discard_alert_sensor(self, device_id: str, subsystem: str) -> None:
+        """Remove the alert sensor of a subsystem, if it is registered."""
+        registry = er.async_get(self._hass)
+        unique_id = unique_id_of(device_id, ALERT_KEY + subsystem)
+        if entity_id := registry.async_get_entity_id(
+            Platform.SENSOR, DOMAIN, unique_id
+        ):
+            registry.async_remove(entity_id)
 
     @property
     def fleet_id(self) -> str:

@@ -12,8 +12,11 @@ from ..protocol.severity import Severity
 from .change import Change
 from .lost_alerts import LostAlerts
 
-#: A device with more subsystems is not a Vesper (docs/protocol.md, "Alert").
+#: So many subsystems of a device have a sensor (docs/protocol.md, "Alert").
 MAX_SUBSYSTEMS = 32
+
+#: So many are kept by name: those with a sensor and those with an active alert.
+MAX_ACTIVE = 64
 
 #: In characters: a note on an alert is one line.
 MAX_NOTE_LENGTH = 255
@@ -65,12 +68,17 @@ class ActiveAlert:
 
 @dataclass(eq=False, kw_only=True, slots=True)
 class Alerts:
-    """The active alerts of one device, and all subsystems that ever raised one."""
+    """The active alerts of one device, and its subsystems with a sensor."""
 
     active: dict[str, ActiveAlert] = field(default_factory=dict)
     """The active alerts, by subsystem."""
+    further: Severity = Severity.OK
+    """The worst severity of the alerts beyond the limit, which are not kept."""
     subsystems: tuple[str, ...] = ()
-    """All subsystems that ever raised an alert, in that order."""
+    """The subsystems with a sensor; those that are OK are in the order in which they
+    became so."""
+    replaced: str | None = None
+    """The subsystem that lost its sensor to the last one of `subsystems`."""
     unknown: frozenset[str] = frozenset()
     """Those of them of which it is not known whether there is an alert."""
     unconfirmed_since_restart: frozenset[str] = frozenset()
@@ -88,9 +96,7 @@ class Alerts:
     @property
     def severity(self) -> Severity:
         """Return the worst severity of the active alerts."""
-        return max(
-            (alert.severity for alert in self.active.values()), default=Severity.OK
-        )
+        return max([self.further, *(one.severity for one in self.active.values())])
 
     def as_json(self) -> list[dict[str, str | bool]]:
         """Return the active alerts as the API shows them, the worst first."""
@@ -120,34 +126,25 @@ class Alerts:
         """Remove the alert of a subsystem, if there is one."""
         if subsystem not in self.active and not (live and subsystem in self.unknown):
             return Change.NOTHING
-        worst = self.severity
         self.unknown -= {subsystem}
         self.unconfirmed_since_restart -= {subsystem}
-        self.active.pop(subsystem, None)
-        return self._change(worst)
+        return self._remove((subsystem,))
 
     def _raise(
         self, alert: Alert, known: ActiveAlert | None, *, live: bool, now: float
     ) -> Change:
         """Add or replace the alert of a subsystem."""
         subsystem, worst = alert.subsystem, self.severity
-        change = Change.NOTHING
+        change = self._add_subsystem(subsystem)
+        kept = self.active.keys() | self.subsystems
+        if subsystem not in kept and len(kept) >= MAX_ACTIVE:
+            return self._raise_further(alert)
         self.unknown -= {subsystem}
-        if subsystem not in self.subsystems:
-            if len(self.subsystems) >= MAX_SUBSYSTEMS:
-                alert.faults.append(
-                    Fault(
-                        path="subsystem",
-                        kind=FaultKind.TOO_MANY,
-                        reason=f"is over the limit of {MAX_SUBSYSTEMS} per device",
-                    )
-                )
-                return Change.NOTHING
-            self.subsystems += (subsystem,)
-            change = Change.SUBSYSTEMS
         self.unconfirmed_since_restart -= {subsystem}
         self.closed_by = {
-            name: cause for name, cause in self.closed_by.items() if name != subsystem
+            name: cause
+            for name, cause in self.closed_by.items()
+            if name != subsystem and name in self.subsystems
         }
         # An acknowledgement holds until the alert gets worse.
         acknowledged = known if known and alert.severity <= known.severity else None
@@ -160,6 +157,56 @@ class Alerts:
             acknowledged=acknowledged is not None and acknowledged.acknowledged,
             note=acknowledged.note if acknowledged else "",
         )
+        return change | self._change(worst)
+
+    def _add_subsystem(self, subsystem: str) -> Change:
+        """Give a subsystem a sensor, if it has none and there is a place.
+
+        It takes the place of the one that has been OK for longest.
+        """
+        if subsystem in self.subsystems:
+            return Change.NOTHING
+        self.replaced = None
+        if len(self.subsystems) >= MAX_SUBSYSTEMS:
+            taken = self.active.keys() | self.unknown
+            self.replaced = next(
+                (name for name in self.subsystems if name not in taken), None
+            )
+            if self.replaced is None:
+                return Change.NOTHING
+        self.subsystems = (
+            *(name for name in self.subsystems if name != self.replaced),
+            subsystem,
+        )
+        return Change.SUBSYSTEMS
+
+    def _raise_further(self, alert: Alert) -> Change:
+        """Count the severity of an alert beyond the limit."""
+        alert.faults.append(
+            Fault(
+                path="subsystem",
+                kind=FaultKind.TOO_MANY,
+                reason=f"is over the limit of {MAX_ACTIVE} per device",
+            )
+        )
+        worst = self.severity
+        self.further = max(self.further, alert.severity)
+        return Change.NOTHING if self.severity is worst else self._change(worst)
+
+    def _remove(self, subsystems: tuple[str, ...]) -> Change:
+        """Remove the alerts of subsystems that are OK now."""
+        worst, change = self.severity, Change.NOTHING
+        for subsystem in subsystems:
+            self.active.pop(subsystem, None)
+        ended = tuple(name for name in subsystems if name in self.subsystems)
+        self.subsystems = (
+            *(name for name in self.subsystems if name not in ended),
+            *ended,
+        )
+        if self.further and len(self.active) < MAX_ACTIVE:
+            # Which of them are still active is not known, but to the device.
+            self.further = Severity.OK
+            change = Change.HEALTH_CHECK_DUE
         return change | self._change(worst)
 
     def unconfirm(self) -> Change:
@@ -222,10 +269,9 @@ class Alerts:
 
     def _close(self, subsystems: tuple[str, ...], closed_by: ClosedBy) -> Change:
         """Close alerts that the device did not clear."""
-        worst = self.severity
-        self.last_closed = tuple(self.active.pop(name) for name in subsystems)
+        self.last_closed = tuple(self.active[name] for name in subsystems)
         self.closed_by = {**self.closed_by, **dict.fromkeys(subsystems, closed_by)}
-        return Change.ALERT_CLOSED | self._change(worst)
+        return Change.ALERT_CLOSED | self._remove(subsystems)
 
     def _unconfirm(self, alerts: Iterable[ActiveAlert]) -> Change:
         """Mark some alerts as unconfirmed."""

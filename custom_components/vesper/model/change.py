@@ -27,7 +27,7 @@ class Change(IntFlag):
     ALERT_CLOSED = 1 << 9
     """Alerts were closed, not cleared by the device: those of `last_closed`."""
     SUBSYSTEMS = 1 << 10
-    """A subsystem raised its first alert: the last one of `subsystems`."""
+    """A subsystem is to have a sensor: the last one of `subsystems`."""
     PLAYING = 1 << 11
     MELODY = 1 << 12
     ACTIVITY = 1 << 13
@@ -46,4 +46,4 @@ class Change(IntFlag):
     ALERT_LOST = 1 << 24
     """Whether its last alert could not be read, or why."""
     HEALTH_CHECK_DUE = 1 << 25
-    """An alert was lost that a health check may raise again."""
+    """Alerts were lost that a health check may raise again."""

@@ -16,7 +16,7 @@ from ..protocol.fields import Fault, Malformed, is_name
 from ..protocol.heartbeat import MAX_CODE, MAX_HEAP, MAX_UPTIME
 from ..protocol.recent_events import encode_events, oldest_first, parse_events
 from ..protocol.severity import Severity
-from .alerts import MAX_SUBSYSTEMS, ActiveAlert, Alerts, ClosedBy, is_note
+from .alerts import MAX_ACTIVE, MAX_SUBSYSTEMS, ActiveAlert, Alerts, ClosedBy, is_note
 from .device import Device
 from .event_log import EventLog
 from .playback import Playback
@@ -138,18 +138,20 @@ def _alerts(data: Mapping[str, Any]) -> Alerts:
     names, items = data.get("subsystems"), data.get("alerts")
     read = [_alert(item) for item in _some(items)]
     active = {alert.subsystem: alert for alert in read if alert is not None}
-    subsystems = dict.fromkeys([*filter(is_name, _some(names)), *active])
+    subsystems = tuple(dict.fromkeys([*filter(is_name, _some(names)), *active]))
+    subsystems = subsystems[:MAX_SUBSYSTEMS]
+    ended = set(subsystems) - active.keys()
     is_complete = isinstance(items, list) and None not in read
     return Alerts(
         active=active,
-        subsystems=tuple(subsystems),
-        unknown=frozenset() if is_complete else frozenset(subsystems.keys() - active),
+        subsystems=subsystems,
+        unknown=frozenset() if is_complete else frozenset(ended),
         unconfirmed_since_restart=frozenset(
             alert.subsystem
             for item, alert in zip(_some(items), read, strict=True)
             if alert is not None and item.get("unconfirmed_since_restart") is True
         ),
-        closed_by=_closed_by(data.get("closed_by"), subsystems.keys() - active),
+        closed_by=_closed_by(data.get("closed_by"), ended),
     )
 
 
@@ -213,5 +215,5 @@ def _good(data: object, fields: Mapping[str, _Check]) -> dict[str, Any]:
 
 
 def _some(items: object) -> list[Any]:
-    """Return at most as many items of a list as a device has subsystems."""
-    return items[:MAX_SUBSYSTEMS] if isinstance(items, list) else []
+    """Return at most as many items of a list as are kept of a device."""
+    return items[:MAX_ACTIVE] if isinstance(items, list) else []
