@@ -588,7 +588,7 @@ def damaged_json(payload: bytes) -> Fields | None:
 def decoded_json(text: str) -> object:
     """Return the JSON value of a text, None where there is none."""
     try:
-        return json.loads(text, strict=False, parse_int=str)
+        return json.loads(text, strict=False, parse_int=float)
     except ValueError, RecursionError:
         return None
 

@@ -458,7 +458,7 @@ def shown(device: Device) -> dict[Change, object]:
         Change.ALERTS: dict(device.alerts.active),
         Change.SEVERITY: device.alerts.severity,
         Change.PROBLEM: bool(device.alerts.active),
-        Change.SUBSYSTEMS: tuple(device.alerts.subsystems),
+        Change.SUBSYSTEMS: set(device.alerts.subsystems),
         Change.PLAYING: device.playback.playing,
         Change.MELODY: device.playback.melody,
         Change.ACTIVITY: id(device.activity),

@@ -139,9 +139,16 @@ def new_events(
 ) -> tuple[RecentEvent, ...]:
     """Return the entries that were not there before, the oldest first.
 
-    The lists are compared as multisets: their order is not promised.
+    The lists are compared as multisets: their order is not promised. Of entries with
+    the same time it is kept.
     """
-    return oldest_first((Counter(events) - Counter(known)).elements())
+    counts, new = Counter(known), []
+    for event in events:
+        if counts[event]:
+            counts[event] -= 1
+        else:
+            new.append(event)
+    return oldest_first(new)
 
 
 def oldest_first(events: Iterable[RecentEvent]) -> tuple[RecentEvent, ...]:
