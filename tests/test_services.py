@@ -291,7 +291,7 @@ async def test_health_check_ends_with_the_last_answer(
     )
     await begin(hass)
     assert not check.done()
-    await vesper.publish(BELL, "heartbeat", b"no JSON")
+    await vesper.publish(BELL, "heartbeat", b"{no JSON")
     assert (await check)[BELL]["answered"] is True
     assert vesper.value("connectivity") == "on"
 

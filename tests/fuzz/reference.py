@@ -151,7 +151,8 @@ class Reference:
         message = read(payload) if len(payload) <= MOST_BYTES[topic] else None
         known = device_id in self.bells
         bell = self.bells.get(device_id) or Bell(deadline=now + TIMEOUT)
-        if known and live:
+        # Plain text may be a last will, which the broker sends for a dead device.
+        if known and live and payload.lstrip(b" \t\r\n\xef\xbb\xbf")[:1] == b"{":
             self._record_activity(device_id, bell, now)
         match topic:
             case "heartbeat":

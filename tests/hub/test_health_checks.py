@@ -47,7 +47,7 @@ MESSAGES: list[tuple[str, Any]] = [
     ("heartbeat", {"uptime": 5}),
     ("alerts", {"subsystem": "SD", "state": "WARNING"}),
     ("info", {"type": "volume"}),
-    ("heartbeat", "no heartbeat"),
+    ("heartbeat", {"device_id": "another"}),
 ]
 
 

@@ -27,10 +27,10 @@ LIVE = [
     ("heartbeat", b"{}"),
     ("alerts", b'{"subsystem": "FileManager", "state": "WARNING"}'),
     ("info", b'{"type": "playback_started"}'),
-    ("heartbeat", b"not JSON"),
+    ("heartbeat", b'{"uptime": '),
     ("heartbeat", b'{"device_id": "another"}'),
-    ("alerts", b"not JSON"),
-    ("info", b"not JSON"),
+    ("alerts", b'{"uptime": '),
+    ("info", b'{"uptime": '),
 ]
 
 
@@ -73,6 +73,24 @@ async def test_signs_of_life(vesper: Vesper, topic: str, payload: bytes) -> None
     assert vesper.value("connectivity") == "on"
     await vesper.advance(89)
     assert vesper.value("connectivity") == "on"
+
+
+@pytest.mark.parametrize("topic", ["heartbeat", "alerts", "info"])
+@pytest.mark.parametrize("will", [b"offline", b"\xef\xbb\xbfoffline", b'"{}"', b" "])
+async def test_a_last_will_in_plain_text(
+    vesper: Vesper, topic: str, will: bytes
+) -> None:
+    """The broker sends it for a dead device: it is malformed, but no sign of life."""
+    await vesper.heartbeat()
+    await vesper.advance(80)
+    seen = vesper.hub.devices[BELL].last_seen
+    await vesper.publish(BELL, topic, will)
+    assert vesper.hub.devices[BELL].faults.total() == 1
+    assert vesper.hub.devices[BELL].last_seen == seen
+    await vesper.advance(11)
+    assert vesper.value("connectivity") == "off"
+    await vesper.publish(BELL, topic, will)
+    assert vesper.value("connectivity") == "off"
 
 
 @pytest.mark.parametrize("topic", ["heartbeat", "alerts", "info"])

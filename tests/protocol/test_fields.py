@@ -2,7 +2,7 @@
 
 import pytest
 
-from custom_components.vesper.protocol.fields import Fault
+from custom_components.vesper.protocol.fields import Fault, is_object_like
 
 from .common import INVALID
 
@@ -20,3 +20,23 @@ from .common import INVALID
 def test_a_fault_is_counted_without_positions(path: str, counted: str) -> None:
     """The position of an entry changes with each new one."""
     assert Fault(path=path, kind=INVALID, reason="").field == counted
+
+
+@pytest.mark.parametrize(
+    ("payload", "begins"),
+    [
+        (b"{}", True),
+        (b'{"uptime": ', True),
+        (b" \r\n\t{", True),
+        (b"\xef\xbb\xbf {", True),
+        (b"", False),
+        (b"offline", False),
+        (b'"{}"', False),
+        (b"[{}]", False),
+        (b"\x00{}", False),
+        (b" " * 20_000, False),
+    ],
+)
+def test_what_begins_like_an_object(payload: bytes, *, begins: bool) -> None:
+    """Blanks and a byte order mark before it do not count."""
+    assert is_object_like(payload) is begins

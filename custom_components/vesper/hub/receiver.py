@@ -13,7 +13,13 @@ from ..model.fault_counter import FaultCounter
 from ..model.fault_streak import FaultStreak
 from ..model.message_log import MAX_KEPT_BYTES, Record
 from ..protocol.alert import Alert
-from ..protocol.fields import MAX_NAME_LENGTH, Fault, FaultKind, Malformed
+from ..protocol.fields import (
+    MAX_NAME_LENGTH,
+    Fault,
+    FaultKind,
+    Malformed,
+    is_object_like,
+)
 from ..protocol.heartbeat import Heartbeat, parse_heartbeat
 from ..protocol.info import RETAINED_INFO, Info
 from ..protocol.message import Message
@@ -124,9 +130,12 @@ class MessageReceiver:
         record = Record(now, source.name, live, stored[:MAX_KEPT_BYTES], events)
         device.message_log.record(record, is_heartbeat=is_heartbeat)
         self.received += 1
-        if live:
+        is_alive = live and (
+            not isinstance(message, Malformed) or is_object_like(payload)
+        )
+        if is_alive:
             self._monitor.async_touch(device.device_id)
-        change = device.apply(message, live=live, now=now)
+        change = device.apply(message, live=is_alive, now=now)
         if live and is_heartbeat and device.post_schedule.gaps:
             self._monitor.async_extend_timeout(device.device_id, device.post_timeout)
         if message.faults:

@@ -12,6 +12,9 @@ import orjson
 MAX_NAME_LENGTH = 64
 MAX_TEXT_LENGTH = 1024
 
+#: What may stand before a JSON object: blanks and the bytes of a byte order mark.
+_BLANKS = b" \t\r\n\xef\xbb\xbf"
+
 _POSITION = re.compile(r"\[\d+\]")
 _NAME_WANTED = f"1 to {MAX_NAME_LENGTH} printable characters"
 
@@ -86,6 +89,14 @@ def load_object(
         )
         return None
     return data
+
+
+def is_object_like(payload: bytes) -> bool:
+    """Return whether a payload at least begins like a JSON object.
+
+    The last will that a broker publishes for a dead device is mostly plain text.
+    """
+    return payload.lstrip(_BLANKS).startswith(b"{")
 
 
 def natural(name: str, value: object, most: int, faults: list[Fault]) -> int | None:
