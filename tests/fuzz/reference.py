@@ -287,17 +287,18 @@ class Reference:
             ("last_disconnect_code", 2**16 - 1),
         ):
             value = natural(message, name, most)
-            if value is not None:
+            if value is not None and (live or name not in bell.reported):
                 bell.reported[name] = value
             bad |= is_bad(message, name, value)
         for name in ("firmware_version", "fw_version", "fw", "version"):
             if is_name(message.get(name)):
-                bell.reported["fw"] = message[name]
+                if live or "fw" not in bell.reported:
+                    bell.reported["fw"] = message[name]
                 break
             bad |= message.get(name) is not None
         heap_free = natural(message, "heap_free", 2**32 - 1)
         bad |= is_bad(message, "heap_free", heap_free)
-        if heap_free is not None:
+        if heap_free is not None and (live or not bell.heaps):
             bell.heaps.append((now, heap_free))
         uptime = natural(message, "uptime", 2**32 - 1)
         bad |= is_bad(message, "uptime", uptime)

@@ -13,7 +13,7 @@ from pytest_homeassistant_custom_component.common import async_fire_mqtt_message
 from custom_components.vesper.model.device import Device
 from custom_components.vesper.protocol.fields import FaultKind
 from homeassistant.core import HomeAssistant
-from tests.common import BELL, BOOT, FLEET, Vesper, Writes, logged
+from tests.common import BELL, BOOT, EVERYTHING, FLEET, Vesper, Writes, logged
 
 OK_ALERT = {"subsystem": "FileManager", "state": "WARNING"}
 
@@ -356,8 +356,9 @@ async def test_retained_alert(vesper: Vesper) -> None:
 
 
 async def test_retained_heartbeat_fills_in(vesper: Vesper) -> None:
-    """It sets the firmware version, and is no restart."""
-    await vesper.report_everything()
+    """It tells of the firmware, not of a restart."""
+    await vesper.heartbeat(uptime=3600)
+    await vesper.info("playback_started")
     await vesper.heartbeat(retain=True, uptime=10, firmware_version="1.3")
     assert vesper.hub.devices[BELL].telemetry.firmware_version == "1.3"
     assert vesper.value("playing") == "on"
@@ -368,6 +369,25 @@ async def test_retained_heartbeat_fills_in(vesper: Vesper) -> None:
 def _alert_sensors(vesper: Vesper) -> set[str]:
     """Return the keys of the alert sensors of the bell."""
     return {key for key in sorted(vesper.keys()) if key.startswith("alert_")}
+
+
+async def test_retained_heartbeat_overwrites_nothing(vesper: Vesper) -> None:
+    """Not even what is known from before a restart of Home Assistant."""
+    old = {
+        "firmware_version": "1.0",
+        "reset_reason": 4,
+        "heap_free": 9000,
+        "heap_min_free": 8000,
+        "last_disconnect_code": 8,
+    }
+    keys = ("reset_reason", "heap_free", "heap_min_free", "last_disconnect")
+    await vesper.heartbeat(**EVERYTHING)
+    before = [vesper.value(key) for key in keys]
+    for _ in range(2):
+        await vesper.heartbeat(retain=True, **old)
+        assert [vesper.value(key) for key in keys] == before
+        assert vesper.hub.devices[BELL].telemetry.firmware_version == "1.2.0"
+        await vesper.reload()
 
 
 async def test_too_many_subsystems(

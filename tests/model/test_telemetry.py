@@ -137,6 +137,22 @@ def test_a_retained_heartbeat_fills_in_values() -> None:
     assert not change & (Change.BOOT_TIME | Change.EVENT_LOG | Change.RESTART)
 
 
+@each_field
+def test_a_retained_heartbeat_overwrites_nothing(known: Device, field: str) -> None:
+    """What a live one has reported is newer."""
+    first, second, _ = VALUES[field]
+    assert replay(known, heartbeat(**{field: second})) == Change.NOTHING
+    assert getattr(known.telemetry, field) == first
+
+
+def test_a_retained_log_does_not_overwrite_the_signal() -> None:
+    """It may be known without a log, from a store that was damaged."""
+    device = Device(device_id=DEVICE_ID)
+    device.telemetry.rssi = -70
+    assert replay(device, log(BOOT, WIFI_UP)) == Change.NOTHING
+    assert device.telemetry.rssi == -70
+
+
 # Heap
 
 

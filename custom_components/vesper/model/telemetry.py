@@ -50,19 +50,23 @@ class Telemetry:
     _heap_written_at: float = float("-inf")
 
     def apply(self, heartbeat: Heartbeat, *, live: bool, now: float) -> Change:
-        """Apply a heartbeat and return what changed; absent fields stay as they are."""
+        """Apply a heartbeat and return what changed; absent fields stay as they are.
+
+        A retained one is of unknown age: it only fills in what is not known yet.
+        """
         change = Change.NOTHING
         for name, changed in FIELDS.items():
-            value = getattr(heartbeat, name)
-            if value is not None and value != getattr(self, name):
+            value, known = getattr(heartbeat, name), getattr(self, name)
+            if value is not None and value != known and (live or known is None):
                 setattr(self, name, value)
                 change |= changed
-        if (heap_free := heartbeat.heap_free) is not None:
+        heap_free = heartbeat.heap_free
+        if heap_free is not None and (live or self.heap_free is None):
             self.heap_free = heap_free
             if self._is_heap_due(heap_free, now):
                 self._heap_written, self._heap_written_at = heap_free, now
                 change |= Change.HEAP_FREE
-        # A retained heartbeat is of unknown age, so its uptime gives no boot time.
+        # Of unknown age, its uptime gives no boot time either.
         if live and heartbeat.uptime is not None:
             boot_time = now - heartbeat.uptime
             if self.boot_time is None or (
@@ -72,10 +76,10 @@ class Telemetry:
                 change |= Change.BOOT_TIME
         if heartbeat.recent_events is not None:
             unknown = self.event_log.apply(heartbeat.recent_events, live=live)
-            if unknown:
+            if unknown and (live or self.rssi is None):
                 change |= self.update_signal(unknown)
-                if self.event_log.new:
-                    change |= Change.EVENT_LOG
+            if unknown and self.event_log.new:
+                change |= Change.EVENT_LOG
         return change
 
     def update_signal(self, events: Iterable[RecentEvent]) -> Change:
