@@ -438,6 +438,22 @@ async def test_post_is_live(vesper: Vesper, device: Any) -> None:
         assert not retain
 
 
+async def test_post_that_is_stale(vesper: Vesper, device: Any) -> None:
+    """It is received, but changes nothing and is no sign of life."""
+    for uptime in (3600, 3630, 3660):
+        await _post(device, device_id=BELL, uptime=uptime)
+        await vesper.advance(30)
+    rhythm = vesper.hub.devices[BELL].post_schedule.gaps
+    seen = vesper.hub.devices[BELL].last_seen
+    for uptime in (3660, 3500):
+        status, answer = await _post(device, device_id=BELL, uptime=uptime)
+        assert (status, answer["new"]) == (HTTPStatus.OK, False)
+    known = vesper.hub.devices[BELL]
+    assert (known.last_seen, known.post_schedule.gaps) == (seen, rhythm)
+    assert known.message_log.stale.total() == 2
+    assert known.message_log.posts == 5
+
+
 async def test_post_in_an_envelope(vesper: Vesper, device: Any) -> None:
     """A post may have the envelope of MQTT heartbeats."""
     status, _ = await _post(device, payload=V1_1_0)

@@ -93,6 +93,7 @@ async def test_restart(vesper: Vesper, logbook: Logbook) -> None:
     assert logbook.take() == [
         "Chapel bell: SD had its alert closed: not raised again after a restart"
     ]
+    await vesper.advance(30)
     await vesper.heartbeat(uptime=10)
     assert logbook.take() == ["Chapel bell: restarted"]
 

@@ -1,6 +1,8 @@
 """Diagnostics of the fleet and its devices, from memory."""
 
 import asyncio
+from collections import Counter
+from collections.abc import Iterable
 from typing import Any
 
 from homeassistant.components.diagnostics import async_redact_data
@@ -21,7 +23,9 @@ from .hub.registry import device_id_of
 from .model.alerts import MAX_SUBSYSTEMS
 from .model.device import Device
 from .model.fault_counter import FaultCounter
+from .model.message_log import MessageLog
 from .model.report import iso_time, report
+from .model.restarts import Stale
 
 
 async def async_get_config_entry_diagnostics(
@@ -92,6 +96,7 @@ def _fleet(hub: VesperHub) -> dict[str, Any]:
             "live": sum(device.message_log.live for device in devices),
             "retained": sum(device.message_log.retained for device in devices),
             "posts": sum(device.message_log.posts for device in devices),
+            **_stale(device.message_log for device in devices),
             "per_minute": hub.statistics.per_minute,
             "malformed": hub.statistics.malformed,
             "dropped": {
@@ -139,6 +144,7 @@ def _messages(device: Device) -> dict[str, Any]:
             "live": log.live,
             "retained": log.retained,
             "posts": log.posts,
+            **_stale([log]),
             "malformed": device.faults.malformed,
             "dropped": {"retained": device.faults.retained},
         },
@@ -153,6 +159,12 @@ def _messages(device: Device) -> dict[str, Any]:
             for record in log.records()
         ],
     }
+
+
+def _stale(logs: Iterable[MessageLog]) -> dict[str, int]:
+    """Return how many heartbeats of some devices were late or replayed."""
+    counts = sum((log.stale for log in logs), Counter[Stale]())
+    return {stale.value: counts[stale] for stale in Stale}
 
 
 def _listed(faults: FaultCounter) -> list[dict[str, str | int]]:

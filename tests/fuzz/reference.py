@@ -93,7 +93,9 @@ class Bell:
     last_seen: float | None = None
     uptime: int | None = None
     booted: float = 0
-    """Its time of boot, by its last uptime."""
+    """When it started, by its last uptime."""
+    grew: bool = False
+    """Whether its uptime was seen to grow since."""
     boot_time: float | None = None
     log: list[LogEntry] | None = None
     """None before the first one."""
@@ -151,6 +153,13 @@ class Reference:
         message = read(payload) if len(payload) <= MOST_BYTES[topic] else None
         known = device_id in self.bells
         bell = self.bells.get(device_id) or Bell(deadline=now + TIMEOUT)
+        if (
+            known
+            and live
+            and topic == "heartbeat"
+            and _is_stale(bell, unwrapped(message, device_id), now)
+        ):
+            return False
         # Plain text may be a last will, which the broker sends for a dead device.
         if known and live and payload.lstrip(b" \t\r\n\xef\xbb\xbf")[:1] == b"{":
             self._record_activity(device_id, bell, now)
@@ -333,27 +342,23 @@ class Reference:
     ) -> None:
         """Detect a restart by a fallen uptime or a new boot entry."""
         booted = now if uptime is None else now - uptime
-        fallen = (
-            uptime is not None
-            and bell.uptime is not None
-            and uptime < bell.uptime - JITTER
-        )
+        fallen = uptime is not None and bell.uptime is not None and uptime < bell.uptime
         same_boot = (
             uptime is not None
             and bell.uptime is not None
             and booted <= bell.booted + JITTER
         )
         grown_past = (
-            bell.gap
-            and not reports_log
+            not (bell.gap and reports_log)
             and uptime is not None
             and bell.uptime is not None
-            and booted > bell.booted + INTERVAL
+            and bell.uptime < uptime
+            and bell.booted + bell.uptime <= booted + JITTER
+            and booted - bell.booted > max(INTERVAL, uptime / 100)
         )
         stalled = (
             uptime is not None
-            and bell.uptime is not None
-            and uptime <= bell.uptime
+            and bell.uptime == uptime
             and booted - bell.booted > uptime + JITTER
         )
         went_on = uptime is None or bell.uptime is None or uptime > bell.uptime
@@ -376,6 +381,8 @@ class Reference:
             if bell.playback_reported < certainly_before:
                 bell.playing, bell.melody = False, None
         if uptime is not None:
+            grew = bell.grew or (bell.uptime is not None and bell.uptime < uptime)
+            bell.grew = grew and not restarted
             bell.uptime, bell.booted, bell.gap = uptime, booted, False
             if (
                 restarted
@@ -552,6 +559,17 @@ class Reference:
         return lambda state: any(
             one(state) for one in fresh if not isinstance(one, str)
         )
+
+
+def _is_stale(bell: Bell, message: Fields | None, now: float) -> bool:
+    """Tell whether a heartbeat was overtaken by another, or is one sent again."""
+    uptime = natural(message or {}, "uptime", 2**32 - 1)
+    if uptime is None or bell.uptime is None or uptime > bell.uptime:
+        return False
+    elapsed = now - bell.booted - bell.uptime
+    if uptime == bell.uptime:
+        return bell.grew and elapsed > 2
+    return uptime > elapsed + JITTER
 
 
 def strict_json(payload: bytes) -> Fields | None:

@@ -445,6 +445,7 @@ async def test_one_log_line_for_each_change(
     await vesper.heartbeat(uptime=3930)
     assert logged(caplog) == ["Device bell is online again"]
     caplog.clear()
+    await vesper.advance(30)
     await vesper.heartbeat(uptime=7)
     await vesper.heartbeat(uptime=37)
     assert logged(caplog) == ["Device bell has restarted"]

@@ -12,9 +12,12 @@ WENT_OFFLINE = Change.CONNECTIVITY | Change.LAST_SEEN | Change.REACHABILITY
 BROKER_DISCONNECTED = Change.CONNECTIVITY | Change.REACHABILITY
 
 
-def receive(device: Device, message: Message, *, after: float = 0.0) -> Change:
-    """Apply a live message, so many seconds after NOW."""
-    return device.apply(message, live=True, now=NOW + after)
+def receive(
+    device: Device, message: Message, *, after: float = 0.0, jump: float = 0.0
+) -> Change:
+    """Apply a live message, so many seconds after NOW; the wall clock has jumped."""
+    now = NOW + after
+    return device.apply(message, live=True, now=now + jump, monotonic=now)
 
 
 def replay(device: Device, message: Message, *, after: float = 0.0) -> Change:

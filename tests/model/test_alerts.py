@@ -419,9 +419,9 @@ def test_the_last_alert_closed_ends_the_problem() -> None:
 def test_a_wall_clock_that_jumps_closes_nothing_early_or_late(jump: float) -> None:
     """The device's uptime counts."""
     device = restarted()
-    receive(device, heartbeat(uptime=609), after=660 + jump)
+    receive(device, heartbeat(uptime=609), after=660, jump=jump)
     assert active(device)
-    receive(device, heartbeat(uptime=610), after=661 + jump)
+    receive(device, heartbeat(uptime=610), after=661, jump=jump)
     assert not active(device)
 
 

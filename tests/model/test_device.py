@@ -8,7 +8,11 @@ import pytest
 
 from custom_components.vesper.model.change import Change
 from custom_components.vesper.model.device import LAST_SEEN_INTERVAL, Device
-from custom_components.vesper.model.restarts import UPTIME_JITTER
+from custom_components.vesper.model.restarts import (
+    COUNTER_SECONDS,
+    UPTIME_JITTER,
+    Stale,
+)
 from custom_components.vesper.protocol.alert import Alert
 from custom_components.vesper.protocol.fields import Malformed
 from custom_components.vesper.protocol.heartbeat import Heartbeat
@@ -194,23 +198,86 @@ def test_what_a_heartbeat_does_not_report_stays(
 
 
 @pytest.mark.parametrize(
-    "uptime", [0, 1, 100 - UPTIME_JITTER - 1], ids=["boot", "soon", "just-beyond"]
+    ("uptime", "after"),
+    [(0, 0), (UPTIME_JITTER, 0), (1, 30), (30 + UPTIME_JITTER, 30), (99, 94)],
 )
-def test_an_uptime_that_falls_is_a_restart(online: Device, uptime: int) -> None:
-    """The uptime counts from the boot."""
-    assert Change.RESTART & receive(online, heartbeat(uptime=uptime))
+def test_an_uptime_that_falls_is_a_restart(
+    online: Device, uptime: int, after: float
+) -> None:
+    """The device counts from its boot, which was after its last heartbeat."""
+    assert Change.RESTART & receive(online, heartbeat(uptime=uptime), after=after)
     assert online.restarts.uptime == uptime
 
 
 @pytest.mark.parametrize(
-    "uptime",
-    [100, 101, 100 - UPTIME_JITTER, 2**32 - 1],
-    ids=["same", "more", "within-the-jitter", "much-more"],
+    ("uptime", "after"), [(UPTIME_JITTER + 1, 0), (36, 30), (99, 93), (70, 0), (99, 0)]
+)
+def test_a_heartbeat_that_was_overtaken_changes_nothing(
+    online: Device, uptime: int, after: float
+) -> None:
+    """It is older than what is known, so it is no restart and no sign of life."""
+    message = heartbeat(uptime=uptime, heap_free=1, recent_events=[])
+    assert receive(online, message, after=after) == Change.STALE
+    assert online.message_log.stale == {Stale.LATE: 1}
+    assert (online.last_seen, online.telemetry.heap_free) == (NOW, None)
+    assert not online.telemetry.event_log.is_known
+    assert online.restarts.uptime == 100
+    change = receive(online, heartbeat(uptime=200), after=100)
+    assert not change & Change.RESTART
+
+
+@pytest.mark.parametrize(
+    ("after", "change"), [(32, Change.NOTHING), (32.1, Change.STALE)]
+)
+def test_a_replayed_heartbeat_changes_nothing(
+    online: Device, after: float, change: Change
+) -> None:
+    """A device whose uptime grows does not send the same one much later."""
+    receive(online, heartbeat(uptime=130), after=30)
+    assert (
+        receive(online, heartbeat(uptime=130, heap_free=1), after=after)
+        & (Change.STALE | Change.RESTART)
+        == change
+    )
+    assert online.message_log.stale.total() == (change is Change.STALE)
+    assert online.telemetry.heap_free == (None if change else 1)
+
+
+def test_the_uptime_of_firmware_without_a_clock(online: Device) -> None:
+    """It never grows, so any live heartbeat is a sign of life."""
+    for after in range(0, 90, 30):
+        assert receive(online, heartbeat(uptime=100), after=after) in (
+            Change.NOTHING,
+            Change.LAST_SEEN,
+        )
+    assert online.last_seen == NOW + 60
+    assert not online.message_log.stale
+
+
+def test_a_counter_that_runs_over_is_no_restart(online: Device) -> None:
+    """After it, alerts are given the full time again: their timeout is an uptime."""
+    receive(online, heartbeat(uptime=int(COUNTER_SECONDS) - 20))
+    receive(online, info("playback_started"))
+    change = receive(online, heartbeat(uptime=10), after=30)
+    assert not change & (Change.RESTART | Change.PLAYING)
+    assert online.restarts.uptime == 10
+    assert receive(online, heartbeat(uptime=40), after=60) & Change.LAST_SEEN
+
+
+def test_a_restart_ends_what_is_known_of_the_clock(online: Device) -> None:
+    """A boot loop may send the same uptime once in each boot."""
+    receive(online, heartbeat(uptime=130), after=30)
+    for after in (60, 90, 120):
+        assert receive(online, heartbeat(uptime=3), after=after) & Change.RESTART
+
+
+@pytest.mark.parametrize(
+    "uptime", [100, 101, 2**32 - 1], ids=["same", "more", "much-more"]
 )
 def test_an_uptime_that_does_not_fall_is_no_restart(
     online: Device, uptime: int
 ) -> None:
-    """A fall within the jitter is none."""
+    """However much it grows."""
     change = receive(online, heartbeat(uptime=uptime))
     assert not change & ~Change.BOOT_TIME
 
@@ -348,7 +415,8 @@ class Reference:
     active: dict[str, tuple[Severity, str, float, bool]] = field(default_factory=dict)
     subsystems: list[str] = field(default_factory=list)
     uptime: int | None = None
-    started: float = 0.0
+    heard: float = 0.0
+    grew: bool = False
     last_restart: float | None = None
     is_in_contact: bool = False
     is_contact_new: bool = False
@@ -364,6 +432,8 @@ class Reference:
         self.is_contact_new = False
         self.closed = []
         match step:
+            case Received() if step.live and self.is_stale(step.parse(), now):
+                pass
             case Received():
                 self.is_contact_new = step.live and not self.is_in_contact
                 self.is_in_contact |= step.live
@@ -399,13 +469,29 @@ class Reference:
         if isinstance(message, Heartbeat):
             self.read_log(message, live=live)
 
+    def is_stale(self, message: Message, now: float) -> bool:
+        """Return whether a heartbeat was overtaken, or is sent once more."""
+        if not isinstance(message, Heartbeat):
+            return False
+        uptime, elapsed = message.uptime, now - self.heard
+        if uptime is None or self.uptime is None or uptime > self.uptime:
+            return False
+        if uptime == self.uptime:
+            return self.grew and elapsed > 2
+        return uptime > elapsed + 5
+
     def count(self, uptime: int, now: float) -> None:
         """Apply the uptime of a heartbeat."""
-        started = now - uptime
-        if self.uptime is not None and (
-            self.uptime - uptime > 5
-            or (uptime <= self.uptime and started - self.started > uptime + 5)
-        ):
+        started, elapsed, last = now - uptime, now - self.heard, self.uptime
+        restarted = last is not None and (
+            uptime < last
+            or (uptime == last and elapsed > uptime + 5)
+            or (last < uptime <= elapsed + 5 and elapsed - uptime + last > 60)
+        )
+        self.grew = not restarted and (
+            self.grew or (last is not None and uptime > last)
+        )
+        if restarted:
             self.last_restart, self.timeout_start = now, None
             self.unconfirm(before=started)
             self.unconfirmed |= {
@@ -413,7 +499,7 @@ class Reference:
                 for subsystem, (_, _, updated, _) in self.active.items()
                 if updated < started - 5
             }
-        self.uptime, self.started = uptime, started
+        self.uptime, self.heard = uptime, now
         if self.unconfirmed:
             self.close(uptime)
 
@@ -569,6 +655,8 @@ def test_exactly_what_changed_is_reported(life: list[tuple[int, Step]]) -> None:
                 reference.closed
             )
         reported = {flag for flag in Change if flag & change}
+        if change is Change.STALE:
+            reported = set()
         assert reported - REPORTED_BY_OTHER_RULES == changed
 
 

@@ -1,17 +1,21 @@
 """Restarts, and two devices with one id (docs/protocol.md)."""
 
+from typing import Any
+
 from hypothesis import given, strategies as st
 import pytest
 
 from custom_components.vesper.model.change import Change
 from custom_components.vesper.model.device import Device
 from custom_components.vesper.model.restarts import (
+    COUNTER_SECONDS,
     LOOP_RESTARTS,
     LOOP_SECONDS,
     SHARED_SECONDS,
     UPTIME_JITTER,
     Boot,
     Restarts,
+    Stale,
 )
 from custom_components.vesper.model.telemetry import BOOT_TIME_JITTER
 from custom_components.vesper.protocol.codes import ResetReason
@@ -32,13 +36,18 @@ class Scenario:
         self.device = Device(device_id=DEVICE_ID)
         self.restarted: list[float] = []
 
-    def receive(self, at: float, boot: float, **fields: object) -> None:
-        """Apply the heartbeat of a boot."""
+    def receive(
+        self, at: float, boot: float, *, jump: float = 0, **fields: Any
+    ) -> None:
+        """Apply the heartbeat of a boot; the wall clock has jumped."""
         message = heartbeat(uptime=int(at - boot), **fields)
-        if self.device.apply(message, live=True, now=NOW + at) & Change.RESTART:
+        change = self.device.apply(
+            message, live=True, now=NOW + at + jump, monotonic=at
+        )
+        if change & Change.RESTART:
             self.restarted.append(at)
 
-    def restart(self, at: float, **fields: object) -> None:
+    def restart(self, at: float, **fields: Any) -> None:
         """Apply the first heartbeat of a new boot, and a second one."""
         self.receive(at, at - 2, **fields)
         self.receive(at + 9, at - 2)
@@ -126,7 +135,8 @@ def test_devices_with_logs_of_their_own(scenario: Scenario) -> None:
         boot = (-9000, -300)[turn % 2]
         log = [log_entry(1, 1, up=turn % 2), log_entry(2, turn)]
         scenario.receive(15 * turn, boot, recent_events=log)
-    assert scenario.restarted == [15]
+    assert not scenario.restarted
+    assert scenario.mixed(300)
 
 
 def test_second_device_that_restarts(scenario: Scenario) -> None:
@@ -134,10 +144,10 @@ def test_second_device_that_restarts(scenario: Scenario) -> None:
     for turn in range(6):
         scenario.receive(15 * turn, (-9000, -300)[turn % 2])
     scenario.receive(90, 80)
-    assert scenario.restarted == [15, 90]
+    assert scenario.restarted == [90]
     scenario.receive(100, -300)
     scenario.receive(110, 80)
-    assert scenario.restarted == [15, 90]
+    assert scenario.restarted == [90]
 
 
 def test_returns_far_apart(scenario: Scenario) -> None:
@@ -193,7 +203,7 @@ def test_steps_of_the_wall_clock(life: list[tuple[int, int, int]]) -> None:
         if restarts:
             boot = at - 1
         clock += hours * 7200 + (hours != 0) * 3601
-        scenario.receive(at + clock, boot + clock)
+        scenario.receive(at, boot, jump=clock)
         assert not scenario.mixed(at + clock)
 
 
@@ -202,7 +212,7 @@ def test_clock_set_back_and_forth(scenario: Scenario) -> None:
     scenario.receive(0, -100)
     for at in range(30, 900, 30):
         step = 3600 * (at // 30 % 2)
-        scenario.receive(at + step, -100 + step)
+        scenario.receive(at, -100, jump=step)
         assert not scenario.mixed(at + step)
     assert not scenario.restarted
 
@@ -258,26 +268,29 @@ def test_retained_heartbeats_are_no_samples(scenario: Scenario) -> None:
         pytest.param(1030, 30, False, Boot.SAME, id="went-on"),
         pytest.param(1030, 30, True, Boot.SAME, id="boot-logged-late"),
         pytest.param(1000, 30, False, Boot.SAME, id="repeated"),
-        pytest.param(994, 30, False, Boot.NEW, id="fell"),
-        pytest.param(995, 30, False, Boot.SAME, id="fell-within-jitter"),
+        pytest.param(35, 30, False, Boot.NEW, id="fell"),
         pytest.param(1000, 1006, False, Boot.NEW, id="too-little"),
         pytest.param(1000, 1005, False, Boot.SAME, id="too-little-within-jitter"),
-        pytest.param(2000, 86_400, False, Boot.SAME, id="clock-set-forward"),
-        pytest.param(2000, 86_400, True, Boot.NEW, id="boot-logged"),
-        pytest.param(1030, -3600, True, Boot.SAME, id="clock-set-back"),
+        pytest.param(2000, 2000, False, Boot.NEW, id="began-again"),
+        pytest.param(2000, 2000, True, Boot.NEW, id="began-again-and-logged"),
+        pytest.param(2000, 1900, False, Boot.SAME, id="delayed"),
+        pytest.param(2000, 1900, True, Boot.NEW, id="boot-logged"),
+        pytest.param(9000, 30, False, Boot.SAME, id="was-delayed"),
         pytest.param(None, 30, False, Boot.SAME, id="no-uptime"),
         pytest.param(None, 30, True, Boot.NEW, id="no-uptime-boot-logged"),
     ],
 )
+@pytest.mark.parametrize("jump", [-86_400, 0, 86_400])
 def test_boot_of_a_heartbeat(
-    uptime: int | None, after: float, boot: Boot, *, boot_logged: bool
+    uptime: int | None, after: float, boot: Boot, jump: float, *, boot_logged: bool
 ) -> None:
     """The last heartbeat had an uptime of 1000 seconds."""
     restarts = Restarts()
-    restarts.update(1000, NOW)
+    restarts.update(1000, NOW, 0, Boot.SAME)
     found = restarts.compare(
         uptime,
-        NOW + after,
+        NOW + after + jump,
+        after,
         changed=True,
         boot_logged=boot_logged,
         log_compared=True,
@@ -288,32 +301,90 @@ def test_boot_of_a_heartbeat(
 @pytest.mark.parametrize("log_compared", [True, False])
 @pytest.mark.parametrize("restored", [True, False])
 @pytest.mark.parametrize("late", [BOOT_TIME_JITTER, BOOT_TIME_JITTER + 1])
-def test_boot_time_that_moved_while_home_assistant_did_not_run(
-    *, log_compared: bool, restored: bool, late: int
-) -> None:
-    """It is a restart unless the event log could show one."""
-    restarts = Restarts(uptime=1000, started=NOW - 1000, restored=restored)
+def test_boot_time_that_moved(*, log_compared: bool, restored: bool, late: int) -> None:
+    """It shows a restart, where the wall clock counts only if no event log does."""
+    restarts = Restarts(uptime=10, started=NOW - 10, restored=restored)
     found = restarts.compare(
-        2000,
-        NOW + 1000 + late,
+        30,
+        NOW + 20 + late,
+        0,
         changed=False,
         boot_logged=False,
         log_compared=log_compared,
     )
-    is_new = restored and not log_compared and late > BOOT_TIME_JITTER
+    is_new = late > BOOT_TIME_JITTER and not (restored and log_compared)
     assert found is (Boot.NEW if is_new else Boot.SAME)
 
 
 def test_earlier_boot_returns() -> None:
     """It becomes the current one, and the other one may return."""
     restarts = Restarts()
-    restarts.update(9000, NOW)
+    restarts.update(9000, NOW, 0, Boot.SAME)
     restarts.record(NOW + 30, None)
-    restarts.update(5, NOW + 30)
+    restarts.update(5, NOW + 30, 30, Boot.NEW)
     for at, uptime in [(60, 9060), (70, 45), (90, 9090)]:
+        assert restarts.find_stale(uptime, NOW + at, at) is None
         found = restarts.compare(
-            uptime, NOW + at, changed=True, boot_logged=True, log_compared=True
+            uptime, NOW + at, at, changed=True, boot_logged=True, log_compared=True
         )
         assert found is Boot.EARLIER
-        restarts.update(uptime, NOW + at)
+        restarts.update(uptime, NOW + at, at, found)
     assert restarts.is_id_shared(NOW + 90)
+
+
+# Late heartbeats
+
+
+def test_device_that_is_late_at_first(scenario: Scenario) -> None:
+    """The wall clock was wrong while Home Assistant did not run: it has restarted."""
+    scenario.device.restarts = Restarts(uptime=9000, started=NOW - 9000, restored=True)
+    scenario.receive(1, -500)
+    assert scenario.device.message_log.stale == {Stale.LATE: 1}
+    assert not scenario.restarted
+    scenario.receive(31, -500)
+    assert scenario.restarted == [31]
+    assert not scenario.mixed(31)
+
+
+def test_queue_of_late_messages(scenario: Scenario) -> None:
+    """However many come at once, also twice, they show no boot that goes on."""
+    scenario.receive(0, -9000)
+    for number in range(10):
+        for _ in range(2):
+            scenario.receive(1, -9000 + 400 - 30 * number)
+    assert scenario.device.message_log.stale == {Stale.LATE: 20}
+    assert not scenario.restarted
+    assert not scenario.mixed(1)
+
+
+# The counter of milliseconds
+
+
+@pytest.mark.parametrize("elapsed", [30, 3600, 86_400])
+@pytest.mark.parametrize(
+    ("late", "boot_logged", "boot"),
+    [
+        (0, False, Boot.OVERRUN),
+        (UPTIME_JITTER - 1, False, Boot.OVERRUN),
+        (0, True, Boot.NEW),
+        (-1000, False, Boot.NEW),
+    ],
+)
+def test_counter_that_ran_over(
+    elapsed: int, late: int, boot: Boot, *, boot_logged: bool
+) -> None:
+    """It begins again at 0 after 49.7 days: no restart, unless one is logged."""
+    uptime = 20
+    last = int(COUNTER_SECONDS) - elapsed + uptime - late
+    restarts = Restarts()
+    restarts.update(last, NOW, 0, Boot.SAME)
+    assert restarts.find_stale(uptime, NOW + elapsed, elapsed) is None
+    found = restarts.compare(
+        uptime,
+        NOW + elapsed,
+        elapsed,
+        changed=False,
+        boot_logged=boot_logged,
+        log_compared=True,
+    )
+    assert found is boot

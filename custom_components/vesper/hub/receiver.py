@@ -102,10 +102,13 @@ class MessageReceiver:
         if device is not None:
             # Alerts arrive by MQTT only, which a device that posts may lack.
             device.alerts.reset_timeout()
+        stale = device.message_log.stale.total() if device is not None else 0
         self.async_receive(POST, device_id, post.payload, live=True)
         if (device := self._devices.get(device_id)) is None:
             return False
         device.message_log.posts += 1
+        if device.message_log.stale.total() > stale:
+            return True
         device.post_schedule.record(monotonic(), accepted=True)
         self._monitor.async_extend_timeout(device_id, device.post_timeout)
         return True
@@ -128,14 +131,17 @@ class MessageReceiver:
                 # The entries that it repeats are kept once for all messages.
                 events = device.telemetry.event_log.text
         record = Record(now, source.name, live, stored[:MAX_KEPT_BYTES], events)
-        device.message_log.record(record, is_heartbeat=is_heartbeat)
         self.received += 1
         is_alive = live and (
             not isinstance(message, Malformed) or is_object_like(payload)
         )
+        change = device.apply(message, live=is_alive, now=now, monotonic=monotonic())
+        is_stale = change is Change.STALE
+        device.message_log.record(record, is_heartbeat=is_heartbeat and not is_stale)
+        if is_stale:
+            return Change.NOTHING
         if is_alive:
             self._monitor.async_touch(device.device_id)
-        change = device.apply(message, live=is_alive, now=now)
         if live and is_heartbeat and device.post_schedule.gaps:
             self._monitor.async_extend_timeout(device.device_id, device.post_timeout)
         if message.faults:

@@ -47,3 +47,5 @@ class Change(IntFlag):
     """Whether its last alert could not be read, or why."""
     HEALTH_CHECK_DUE = 1 << 25
     """Alerts were lost that a health check may raise again."""
+    STALE = 1 << 26
+    """Nothing: the heartbeat was late or replayed, and is no sign of life."""

@@ -1,6 +1,6 @@
 """Keep the state of one device and tell what each message changed."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import assert_never
 
 from ..protocol.alert import Alert, UnreadableAlert
@@ -8,14 +8,9 @@ from ..protocol.fields import Malformed
 from ..protocol.heartbeat import Heartbeat
 from ..protocol.info import RETAINED_INFO, Info
 from ..protocol.message import Message
-from ..protocol.post import POST
 from ..protocol.recent_events import contains_boot
-from .alerts import Alerts
 from .change import Change
-from .fault_counter import FaultCounter
-from .fault_streak import FaultStreak
-from .heap_trend import HeapTrend
-from .message_log import MessageLog
+from .device_state import DeviceState
 from .occurrence import (
     Occurrence,
     StopReason,
@@ -24,9 +19,7 @@ from .occurrence import (
     maintenance_occurrence,
     restart_occurrence,
 )
-from .playback import Playback
-from .post_schedule import PostSchedule
-from .restarts import UPTIME_JITTER, Boot, Restarts
+from .restarts import UPTIME_JITTER, Boot
 from .telemetry import Telemetry
 
 #: In seconds: "last seen" changes at most this often while a device is online.
@@ -36,56 +29,35 @@ _HEAP = Change.HEAP_FREE | Change.HEAP_MIN_FREE
 
 
 @dataclass(eq=False, kw_only=True, slots=True)
-class Device:
+class Device(DeviceState):
     """One device as its messages describe it.
 
     Times are passed in as seconds since 1970; nothing here reads a clock.
     """
 
-    device_id: str
-    close_after: int = 0
-    """Seconds of its uptime after which an alert from before a restart is closed unless
-    it is raised again; 0 for never."""
-    link_up: bool = True
-    """Whether the broker link is up, so that all messages arrive."""
-    online: bool | None = None
-    """None until the first live message or the first timeout."""
-    was_online: bool | None = None
-    """The last known value of `online`, also from before Home Assistant started."""
-    last_seen: float | None = None
-    """When the last live message arrived."""
-    alerts: Alerts = field(default_factory=Alerts)
-    playback: Playback = field(default_factory=Playback)
-    telemetry: Telemetry = field(default_factory=Telemetry)
-    restarts: Restarts = field(default_factory=Restarts)
-    heap_trend: HeapTrend = field(default_factory=HeapTrend)
-    message_log: MessageLog = field(default_factory=MessageLog)
-    activity: Info | None = None
-    """The last info message."""
-    fault_streak: FaultStreak | None = None
-    """The malformed heartbeats since the last well-formed one."""
-    post_schedule: PostSchedule = field(default_factory=PostSchedule)
-    """When it posted heartbeats over HTTP."""
-    faults: FaultCounter = field(default_factory=FaultCounter)
-    occurrences: tuple[Occurrence, ...] = ()
-    """What has happened and was not published yet."""
-    maintenance_until: float | None = None
-    _last_seen_written: float = float("-inf")
-    _contact_due: bool = True
-    """Whether the next live message is the first since the link came up."""
-    _response_due: bool = False
-    """Whether the next live message is the response to a request."""
-
-    def apply(self, message: Message, *, live: bool, now: float) -> Change:
-        """Apply a message and return what it changed.
+    def apply(
+        self,
+        message: Message,
+        *,
+        live: bool,
+        now: float,
+        monotonic: float | None = None,
+    ) -> Change:
+        """Apply a message and return what it changed; a stale one changes nothing.
 
         A retained message fills in values, but is no sign of life
-        (docs/protocol.md, "Liveness").
+        (docs/protocol.md, "Liveness"). Without a monotonic time, the wall clock counts.
         """
+        monotonic = now if monotonic is None else monotonic
+        if live and isinstance(message, Heartbeat):
+            stale = self.restarts.find_stale(message.uptime, now, monotonic)
+            if stale is not None:
+                self.message_log.stale[stale] += 1
+                return Change.STALE
         seen = self._mark_seen(now) if live else Change.NOTHING
         match message:
             case Heartbeat():
-                change = self._apply_heartbeat(message, live=live, now=now)
+                change = self._apply_heartbeat(message, now, monotonic, live=live)
             case Alert():
                 change = self._apply_alert(message, live=live, now=now)
             case Info():
@@ -98,27 +70,6 @@ class Device:
                 assert_never(message)
         # To join flags takes 0.7 µs, of 10 for an unchanged heartbeat.
         return seen | change if seen else change
-
-    @property
-    def post_timeout(self) -> float:
-        """Return the seconds of silence that its posts allow, 0 without a rhythm.
-
-        Once its heartbeats arrive by MQTT, the usual timeout applies.
-        """
-        last = self.message_log.heartbeat
-        if last is not None and last.source != POST.name and last.live:
-            return 0
-        return self.post_schedule.timeout
-
-    @property
-    def in_maintenance(self) -> bool:
-        """Return whether it is in maintenance: it then does not count for the fleet."""
-        return self.maintenance_until is not None
-
-    def is_suppressed(self, now: float) -> bool:
-        """Return whether its occurrences are not to trigger anything."""
-        until = self.maintenance_until
-        return until is not None and now < until
 
     def set_maintenance(self, until: float | None) -> Change:
         """Begin, extend or end its maintenance."""
@@ -210,7 +161,7 @@ class Device:
         self.online = self.was_online = online
 
     def _apply_heartbeat(
-        self, heartbeat: Heartbeat, *, live: bool, now: float
+        self, heartbeat: Heartbeat, now: float, monotonic: float, *, live: bool
     ) -> Change:
         """Apply a heartbeat."""
         telemetry = self.telemetry
@@ -225,28 +176,27 @@ class Device:
         boot = self.restarts.compare(
             heartbeat.uptime,
             now,
+            monotonic,
             changed=bool(change),
-            boot_logged=bool(
-                change
-                and change & Change.EVENT_LOG
-                and contains_boot(telemetry.event_log.new)
-            ),
+            boot_logged=_is_boot_logged(change, telemetry),
             log_compared=log_compared,
         )
         if boot is Boot.NEW:
             change |= self._apply_restart(heartbeat, now, log_compared=log_compared)
-        elif boot is Boot.EARLIER:
+        elif boot is not Boot.SAME:
+            # Both compare uptimes of one boot.
             self.heap_trend.clear()
-            # The restart that was seen before was another device's.
-            self.alerts.unconfirmed_since_restart = frozenset()
             self.alerts.reset_timeout()
+            if boot is Boot.EARLIER:
+                # The restart that was seen before was another device's.
+                self.alerts.unconfirmed_since_restart = frozenset()
         if (uptime := heartbeat.uptime) is not None:
-            self.restarts.update(uptime, now)
+            self.restarts.update(uptime, now, monotonic, boot)
             if change and change & _HEAP:
                 self.heap_trend.sample(
                     uptime, free=telemetry.heap_free, least=telemetry.heap_min_free
                 )
-            if self._can_close_alerts(now):
+            if _can_close_alerts(self, now):
                 change |= self._closed(
                     self.alerts.close_overdue(uptime, self.close_after)
                 )
@@ -286,18 +236,6 @@ class Device:
             self._record(alert_occurrence(self.device_id, before, after))
         return change
 
-    def _can_close_alerts(self, now: float) -> bool:
-        """Return whether alerts from before a restart may be closed.
-
-        While the link is down a health check may be missed.
-        """
-        return (
-            bool(self.alerts.unconfirmed_since_restart)
-            and self.close_after > 0
-            and self.link_up
-            and not self.restarts.is_id_shared(now)
-        )
-
     def _apply_info(self, info: Info, *, live: bool, now: float) -> Change:
         """Apply an info message."""
         if not live:
@@ -336,3 +274,23 @@ class Device:
         """Keep an occurrence until it is published."""
         if occurrence is not None:
             self.occurrences += (occurrence,)
+
+
+def _is_boot_logged(change: Change, telemetry: Telemetry) -> bool:
+    """Return whether a heartbeat that made a change has a new boot in its log."""
+    return bool(
+        change and change & Change.EVENT_LOG and contains_boot(telemetry.event_log.new)
+    )
+
+
+def _can_close_alerts(device: Device, now: float) -> bool:
+    """Return whether alerts from before a restart may be closed.
+
+    While the link is down a health check may be missed.
+    """
+    return (
+        bool(device.alerts.unconfirmed_since_restart)
+        and device.close_after > 0
+        and device.link_up
+        and not device.restarts.is_id_shared(now)
+    )

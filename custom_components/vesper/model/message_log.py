@@ -1,10 +1,12 @@
 """Keep the last messages of a device and count them."""
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from ..protocol.heartbeat import restore_events
+from .restarts import Stale
 
 #: How many messages are kept of each device.
 MAX_MESSAGES = 10
@@ -41,8 +43,10 @@ class MessageLog:
     retained: int = 0
     posts: int = 0
     """How many of the live ones were posted over HTTP."""
+    stale: Counter[Stale] = field(default_factory=Counter)
+    """How many of the live ones were late or replayed heartbeats."""
     heartbeat: Record | None = None
-    """The last heartbeat that could be parsed."""
+    """The last heartbeat that could be parsed and was not stale."""
     _records: list[Record] = field(default_factory=list)
 
     @property

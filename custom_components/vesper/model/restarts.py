@@ -1,7 +1,7 @@
 """Detect restarts of a device, and two devices that share one id."""
 
 from dataclasses import dataclass
-from enum import Enum, auto
+from enum import Enum, StrEnum, auto
 from typing import NamedTuple
 
 from ..protocol.codes import ResetReason
@@ -9,6 +9,12 @@ from .telemetry import BOOT_TIME_JITTER
 
 #: In seconds: a boot time or an uptime that differs by no more is the same.
 UPTIME_JITTER = 5
+
+#: In seconds: the same uptime again after more than this is a replayed message.
+REPLAY_SECONDS = 2
+
+#: In seconds: the firmware's counter of milliseconds since boot has 32 bits.
+COUNTER_SECONDS = 2**32 / 1000
 
 #: So many restarts within so many seconds are a restart loop.
 LOOP_RESTARTS = 4
@@ -31,6 +37,17 @@ class Boot(Enum):
     """The device has restarted."""
     EARLIER = auto()
     """It is another device with the same id, or a late message."""
+    OVERRUN = auto()
+    """It is the same one, whose counter of milliseconds began again at 0."""
+
+
+class Stale(StrEnum):
+    """Why a live heartbeat is none of this moment."""
+
+    LATE = "late"
+    """A newer one has overtaken it."""
+    REPLAYED = "replayed"
+    """It was sent again, such as by a bridge to another broker."""
 
 
 class Restart(NamedTuple):
@@ -46,14 +63,16 @@ class Restart(NamedTuple):
 class Restarts:
     """The uptime of a device and its last restarts.
 
-    A device only ever starts later, so a boot time that returns is another device's. A
-    jump of the wall clock moves the boot time too, but not back and forth.
+    A device only ever starts later, so a boot time that returns is another device's.
+    The time between two heartbeats is that of the monotonic clock.
     """
 
     uptime: int | None = None
     """Seconds since boot at the last live heartbeat."""
     started: float = 0.0
     """When the device started, by that heartbeat, in seconds since 1970."""
+    grew: bool = False
+    """Whether the uptime has grown since that boot: some firmware has no clock."""
     restored: bool = False
     """Whether the uptime is from before Home Assistant started."""
     _last: tuple[Restart, ...] = ()
@@ -61,11 +80,40 @@ class Restarts:
     """When earlier boots began, in seconds since 1970."""
     _returns: tuple[float, ...] = ()
     """When an earlier boot returned."""
+    _heard: float | None = None
+    """When that heartbeat arrived, by the monotonic clock; None if restored."""
+    _late: tuple[tuple[float, int], ...] = ()
+    """The last late heartbeats: the time of boot, by the monotonic clock, and the
+    uptime."""
+    _heard_since_late: bool = False
 
-    def compare(
+    def find_stale(
+        self, uptime: int | None, now: float, monotonic: float
+    ) -> Stale | None:
+        """Return whether a live heartbeat is late or replayed.
+
+        An uptime only grows, or begins again after the last heartbeat.
+        """
+        last = self.uptime
+        if uptime is None or last is None or uptime > last:
+            return None
+        elapsed = self._elapsed(now, monotonic)
+        if uptime == last:
+            is_replayed = self.grew and elapsed > REPLAY_SECONDS
+            return Stale.REPLAYED if is_replayed else None
+        if (
+            uptime <= elapsed + UPTIME_JITTER
+            or any(abs(now - uptime - boot) <= UPTIME_JITTER for boot in self._boots)
+            or self._runs(uptime, now, monotonic)
+        ):
+            return None
+        return Stale.LATE
+
+    def compare(  # noqa: PLR0913  # all that shows a restart
         self,
         uptime: int | None,
         now: float,
+        monotonic: float,
         *,
         changed: bool,
         boot_logged: bool,
@@ -73,36 +121,44 @@ class Restarts:
     ) -> Boot:
         """Return which boot a live heartbeat belongs to; remember one that returned.
 
-        Given is whether it changed any telemetry, whether a boot is new in the event
-        log, and whether the event log could be compared with a known one.
+        The heartbeat is not stale. Given is whether it changed any telemetry, whether a
+        boot is new in the event log, and whether the event log could be compared with a
+        known one.
         """
         last = self.uptime
         if uptime is not None and last is not None:
-            boot = now - uptime
-            later = boot - self.started
-            fell = uptime < last - UPTIME_JITTER
+            elapsed = self._elapsed(now, monotonic)
+            later = elapsed - (uptime - last)
+            fell = uptime < last
             if (
                 not fell
                 and abs(later) <= UPTIME_JITTER
                 and (uptime > last or not changed)
             ):
                 return Boot.SAME
-            if abs(later) > UPTIME_JITTER and self._return_to(boot, now):
+            if abs(later) > UPTIME_JITTER and self._return_to(now - uptime, now):
                 return Boot.EARLIER
-            if fell or later < 0:
-                return Boot.NEW if fell else Boot.SAME
-            # It has run for less time than has passed since its last heartbeat.
-            if uptime <= last and uptime + UPTIME_JITTER < later:
-                return Boot.NEW
-            # While Home Assistant did not run, the uptime may have grown past its last
-            # value. The event log is a better sign, as the wall clock may have jumped.
-            if self.restored and not log_compared and later > BOOT_TIME_JITTER:
+            if fell:
+                overran = not boot_logged and self._overran(last, uptime, elapsed)
+                return Boot.OVERRUN if overran else Boot.NEW
+            if later < 0:
+                return Boot.SAME
+            # The event log is a better sign where the wall clock may have jumped.
+            is_asked = not (self.restored and log_compared)
+            if (is_asked or uptime == last) and self._began_again(
+                last, uptime, elapsed
+            ):
                 return Boot.NEW
         # A boot may be logged late, when the restart is known already.
         return Boot.NEW if boot_logged else Boot.SAME
 
-    def update(self, uptime: int, now: float) -> None:
-        """Remember the uptime of a live heartbeat."""
+    def update(self, uptime: int, now: float, monotonic: float, boot: Boot) -> None:
+        """Remember the uptime of a live heartbeat, and whether it grew."""
+        last = self.uptime
+        self.grew = boot is not Boot.NEW and (
+            self.grew or (last is not None and uptime > last)
+        )
+        self._heard, self._heard_since_late = monotonic, True
         self.uptime = uptime
         self.started = now - uptime
         self.restored = False
@@ -130,6 +186,55 @@ class Restarts:
             return False
         first, last = self._returns
         return last - first <= SHARED_SECONDS and 0 <= now - last <= SHARED_SECONDS
+
+    def _elapsed(self, now: float, monotonic: float) -> float:
+        """Return the seconds since the last live heartbeat with an uptime.
+
+        Over a restart of Home Assistant they are those of the wall clock.
+        """
+        if self._heard is None:
+            return max(0.0, now - self.started - (self.uptime or 0))
+        return max(0.0, monotonic - self._heard)
+
+    def _runs(self, uptime: int, now: float, monotonic: float) -> bool:
+        """Return whether the boot of a late heartbeat is seen to go on.
+
+        Messages that are delivered late have no time of boot in common. One that goes
+        on is another device's if the current one was heard in between; otherwise this
+        device has restarted, and the wall clock was wrong meanwhile.
+        """
+        boot = monotonic - uptime
+        if any(
+            abs(boot - other) <= UPTIME_JITTER and uptime > seen + UPTIME_JITTER
+            for other, seen in self._late
+        ):
+            if self._heard_since_late:
+                self._boots = (*self._boots, now - uptime)[-_BOOTS:]
+            self._late = ()
+            return True
+        self._late = (*self._late, (boot, uptime))[-_BOOTS:]
+        self._heard_since_late = False
+        return False
+
+    @staticmethod
+    def _overran(last: int, uptime: int, elapsed: float) -> bool:
+        """Return whether the counter of milliseconds began again at 0 meanwhile."""
+        expected = last + elapsed - COUNTER_SECONDS
+        return abs(uptime - expected) <= max(UPTIME_JITTER, elapsed / 100)
+
+    @staticmethod
+    def _began_again(last: int, uptime: int, elapsed: float) -> bool:
+        """Return whether an uptime that did not fall began again while unheard.
+
+        It is less than the time that has passed. Where it grew past the last one, the
+        time of boot is later by more than what a message may take and clocks drift.
+        """
+        if uptime == last:
+            return uptime + UPTIME_JITTER < elapsed
+        later = elapsed - (uptime - last)
+        return uptime <= elapsed + UPTIME_JITTER and later > max(
+            BOOT_TIME_JITTER, uptime / 100
+        )
 
     def _return_to(self, boot: float, now: float) -> bool:
         """Make an earlier boot the current one, and return whether it was one."""

@@ -57,6 +57,7 @@ PLAYBACK_FIELDS: Mapping[str, _Check] = {
     "was_playing": _is_flag,
 }
 RESTART_FIELDS: Mapping[str, _Check] = {
+    "grew": _is_flag,
     "started": _is_time,
     "uptime": _whole(0, MAX_UPTIME),
 }

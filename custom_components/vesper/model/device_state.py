@@ -1,0 +1,79 @@
+"""Hold the state of one device."""
+
+from dataclasses import dataclass, field
+
+from ..protocol.info import Info
+from ..protocol.post import POST
+from .alerts import Alerts
+from .fault_counter import FaultCounter
+from .fault_streak import FaultStreak
+from .heap_trend import HeapTrend
+from .message_log import MessageLog
+from .occurrence import Occurrence
+from .playback import Playback
+from .post_schedule import PostSchedule
+from .restarts import Restarts
+from .telemetry import Telemetry
+
+
+@dataclass(eq=False, kw_only=True, slots=True)
+class DeviceState:
+    """All that is known of one device.
+
+    Times are seconds since 1970.
+    """
+
+    device_id: str
+    close_after: int = 0
+    """Seconds of its uptime after which an alert from before a restart is closed unless
+    it is raised again; 0 for never."""
+    link_up: bool = True
+    """Whether the broker link is up, so that all messages arrive."""
+    online: bool | None = None
+    """None until the first live message or the first timeout."""
+    was_online: bool | None = None
+    """The last known value of `online`, also from before Home Assistant started."""
+    last_seen: float | None = None
+    """When the last live message arrived."""
+    alerts: Alerts = field(default_factory=Alerts)
+    playback: Playback = field(default_factory=Playback)
+    telemetry: Telemetry = field(default_factory=Telemetry)
+    restarts: Restarts = field(default_factory=Restarts)
+    heap_trend: HeapTrend = field(default_factory=HeapTrend)
+    message_log: MessageLog = field(default_factory=MessageLog)
+    activity: Info | None = None
+    """The last info message."""
+    fault_streak: FaultStreak | None = None
+    """The malformed heartbeats since the last well-formed one."""
+    post_schedule: PostSchedule = field(default_factory=PostSchedule)
+    """When it posted heartbeats over HTTP."""
+    faults: FaultCounter = field(default_factory=FaultCounter)
+    occurrences: tuple[Occurrence, ...] = ()
+    """What has happened and was not published yet."""
+    maintenance_until: float | None = None
+    _last_seen_written: float = float("-inf")
+    _contact_due: bool = True
+    """Whether the next live message is the first since the link came up."""
+    _response_due: bool = False
+    """Whether the next live message is the response to a request."""
+
+    @property
+    def post_timeout(self) -> float:
+        """Return the seconds of silence that its posts allow, 0 without a rhythm.
+
+        Once its heartbeats arrive by MQTT, the usual timeout applies.
+        """
+        last = self.message_log.heartbeat
+        if last is not None and last.source != POST.name and last.live:
+            return 0
+        return self.post_schedule.timeout
+
+    @property
+    def in_maintenance(self) -> bool:
+        """Return whether it is in maintenance: it then does not count for the fleet."""
+        return self.maintenance_until is not None
+
+    def is_suppressed(self, now: float) -> bool:
+        """Return whether its occurrences are not to trigger anything."""
+        until = self.maintenance_until
+        return until is not None and now < until
