@@ -2,12 +2,12 @@
 
 from typing import Protocol
 
-from .alert import Alert
+from .alert import Alert, UnreadableAlert
 from .fields import Malformed
 from .heartbeat import Heartbeat
 from .info import Info
 
-type Message = Heartbeat | Alert | Info | Malformed
+type Message = Heartbeat | Alert | UnreadableAlert | Info | Malformed
 
 
 class Parser(Protocol):
