@@ -414,13 +414,12 @@ class Reference:
     def _log(self, device_id: str, log: list[LogEntry]) -> None:
         """Fire new entries of the event log, except those of the first one."""
         bell = self.bells[device_id]
+        new = sorted((entry for entry in log if entry not in bell.seen), key=_moment)
         if bell.log is not None:
-            self.fired[device_id, "device_log"] += [
-                decoded(entry) for entry in log if entry not in bell.seen
-            ]
+            self.fired[device_id, "device_log"] += map(decoded, new)
         bell.log = log
         bell.seen |= set(log)
-        signals = [d0 for tag, d0, *_ in log if tag == 2]
+        signals = [d0 for tag, d0, *_ in new if tag == 2]
         if signals:
             bell.reported["rssi"] = dbm(signals[-1])
 
@@ -585,6 +584,12 @@ def strict_json(payload: bytes) -> Fields | None:
     except ValueError, RecursionError:
         return None
     return data if isinstance(data, dict) else None
+
+
+def _moment(entry: LogEntry) -> tuple[int, int]:
+    """Return what an entry is ordered by: its time from 2020 on, else its uptime."""
+    *_, ts, up = entry
+    return (ts if ts >= datetime(2020, 1, 1, tzinfo=UTC).timestamp() else 0), up
 
 
 def damaged_json(payload: bytes) -> Fields | None:
