@@ -369,8 +369,9 @@ class Reference:
             or (new_boot and not (same_boot and went_on))
         )
         if restarted:
-            # It began with an empty log.
-            bell.seen.clear()
+            # It began with an empty log, of which it may report nothing yet.
+            if reports_log:
+                bell.seen.clear()
             certainly_before = booted - JITTER
             for alert in bell.alerts.values():
                 if int(alert.updated_at) < booted:

@@ -1,16 +1,23 @@
 """Devices are online by live messages only."""
 
 from typing import Any
+from unittest.mock import patch
 
 from freezegun.api import FrozenDateTimeFactory
 import pytest
 from pytest_homeassistant_custom_component.common import (
     MockConfigEntry,
     async_capture_events,
+    async_fire_mqtt_message,
 )
 
 from homeassistant.const import EVENT_STATE_CHANGED, STATE_UNAVAILABLE, STATE_UNKNOWN
-from homeassistant.core import Event, HomeAssistant
+from homeassistant.core import (
+    Event,
+    EventStateChangedData,
+    HomeAssistant,
+    callback,
+)
 from tests.common import (
     BELL,
     EVERYTHING,
@@ -144,6 +151,32 @@ async def test_many_devices_time_out_at_once(vesper: Vesper) -> None:
     assert {vesper.value("connectivity", device_id) for device_id in device_ids} == {
         "off"
     }
+
+
+async def test_a_sign_of_life_while_others_time_out(
+    hass: HomeAssistant, vesper: Vesper
+) -> None:
+    """A device that is heard while others are marked offline stays online."""
+    await vesper.heartbeat("first", uptime=5)
+    await vesper.heartbeat("second", uptime=5)
+    connectivity = vesper.entity_id("connectivity", "first")
+
+    @callback
+    def hear_the_second(event: Event[EventStateChangedData]) -> None:
+        """Publish a heartbeat of the second device once the first is offline."""
+        if event.data["entity_id"] == connectivity:
+            async_fire_mqtt_message(
+                hass, "vesper/second/status/heartbeat", b'{"uptime": 100}', 1
+            )
+
+    with patch("custom_components.vesper.hub.chunks.CHUNK", 0):
+        unsubscribe = hass.bus.async_listen(EVENT_STATE_CHANGED, hear_the_second)
+        await vesper.advance(91)
+        unsubscribe()
+    assert vesper.value("connectivity", "first") == "off"
+    assert vesper.value("connectivity", "second") == "on"
+    await vesper.advance(91)
+    assert vesper.value("connectivity", "second") == "off"
 
 
 async def test_retained_messages_of_a_new_device(

@@ -225,6 +225,18 @@ async def test_saved_when_home_assistant_stops(
     assert not [line for line in caplog.records if line.levelno >= logging.ERROR]
 
 
+async def test_not_saved_unchanged_when_home_assistant_stops(
+    hass: HomeAssistant, vesper: Vesper
+) -> None:
+    """The final write leaves out what is stored already."""
+    await vesper.report_everything()
+    await vesper.advance(AT_LAST)
+    with patch("homeassistant.helpers.storage.Store.async_save") as save:
+        hass.bus.async_fire(EVENT_HOMEASSISTANT_FINAL_WRITE)
+        await hass.async_block_till_done()
+    assert not save.called
+
+
 async def test_a_fleet_is_saved_in_chunks(vesper: Vesper, disk: Disk) -> None:
     """All devices are stored, except those removed meanwhile."""
     ids = {f"bell-{number}" for number in range(5)}
