@@ -6,6 +6,7 @@ is slow and stores everything; where several states are valid it has a set of th
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 import json
@@ -151,18 +152,30 @@ class Reference:
             return False
         read = damaged_json if topic == "alerts" else strict_json
         message = read(payload) if len(payload) <= MOST_BYTES[topic] else None
-        known = device_id in self.bells
-        bell = self.bells.get(device_id) or Bell(deadline=now + TIMEOUT)
+        bell = self.bells.get(device_id)
+        # A stale heartbeat changes nothing, but its faults are counted.
         if (
-            known
+            bell
             and live
             and topic == "heartbeat"
             and _is_stale(bell, unwrapped(message, device_id), now)
         ):
-            return False
+            return deepcopy(self).apply(device_id, topic, message, live=live, now=now)
         # Plain text may be a last will, which the broker sends for a dead device.
-        if known and live and payload.lstrip(b" \t\r\n\xef\xbb\xbf")[:1] == b"{":
+        if bell and live and payload.lstrip(b" \t\r\n\xef\xbb\xbf")[:1] == b"{":
             self._record_activity(device_id, bell, now)
+        return self.apply(device_id, topic, message, live=live, now=now)
+
+    def apply(
+        self,
+        device_id: str,
+        topic: str,
+        message: Fields | None,
+        *,
+        live: bool,
+        now: float,
+    ) -> bool:
+        """Apply the JSON object of a payload, None where there is none."""
         match topic:
             case "heartbeat":
                 message = unwrapped(message, device_id)
@@ -176,8 +189,8 @@ class Reference:
                 message = None
         if message is None:
             return True
-        if not known:
-            self.bells[device_id] = bell
+        if device_id not in self.bells:
+            bell = self.bells[device_id] = Bell(deadline=now + TIMEOUT)
             if live:
                 self._record_activity(device_id, bell, now)
         return {
