@@ -666,6 +666,11 @@ async def test_too_many_posts(vesper: Vesper, device: Any) -> None:
     assert known.faults.total() == 5
     assert (await _post(device, device_id="hall", uptime=1))[0] == HTTPStatus.OK
 
+    for uptime in (3600, *range(3000, 3009)):
+        await _post(device, device_id="tower", uptime=uptime)
+    status, _ = await _post(device, device_id="tower", uptime=3009)
+    assert status == HTTPStatus.TOO_MANY_REQUESTS, "late ones count too"
+
     await vesper.advance(0.5)
     assert (await _post(device, **V1_0_0))[0] == HTTPStatus.OK
     assert (await _post(device, **V1_0_0))[0] == HTTPStatus.TOO_MANY_REQUESTS

@@ -202,12 +202,16 @@ def test_device_card(browser: Browser, bell: Bell) -> None:
 
 
 def test_essential_entities(
+    request: pytest.FixtureRequest,
     open_page: OpenPage,
-    bell: Bell,
+    publish: Publish,
     home_assistant: HomeAssistant,
     start_fleet: Callable[..., Fleet],
 ) -> None:
     """A device with three entities shows alerts and runs a health check."""
+    # One for each browser: a simulated device that began again would seem replayed.
+    device_id = f"essential-{request.node.callspec.id}"
+    bell = Bell(home_assistant, publish, device_id)
     fleet = start_fleet(devices=[bell.device_id])
     with fleet.device(bell.device_id) as firmware:
         firmware.raise_alert("Player", "WARNING", "no amplifier")

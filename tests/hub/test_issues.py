@@ -168,12 +168,14 @@ async def test_lost_alert_that_was_kept(vesper: Vesper) -> None:
     await vesper.heartbeat(uptime=5)
     await vesper.publish(BELL, "alerts", b"{}", retain=True)
     assert list(_placeholders(vesper.hass)) == ["lost_alert"]
+    await vesper.alert("Player", "CLEARED", retain=True)
+    assert list(_placeholders(vesper.hass)) == ["lost_alert"]
     await vesper.alert("SD", "WARNING")
     assert not _placeholders(vesper.hass)
 
 
 async def test_lost_alert_of_a_stranger(vesper: Vesper) -> None:
-    """Who never said anything usable is no device that has alarms."""
+    """A sender of nothing but unreadable messages is no device."""
     await vesper.publish(BELL, "alerts", b"{}")
     assert not _placeholders(vesper.hass)
 

@@ -68,7 +68,7 @@ def test_a_restart_gives_all_a_full_timeout() -> None:
     deadlines = Deadlines(TIMEOUT)
     deadlines.touch("chapel", 0.0)
     deadlines.touch("removed", 0.0)
-    deadlines.restart(["chapel", "hall"], 500.0)
+    deadlines.reset(["chapel", "hall"], 500.0)
     assert deadlines.due(589.0) == []
     assert pop_all_due(deadlines, 590.0) == ["chapel", "hall"]
 
@@ -81,7 +81,7 @@ def test_an_extended_timeout() -> None:
     assert deadlines.next_deadline == 900.0
     deadlines.touch("chapel", 850.0)
     assert deadlines.next_deadline == 940.0
-    deadlines.restart(["chapel"], 1000.0)
+    deadlines.reset(["chapel"], 1000.0)
     assert deadlines.next_deadline == 1900.0
 
 
@@ -92,7 +92,7 @@ def test_an_extended_timeout_ends() -> None:
     deadlines.extend_timeout("chapel", 900.0, 0.0)
     deadlines.extend_timeout("chapel", 90.0, 10.0)
     assert deadlines.next_deadline == 100.0
-    deadlines.restart(["chapel"], 1000.0)
+    deadlines.reset(["chapel"], 1000.0)
     assert deadlines.next_deadline == 1090.0
 
 
@@ -146,7 +146,7 @@ def test_any_order_of_calls(  # noqa: C901  # each kind of call
                 for known in (heard, until, extended):
                     known.pop(device_id, None)
             case "restart":
-                deadlines.restart(DEVICES[:2], now)
+                deadlines.reset(DEVICES[:2], now)
                 heard = dict.fromkeys(DEVICES[:2], now)
                 until = {known: now + extended[known] for known in extended}
             case "pop":

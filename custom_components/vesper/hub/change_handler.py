@@ -132,7 +132,7 @@ class ChangeHandler:
             )
 
     def _log_restart(self, device: Device) -> None:
-        """Log a restart, unless one was logged shortly before."""
+        """Log a restart, unless the last one was shortly before."""
         now = monotonic()
         last = self._restart_logged.get(device.device_id)
         self._restart_logged[device.device_id] = now

@@ -18,7 +18,7 @@ class HealthChecks:
     """A queue of devices, and one timer while there are any.
 
     Alerts that a device raised while it could not be heard are lost; a health check
-    raises them again.
+    may raise them again.
     """
 
     def __init__(

@@ -126,7 +126,7 @@ class OfflineMonitor:
     def _async_resume(self) -> None:
         """Monitor all devices, each with its full timeout."""
         self._running = True
-        self._deadlines.restart(self._devices, monotonic())
+        self._deadlines.reset(self._devices, monotonic())
         self._async_set_timer()
 
     @callback

@@ -108,6 +108,7 @@ class MessageReceiver:
             return False
         device.message_log.posts += 1
         if device.message_log.stale.total() > stale:
+            device.post_schedule.record(monotonic(), accepted=False)
             return True
         device.post_schedule.record(monotonic(), accepted=True)
         self._monitor.async_extend_timeout(device_id, device.post_timeout)

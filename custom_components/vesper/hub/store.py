@@ -237,9 +237,10 @@ class Saver:
 
     def _serialize(self, device_id: str) -> bool:
         """Serialize a device, and return whether it has changed."""
-        before = self._snapshots.pop(device_id, None)
         if (device := self._devices.get(device_id)) is None:
-            return before is not None
+            return self._snapshots.pop(device_id, None) is not None
+        # Never absent meanwhile: `_data` may run in another thread.
+        before = self._snapshots.get(device_id)
         snapshot = self._snapshots[device_id] = serialize(device)
         return snapshot != before
 

@@ -43,7 +43,7 @@ class Deadlines:
         if device_id in self._deadlines:
             self.touch(device_id, now)
 
-    def restart(self, device_ids: Iterable[str], now: float) -> None:
+    def reset(self, device_ids: Iterable[str], now: float) -> None:
         """Monitor exactly these devices, each with its full timeout."""
         self._deadlines.clear()
         self._extended_until = {

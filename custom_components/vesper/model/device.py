@@ -1,4 +1,4 @@
-"""Keep the state of one device and tell what each message changed."""
+"""Keep the state of one device and return what each message changes."""
 
 from dataclasses import dataclass
 from typing import assert_never
@@ -230,8 +230,9 @@ class Device(DeviceState):
     def _apply_alert(self, alert: Alert, *, live: bool, now: float) -> Change:
         """Apply the state of a subsystem; a retained one is no transition."""
         before = self.alerts.active.get(alert.subsystem)
-        change = self.alerts.lost.end() | self.alerts.apply(alert, live=live, now=now)
+        change = self.alerts.apply(alert, live=live, now=now)
         if live:
+            change |= self.alerts.lost.end()
             after = self.alerts.active.get(alert.subsystem)
             self._record(alert_occurrence(self.device_id, before, after))
         return change

@@ -31,5 +31,5 @@ class FaultStreak:
 
     @property
     def lasting(self) -> bool:
-        """Return whether it is long enough to tell a user."""
+        """Return whether it is long enough to be reported to a user."""
         return self.count >= LASTING_COUNT and self.last - self.began >= LASTING_SECONDS

@@ -42,7 +42,7 @@ class Boot(Enum):
 
 
 class Stale(StrEnum):
-    """Why a live heartbeat is none of this moment."""
+    """Why a live heartbeat is out of date."""
 
     LATE = "late"
     """A newer one has overtaken it."""
@@ -104,7 +104,7 @@ class Restarts:
         if (
             uptime <= elapsed + UPTIME_JITTER
             or any(abs(now - uptime - boot) <= UPTIME_JITTER for boot in self._boots)
-            or self._runs(uptime, now, monotonic)
+            or self._record_late(uptime, now, monotonic)
         ):
             return None
         return Stale.LATE
@@ -136,7 +136,7 @@ class Restarts:
                 and (uptime > last or not changed)
             ):
                 return Boot.SAME
-            if abs(later) > UPTIME_JITTER and self._return_to(now - uptime, now):
+            if abs(later) > UPTIME_JITTER and self._record_return(now - uptime, now):
                 return Boot.EARLIER
             if fell:
                 overran = not boot_logged and self._overran(last, uptime, elapsed)
@@ -196,7 +196,7 @@ class Restarts:
             return max(0.0, now - self.started - (self.uptime or 0))
         return max(0.0, monotonic - self._heard)
 
-    def _runs(self, uptime: int, now: float, monotonic: float) -> bool:
+    def _record_late(self, uptime: int, now: float, monotonic: float) -> bool:
         """Return whether the boot of a late heartbeat is seen to go on.
 
         Messages that are delivered late have no time of boot in common. One that goes
@@ -224,7 +224,7 @@ class Restarts:
 
     @staticmethod
     def _began_again(last: int, uptime: int, elapsed: float) -> bool:
-        """Return whether an uptime that did not fall began again while unheard.
+        """Return whether an uptime that did not fall began again between messages.
 
         It is less than the time that has passed. Where it grew past the last one, the
         time of boot is later by more than what a message may take and clocks drift.
@@ -236,7 +236,7 @@ class Restarts:
             BOOT_TIME_JITTER, uptime / 100
         )
 
-    def _return_to(self, boot: float, now: float) -> bool:
+    def _record_return(self, boot: float, now: float) -> bool:
         """Make an earlier boot the current one, and return whether it was one."""
         for known in self._boots:
             if abs(boot - known) <= UPTIME_JITTER:

@@ -152,7 +152,7 @@ def rssi_dbm(value: int) -> int | None:
     """Return the signal strength in dBm that a device put into 16 bits, unsigned.
 
     One that is still negative is taken as it is. None where it is not from -128 to 0:
-    the radio tells it in 8 bits, and the few readings over 0 that ESP-IDF gives right
+    the radio reports it in 8 bits, and the few readings over 0 that ESP-IDF gives right
     beside an access point are as good as none.
     """
     dbm = value - 2**16 if value in _UNSIGNED_DBM else value
