@@ -593,8 +593,9 @@ def strict_json(payload: bytes) -> Fields | None:
 
     try:
         data = json.loads(payload.decode(), parse_constant=refuse)
-        # Text that can't be encoded as UTF-8, such as half a pair, is invalid.
-        json.dumps(data, ensure_ascii=False).encode()
+        # Text that can't be encoded as UTF-8, such as half a pair, is invalid, and so
+        # is a number that no double can hold.
+        json.dumps(data, ensure_ascii=False, allow_nan=False).encode()
     except ValueError, RecursionError:
         return None
     return data if isinstance(data, dict) else None
