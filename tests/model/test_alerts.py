@@ -14,16 +14,11 @@ from custom_components.vesper.model.alerts import (
 from custom_components.vesper.model.change import Change
 from custom_components.vesper.model.device import Device
 from custom_components.vesper.protocol.fields import FaultKind
-from custom_components.vesper.protocol.message import Message
 from custom_components.vesper.protocol.severity import Severity
+from tests.protocol.common import found
 from tests.strategies import DEVICE_ID, alert, heartbeat
 
 from .common import BROKER_DISCONNECTED, CAME_ONLINE, NOW, receive, replay
-
-
-def found(message: Message) -> list[tuple[str, FaultKind]]:
-    """Return the path and kind of each fault of a message."""
-    return [(fault.path, fault.kind) for fault in message.faults]
 
 
 @pytest.mark.parametrize("severity", list(Severity)[1:], ids=lambda one: one.key)

@@ -20,6 +20,7 @@ from custom_components.vesper.protocol.recent_events import (
     oldest_first,
     parse_events,
 )
+from tests.protocol.common import found
 from tests.strategies import DEVICE_ID, Json, heartbeat, json_values
 
 from .common import NOW, receive, replay
@@ -32,11 +33,6 @@ def new_in(
     """Apply a live message and return its new events."""
     change = receive(device, message, after=after)
     return list(device.telemetry.event_log.new) if change & Change.EVENT_LOG else []
-
-
-def found(message: Message) -> list[tuple[str, FaultKind]]:
-    """Return the path and kind of each fault of a message."""
-    return [(fault.path, fault.kind) for fault in message.faults]
 
 
 @pytest.fixture

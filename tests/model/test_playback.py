@@ -6,15 +6,10 @@ from custom_components.vesper.model.change import Change
 from custom_components.vesper.model.device import Device
 from custom_components.vesper.model.playback import Playback
 from custom_components.vesper.protocol.fields import FaultKind
-from custom_components.vesper.protocol.message import Message
+from tests.protocol.common import found
 from tests.strategies import DEVICE_ID, heartbeat, info
 
 from .common import BROKER_DISCONNECTED, WENT_OFFLINE, receive, replay
-
-
-def found(message: Message) -> list[tuple[str, FaultKind]]:
-    """Return the path and kind of each fault of a message."""
-    return [(fault.path, fault.kind) for fault in message.faults]
 
 
 def test_playback_starts(online: Device) -> None:

@@ -12,8 +12,8 @@ from custom_components.vesper.model.telemetry import (
 )
 from custom_components.vesper.protocol.codes import EventTag, rssi_dbm
 from custom_components.vesper.protocol.fields import FaultKind
-from custom_components.vesper.protocol.message import Message
 from custom_components.vesper.protocol.recent_events import RecentEvent, oldest_first
+from tests.protocol.common import found
 from tests.strategies import DEVICE_ID, Json, heartbeat
 
 from .common import NOW, receive, replay
@@ -28,11 +28,6 @@ VALUES: dict[str, tuple[Json, Json, Change]] = {
     "heap_min_free": (150_000, 149_999, Change.HEAP_MIN_FREE),
 }
 each_field = pytest.mark.parametrize("field", VALUES)
-
-
-def found(message: Message) -> list[tuple[str, FaultKind]]:
-    """Return the path and kind of each fault of a message."""
-    return [(fault.path, fault.kind) for fault in message.faults]
 
 
 @pytest.fixture
