@@ -333,6 +333,21 @@ async def test_unnamed_codes_differ(vesper: Vesper) -> None:
     assert vesper.state("reset_reason").attributes["code"] == 91
 
 
+async def test_free_heap_is_current_after_the_device_was_offline(
+    vesper: Vesper,
+) -> None:
+    """What its sensor showed as the device came back is not taken for the last one."""
+    await vesper.heartbeat(uptime=60, heap_free=170 * 1024)
+    await vesper.advance(30)
+    await vesper.heartbeat(uptime=90, heap_free=64 * 1024)
+    await vesper.advance(91)
+    await vesper.alert("SdCard", "WARNING")
+    assert vesper.value("heap_free") == "64.0"
+    await vesper.advance(30)
+    await vesper.heartbeat(uptime=211, heap_free=170 * 1024)
+    assert vesper.value("heap_free") == "170.0"
+
+
 async def test_heap_is_shown_in_kib(vesper: Vesper) -> None:
     """Bytes are converted to KiB."""
     await vesper.heartbeat(heap_free=10 * 1024, heap_min_free=1024)

@@ -46,7 +46,9 @@ class Telemetry:
     rssi: int | None = None
     """Wi-Fi signal when it last connected, in dBm."""
     event_log: EventLog = field(default_factory=EventLog)
-    _heap_written: int | None = None
+    _heap_changed: bool = False
+    """Whether the free heap has changed since it was written."""
+    _heap_written_low: bool = False
     _heap_written_at: float = float("-inf")
 
     def apply(self, heartbeat: Heartbeat, *, live: bool, now: float) -> Change:
@@ -62,10 +64,7 @@ class Telemetry:
                 change |= changed
         heap_free = heartbeat.heap_free
         if heap_free is not None and (live or self.heap_free is None):
-            self.heap_free = heap_free
-            if self._is_heap_due(heap_free, now):
-                self._heap_written, self._heap_written_at = heap_free, now
-                change |= Change.HEAP_FREE
+            change |= self._set_heap_free(heap_free, now)
         # Of unknown age, its uptime gives no boot time either.
         if live and heartbeat.uptime is not None:
             boot_time = now - heartbeat.uptime
@@ -105,12 +104,21 @@ class Telemetry:
             change |= Change.EVENT_LOG
         return change
 
-    def _is_heap_due(self, heap_free: int, now: float) -> bool:
-        """Return whether the free heap is to be written to the state."""
-        written = self._heap_written
-        return heap_free != written and (
-            # The lower bound covers a wall clock that was set back.
-            not 0 <= now - self._heap_written_at < HEAP_INTERVAL
-            or written is None
-            or (written < LOW_HEAP) is not (heap_free < LOW_HEAP)
-        )
+    def _set_heap_free(self, heap_free: int, now: float) -> Change:
+        """Set the free heap, and return whether it is to be written to the state.
+
+        Not compared with what was written last: its sensor is also written for other
+        reasons.
+        """
+        if self.heap_free != heap_free:
+            self.heap_free, self._heap_changed = heap_free, True
+        # The lower bound covers a wall clock that was set back.
+        is_due = not 0 <= now - self._heap_written_at < HEAP_INTERVAL
+        is_low = heap_free < LOW_HEAP
+        if not self._heap_changed or not (
+            is_due or is_low is not self._heap_written_low
+        ):
+            return Change.NOTHING
+        self._heap_changed, self._heap_written_low = False, is_low
+        self._heap_written_at = now
+        return Change.HEAP_FREE
