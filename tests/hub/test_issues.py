@@ -184,7 +184,7 @@ async def test_lost_alert_of_a_stranger(vesper: Vesper) -> None:
 
 
 async def test_more_alerts(vesper: Vesper) -> None:
-    """There is a word of those without a name, until fewer are active."""
+    """A repair says that there are more, until fewer are active."""
     for number in range(MAX_ACTIVE):
         await vesper.alert(f"s{number}", "WARNING")
     await vesper.advance(CHECK)

@@ -1,5 +1,6 @@
 """Devices are online by live messages only."""
 
+import asyncio
 from typing import Any
 from unittest.mock import patch
 
@@ -11,6 +12,7 @@ from pytest_homeassistant_custom_component.common import (
     async_fire_mqtt_message,
 )
 
+from custom_components.vesper.model.change import Change
 from homeassistant.const import EVENT_STATE_CHANGED, STATE_UNAVAILABLE, STATE_UNKNOWN
 from homeassistant.core import (
     Event,
@@ -151,6 +153,29 @@ async def test_many_devices_time_out_at_once(vesper: Vesper) -> None:
     assert {vesper.value("connectivity", device_id) for device_id in device_ids} == {
         "off"
     }
+
+
+async def test_a_listener_that_raises(vesper: Vesper) -> None:
+    """It does not end the monitoring of the other devices."""
+    failures: list[BaseException | None] = []
+
+    @callback
+    def _raise(_change: Change) -> None:
+        """Raise, and retrieve the exception from the task that it ends."""
+        task = asyncio.current_task()
+        assert task is not None
+        task.add_done_callback(lambda done: failures.append(done.exception()))
+        raise LookupError
+
+    await vesper.heartbeat()
+    device = vesper.hub.devices[BELL]
+    vesper.hub.listeners.async_listen(device, Change.LAST_SEEN, _raise)
+    await vesper.advance(60)
+    await vesper.heartbeat("tower")
+    await vesper.advance(31)
+    assert [type(failure) for failure in failures] == [LookupError]
+    await vesper.advance(60)
+    assert vesper.value("connectivity", "tower") == "off"
 
 
 async def test_a_sign_of_life_while_others_time_out(

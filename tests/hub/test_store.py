@@ -377,7 +377,6 @@ async def test_options_keep_everything(
     await vesper.heartbeat(**EVERYTHING, recent_events=[BOOT, WIFI_UP, HTTP_FAIL])
     assert set(writes.take()) == {
         *(vesper.entity_id(key) for key in ("connectivity", "playing", "melody")),
-        vesper.entity_id("heap_free"),
         vesper.entity_id("devices_online", FLEET),
     }
 

@@ -287,7 +287,7 @@ def test_boot_of_a_heartbeat(
     """The last heartbeat had an uptime of 1000 seconds."""
     restarts = Restarts()
     restarts.update(1000, NOW, 0, Boot.SAME)
-    found = restarts.compare(
+    found = restarts.detect_boot(
         uptime,
         NOW + after + jump,
         after,
@@ -304,7 +304,7 @@ def test_boot_of_a_heartbeat(
 def test_boot_time_that_moved(*, log_compared: bool, restored: bool, late: int) -> None:
     """It shows a restart, where the wall clock counts only if no event log does."""
     restarts = Restarts(uptime=10, started=NOW - 10, restored=restored)
-    found = restarts.compare(
+    found = restarts.detect_boot(
         30,
         NOW + 20 + late,
         0,
@@ -323,8 +323,8 @@ def test_earlier_boot_returns() -> None:
     restarts.record(NOW + 30, None)
     restarts.update(5, NOW + 30, 30, Boot.NEW)
     for at, uptime in [(60, 9060), (70, 45), (90, 9090)]:
-        assert restarts.find_stale(uptime, NOW + at, at) is None
-        found = restarts.compare(
+        assert restarts.detect_stale(uptime, NOW + at, at) is None
+        found = restarts.detect_boot(
             uptime, NOW + at, at, changed=True, boot_logged=True, log_compared=True
         )
         assert found is Boot.EARLIER
@@ -378,8 +378,8 @@ def test_counter_that_ran_over(
     last = int(COUNTER_SECONDS) - elapsed + uptime - late
     restarts = Restarts()
     restarts.update(last, NOW, 0, Boot.SAME)
-    assert restarts.find_stale(uptime, NOW + elapsed, elapsed) is None
-    found = restarts.compare(
+    assert restarts.detect_stale(uptime, NOW + elapsed, elapsed) is None
+    found = restarts.detect_boot(
         uptime,
         NOW + elapsed,
         elapsed,

@@ -14,6 +14,7 @@ from homeassistant.helpers.event import async_track_time_interval
 from ..const import DOMAIN, LOGGER
 from ..model.deadlines import Deadlines
 from .entity_set import EntitySet
+from .issues import async_raise_issue
 from .registry import unique_id_of
 
 ISSUE_REJECTED = "rejected"
@@ -220,19 +221,17 @@ class Admission:
         devices = str(len(self._rejected))
         if len(self._rejected) == MAX_REJECTED:
             devices = f"≥ {devices}"
-        ir.async_create_issue(
+        placeholders = {
+            "alert_sensors": str(len(self._waiting)),
+            "devices": devices,
+            "max_devices": str(self._limits.max_devices),
+            "max_essential": str(EntitySet.ESSENTIAL.max_devices),
+            "max_entities": str(MAX_ENABLED_ENTITIES_PER_CONFIG_ENTRY),
+            "prefix": self._prefix,
+        }
+        async_raise_issue(
             self._hass,
-            DOMAIN,
             ISSUE_REJECTED,
-            is_fixable=False,
+            placeholders,
             severity=ir.IssueSeverity.WARNING,
-            translation_key=ISSUE_REJECTED,
-            translation_placeholders={
-                "alert_sensors": str(len(self._waiting)),
-                "devices": devices,
-                "max_devices": str(self._limits.max_devices),
-                "max_essential": str(EntitySet.ESSENTIAL.max_devices),
-                "max_entities": str(MAX_ENABLED_ENTITIES_PER_CONFIG_ENTRY),
-                "prefix": self._prefix,
-            },
         )

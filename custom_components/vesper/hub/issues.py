@@ -97,6 +97,32 @@ ISSUES = (
 )
 
 
+@callback
+def async_raise_issue(  # noqa: PLR0913  # all that differs between issues
+    hass: HomeAssistant,
+    key: str,
+    placeholders: dict[str, str],
+    *,
+    severity: ir.IssueSeverity,
+    is_persistent: bool = False,
+    issue_id: str | None = None,
+) -> None:
+    """Raise an issue that only its cause ends, or update it.
+
+    Its id is the key of its translation, unless there may be several.
+    """
+    ir.async_create_issue(
+        hass,
+        DOMAIN,
+        issue_id or key,
+        is_fixable=False,
+        is_persistent=is_persistent,
+        severity=severity,
+        translation_key=key,
+        translation_placeholders=placeholders,
+    )
+
+
 def _named(fields: Iterable[str]) -> str:
     """Return the fields that were wrong by name."""
     return ", ".join(sorted(path or "the payload" for path in fields))
@@ -179,18 +205,17 @@ class Issues:
         issue_id = self._raised.setdefault(device_id, {}).setdefault(
             description.key, f"{description.key}/{device_id}/{now:.0f}"
         )
-        ir.async_create_issue(
+        placeholders = {
+            # The description has it between backticks.
+            "device": self._registry.name_of(device_id).replace("`", "'"),
+            **placeholders,
+        }
+        async_raise_issue(
             self._hass,
-            DOMAIN,
-            issue_id,
-            is_fixable=False,
+            description.key,
+            placeholders,
             severity=description.severity,
-            translation_key=description.key,
-            translation_placeholders={
-                # The description has it between backticks.
-                "device": self._registry.name_of(device_id).replace("`", "'"),
-                **placeholders,
-            },
+            issue_id=issue_id,
         )
 
     async def _async_check_all(self, _now: datetime) -> None:

@@ -166,16 +166,19 @@ class OfflineMonitor:
 
     async def _async_check(self) -> None:
         """Ask the broker, then time out the devices that are still due."""
-        if await self._link.async_responds():
-            due = self._deadlines.due(monotonic())
-            await asyncio.sleep(0)
-            async for device_id in async_in_chunks(due):
-                if self._deadlines.pop(device_id, monotonic()):
-                    self._async_time_out(self._devices[device_id])
-            await asyncio.sleep(0)
-            self._outages.async_evaluate()
-        self._check = None
-        self._async_set_timer()
+        try:
+            if await self._link.async_responds():
+                due = self._deadlines.due(monotonic())
+                await asyncio.sleep(0)
+                async for device_id in async_in_chunks(due):
+                    if self._deadlines.pop(device_id, monotonic()):
+                        self._async_time_out(self._devices[device_id])
+                await asyncio.sleep(0)
+                self._outages.async_evaluate()
+        finally:
+            # A listener that raises must not end the monitoring of all devices.
+            self._check = None
+            self._async_set_timer()
 
     @callback
     def _async_time_out(self, device: Device) -> None:

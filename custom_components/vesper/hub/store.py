@@ -29,6 +29,7 @@ from ..model.snapshot import deserialize, serialize
 from ..protocol.fields import MAX_NAME_LENGTH
 from ..protocol.topics import is_device_id
 from .chunks import async_in_chunks
+from .issues import async_raise_issue
 
 #: A minor version adds fields, and any field may be missing: all can be read.
 VERSION = 1
@@ -125,14 +126,11 @@ class VesperStore(Store[dict[str, Any]]):
             await super()._async_write_data(data)
         except (OSError, WriteError) as error:
             self.failed = True
-            ir.async_create_issue(
+            async_raise_issue(
                 self.hass,
-                DOMAIN,
                 ISSUE_NOT_WRITTEN,
-                is_fixable=False,
+                {"path": self.path, "error": str(error)},
                 severity=ir.IssueSeverity.ERROR,
-                translation_key=ISSUE_NOT_WRITTEN,
-                translation_placeholders={"path": self.path, "error": str(error)},
             )
             raise WriteError(error) from error
         self.failed = False
@@ -149,15 +147,12 @@ class VesperStore(Store[dict[str, Any]]):
         except OSError as error:
             self._raise_unreadable(error)
         LOGGER.warning("%s was damaged and is kept as %s", self.path, kept)
-        ir.async_create_issue(
+        async_raise_issue(
             self.hass,
-            DOMAIN,
             ISSUE_DAMAGED,
-            is_fixable=False,
-            is_persistent=True,
+            {"path": self.path, "kept": kept},
             severity=ir.IssueSeverity.WARNING,
-            translation_key=ISSUE_DAMAGED,
-            translation_placeholders={"path": self.path, "kept": kept},
+            is_persistent=True,
         )
 
     def _raise_unreadable(self, error: Exception) -> NoReturn:

@@ -50,7 +50,7 @@ class Device(DeviceState):
         """
         monotonic = now if monotonic is None else monotonic
         if live and isinstance(message, Heartbeat):
-            stale = self.restarts.find_stale(message.uptime, now, monotonic)
+            stale = self.restarts.detect_stale(message.uptime, now, monotonic)
             if stale is not None:
                 self.message_log.stale[stale] += 1
                 return Change.STALE
@@ -173,7 +173,7 @@ class Device(DeviceState):
         # restart is read from a retained one.
         if not live:
             return change
-        boot = self.restarts.compare(
+        boot = self.restarts.detect_boot(
             heartbeat.uptime,
             now,
             monotonic,

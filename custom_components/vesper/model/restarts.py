@@ -87,12 +87,13 @@ class Restarts:
     uptime."""
     _heard_since_late: bool = False
 
-    def find_stale(
+    def detect_stale(
         self, uptime: int | None, now: float, monotonic: float
     ) -> Stale | None:
-        """Return whether a live heartbeat is late or replayed.
+        """Return why a live heartbeat is stale, None if it is not.
 
-        An uptime only grows, or begins again after the last heartbeat.
+        An uptime only grows, or begins again after the last heartbeat. A late one is
+        recorded: its boot may be seen to go on.
         """
         last = self.uptime
         if uptime is None or last is None or uptime > last:
@@ -109,7 +110,7 @@ class Restarts:
             return None
         return Stale.LATE
 
-    def compare(  # noqa: PLR0913  # all that shows a restart
+    def detect_boot(  # noqa: PLR0913  # all that shows a restart
         self,
         uptime: int | None,
         now: float,
@@ -119,11 +120,11 @@ class Restarts:
         boot_logged: bool,
         log_compared: bool,
     ) -> Boot:
-        """Return which boot a live heartbeat belongs to; remember one that returned.
+        """Return which boot a live heartbeat belongs to, which is not stale.
 
-        The heartbeat is not stale. Given is whether it changed any telemetry, whether a
-        boot is new in the event log, and whether the event log could be compared with a
-        known one.
+        The return of an earlier boot is recorded. Given is whether any telemetry has
+        changed, whether a boot is new in the event log, and whether the event log could
+        be compared with a known one.
         """
         last = self.uptime
         if uptime is not None and last is not None:
@@ -197,7 +198,7 @@ class Restarts:
         return max(0.0, monotonic - self._heard)
 
     def _record_late(self, uptime: int, now: float, monotonic: float) -> bool:
-        """Return whether the boot of a late heartbeat is seen to go on.
+        """Record a late heartbeat, and return whether its boot goes on.
 
         Messages that are delivered late have no time of boot in common. One that goes
         on is another device's if the current one was heard in between; otherwise this

@@ -12,7 +12,7 @@ import orjson
 
 from ..protocol.alert import read_alert
 from ..protocol.codes import MAX_TIME
-from ..protocol.fields import Fault, Malformed, is_name
+from ..protocol.fields import Fault, Malformed, dump_json, is_name
 from ..protocol.heartbeat import MAX_CODE, MAX_HEAP, MAX_UPTIME
 from ..protocol.recent_events import encode_events, oldest_first, parse_events
 from ..protocol.severity import Severity
@@ -104,8 +104,7 @@ def serialize(device: Device) -> bytes:
         data["post_gaps"] = device.post_schedule.gaps
     if telemetry.event_log.is_known:
         data["events"] = orjson.Fragment(telemetry.event_log.text)
-    # A copy: what orjson returns keeps a buffer of 4 kB.
-    return bytes(memoryview(orjson.dumps(data)))
+    return dump_json(data)
 
 
 def deserialize(device_id: str, data: Mapping[str, Any]) -> Device:

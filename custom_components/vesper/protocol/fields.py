@@ -91,6 +91,12 @@ def load_object(
     return data
 
 
+def dump_json(data: object) -> bytes:
+    """Return data as compact JSON that is to be kept."""
+    # A copy: what orjson returns keeps a buffer of 4 kB.
+    return bytes(memoryview(orjson.dumps(data)))
+
+
 def is_object_like(payload: bytes) -> bool:
     """Return whether a payload at least begins like a JSON object.
 

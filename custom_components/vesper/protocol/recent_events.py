@@ -18,7 +18,7 @@ from .codes import (
     label_of,
     rssi_dbm,
 )
-from .fields import Fault, FaultKind, invalid
+from .fields import Fault, FaultKind, dump_json, invalid
 
 #: Firmware sends a ring buffer of 16 entries.
 MAX_EVENTS = 64
@@ -123,9 +123,7 @@ def _parse_event(path: str, item: object, faults: list[Fault]) -> RecentEvent | 
 
 def encode_events(events: Iterable[RecentEvent]) -> bytes:
     """Return entries as compact JSON, the form in which they are kept."""
-    items = [dict(zip(_FIELDS, event, strict=True)) for event in events]
-    # A copy: what orjson returns keeps a buffer of 4 kB.
-    return bytes(memoryview(orjson.dumps(items)))
+    return dump_json([dict(zip(_FIELDS, event, strict=True)) for event in events])
 
 
 def decode_events(text: bytes) -> tuple[RecentEvent, ...]:
