@@ -421,10 +421,8 @@ def test_exceptions() -> None:
 def test_issues() -> None:
     """Each repair issue has texts with its placeholders."""
     used = {
-        _value(path, arguments["translation_key"]): _names_given(
-            path, arguments, "translation_placeholders"
-        )
-        for path, arguments in _calls("async_create_issue")
+        _value(path, arguments["key"]): _names_given(path, arguments, "placeholders")
+        for path, arguments in _calls("async_raise_issue")
         if path != DEVICE_ISSUES
     }
     for path, arguments in _calls("IssueDescription"):

@@ -221,17 +221,16 @@ class Admission:
         devices = str(len(self._rejected))
         if len(self._rejected) == MAX_REJECTED:
             devices = f"≥ {devices}"
-        placeholders = {
-            "alert_sensors": str(len(self._waiting)),
-            "devices": devices,
-            "max_devices": str(self._limits.max_devices),
-            "max_essential": str(EntitySet.ESSENTIAL.max_devices),
-            "max_entities": str(MAX_ENABLED_ENTITIES_PER_CONFIG_ENTRY),
-            "prefix": self._prefix,
-        }
         async_raise_issue(
             self._hass,
-            ISSUE_REJECTED,
-            placeholders,
+            key=ISSUE_REJECTED,
+            placeholders={
+                "alert_sensors": str(len(self._waiting)),
+                "devices": devices,
+                "max_devices": str(self._limits.max_devices),
+                "max_essential": str(EntitySet.ESSENTIAL.max_devices),
+                "max_entities": str(MAX_ENABLED_ENTITIES_PER_CONFIG_ENTRY),
+                "prefix": self._prefix,
+            },
             severity=ir.IssueSeverity.WARNING,
         )

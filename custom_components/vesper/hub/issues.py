@@ -100,9 +100,9 @@ ISSUES = (
 @callback
 def async_raise_issue(  # noqa: PLR0913  # all that differs between issues
     hass: HomeAssistant,
+    *,
     key: str,
     placeholders: dict[str, str],
-    *,
     severity: ir.IssueSeverity,
     is_persistent: bool = False,
     issue_id: str | None = None,
@@ -212,8 +212,8 @@ class Issues:
         }
         async_raise_issue(
             self._hass,
-            description.key,
-            placeholders,
+            key=description.key,
+            placeholders=placeholders,
             severity=description.severity,
             issue_id=issue_id,
         )

@@ -128,8 +128,8 @@ class VesperStore(Store[dict[str, Any]]):
             self.failed = True
             async_raise_issue(
                 self.hass,
-                ISSUE_NOT_WRITTEN,
-                {"path": self.path, "error": str(error)},
+                key=ISSUE_NOT_WRITTEN,
+                placeholders={"path": self.path, "error": str(error)},
                 severity=ir.IssueSeverity.ERROR,
             )
             raise WriteError(error) from error
@@ -149,8 +149,8 @@ class VesperStore(Store[dict[str, Any]]):
         LOGGER.warning("%s was damaged and is kept as %s", self.path, kept)
         async_raise_issue(
             self.hass,
-            ISSUE_DAMAGED,
-            {"path": self.path, "kept": kept},
+            key=ISSUE_DAMAGED,
+            placeholders={"path": self.path, "kept": kept},
             severity=ir.IssueSeverity.WARNING,
             is_persistent=True,
         )
