@@ -126,7 +126,7 @@ class Admission:
 
     @callback
     def async_discard_alert_sensor(self, unique_id: str) -> None:
-        """Add an alert sensor no more that is not wanted any longer."""
+        """Forget an alert sensor that is no longer wanted."""
         self._waiting.pop(unique_id, None)
 
     @callback
@@ -152,9 +152,8 @@ class Admission:
     def _has_room(self, entities: int) -> bool:
         """Return whether so many entities fit beside all that were promised.
 
-        The entities of a device are registered in later turns of the event loop than
-        it is admitted. So they count from then on, and are looked up only where it
-        matters.
+        The entities of a device are registered in later turns of the event loop. So
+        they count from its admission on, and the registry is read only near the limit.
         """
         room = self._room() - entities
         if len(self._limits.entities) * len(self._promised) <= room:

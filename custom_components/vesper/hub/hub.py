@@ -321,7 +321,7 @@ class VesperHub:
     def _async_add(self, device: Device, change: Change) -> Change:
         """Add a new device, and return what is left to notify of.
 
-        Its entities show its state by themselves, but not what has happened.
+        Its new entities write their state by themselves; events are left to notify of.
         """
         self._prepare(device)
         self.registry.async_register(device)

@@ -157,8 +157,8 @@ class Issues:
     @callback
     def async_start(self) -> CALLBACK_TYPE:
         """Check all devices regularly; returns what ends that."""
-        # Home Assistant remembers the issues that it had when it stopped forever; these
-        # are raised again with another id.
+        # Home Assistant keeps all issues that were open when it stopped; these are
+        # raised again with another id.
         kinds = tuple(f"{description.key}/" for description in ISSUES)
         for domain, issue_id in tuple(ir.async_get(self._hass).issues):
             if domain == DOMAIN and issue_id.startswith(kinds):
@@ -201,7 +201,7 @@ class Issues:
         now: float,
     ) -> None:
         """Raise an issue, or update it."""
-        # With the time in its id, a user who ignores it ignores it this one time.
+        # With the time in its id, to ignore it ignores only this incident.
         issue_id = self._raised.setdefault(device_id, {}).setdefault(
             description.key, f"{description.key}/{device_id}/{now:.0f}"
         )

@@ -69,7 +69,7 @@ class OfflineMonitor:
 
     @callback
     def async_start(self) -> CALLBACK_TYPE:
-        """Follow the link and monitor the devices; returns what ends the first."""
+        """Follow the link and monitor the devices; returns what stops following it."""
         stop = self._link.async_start()
         if self.connected:
             self._async_resume()
@@ -90,7 +90,7 @@ class OfflineMonitor:
 
     @callback
     def async_extend_timeout(self, device_id: str, timeout: float) -> None:
-        """Give a device a longer timeout from now on; a shorter one ends that."""
+        """Give a device a longer timeout from now on; 0 restores the usual one."""
         self._deadlines.extend_timeout(device_id, timeout, monotonic())
 
     @callback

@@ -80,7 +80,7 @@ class Alerts:
     replaced: str | None = None
     """The subsystem that lost its sensor to the last one of `subsystems`."""
     unknown: frozenset[str] = frozenset()
-    """Those of them of which it is not known whether there is an alert."""
+    """The subsystems of which it is not known whether they have an alert."""
     unconfirmed_since_restart: frozenset[str] = frozenset()
     """Those with an alert from before the last restart of the device, which it raises
     again or which is closed in the end."""
@@ -204,7 +204,7 @@ class Alerts:
             *ended,
         )
         if self.further and len(self.active) < MAX_ACTIVE:
-            # Which of them are still active is not known, but to the device.
+            # Only the device knows which of them are still active.
             self.further = Severity.OK
             change = Change.HEALTH_CHECK_DUE
         return change | self._change(worst)

@@ -27,7 +27,7 @@ class Change(IntFlag):
     ALERT_CLOSED = 1 << 9
     """Alerts were closed, not cleared by the device: those of `last_closed`."""
     SUBSYSTEMS = 1 << 10
-    """A subsystem is to have a sensor: the last one of `subsystems`."""
+    """The last one of `subsystems` needs a sensor."""
     PLAYING = 1 << 11
     MELODY = 1 << 12
     ACTIVITY = 1 << 13
@@ -48,4 +48,4 @@ class Change(IntFlag):
     HEALTH_CHECK_DUE = 1 << 25
     """Alerts were lost that a health check may raise again."""
     STALE = 1 << 26
-    """Nothing: the heartbeat was late or replayed, and is no sign of life."""
+    """The heartbeat was late or replayed: nothing has changed."""

@@ -46,7 +46,7 @@ class Device(DeviceState):
         """Apply a message and return what it changed; a stale one changes nothing.
 
         A retained message fills in values, but is no sign of life
-        (docs/protocol.md, "Liveness"). Without a monotonic time, the wall clock counts.
+        (docs/liveness.md, "Online"). Without a monotonic time, the wall clock counts.
         """
         monotonic = now if monotonic is None else monotonic
         if live and isinstance(message, Heartbeat):
@@ -207,7 +207,7 @@ class Device(DeviceState):
     def _apply_restart(
         self, heartbeat: Heartbeat, now: float, *, log_compared: bool
     ) -> Change:
-        """Apply a restart (docs/protocol.md, "Restarts").
+        """Apply a restart (docs/liveness.md, "Restarts").
 
         What the device has sent since then stays: it mostly sends something before its
         next heartbeat.

@@ -11,8 +11,8 @@ MIN_WINDOW = 1800
 #: In seconds: a leak that begins after weeks must not be averaged out.
 MAX_WINDOW = 2 * HORIZON
 
-#: The share of the free heap that must be lost for good: one part in so many. Normal
-#: use varies by less.
+#: At least one part in so many of the free heap must be lost. Normal use varies by
+#: less.
 MIN_PART = 20
 
 #: How many points are kept of one boot.

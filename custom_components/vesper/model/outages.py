@@ -46,9 +46,9 @@ class Outages:
         """Set the seconds of silence after which a device is offline."""
         self.current: Outage | None = None
         self._timeout = timeout
-        # When each went offline, and how many were online right before. A device in
-        # here was online when the first one went: to come online later and time out
-        # takes longer than the window.
+        # When each went offline, and how many were online right before. All were online
+        # when the first one went offline: to come online and time out takes longer than
+        # the window.
         self._window: OrderedDict[str, tuple[float, int]] = OrderedDict()
         self._alone: OrderedDict[str, None] = OrderedDict()
 

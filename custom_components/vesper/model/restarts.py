@@ -72,7 +72,7 @@ class Restarts:
     started: float = 0.0
     """When the device started, by that heartbeat, in seconds since 1970."""
     grew: bool = False
-    """Whether the uptime has grown since that boot: some firmware has no clock."""
+    """Whether the uptime has grown since boot: some firmware always sends the same."""
     restored: bool = False
     """Whether the uptime is from before Home Assistant started."""
     _last: tuple[Restart, ...] = ()
@@ -228,7 +228,7 @@ class Restarts:
         """Return whether an uptime that did not fall began again between messages.
 
         It is less than the time that has passed. Where it grew past the last one, the
-        time of boot is later by more than what a message may take and clocks drift.
+        time of boot is later by more than delays and the drift of clocks explain.
         """
         if uptime == last:
             return uptime + UPTIME_JITTER < elapsed

@@ -15,7 +15,7 @@ LOW_HEAP = 16 * 1024
 #: In seconds: the free heap is written at most this often, unless it becomes low.
 HEAP_INTERVAL = 60
 
-#: In seconds: heartbeats arrive sooner or later; a boot time that moves by less is the
+#: In seconds: how long heartbeats take varies; a boot time that moves by less is the
 #: same.
 BOOT_TIME_JITTER = 60
 
