@@ -17,6 +17,7 @@ from syrupy.assertion import SnapshotAssertion
 from custom_components.vesper import PLATFORMS
 from custom_components.vesper.const import CONF_PREFIX, DOMAIN
 from homeassistant.components.frontend import DATA_EXTRA_MODULE_URL, UrlManager
+from homeassistant.components.mqtt.util import EnsureJobAfterCooldown
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.const import (
     ATTR_ENTITY_ID,
@@ -93,6 +94,23 @@ def no_errors_logged(caplog: pytest.LogCaptureFixture) -> Generator[None]:
 def snapshot(snapshot: SnapshotAssertion) -> SnapshotAssertion:
     """Compare with snapshots in Home Assistant's format."""
     return snapshot.use_extension(HomeAssistantSnapshotExtension)
+
+
+@pytest.fixture(autouse=True)
+def subscribed_at_once() -> Generator[None]:
+    """Let MQTT clients subscribe in the next turn: time stands still in tests."""
+
+    def schedule(debouncer: EnsureJobAfterCooldown) -> None:
+        def execute(_: object = None) -> None:
+            if task := debouncer._task:  # noqa: SLF001
+                task.add_done_callback(execute)
+            else:
+                debouncer.async_execute()
+
+        debouncer._loop.call_soon(execute)  # noqa: SLF001
+
+    with patch.object(EnsureJobAfterCooldown, "async_schedule", schedule):
+        yield
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Devices time out only while the broker responds."""
+"""Silence counts only while the broker responds."""
 
 import asyncio
 from collections.abc import Iterator
@@ -7,6 +7,7 @@ import itertools
 from unittest.mock import Mock, patch
 
 import pytest
+from pytest_homeassistant_custom_component.common import async_fire_mqtt_message
 
 from homeassistant.components import mqtt
 from homeassistant.const import STATE_UNAVAILABLE
@@ -14,60 +15,62 @@ from homeassistant.core import HomeAssistant
 from homeassistant.helpers.dispatcher import async_dispatcher_send
 from tests.common import BELL, FLEET, Vesper, logged
 
-QUESTION = ("vesper/~/control", b"", 1, False)
+TOPIC = "vesper/+/status/info"
+
+#: The two halves of the time that the broker has for a response, the second one in two
+#: parts, and in seconds.
+FIRST_HALF, ALMOST, REST = 1.01, 0.98, 0.04
 
 
 class Broker:
-    """The broker, as far as it acknowledges messages."""
+    """The broker, as far as it responds to questions."""
 
     def __init__(self, vesper: Vesper) -> None:
-        """Take the client that publishes to it."""
-        self._publish = vesper.mqtt._mqttc.publish  # noqa: SLF001
-        self._publish.reset_mock()
+        """Take the client that asks it."""
+        self._client = vesper.mqtt._mqttc  # noqa: SLF001
+        self._client.reset_mock()
         self._mids = itertools.count(10_000)
 
     @property
     def questions(self) -> int:
-        """Return how many messages it received."""
-        return sum(call.args[:4] == QUESTION for call in self._publish.call_args_list)
+        """Return how often it was asked."""
+        return sum(
+            call.args[0] == TOPIC for call in self._client.subscribe.call_args_list
+        )
 
     @contextmanager
-    def frozen(self, rc: int = 4) -> Iterator[None]:
-        """Acknowledge nothing, and with 0 receive nothing either."""
-        answers = self._publish.side_effect
-
-        def publish(*args: object) -> object:
-            # Only QoS 1 is acknowledged.
-            if args[:4] != QUESTION:
-                return answers(*args)
-            return Mock(mid=next(self._mids), rc=rc)
-
-        self._publish.side_effect = publish
-        # Nothing has to wait for a response that does not come.
-        with (
-            patch("custom_components.vesper.hub.broker_link.RESPONSE_TIMEOUT", 0),
-            patch("custom_components.vesper.hub.broker_link.FIRST_RESPONSE_TIMEOUT", 0),
-        ):
-            yield
-        self._publish.side_effect = answers
+    def frozen(self) -> Iterator[None]:
+        """Have it take what is sent, and respond to nothing."""
+        subscribe = self._client.subscribe
+        responds = subscribe.side_effect
+        subscribe.side_effect = lambda *_, **__: (0, next(self._mids))
+        yield
+        subscribe.side_effect = responds
 
 
 @pytest.fixture
-def broker(vesper: Vesper) -> Broker:
-    """Return the broker, checked once at the start."""
+async def broker(vesper: Vesper) -> Broker:
+    """Return the broker, when all topics are subscribed."""
+    await resubscribe()
     return Broker(vesper)
 
 
-async def settle(vesper: Vesper) -> None:
-    """Process responses that arrive at once."""
-    for _ in range(5):
-        await vesper.hass.async_block_till_done()
+async def resubscribe() -> None:
+    """Let MQTT subscribe all of its topics, one after the other."""
+    for _ in range(600):
+        await asyncio.sleep(0)
 
 
-async def test_broker_is_checked_when_a_device_is_due(
-    vesper: Vesper, broker: Broker
-) -> None:
-    """Only a due device causes a check, and only one."""
+async def wait(vesper: Vesper, *steps: float) -> None:
+    """Let time go by without waiting for a response."""
+    for seconds in steps:
+        vesper.freezer.tick(seconds)
+        for _ in range(30):
+            await asyncio.sleep(0)
+
+
+async def test_asked_when_a_device_is_due(vesper: Vesper, broker: Broker) -> None:
+    """Heartbeats in time ask nothing of the broker, and silence asks once."""
     for _ in range(20):
         await vesper.heartbeat()
         await vesper.advance(60)
@@ -79,25 +82,74 @@ async def test_broker_is_checked_when_a_device_is_due(
     assert broker.questions == 1
 
 
+async def test_asks_by_no_message_and_keeps_the_subscription(
+    vesper: Vesper, broker: Broker
+) -> None:
+    """What a broker may refuse is not published, and no message is missed."""
+    await vesper.heartbeat(retain=True)
+    await vesper.advance(91)
+    assert broker.questions == 1
+    await vesper.advance(10)
+    client = vesper.mqtt._mqttc  # noqa: SLF001
+    assert not client.publish.called
+    assert not client.unsubscribe.called
+    await vesper.info("playback_started", {"melody_uid": "A"})
+    assert vesper.value("playing") == "on"
+
+
+@pytest.mark.parametrize("retain", [False, True])
+@pytest.mark.parametrize("payload", [b"{}", b""])
+async def test_a_message_since_then_proves_the_link(
+    vesper: Vesper, broker: Broker, payload: bytes, *, retain: bool
+) -> None:
+    """Whatever the broker has sent since a device was due saves the question."""
+    await vesper.heartbeat()
+    vesper.freezer.tick(90.1)
+    async_fire_mqtt_message(
+        vesper.hass, "vesper/other/status/heartbeat", payload, 1, retain
+    )
+    with broker.frozen():
+        await vesper.advance(1)
+    assert vesper.value("connectivity") == "off"
+    assert vesper.value("mqtt_link", FLEET) == "on"
+    assert broker.questions == 0
+
+
+async def test_a_message_from_before_proves_nothing(
+    vesper: Vesper, broker: Broker
+) -> None:
+    """The broker may have frozen since."""
+    await vesper.heartbeat()
+    await vesper.advance(89)
+    await vesper.heartbeat("other")
+    with broker.frozen():
+        await wait(vesper, 2, FIRST_HALF, ALMOST, REST)
+        assert vesper.value("mqtt_link", FLEET) == "off"
+        assert vesper.hub.devices[BELL].online
+
+
 async def test_a_frozen_broker(
     vesper: Vesper, broker: Broker, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """No device times out; each has a full timeout afterwards."""
+    """It makes no device offline, and each has a full timeout when it goes on."""
     await vesper.heartbeat()
     await vesper.alert("FileManager", "WARNING")
     caplog.clear()
     with broker.frozen():
-        await vesper.advance(91)
+        await wait(vesper, 91, FIRST_HALF, ALMOST)
+        assert vesper.value("mqtt_link", FLEET) == "on"
+        await wait(vesper, REST)
         assert vesper.value("connectivity") == STATE_UNAVAILABLE
         assert vesper.value("mqtt_link", FLEET) == "off"
         assert vesper.value("alert_FileManager") == "warning"
-        for _ in range(3):
-            await vesper.advance(11)
-            await settle(vesper)
+        assert broker.questions == 1
+        await wait(vesper, 10.01, 9.98)
+        assert broker.questions == 1
+        for number in range(2, 5):
+            await wait(vesper, REST, FIRST_HALF, ALMOST, REST, 10.01, 9.98)
+            assert broker.questions == number
         assert vesper.value("connectivity") == STATE_UNAVAILABLE
-        assert broker.questions > 2
-    await vesper.advance(11)
-    await vesper.hass.async_block_till_done(wait_background_tasks=True)
+    await wait(vesper, 1)
     assert vesper.value("connectivity") == "on"
     assert vesper.value("mqtt_link", FLEET) == "on"
     assert vesper.hub.devices[BELL].online
@@ -106,20 +158,62 @@ async def test_a_frozen_broker(
         "The link to the MQTT broker is down",
         "The link to the MQTT broker is up again",
     ]
-    await vesper.advance(89)
+    await vesper.advance(88)
     assert vesper.value("connectivity") == "on"
-    await vesper.advance(2)
+    await vesper.advance(3)
     assert vesper.value("connectivity") == "off"
 
 
-async def test_mqtt_reports_the_disconnect_too(vesper: Vesper, broker: Broker) -> None:
-    """No response is expected once the broker was restarted."""
+async def test_a_message_of_a_frozen_broker(vesper: Vesper, broker: Broker) -> None:
+    """Any message proves the link at once, whatever was not answered before."""
+    await vesper.heartbeat()
+    await vesper.heartbeat("other")
+    with broker.frozen():
+        await wait(vesper, 91, FIRST_HALF, ALMOST, REST)
+        assert vesper.value("mqtt_link", FLEET) == "off"
+        await vesper.heartbeat("other")
+        await wait(vesper, 0)
+        assert vesper.value("mqtt_link", FLEET) == "on"
+        assert vesper.value("connectivity") == "on"
+        asked = broker.questions
+        await wait(vesper, 60)
+        assert broker.questions == asked
+
+
+async def test_a_message_instead_of_a_response(vesper: Vesper, broker: Broker) -> None:
+    """A broker that answers no question is believed for its messages."""
     await vesper.heartbeat()
     with broker.frozen():
-        await vesper.advance(91)
-        await vesper.disconnect_broker()
-    await vesper.reconnect_broker()
+        await wait(vesper, 91, FIRST_HALF)
+        assert broker.questions == 1
+        await vesper.heartbeat("other")
+        await wait(vesper, 0)
+        assert vesper.value("connectivity") == "off"
+        assert vesper.value("mqtt_link", FLEET) == "on"
+
+
+async def test_another_subscriber_of_a_higher_qos(
+    vesper: Vesper, broker: Broker
+) -> None:
+    """MQTT then asks at that QoS, and the response counts as well."""
+    await mqtt.async_subscribe(vesper.hass, TOPIC, Mock(), 2)
+    await vesper.heartbeat()
+    await vesper.advance(91)
+    assert vesper.value("connectivity") == "off"
+    assert vesper.value("mqtt_link", FLEET) == "on"
+    assert broker.questions == 2
+
+
+async def test_mqtt_notices_it_too(vesper: Vesper, broker: Broker) -> None:
+    """A frozen broker that is restarted is asked no more for its answer."""
+    await vesper.heartbeat()
+    with broker.frozen():
+        await wait(vesper, 91, FIRST_HALF, ALMOST, REST)
+        await vesper.lose_link()
+    await vesper.advance(11)  # MQTT waits no longer
+    await vesper.regain_link()
     assert vesper.value("connectivity") == "on"
+    await resubscribe()
     asked = broker.questions
     await vesper.advance(60)
     assert broker.questions == asked
@@ -127,51 +221,49 @@ async def test_mqtt_reports_the_disconnect_too(vesper: Vesper, broker: Broker) -
     assert vesper.value("connectivity") == "off"
 
 
-async def test_a_broker_that_never_answers(vesper: Vesper, broker: Broker) -> None:
-    """Without responses the connection of MQTT counts."""
-    with broker.frozen(rc=0):
-        await vesper.reload()
-        await settle(vesper)
-        assert broker.questions == 1
-        await vesper.heartbeat()
-        await vesper.advance(91)
-        assert vesper.value("connectivity") == "off"
-        assert vesper.value("mqtt_link", FLEET) == "on"
-        assert broker.questions == 1
+async def test_the_connection_ends_meanwhile(vesper: Vesper, broker: Broker) -> None:
+    """Who is due is not declared offline, and the next question is asked as ever."""
+    await vesper.heartbeat()
+    with broker.frozen():
+        await wait(vesper, 91, FIRST_HALF)
+        await vesper.lose_link()
+        assert vesper.value("connectivity") == STATE_UNAVAILABLE
+    await vesper.advance(11)
+    await vesper.regain_link()
+    await resubscribe()
+    asked = broker.questions
+    await vesper.advance(91)
+    assert broker.questions == asked + 1
+    assert vesper.value("connectivity") == "off"
 
 
-async def test_the_first_check_closes_the_connection(
-    vesper: Vesper, broker: Broker
-) -> None:
-    """The broker is not checked again after the reconnect."""
-    with (
-        broker.frozen(rc=0),
-        patch("custom_components.vesper.hub.broker_link.FIRST_RESPONSE_TIMEOUT", 60),
+async def test_mqtt_is_disabled_meanwhile(vesper: Vesper, broker: Broker) -> None:
+    """It can't be asked then, which says nothing of the devices."""
+    await vesper.heartbeat()
+    with patch(
+        "homeassistant.components.mqtt.client.mqtt_config_entry_enabled",
+        return_value=False,
     ):
-        await vesper.reload()
-        assert broker.questions == 1
-        await vesper.disconnect_broker()
-        await vesper.reconnect_broker()
-        await settle(vesper)
-        assert broker.questions == 1
+        await vesper.advance(91)
+    assert vesper.value("connectivity") == STATE_UNAVAILABLE
+    assert broker.questions == 0
 
 
 async def test_closed_while_it_is_frozen(vesper: Vesper, broker: Broker) -> None:
-    """No check follows once the entry is unloaded."""
+    """An entry that is gone asks no more."""
     await vesper.heartbeat()
     with broker.frozen():
-        await vesper.advance(91)
+        await wait(vesper, 91, FIRST_HALF, ALMOST, REST)
         assert await vesper.hass.config_entries.async_unload(vesper.entry.entry_id)
         asked = broker.questions
-        await vesper.advance(60)
-        await settle(vesper)
+        await wait(vesper, 60, 60)
         assert broker.questions == asked
 
 
-async def test_reconnect_while_disconnect_is_processed(
+async def test_a_link_that_comes_back_before_all_know_that_it_was_lost(
     hass: HomeAssistant, vesper: Vesper
 ) -> None:
-    """Devices not yet notified of the disconnect had a gap too."""
+    """Those to whom the loss had not come yet had a gap all the same."""
     for number in range(4):
         await vesper.heartbeat(f"bell-{number}", uptime=5)
         await vesper.alert("SD", "WARNING", device_id=f"bell-{number}")
@@ -190,10 +282,10 @@ async def test_reconnect_while_disconnect_is_processed(
         assert sensor.attributes["confirmed"] is False
 
 
-async def test_disconnect_right_after_reconnect(
+async def test_a_link_that_is_lost_again_at_once(
     hass: HomeAssistant, vesper: Vesper
 ) -> None:
-    """No device is monitored while disconnected."""
+    """Nobody is watched without a link, however short it was there."""
     await vesper.heartbeat(uptime=5)
     for connected in (False, True, False):
         async_dispatcher_send(hass, mqtt.MQTT_CONNECTION_STATE, connected)

@@ -17,7 +17,6 @@ from custom_components.vesper.protocol.topics import (
     StatusTopic,
     control_topic,
     is_device_id,
-    link_topic,
     prefix_problem,
 )
 
@@ -74,14 +73,6 @@ def test_a_wildcard_in_place_of_the_id_makes_the_filter_of_all() -> None:
 def test_commands_go_to_the_control_topic() -> None:
     """It is beside the status topics."""
     assert control_topic("site1/vesper", "chapel") == "site1/vesper/chapel/control"
-
-
-@pytest.mark.parametrize("prefix", ["vesper", "site1/vesper"])
-def test_the_connection_check_uses_no_device_topic(prefix: str) -> None:
-    """No device can have its id."""
-    topic = link_topic(prefix)
-    assert topic == f"{prefix}/~/control"
-    assert not is_device_id(topic.split("/")[-2])
 
 
 @pytest.mark.parametrize("prefix", ["vesper", "site1/vesper", "a/b/c"])

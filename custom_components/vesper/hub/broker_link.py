@@ -1,21 +1,21 @@
 """Monitor the link between the broker and Home Assistant."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
-from typing import Any
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
+from time import monotonic
 
 from homeassistant.components import mqtt
 from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
+from homeassistant.exceptions import HomeAssistantError
 
 from ..const import LOGGER
 
 #: In seconds: a response takes milliseconds, and nothing is decided before it.
 RESPONSE_TIMEOUT = 2
-#: In seconds, for the first question, for which nothing waits. MQTT itself gives up
-#: after ten, and then returns as if there was a response.
-FIRST_RESPONSE_TIMEOUT = 8
-#: In seconds, between two questions to a broker that does not respond.
-RETRY_INTERVAL = 10
+#: In seconds, between two questions to a broker that does not respond. MQTT goes on
+#: after ten as if a response had arrived; none of that may answer the next question.
+RETRY_INTERVAL = 20
 
 
 class BrokerLink:
@@ -23,24 +23,22 @@ class BrokerLink:
 
     A frozen broker, or a cable pulled behind the next switch, ends no connection: MQTT
     takes up to two of its keepalives to detect it, usually two minutes, and devices
-    that are online would time out before. So the broker is asked first, by a message
-    at QoS 1, which it must acknowledge whether it allows it or not. With the
-    acknowledgement, all that it had sent before has arrived.
+    that are online would time out before. So a message of the broker proves the link,
+    or else its response to a question: a topic is subscribed once more. That needs no
+    right that Home Assistant does not use already, interrupts no messages, and is not
+    repeated by the MQTT client. With the response, all that the broker had sent before
+    has arrived.
     """
 
     def __init__(
         self, hass: HomeAssistant, topic: str, async_changed: Callable[[bool], None]
     ) -> None:
-        """Set the topic of the questions, and what is called with each change."""
+        """Set a topic that is subscribed, and what is called with each change."""
         self._hass = hass
         self._topic = topic
         self._async_changed = async_changed
-        self._responds: bool | None = None
-        """Whether the broker responds to questions: None until the first one.
-
-        One that does not, or closes the connection, is not asked again.
-        """
-        self._asking = False
+        self._last_message = float("-inf")
+        self._response = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
     @callback
@@ -58,67 +56,77 @@ class BrokerLink:
 
         return _async_stop
 
-    async def async_responds(self) -> bool:
+    @callback
+    def async_message_received(self) -> None:
+        """Record a message of any kind: it proves the link."""
+        self._last_message = monotonic()
+        self._response.set()
+
+    async def async_responds(self, since: float) -> bool:
         """Return whether the broker responds; if not, the link is down until it does.
 
-        A broker that never responded to a question is not asked.
+        It is asked only if no message was received since the given time.
         """
-        if not self._responds or await self._async_ask(RESPONSE_TIMEOUT):
+        if self._last_message >= since or await self._async_ask():
             return True
         LOGGER.info("The MQTT broker does not respond")
         self._async_changed(False)  # noqa: FBT003
-        self._async_create_task(self._async_wait_for_response())
+        self._task = self._hass.async_create_background_task(
+            self._async_wait_for_response(), "Vesper broker link"
+        )
         return False
 
     @callback
     def _async_connection_changed(self, connected: bool) -> None:  # noqa: FBT001
         """Handle an MQTT connection change."""
-        if self._asking and not connected:
-            # The question may have closed the connection: the next first one decides.
-            self._responds = None if self._responds else False
         self._async_cancel()
         self._async_changed(connected)
-        if connected and self._responds is None:
-            self._async_create_task(self._async_ask_first())
-
-    @callback
-    def _async_create_task(self, task: Coroutine[Any, Any, None]) -> None:
-        """Run a task until the connection changes."""
-        self._task = self._hass.async_create_background_task(task, "Vesper broker link")
 
     @callback
     def _async_cancel(self) -> None:
-        """Cancel the task."""
+        """Wait for no response."""
         if self._task is not None:
             self._task.cancel()
             self._task = None
 
-    async def _async_ask_first(self) -> None:
-        """Find out whether this broker responds to questions."""
-        self._responds = False
-        self._responds = await self._async_ask(FIRST_RESPONSE_TIMEOUT)
-
     async def _async_wait_for_response(self) -> None:
         """Ask until the broker responds; then the link is up again."""
-        responded = False
-        while not responded:
-            await asyncio.sleep(RETRY_INTERVAL)
-            responded = await self._async_ask(RESPONSE_TIMEOUT)
+        while not (
+            await self._async_response_within(RETRY_INTERVAL) or await self._async_ask()
+        ):
+            pass
         self._async_changed(True)  # noqa: FBT003
 
-    async def _async_ask(self, seconds: float) -> bool:
+    async def _async_ask(self) -> bool:
         """Ask the broker, and return whether it responded in time."""
-        self._asking = True
-        question = self._hass.async_create_background_task(
-            mqtt.async_publish(self._hass, self._topic, b"", qos=1, retain=False),
-            "Vesper question to the broker",
-        )
-        try:
-            # In two halves: an event loop that was blocked gets the response in the
-            # second one.
-            for _ in range(2):
-                await asyncio.wait([question], timeout=seconds / 2)
-            return question.done() and question.exception() is None
-        finally:
-            question.cancel()
-            self._asking = False
+        self._response.clear()
+        with ExitStack() as stack:
+            try:
+                stack.callback(
+                    await mqtt.async_subscribe(self._hass, self._topic, _async_ignore)
+                )
+            except HomeAssistantError:  # the MQTT entry was disabled right now
+                return False
+            # MQTT uses the highest QoS that any subscriber of the topic has.
+            for qos in range(3):
+                stack.callback(
+                    mqtt.async_on_subscribe_done(
+                        self._hass, self._topic, qos, self._response.set
+                    )
+                )
+            return await self._async_response_within(RESPONSE_TIMEOUT)
+
+    async def _async_response_within(self, seconds: float) -> bool:
+        """Return whether there is a response in time."""
+        # In two halves: an event loop that was blocked gets the response in the
+        # second one.
+        for _ in range(2):
+            with suppress(TimeoutError):
+                async with asyncio.timeout(seconds / 2):
+                    await self._response.wait()
+        return self._response.is_set()
+
+
+@callback
+def _async_ignore(_msg: mqtt.ReceiveMessage) -> None:
+    """Ignore a message: another subscription of the topic receives it."""

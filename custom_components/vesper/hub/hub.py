@@ -30,10 +30,10 @@ from ..model.fleet import Fleet
 from ..model.occurrence import Occurrence, OccurrenceKind
 from ..protocol.topics import (
     HEARTBEAT,
+    INFO,
     STATUS_TOPICS,
     StatusTopic,
     control_topic,
-    link_topic,
 )
 from .admission import RESERVED_FOR_ALERTS, Admission, Limits
 from .change_handler import ChangeHandler
@@ -124,7 +124,7 @@ class VesperHub:
             changes=self._changes,
             fleet=self.fleet,
             health_checks=self._health_checks,
-            link_topic=link_topic(self._prefix),
+            link_topic=INFO.of(self._prefix, "+"),
             listeners=self.listeners,
             outages=self.outages,
             timeout=timeout,
@@ -303,11 +303,13 @@ class VesperHub:
         """Return the callback for the messages of a topic."""
         device_id_at = source.device_id_at(self._prefix)
         receive = self.receiver.async_receive
+        prove_link = self._monitor.async_message_received
 
         # Not a partial: the MQTT client fails to log what one raises.
         @callback
         def _async_message_received(msg: mqtt.ReceiveMessage) -> None:
             """Receive a message; an empty payload only clears a retained one."""
+            prove_link()
             payload = msg.payload
             if self._closed or self._suspended or not payload:
                 return

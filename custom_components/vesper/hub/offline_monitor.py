@@ -28,7 +28,7 @@ class OfflineMonitor:
     """The broker link, and one timer for all devices, set to the earliest deadline.
 
     While the link is down the timer is off: silence says nothing about the devices.
-    Nor does it if the broker does not respond, so the broker is asked before any device
+    Nor does it if the broker does not respond, so the link is proved before any device
     is declared offline.
     """
 
@@ -80,6 +80,11 @@ class OfflineMonitor:
         """Handle nothing more."""
         self._closed = True
         self._async_pause()
+
+    @callback
+    def async_message_received(self) -> None:
+        """Record a message of any device, also a retained one."""
+        self._link.async_message_received()
 
     @callback
     def async_touch(self, device_id: str) -> None:
@@ -159,15 +164,15 @@ class OfflineMonitor:
         deadline = self._deadlines.next_deadline
         if deadline is not None and deadline <= monotonic():
             self._check = self._hass.async_create_task(
-                self._async_check(), "Vesper offline monitor", eager_start=False
+                self._async_check(deadline), "Vesper offline monitor", eager_start=False
             )
         else:
             self._async_set_timer()
 
-    async def _async_check(self) -> None:
-        """Ask the broker, then time out the devices that are still due."""
+    async def _async_check(self, deadline: float) -> None:
+        """Prove the link, then time out the devices that are still due."""
         try:
-            if await self._link.async_responds():
+            if await self._link.async_responds(deadline):
                 due = self._deadlines.due(monotonic())
                 await asyncio.sleep(0)
                 async for device_id in async_in_chunks(due):

@@ -48,24 +48,17 @@ class StatusTopic(Source):
 
 
 HEARTBEAT = StatusTopic(name="heartbeat", qos=1, parse=parse_heartbeat)
+INFO = StatusTopic(name="info", qos=0, parse=parse_info)
 STATUS_TOPICS = (
     HEARTBEAT,
     StatusTopic(name="alerts", qos=1, parse=parse_alert),
-    StatusTopic(name="info", qos=0, parse=parse_info),
+    INFO,
 )
 
 
 def control_topic(prefix: str, device_id: str) -> str:
     """Return the topic for commands to a device."""
     return f"{prefix}/{device_id}/control"
-
-
-def link_topic(prefix: str) -> str:
-    """Return the topic of our questions to the broker.
-
-    It is no device's, whose id can't be that, and is allowed to us where commands are.
-    """
-    return control_topic(prefix, "~")
 
 
 class PrefixProblem(StrEnum):
