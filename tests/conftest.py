@@ -116,10 +116,15 @@ def subscribed_at_once() -> Generator[None]:
 @pytest.fixture
 async def mqtt_mock(mqtt_mock: Any) -> AsyncGenerator[Any]:
     """Set up MQTT, and stop the timer of its client at the end."""
+    client = mqtt_mock._mqttc  # noqa: SLF001
+    publish = client.publish.side_effect
+    # To those who are subscribed, a broker sends what is published as not retained.
+    client.publish.side_effect = lambda topic, payload, qos, _retain, properties: (
+        publish(topic, payload, qos, False, properties)  # noqa: FBT003
+    )
     yield mqtt_mock
     sock = Mock()
     sock.fileno.return_value = -1
-    client = mqtt_mock._mqttc  # noqa: SLF001
     client.on_socket_close(client, None, sock)
 
 

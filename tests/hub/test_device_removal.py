@@ -1,5 +1,6 @@
 """Test the removal of a device by its page."""
 
+import asyncio
 from collections.abc import Iterator
 import logging
 from typing import Any
@@ -13,6 +14,7 @@ from custom_components.vesper.const import DEFAULT_HEARTBEAT_TIMEOUT, DOMAIN
 from homeassistant.components.mqtt import MQTT_CONNECTION_STATE
 from homeassistant.const import STATE_OFF, STATE_ON, STATE_UNAVAILABLE, STATE_UNKNOWN
 from homeassistant.core import HomeAssistant
+from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import device_registry as dr, entity_registry as er
 from homeassistant.helpers.dispatcher import async_dispatcher_send
 from homeassistant.setup import async_setup_component
@@ -35,13 +37,17 @@ def no_errors_logged(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
 
 @pytest.fixture
 def retained(vesper: Vesper) -> list[Any]:
-    """Return what was published retained, as (topic, payload, QoS, retained)."""
+    """Return what was published retained, as (topic, payload, QoS, retained).
+
+    The broker sends it to all subscribers.
+    """
     vesper.mqtt.async_publish.reset_mock()
     published: list[Any] = []
 
     async def _publish(*args: Any, **_: Any) -> None:
         if args[3]:
             published.append(args)
+            async_fire_mqtt_message(vesper.hass, args[0], args[1])
 
     vesper.mqtt.async_publish.side_effect = _publish
     return published
@@ -106,7 +112,7 @@ async def test_offline_device(vesper: Vesper, page: Page, retained: list[Any]) -
 
     answer = await page.remove()
     assert answer["success"]
-    assert retained == [("vesper/bell/status/heartbeat", b"", 1, True)]
+    assert retained == [("vesper/bell/status/heartbeat", b"", 0, True)]
     assert page.device() is None
     assert not vesper.keys()
     assert not [name for name in vesper.hass.states.async_entity_ids() if BELL in name]
@@ -139,8 +145,9 @@ async def test_message_during_removal(vesper: Vesper, page: Page) -> None:
     keys = vesper.keys()
     await vesper.advance(DEFAULT_HEARTBEAT_TIMEOUT + 1)
 
-    async def _send_heartbeat(*_: Any, **__: Any) -> None:
+    async def _send_heartbeat(topic: str, *_: Any, **__: Any) -> None:
         await vesper.heartbeat(uptime=5)
+        async_fire_mqtt_message(vesper.hass, topic, b"")
 
     vesper.mqtt.async_publish.side_effect = _send_heartbeat
     assert (await page.remove())["error"]["translation_key"] == ONLINE
@@ -289,10 +296,44 @@ async def test_device_unknown_to_the_hub(
     assert "ghost" not in vesper.hub.devices
     assert (await page.remove("ghost"))["success"]
     assert page.device("ghost") is None
-    assert retained == [("vesper/ghost/status/heartbeat", b"", 1, True)]
+    assert retained == [("vesper/ghost/status/heartbeat", b"", 0, True)]
 
 
 async def test_device_of_the_broker_alone(vesper: Vesper, retained: list[Any]) -> None:
     """A retained message without a device is cleared."""
     await vesper.hub.async_remove_device("ghost")
-    assert retained == [("vesper/ghost/status/heartbeat", b"", 1, True)]
+    assert retained == [("vesper/ghost/status/heartbeat", b"", 0, True)]
+
+
+@pytest.mark.parametrize(
+    ("topic", "retain"),
+    [
+        ("vesper/bell/status/heartbeat", True),
+        ("vesper/bell/status/alerts", False),
+        ("vesper/other/status/heartbeat", False),
+    ],
+)
+async def test_refused_by_the_broker(
+    vesper: Vesper, page: Page, topic: str, *, retain: bool
+) -> None:
+    """Without the message back within 5 seconds, the device stays."""
+    await vesper.heartbeat()
+    await vesper.advance(DEFAULT_HEARTBEAT_TIMEOUT + 1)
+
+    async def _refuse(*_: Any, **__: Any) -> None:
+        async_fire_mqtt_message(vesper.hass, topic, b"", retain=retain)
+
+    vesper.mqtt.async_publish.side_effect = _refuse
+    removal = vesper.hass.async_create_task(vesper.hub.async_remove_device(BELL))
+    for seconds in (0, 4.9):
+        vesper.freezer.tick(seconds)
+        for _ in range(10):
+            await asyncio.sleep(0)
+        assert not removal.done()
+    vesper.freezer.tick(0.2)
+    with pytest.raises(HomeAssistantError) as error:
+        await removal
+    assert error.value.translation_key == "not_cleared"
+    assert "mosquitto_pub -r -n -t vesper/bell/status/heartbeat" in str(error.value)
+    assert page.device() is not None
+    assert vesper.value("connectivity") == STATE_OFF

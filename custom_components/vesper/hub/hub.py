@@ -47,6 +47,7 @@ from .offline_monitor import OfflineMonitor
 from .outage_monitor import OutageMonitor
 from .receiver import MessageReceiver
 from .registry import DeviceRegistry
+from .retained import RetainedHeartbeats
 from .statistics import Statistics
 from .store import Saver, VesperStore
 
@@ -101,6 +102,7 @@ class VesperHub:
         self.registry = DeviceRegistry(hass, entry.entry_id, name=entry.title)
         self.outages = OutageMonitor(hass, timeout)
         self._health_checks = HealthChecks(hass, self._async_request_health_check)
+        self._retained = RetainedHeartbeats(hass, self._prefix)
         self._issues = Issues(hass, self.devices, self.registry)
         self._occurrences = Occurrences(hass)
         self._store = VesperStore(hass, entry.entry_id)
@@ -233,14 +235,12 @@ class VesperHub:
     async def async_remove_device(self, device_id: str) -> None:
         """Remove a device with its retained heartbeat.
 
-        Raises HomeAssistantError while the device is online, and while the link is
-        down: the heartbeat could not be cleared and would add the device again.
+        Raises HomeAssistantError while the device is online, while the link is down,
+        and if the broker does not clear the heartbeat: it would add the device again.
         """
         self.raise_if_link_down()
         self._raise_if_online(device_id)
-        await mqtt.async_publish(
-            self._hass, HEARTBEAT.of(self._prefix, device_id), b"", qos=1, retain=True
-        )
+        await self._retained.async_clear(device_id)
         # It may have come online meanwhile.
         self._raise_if_online(device_id)
         self._remove(device_id)
@@ -311,7 +311,11 @@ class VesperHub:
             """Receive a message; an empty payload only clears a retained one."""
             prove_link()
             payload = msg.payload
-            if self._closed or self._suspended or not payload:
+            if not payload:
+                if topic is HEARTBEAT and not msg.retain:
+                    self._retained.async_cleared(msg.topic[device_id_at])
+                return
+            if self._closed or self._suspended:
                 return
             if TYPE_CHECKING:
                 assert isinstance(payload, bytes)

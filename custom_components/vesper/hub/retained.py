@@ -1,0 +1,54 @@
+"""Clear what the broker has retained of a device."""
+
+import asyncio
+
+from homeassistant.components import mqtt
+from homeassistant.core import HomeAssistant, callback
+from homeassistant.exceptions import HomeAssistantError
+
+from ..const import DOMAIN
+from ..protocol.topics import HEARTBEAT
+
+#: In seconds: the broker sends an empty message to all subscribers within milliseconds.
+TIMEOUT = 5
+
+
+class RetainedHeartbeats:
+    """Clear retained heartbeats, and prove that the broker did so.
+
+    A broker that allows the empty message sends it to all subscribers, and so to us. It
+    is published at QoS 0: the MQTT client would repeat any other with each connection,
+    also to a broker that disconnects because of it.
+    """
+
+    def __init__(self, hass: HomeAssistant, prefix: str) -> None:
+        """Set the prefix of the topics."""
+        self._hass = hass
+        self._prefix = prefix
+        self._clearing: dict[str, asyncio.Event] = {}
+
+    async def async_clear(self, device_id: str) -> None:
+        """Clear the retained heartbeat of a device.
+
+        Raises HomeAssistantError if the broker does not do so.
+        """
+        topic = HEARTBEAT.of(self._prefix, device_id)
+        cleared = self._clearing.setdefault(device_id, asyncio.Event())
+        try:
+            async with asyncio.timeout(TIMEOUT):
+                await mqtt.async_publish(self._hass, topic, b"", qos=0, retain=True)
+                await cleared.wait()
+        except TimeoutError:
+            raise HomeAssistantError(
+                translation_domain=DOMAIN,
+                translation_key="not_cleared",
+                translation_placeholders={"device_id": device_id, "topic": topic},
+            ) from None
+        finally:
+            self._clearing.pop(device_id, None)
+
+    @callback
+    def async_cleared(self, device_id: str) -> None:
+        """Handle an empty heartbeat that the broker has sent."""
+        if (cleared := self._clearing.get(device_id)) is not None:
+            cleared.set()
