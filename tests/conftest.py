@@ -130,9 +130,15 @@ async def mqtt_mock(mqtt_mock: Any) -> AsyncGenerator[Any]:
 
 @pytest.fixture
 def no_broker() -> Generator[None]:
-    """Keep MQTT clients from subscribing at the broker."""
-    with patch(
-        "homeassistant.components.mqtt.client.EnsureJobAfterCooldown.async_schedule"
+    """Keep MQTT clients from subscribing at the broker, which responds all the same."""
+    with (
+        patch(
+            "homeassistant.components.mqtt.client.EnsureJobAfterCooldown.async_schedule"
+        ),
+        patch(
+            "custom_components.vesper.hub.broker_link.BrokerLink._async_ask",
+            return_value=True,
+        ),
     ):
         yield
 

@@ -312,7 +312,7 @@ class VesperHub:
             prove_link()
             payload = msg.payload
             if not payload:
-                if topic is HEARTBEAT and not msg.retain:
+                if source is HEARTBEAT and not msg.retain:
                     self._retained.async_cleared(msg.topic[device_id_at])
                 return
             if self._closed or self._suspended:
