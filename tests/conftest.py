@@ -97,19 +97,23 @@ def snapshot(snapshot: SnapshotAssertion) -> SnapshotAssertion:
 
 
 @pytest.fixture(autouse=True)
-def subscribed_at_once() -> Generator[None]:
-    """Let MQTT clients subscribe in the next turn: time stands still in tests."""
+def asked_at_once() -> Generator[None]:
+    """Let questions to the broker be sent in the next turn: time stands still in tests.
 
-    def schedule(debouncer: EnsureJobAfterCooldown) -> None:
-        def execute(_: object = None) -> None:
-            if task := debouncer._task:  # noqa: SLF001
-                task.add_done_callback(execute)
-            else:
-                debouncer.async_execute()
+    Home Assistant sends a SUBSCRIBE later, so that it may have several topics.
+    """
+    schedule = EnsureJobAfterCooldown.async_schedule
 
-        debouncer._loop.call_soon(execute)  # noqa: SLF001
+    def schedule_or_execute(debouncer: EnsureJobAfterCooldown) -> None:
+        client = debouncer._callback.__self__  # type: ignore[attr-defined]  # noqa: SLF001
+        topics = [subscription.topic for subscription in client.subscriptions]
+        is_subscribe = debouncer is client._subscribe_debouncer  # noqa: SLF001
+        if is_subscribe and len(topics) > len(set(topics)):
+            debouncer._loop.call_soon(debouncer.async_execute)  # noqa: SLF001
+        else:
+            schedule(debouncer)
 
-    with patch.object(EnsureJobAfterCooldown, "async_schedule", schedule):
+    with patch.object(EnsureJobAfterCooldown, "async_schedule", schedule_or_execute):
         yield
 
 

@@ -10,12 +10,13 @@ from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 from homeassistant.exceptions import HomeAssistantError
 
 from ..const import LOGGER
+from .refusals import Refusals, SentKind
 
 #: In seconds: a response takes milliseconds, and nothing is decided before it.
 RESPONSE_TIMEOUT = 2
-#: In seconds, between two questions to a broker that does not respond. MQTT goes on
-#: after ten as if a response had arrived; none of that may answer the next question.
-RETRY_INTERVAL = 20
+#: In seconds, between two questions to a broker that does not respond. MQTT logs a
+#: warning ten seconds after each one, and goes on as if a response had arrived.
+RETRY_INTERVAL = 60
 
 
 class BrokerLink:
@@ -31,10 +32,15 @@ class BrokerLink:
     """
 
     def __init__(
-        self, hass: HomeAssistant, topic: str, async_changed: Callable[[bool], None]
+        self,
+        hass: HomeAssistant,
+        topic: str,
+        refusals: Refusals,
+        async_changed: Callable[[bool], None],
     ) -> None:
         """Set a topic that is subscribed, and what is called with each change."""
         self._hass = hass
+        self._refusals = refusals
         self._topic = topic
         self._async_changed = async_changed
         self._last_message = float("-inf")
@@ -65,9 +71,16 @@ class BrokerLink:
     async def async_responds(self, since: float) -> bool:
         """Return whether the broker responds; if not, the link is down until it does.
 
-        It is asked only if no message was received since the given time.
+        It is asked only if no message was received since the given time, and not if it
+        closes the connection at that.
         """
-        if self._last_message >= since or await self._async_ask():
+        if self._last_message >= since or self._refusals.is_refused(
+            SentKind.LINK_CHECK
+        ):
+            return True
+        # Repeated to a frozen broker, it would be taken for what ends the connection.
+        self._refusals.async_send(SentKind.LINK_CHECK, self._topic)
+        if await self._async_ask():
             return True
         LOGGER.info("The MQTT broker does not respond")
         self._async_changed(False)  # noqa: FBT003
@@ -79,6 +92,8 @@ class BrokerLink:
     @callback
     def _async_connection_changed(self, connected: bool) -> None:  # noqa: FBT001
         """Handle an MQTT connection change."""
+        if not connected:
+            self._refusals.async_disconnected()
         self._async_cancel()
         self._async_changed(connected)
 

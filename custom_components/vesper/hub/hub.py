@@ -46,6 +46,7 @@ from .occurrences import Occurrences
 from .offline_monitor import OfflineMonitor
 from .outage_monitor import OutageMonitor
 from .receiver import MessageReceiver
+from .refusals import Refusals, SentKind
 from .registry import DeviceRegistry
 from .retained import RetainedHeartbeats
 from .statistics import Statistics
@@ -102,7 +103,8 @@ class VesperHub:
         self.registry = DeviceRegistry(hass, entry.entry_id, name=entry.title)
         self.outages = OutageMonitor(hass, timeout)
         self._health_checks = HealthChecks(hass, self._async_request_health_check)
-        self._retained = RetainedHeartbeats(hass, self._prefix)
+        self._refusals = Refusals(hass)
+        self._retained = RetainedHeartbeats(hass, self._prefix, self._refusals)
         self._issues = Issues(hass, self.devices, self.registry)
         self._occurrences = Occurrences(hass)
         self._store = VesperStore(hass, entry.entry_id)
@@ -129,6 +131,7 @@ class VesperHub:
             link_topic=INFO.of(self._prefix, "+"),
             listeners=self.listeners,
             outages=self.outages,
+            refusals=self._refusals,
             timeout=timeout,
         )
         self.maintenance = Maintenance(hass, self.devices, self.async_change)
@@ -210,6 +213,7 @@ class VesperHub:
         self.outages.async_close()
         self.admission.async_close()
         self._issues.async_close()
+        self._refusals.async_close()
         self._changes.async_close()
         await self._saver.async_close()
 
@@ -217,16 +221,13 @@ class VesperHub:
         """Request a health check of a device.
 
         Raises HomeAssistantError while the link is down: a queued request would reach
-        the device when its response is not expected any more.
+        the device when its response is not expected any more. Or if the broker refuses
+        it.
         """
         self.raise_if_link_down()
-        await mqtt.async_publish(
-            self._hass,
-            control_topic(self._prefix, device.device_id),
-            HEALTH_CHECK,
-            qos=0,
-            retain=False,
-        )
+        topic = control_topic(self._prefix, device.device_id)
+        self._refusals.async_send(SentKind.HEALTH_CHECK, topic)
+        await mqtt.async_publish(self._hass, topic, HEALTH_CHECK, qos=0, retain=False)
 
     async def _async_request_health_check(self, device_id: str) -> None:
         """Request a health check of a device that is back."""

@@ -19,6 +19,7 @@ from .chunks import async_in_chunks
 from .health_checks import HealthChecks
 from .listeners import Listeners
 from .outage_monitor import OutageMonitor
+from .refusals import Refusals
 
 #: In seconds: devices that time out within this are handled together.
 MIN_INTERVAL = 0.5
@@ -43,6 +44,7 @@ class OfflineMonitor:
         link_topic: str,
         listeners: Listeners,
         outages: OutageMonitor,
+        refusals: Refusals,
         timeout: int,
     ) -> None:
         """Set the devices, what depends on them, and the timeout in seconds."""
@@ -53,7 +55,7 @@ class OfflineMonitor:
         self._health_checks = health_checks
         self._listeners = listeners
         self._outages = outages
-        self._link = BrokerLink(hass, link_topic, self._async_link_changed)
+        self._link = BrokerLink(hass, link_topic, refusals, self._async_link_changed)
         self._deadlines = Deadlines(timeout)
         self._running = self._closed = False
         self._timer: CALLBACK_TYPE | None = None

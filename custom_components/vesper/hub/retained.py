@@ -8,6 +8,7 @@ from homeassistant.exceptions import HomeAssistantError
 
 from ..const import DOMAIN
 from ..protocol.topics import HEARTBEAT
+from .refusals import Refusals, SentKind
 
 #: In seconds: the broker sends an empty message to all subscribers within milliseconds.
 TIMEOUT = 5
@@ -21,10 +22,11 @@ class RetainedHeartbeats:
     also to a broker that disconnects because of it.
     """
 
-    def __init__(self, hass: HomeAssistant, prefix: str) -> None:
+    def __init__(self, hass: HomeAssistant, prefix: str, refusals: Refusals) -> None:
         """Set the prefix of the topics."""
         self._hass = hass
         self._prefix = prefix
+        self._refusals = refusals
         self._clearing: dict[str, asyncio.Event] = {}
 
     async def async_clear(self, device_id: str) -> None:
@@ -33,6 +35,7 @@ class RetainedHeartbeats:
         Raises HomeAssistantError if the broker does not do so.
         """
         topic = HEARTBEAT.of(self._prefix, device_id)
+        self._refusals.async_send(SentKind.CLEARING, topic)
         cleared = self._clearing.setdefault(device_id, asyncio.Event())
         try:
             async with asyncio.timeout(TIMEOUT):

@@ -1,0 +1,98 @@
+"""Stop sending what makes the broker close the connection."""
+
+from collections import Counter
+from enum import StrEnum
+from time import monotonic
+
+from homeassistant.core import HomeAssistant, callback
+from homeassistant.exceptions import HomeAssistantError
+from homeassistant.helpers import issue_registry as ir
+
+from ..const import DOMAIN, LOGGER
+from .issues import async_raise_issue
+
+ISSUE_REFUSED = "refused"
+
+#: In seconds: a broker that refuses a message by closing the connection is faster.
+REFUSAL_TIME = 2
+
+#: Once may be a coincidence.
+MAX_REFUSALS = 2
+
+
+class SentKind(StrEnum):
+    """What is sent to the broker."""
+
+    CLEARING = "clearing"
+    """An empty retained heartbeat of a device that is removed."""
+    HEALTH_CHECK = "health_check"
+    """The request of a health check."""
+    LINK_CHECK = "link_check"
+    """Another subscription, to which the broker responds."""
+
+
+class Refusals:
+    """Find out what the broker refuses by closing the connection.
+
+    While it is closed, all MQTT entities of Home Assistant are unavailable. So what has
+    closed it twice is not sent again until the integration is reloaded.
+    """
+
+    def __init__(self, hass: HomeAssistant) -> None:
+        """Begin without refusals."""
+        self._hass = hass
+        self._sent: dict[SentKind, tuple[float, str]] = {}
+        """When each kind was sent last, by the monotonic clock, and its topic."""
+        self._refusals: Counter[SentKind] = Counter()
+
+    def is_refused(self, kind: SentKind) -> bool:
+        """Return whether the broker refuses a kind of message."""
+        return self._refusals[kind] >= MAX_REFUSALS
+
+    @callback
+    def async_send(self, kind: SentKind, topic: str) -> None:
+        """Record what is sent next.
+
+        Raises HomeAssistantError if the broker refuses this kind of message.
+        """
+        if self.is_refused(kind):
+            raise HomeAssistantError(
+                translation_domain=DOMAIN,
+                translation_key="refused",
+                translation_placeholders={"topic": topic},
+            )
+        self._sent[kind] = (monotonic(), topic)
+
+    @callback
+    def async_disconnected(self) -> None:
+        """Count what was sent right before the connection was closed."""
+        now = monotonic()
+        for kind, (sent_at, topic) in self._sent.items():
+            if now - sent_at <= REFUSAL_TIME:
+                self._refusals[kind] += 1
+                if self.is_refused(kind):
+                    self._async_raise(kind, topic)
+        self._sent.clear()
+
+    @callback
+    def async_close(self) -> None:
+        """Delete the repair issues."""
+        for kind in SentKind:
+            ir.async_delete_issue(self._hass, DOMAIN, f"{ISSUE_REFUSED}/{kind}")
+
+    @callback
+    def _async_raise(self, kind: SentKind, topic: str) -> None:
+        """Raise the repair issue that names the topic."""
+        LOGGER.warning(
+            "The MQTT broker has closed the connection %s times right after %s was "
+            "used; the repair issue says what to do",
+            MAX_REFUSALS,
+            topic,
+        )
+        async_raise_issue(
+            self._hass,
+            key=ISSUE_REFUSED,
+            placeholders={"topic": topic},
+            severity=ir.IssueSeverity.ERROR,
+            issue_id=f"{ISSUE_REFUSED}/{kind}",
+        )
