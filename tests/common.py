@@ -1,5 +1,6 @@
 """Helpers of all tests: publish device messages, read entity states."""
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 import json
@@ -162,6 +163,17 @@ class Vesper:
                         patch.object(module, "monotonic", lambda: moved() - seconds)
                     )
             yield
+
+    async def finish_subscriptions(self) -> None:
+        """Have MQTT subscribe to all topics that it has scheduled."""
+        client = self.mqtt.return_value
+        for _ in range(2000):
+            if not client._subscribe_debouncer._task:  # noqa: SLF001
+                if not client._pending_subscriptions:  # noqa: SLF001
+                    return
+                client._subscribe_debouncer.async_execute()  # noqa: SLF001
+            await asyncio.sleep(0)
+        pytest.fail("not all topics were subscribed")
 
     async def disconnect_broker(self) -> None:
         """Disconnect Home Assistant from the broker."""

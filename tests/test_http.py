@@ -443,13 +443,13 @@ async def test_post_that_is_stale(vesper: Vesper, device: Any) -> None:
     for uptime in (3600, 3630, 3660):
         await _post(device, device_id=BELL, uptime=uptime)
         await vesper.advance(30)
-    rhythm = vesper.hub.devices[BELL].post_schedule.gaps
+    rhythm = vesper.hub.devices[BELL].rhythm.gaps
     seen = vesper.hub.devices[BELL].last_seen
     for uptime in (3660, 3500):
         status, answer = await _post(device, device_id=BELL, uptime=uptime)
         assert (status, answer["new"]) == (HTTPStatus.OK, False)
     known = vesper.hub.devices[BELL]
-    assert (known.last_seen, known.post_schedule.gaps) == (seen, rhythm)
+    assert (known.last_seen, known.rhythm.gaps) == (seen, rhythm)
     assert known.message_log.stale.total() == 2
     assert known.message_log.posts == 5
 
@@ -708,11 +708,17 @@ async def test_first_post_has_the_timeout(vesper: Vesper, device: Any) -> None:
     assert vesper.value("connectivity") == "off"
 
 
+async def _post_every(vesper: Vesper, device: Any, seconds: int) -> None:
+    """Post until the rhythm is known."""
+    await _post(device, **V1_0_0)
+    for _ in range(4):
+        await vesper.advance(seconds)
+        await _post(device, **V1_0_0)
+
+
 async def test_slow_rhythm(vesper: Vesper, device: Any) -> None:
     """A device that posts every ten minutes times out after half an hour."""
-    await _post(device, **V1_0_0)
-    await vesper.advance(600)
-    await _post(device, **V1_0_0)
+    await _post_every(vesper, device, 600)
     for _ in range(19):
         await vesper.advance(90)
         assert vesper.value("connectivity") == "on"
@@ -743,49 +749,42 @@ async def test_fast_rhythm_has_the_timeout(vesper: Vesper, device: Any) -> None:
 
 
 async def test_rhythm_and_mqtt(vesper: Vesper, device: Any) -> None:
-    """A heartbeat over MQTT ends the extended timeout; an alert does not."""
-    await _post(device, **V1_0_0)
-    await vesper.advance(600)
-    await _post(device, **V1_0_0)
+    """A faster heartbeat over MQTT ends the extended timeout; an alert does not."""
+    await _post_every(vesper, device, 600)
     await vesper.advance(1000)
     await vesper.alert("FileManager", "WARNING")
     await vesper.advance(700)
     assert vesper.value("connectivity") == "on"
-    await vesper.heartbeat(uptime=5000)
+    for _ in range(7):
+        await vesper.heartbeat()
+        await vesper.advance(30)
+    await vesper.heartbeat()
     await vesper.advance(89)
     assert vesper.value("connectivity") == "on"
     await vesper.advance(2)
     assert vesper.value("connectivity") == "off"
 
 
-async def test_rhythm_and_mqtt_over_a_reload(vesper: Vesper, device: Any) -> None:
-    """The extended timeout is not restored after MQTT ended it."""
-    await _post(device, **V1_0_0)
-    await vesper.advance(600)
-    await _post(device, **V1_0_0)
-    await vesper.heartbeat(uptime=5000)
-    await vesper.reload()
-    await vesper.advance(91)
-    assert vesper.value("connectivity") == "off"
-
-
-async def test_a_post_closes_no_alert(vesper: Vesper, device: Any) -> None:
+async def test_a_post_closes_no_alert_for_a_day(vesper: Vesper, device: Any) -> None:
     """A device that posts may be unable to raise its alerts again."""
     await vesper.heartbeat(uptime=5000)
     await vesper.alert("FileManager", "FAILED")
     await vesper.advance(60)
     await vesper.heartbeat(uptime=1)
-    await vesper.advance(60)
-    for uptime in (61, 1000, 2000):
+    for uptime in range(601, 86_400, 600):
+        await vesper.advance(600)
         await _post(device, device_id=BELL, uptime=uptime)
         assert vesper.value("alert_FileManager") == "failed"
+    for uptime in (86_401, 87_001):
+        await vesper.advance(600)
+        await _post(device, device_id=BELL, uptime=uptime)
+    assert vesper.value("alert_FileManager") == "ok"
+    assert vesper.state("alert_FileManager").attributes["closed_by"] == "restart"
 
 
 async def test_rhythm_of_one_is_no_rhythm_of_all(vesper: Vesper, device: Any) -> None:
     """Each device has its own timeout."""
-    await _post(device, **V1_0_0)
-    await vesper.advance(3600)
-    await _post(device, **V1_0_0)
+    await _post_every(vesper, device, 3600)
     await vesper.advance(500)
     await vesper.heartbeat("hall")
     await vesper.advance(91)
@@ -795,9 +794,7 @@ async def test_rhythm_of_one_is_no_rhythm_of_all(vesper: Vesper, device: Any) ->
 
 async def test_rhythm_after_a_reconnect(vesper: Vesper, device: Any) -> None:
     """A device that posts has its full extended timeout."""
-    await _post(device, **V1_0_0)
-    await vesper.advance(600)
-    await _post(device, **V1_0_0)
+    await _post_every(vesper, device, 600)
     await vesper.disconnect_broker()
     await vesper.advance(5000)
     await vesper.reconnect_broker()

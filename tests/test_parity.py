@@ -313,13 +313,14 @@ async def test_attributes(vesper: Vesper) -> None:
         await vesper.heartbeat(recent_events=[log_entry(tag)])
         await look()
     for device_id in (BELL, "hall", "tower"):
-        await vesper.heartbeat(device_id, uptime=5000)
+        await vesper.heartbeat(device_id, uptime=3600)
     # An outage, from which they come back restarted.
     await vesper.advance(91)
     await look()
-    for uptime in (10, 700):
+    for uptime in range(10, 611, 60):
         for device_id in (BELL, "hall", "tower"):
             await vesper.heartbeat(device_id, uptime=uptime)
+        await vesper.advance(60)
     await vesper.call("switch.turn_on", entity_id=vesper.entity_id("maintenance"))
     await look()
     coded = {

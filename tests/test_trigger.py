@@ -320,9 +320,14 @@ NOISE: Steps = [
                 (wait(60), 0),
                 (heartbeat(uptime=5), 0),
                 (alert("FAILED", "Network"), 0),
+                *(
+                    (step, 0)
+                    for uptime in range(65, 546, 60)
+                    for step in (wait(60), heartbeat(uptime=uptime))
+                ),
                 (heartbeat(uptime=604), 0),
                 (heartbeat(uptime=605), 1),
-                (heartbeat(uptime=700), 0),
+                (heartbeat(uptime=606), 0),
             ],
             id="cleared by a restart",
         ),

@@ -132,7 +132,7 @@ class VesperHeartbeatView(HomeAssistantView):
         # The entry may have been unloaded while the body was read.
         hub = _loaded_entry(hass).runtime_data
         device = hub.devices.get(post.device_id)
-        if device is not None and (wait := device.post_schedule.wait(monotonic())):
+        if device is not None and (wait := device.post_limit.wait(monotonic())):
             raise _RejectedError(
                 HTTPStatus.TOO_MANY_REQUESTS,
                 f"{post.device_id} posts too often",

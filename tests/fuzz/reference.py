@@ -21,6 +21,7 @@ from homeassistant.const import (
 )
 
 TIMEOUT = 90
+MAX_TIMEOUT = 3600
 JITTER = 5
 """In seconds: an uptime that falls by no more is the same boot."""
 INTERVAL = 60
@@ -71,8 +72,11 @@ class Alert:
     message: str
     updated_at: float
     confirmed: bool
+    arrived: float
     unconfirmed_since_restart: bool = False
     """Whether it was raised before the device restarted."""
+    of_either_boot: bool = False
+    """Whether it may have been raised after that, too."""
 
     def shown(self) -> Fields:
         """Return the attributes of its sensor."""
@@ -111,13 +115,25 @@ class Bell:
     """Those that ever raised an alert."""
     closed: set[str] = field(default_factory=set)
     """Subsystems whose last alert a restart has closed."""
-    timeout_start: int | None = None
-    """The uptime at which the alert timeout started."""
+    timeout_start: float | None = None
+    """The uptime at which the alert timeout started, or the time without one."""
+    heard: float | None = None
+    """When it last reported its uptime, since Home Assistant started."""
+    gaps: list[int] = field(default_factory=list)
+    """The seconds between its heartbeats."""
+    last_heartbeat: float | None = None
+    """The last one without a gap in what is received."""
     playing: bool | None = None
     melody: str | None = None
     playback_reported: float = float("-inf")
-    gap: bool = False
-    """Whether it has not reported its uptime since Home Assistant started."""
+
+    @property
+    def timeout(self) -> float:
+        """Return after how many seconds it is offline."""
+        gaps = sorted(self.gaps[-8:])
+        if len(gaps) < 4:
+            return TIMEOUT
+        return max(TIMEOUT, min(MAX_TIMEOUT, 3 * gaps[(len(gaps) - 1) // 4]))
 
     @property
     def health(self) -> str:
@@ -215,7 +231,7 @@ class Reference:
         """Stop receiving messages and make alerts unconfirmed."""
         self.connected = False
         for bell in self.bells.values():
-            bell.playing = bell.melody = None
+            bell.playing = bell.melody = bell.last_heartbeat = None
             for alert in bell.alerts.values():
                 alert.confirmed = False
 
@@ -223,7 +239,7 @@ class Reference:
         """Restart the timeout of each device."""
         self.connected = True
         for bell in self.bells.values():
-            bell.deadline = now + TIMEOUT
+            bell.deadline = now + bell.timeout
             bell.timeout_start = None
 
     def restart(self, now: float) -> None:
@@ -232,13 +248,14 @@ class Reference:
         self.lost = None
         for bell in self.bells.values():
             bell.online = None
-            bell.deadline = now + TIMEOUT
-            bell.gap = True
-            bell.timeout_start = None
+            bell.deadline = now + bell.timeout
+            bell.timeout_start = bell.heard = bell.last_heartbeat = None
             bell.playback_reported = float("-inf")
             bell.heaps = [(now, value) for _, value in bell.heaps[-1:]]
             for alert in bell.alerts.values():
                 alert.confirmed = False
+                # It is stored in whole seconds.
+                alert.arrived = float(int(alert.updated_at))
 
     def remove_device(self, device_id: str) -> None:
         """Remove a device."""
@@ -295,7 +312,7 @@ class Reference:
             bell.playing = bell.melody = None
         bell.online = True
         bell.last_seen = now
-        bell.deadline = now + TIMEOUT
+        bell.deadline = now + bell.timeout
 
     def _heartbeat(
         self, device_id: str, message: Fields, *, live: bool, now: float
@@ -330,6 +347,7 @@ class Reference:
             entry[0] == 1 and entry not in bell.seen for entry in log or ()
         )
         if live:
+            self._record_gap(bell, now)
             self._detect_restart(
                 bell,
                 uptime,
@@ -340,9 +358,20 @@ class Reference:
         # A retained log is used only as the first one.
         if log is not None and (live or bell.log is None):
             self._log(device_id, log)
-        if live and uptime is not None:
-            self._close_overdue(device_id, uptime)
+        if live and (uptime is not None or bell.uptime is None):
+            self._close_overdue(device_id, now if uptime is None else uptime)
         return bad
+
+    @staticmethod
+    def _record_gap(bell: Bell, now: float) -> None:
+        """Record the gap before a heartbeat; one delivered twice has none."""
+        last = bell.last_heartbeat
+        if last is not None and now - last < 1:
+            return
+        if last is not None and now - last <= 3600:
+            bell.gaps.append(round(now - last))
+        bell.last_heartbeat = now
+        bell.deadline = now + bell.timeout
 
     def _detect_restart(
         self,
@@ -362,8 +391,7 @@ class Reference:
             and booted <= bell.booted + JITTER
         )
         grown_past = (
-            not (bell.gap and reports_log)
-            and uptime is not None
+            uptime is not None
             and bell.uptime is not None
             and bell.uptime < uptime
             and bell.booted + bell.uptime <= booted + JITTER
@@ -385,19 +413,22 @@ class Reference:
             # It began with an empty log, of which it may report nothing yet.
             if reports_log:
                 bell.seen.clear()
-            certainly_before = booted - JITTER
+            began = booted if bell.heard is None else max(booted, bell.heard)
             for alert in bell.alerts.values():
-                if int(alert.updated_at) < booted:
+                if alert.arrived <= began + 3:
                     alert.confirmed = False
-                if int(alert.updated_at) < certainly_before:
+                    if alert.arrived < began - 2:
+                        alert.of_either_boot = False
+                    elif not alert.unconfirmed_since_restart:
+                        alert.of_either_boot = True
                     alert.unconfirmed_since_restart = True
             bell.timeout_start = None
-            if bell.playback_reported < certainly_before:
+            if bell.playback_reported < began - JITTER:
                 bell.playing, bell.melody = False, None
         if uptime is not None:
             grew = bell.grew or (bell.uptime is not None and bell.uptime < uptime)
             bell.grew = grew and not restarted
-            bell.uptime, bell.booted, bell.gap = uptime, booted, False
+            bell.uptime, bell.booted, bell.heard = uptime, booted, now
             if (
                 restarted
                 or bell.boot_time is None
@@ -405,7 +436,7 @@ class Reference:
             ):
                 bell.boot_time = booted
 
-    def _close_overdue(self, device_id: str, uptime: int) -> None:
+    def _close_overdue(self, device_id: str, time: float) -> None:
         """Close alerts not raised again in time after a restart."""
         bell = self.bells[device_id]
         unconfirmed = [
@@ -416,10 +447,12 @@ class Reference:
         if not unconfirmed:
             return
         if bell.timeout_start is None:
-            bell.timeout_start = uptime
-        if uptime - bell.timeout_start < CLOSE_AFTER:
-            return
+            bell.timeout_start = time
+        elapsed = time - bell.timeout_start
         for subsystem in unconfirmed:
+            times = 3 if bell.alerts[subsystem].of_either_boot else 1
+            if elapsed < times * CLOSE_AFTER:
+                continue
             del bell.alerts[subsystem]
             bell.closed.add(subsystem)
             details = {"subsystem": subsystem, "cause": "restart"}
@@ -460,6 +493,7 @@ class Reference:
             if isinstance(text, str)
             else "",
             updated_at=now,
+            arrived=now,
             confirmed=live,
         )
         return bad

@@ -35,7 +35,7 @@ from .firmware import (
     heartbeats,
     infos,
 )
-from .reference import TIMEOUT, Expected, Fields, Fired, Reference
+from .reference import MAX_TIMEOUT, Expected, Fields, Fired, Reference
 
 STEP = 30
 """In seconds: the longest step of time."""
@@ -375,7 +375,7 @@ class Sessions(RuleBasedStateMachine):
     def remove(self, which: int) -> None:
         """Remove a device that is offline."""
         if self.ids[which] in self.reference.bells:
-            self.pass_time(TIMEOUT + CRUMB)
+            self.pass_time(self.reference.bells[self.ids[which]].timeout + CRUMB)
             self.remove_device(self.devices[which])
 
     def remove_device(self, device: Firmware) -> None:
@@ -468,7 +468,7 @@ class Sessions(RuleBasedStateMachine):
         """Remove all devices, so that the next session starts without any."""
         if not self.vesper.hub.connected:
             self.wait(self.vesper.reconnect_broker())
-        self.clock.pass_time(TIMEOUT + CRUMB)
+        self.clock.pass_time(MAX_TIMEOUT + CRUMB)
         self.wait(self.vesper.hass.async_block_till_done())
         for device_id in tuple(self.vesper.hub.devices):
             self.wait(self.vesper.hub.async_remove_device(device_id))

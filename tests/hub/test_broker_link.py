@@ -51,20 +51,8 @@ class Broker:
 @pytest.fixture
 async def broker(vesper: Vesper) -> Broker:
     """Return the broker, when all topics are subscribed."""
-    await subscribe(vesper)
+    await vesper.finish_subscriptions()
     return Broker(vesper)
-
-
-async def subscribe(vesper: Vesper) -> None:
-    """Let MQTT subscribe all of its topics."""
-    client = vesper.mqtt.return_value
-    for _ in range(2000):
-        if not client._subscribe_debouncer._task:  # noqa: SLF001
-            if not client._pending_subscriptions:  # noqa: SLF001
-                return
-            client._subscribe_debouncer.async_execute()  # noqa: SLF001
-        await asyncio.sleep(0)
-    pytest.fail("not all topics were subscribed")
 
 
 async def wait(vesper: Vesper, *steps: float) -> None:
@@ -81,7 +69,7 @@ async def test_asked_when_a_device_is_due(vesper: Vesper, broker: Broker) -> Non
         await vesper.heartbeat()
         await vesper.advance(60)
     assert broker.questions == 0
-    await vesper.advance(31)
+    await vesper.advance(3 * 60 + 1)
     assert vesper.value("connectivity") == "off"
     assert broker.questions == 1
     await vesper.advance(3600)
@@ -219,7 +207,7 @@ async def test_mqtt_notices_it_too(vesper: Vesper, broker: Broker) -> None:
     await vesper.advance(11)  # MQTT waits no longer
     await vesper.reconnect_broker()
     assert vesper.value("connectivity") == "on"
-    await subscribe(vesper)
+    await vesper.finish_subscriptions()
     asked = broker.questions
     await vesper.advance(60)
     assert broker.questions == asked
@@ -236,7 +224,7 @@ async def test_the_connection_ends_meanwhile(vesper: Vesper, broker: Broker) -> 
         assert vesper.value("connectivity") == STATE_UNAVAILABLE
     await vesper.advance(11)
     await vesper.reconnect_broker()
-    await subscribe(vesper)
+    await vesper.finish_subscriptions()
     asked = broker.questions
     await vesper.advance(91)
     assert broker.questions == asked + 1

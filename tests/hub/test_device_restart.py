@@ -5,7 +5,7 @@ from pytest_homeassistant_custom_component.common import async_capture_events
 
 from custom_components.vesper.const import CONF_CLOSE_AFTER
 from homeassistant.const import EVENT_STATE_CHANGED
-from tests.common import BELL, Vesper, logged
+from tests.common import BELL, Vesper, log_entry, logged
 
 
 async def restart(vesper: Vesper) -> None:
@@ -69,7 +69,7 @@ async def test_one_event_for_each(vesper: Vesper) -> None:
     await vesper.advance(30)
     await vesper.heartbeat(uptime=10)
     changes = async_capture_events(vesper.hass, EVENT_STATE_CHANGED)
-    await vesper.heartbeat(uptime=610)
+    await run(vesper, 40, 610)
     assert [
         change.data["new_state"].attributes["subsystem"]
         for change in changes
@@ -107,17 +107,107 @@ async def test_a_twin_closes_no_alert(vesper: Vesper) -> None:
     assert vesper.value("alert_FileManager") == "failed"
 
 
-async def test_an_alert_right_before_a_crash_is_not_confirmed(vesper: Vesper) -> None:
-    """It may be of either boot, so it is unconfirmed and stays."""
+@pytest.mark.parametrize("before", [-2, 0, 2])
+async def test_an_alert_of_either_boot(vesper: Vesper, before: int) -> None:
+    """It is not confirmed, and is closed after three times the usual time."""
     await vesper.heartbeat(uptime=5000)
     await vesper.advance(30)
     await vesper.alert("FileManager", "FAILED")
-    await vesper.advance(4)
-    for uptime in (3, 700, 1400):
-        await vesper.heartbeat(uptime=uptime)
-        await vesper.advance(697)
+    await vesper.advance(10)
+    await vesper.heartbeat(uptime=10 - before)
+    await run(vesper, 40, 1780)
     state = vesper.state("alert_FileManager")
     assert (state.state, state.attributes["confirmed"]) == ("failed", False)
+    await run(vesper, 1820, 1820)
+    assert vesper.value("alert_FileManager") == "ok"
+
+
+async def test_an_alert_after_the_boot(vesper: Vesper) -> None:
+    """It is of this boot, and stays."""
+    await vesper.heartbeat(uptime=5000)
+    await vesper.advance(30)
+    await vesper.alert("FileManager", "FAILED")
+    await vesper.advance(10)
+    await vesper.heartbeat(uptime=14)
+    await run(vesper, 44, 2000)
+    state = vesper.state("alert_FileManager")
+    assert (state.state, state.attributes["confirmed"]) == ("failed", True)
+
+
+@pytest.mark.parametrize("jump", [-3600, -600, 600, 2_400_000_000])
+async def test_the_wall_clock_is_set(vesper: Vesper, jump: int) -> None:
+    """Alerts are before or after a boot by the monotonic clock."""
+    await vesper.heartbeat(uptime=5000)
+    await vesper.alert("SD", "WARNING")
+    await vesper.advance(30)
+    with vesper.wall_clock_set(jump):
+        await vesper.advance(30)
+        await vesper.heartbeat(uptime=20)
+        await vesper.alert("Clock", "CRITICAL")
+        await run(vesper, 50, 650)
+    assert vesper.value("alert_SD") == "ok"
+    assert vesper.value("alert_Clock") == "critical"
+    assert vesper.state("alert_Clock").attributes["confirmed"] is True
+
+
+async def test_a_device_without_uptime(vesper: Vesper) -> None:
+    """Its time is that of Home Assistant's clock, from the logged boot on."""
+    await vesper.heartbeat(recent_events=[])
+    await vesper.alert("SD", "WARNING")
+    await vesper.advance(30)
+    log = [log_entry(1, 1)]
+    await vesper.heartbeat(recent_events=log)
+    assert vesper.state("alert_SD").attributes["confirmed"] is False
+    for _ in range(19):
+        await vesper.advance(30)
+        await vesper.heartbeat(recent_events=log)
+    assert vesper.value("alert_SD") == "warning"
+    await vesper.advance(30)
+    await vesper.heartbeat(recent_events=log)
+    assert vesper.value("alert_SD") == "ok"
+
+
+@pytest.mark.parametrize("uptime", [300, 570])
+async def test_a_restart_while_home_assistant_did_not_run(
+    vesper: Vesper, uptime: int
+) -> None:
+    """It is detected although the event log has no boot."""
+    log = [log_entry(5, 1, 404, up=40)]
+    await vesper.heartbeat(uptime=200, recent_events=log)
+    await vesper.alert("SD", "WARNING")
+    assert await vesper.hass.config_entries.async_unload(vesper.entry.entry_id)
+    await vesper.advance(600)
+    assert await vesper.hass.config_entries.async_setup(vesper.entry.entry_id)
+    await vesper.heartbeat(uptime=uptime, recent_events=log)
+    await run(vesper, uptime + 30, uptime + 630)
+    assert vesper.value("alert_SD") == "ok"
+    assert vesper.state("alert_SD").attributes["closed_by"] == "restart"
+
+
+async def test_a_spare_device_with_the_same_id(vesper: Vesper) -> None:
+    """It has run for longer: its second heartbeat shows the replacement."""
+    await vesper.alert("SD", "WARNING")
+    await vesper.advance(10)
+    await vesper.heartbeat(uptime=5000)
+    await vesper.advance(300)
+    await vesper.heartbeat(uptime=90_000)
+    assert vesper.value("connectivity") == "off"
+    await run(vesper, 90_030, 90_660)
+    assert vesper.value("connectivity") == "on"
+    assert vesper.value("alert_SD") == "ok"
+    assert vesper.state("alert_SD").attributes["closed_by"] == "restart"
+
+
+async def test_a_heartbeat_of_the_boot_before(vesper: Vesper) -> None:
+    """It has a higher uptime, and is late: nothing is closed too early."""
+    await restart(vesper)
+    await run(vesper, 40, 70)
+    await vesper.heartbeat(uptime=4990)
+    assert vesper.hub.devices[BELL].message_log.stale == {"late": 1}
+    await run(vesper, 100, 580)
+    assert vesper.value("alert_SD") == "warning"
+    await run(vesper, 610, 610)
+    assert vesper.value("alert_SD") == "ok"
 
 
 async def test_the_option_is_for_known_devices_too(vesper: Vesper) -> None:
@@ -138,8 +228,8 @@ async def test_a_disconnect_restarts_the_alert_timeout(vesper: Vesper) -> None:
     await vesper.disconnect_broker()
     await vesper.advance(3600)
     await vesper.reconnect_broker()
-    await vesper.heartbeat(uptime=4000)
-    await run(vesper, 4030, 4570)
+    await vesper.heartbeat(uptime=3610)
+    await run(vesper, 3640, 4180)
     assert vesper.value("alert_SD") == "warning"
-    await run(vesper, 4600, 4600)
+    await run(vesper, 4210, 4210)
     assert vesper.value("alert_SD") == "ok"

@@ -19,7 +19,7 @@ from custom_components.vesper.model.heap_trend import MIN_WINDOW
 from custom_components.vesper.model.restarts import LOOP_SECONDS, SHARED_SECONDS
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import device_registry as dr, issue_registry as ir
-from tests.common import BELL, EVERYTHING, Vesper
+from tests.common import BELL, EVERYTHING, Vesper, Writes
 from tests.rig.firmware import Firmware
 
 CHECK = CHECK_INTERVAL.total_seconds()
@@ -239,6 +239,23 @@ async def test_shared_id(vesper: Vesper, caplog: pytest.LogCaptureFixture) -> No
     assert not _placeholders(vesper.hass)
 
 
+@pytest.mark.usefixtures("entity_registry_enabled_by_default")
+async def test_values_of_two_devices(vesper: Vesper, writes: Writes) -> None:
+    """They do not alternate as long as both use the id."""
+    await _alternate(vesper)
+    writes.take()
+    for number in range(20):
+        await vesper.advance(15)
+        first = {"uptime": 5345 + 30 * number, "heap_free": 90_000, "reset_reason": 1}
+        await vesper.heartbeat(**first)
+        await vesper.advance(15)
+        second = {"uptime": 460 + 30 * number, "heap_free": 20_000, "reset_reason": 4}
+        await vesper.heartbeat(**second)
+        assert vesper.value("connectivity") == "on"
+    assert set(writes.take()) <= {vesper.entity_id("last_seen")}
+    assert _placeholders(vesper.hass)
+
+
 async def test_clock_set(vesper: Vesper) -> None:
     """A step of the wall clock raises no issue."""
     await vesper.heartbeat(uptime=5000)
@@ -352,7 +369,7 @@ async def test_several_at_once(vesper: Vesper) -> None:
         ["malformed_heartbeats", "hall"],
         ["restart_loop", BELL],
     ]
-    await vesper.heartbeat(uptime=3000)
+    await vesper.heartbeat(uptime=600)
     await vesper.advance(CHECK)
     assert sorted(issue.issue_id.split("/")[:2] for issue in _issues(vesper.hass)) == [
         ["malformed_heartbeats", "hall"],
@@ -365,7 +382,7 @@ async def test_removed_device(vesper: Vesper) -> None:
     await _restart(vesper, 4, 4, 4, 4)
     await vesper.heartbeat("hall", uptime=5)
     assert _placeholders(vesper.hass)
-    await vesper.advance(91)
+    await vesper.advance(3600)
     await vesper.hub.async_remove_device(BELL)
     assert not _placeholders(vesper.hass)
     await vesper.advance(CHECK)

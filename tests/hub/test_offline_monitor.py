@@ -76,7 +76,8 @@ async def test_signs_of_life(vesper: Vesper, topic: str, payload: bytes) -> None
         await vesper.advance(89)
         await vesper.publish(BELL, topic, payload)
         assert vesper.value("connectivity") == "on"
-    await vesper.advance(91)
+    # Heartbeats have a rhythm of 89 seconds by now.
+    await vesper.advance(3 * 89 + 1)
     assert vesper.value("connectivity") == "off"
     await vesper.publish(BELL, topic, payload)
     assert vesper.value("connectivity") == "on"
@@ -153,6 +154,25 @@ async def test_many_devices_time_out_at_once(vesper: Vesper) -> None:
     assert {vesper.value("connectivity", device_id) for device_id in device_ids} == {
         "off"
     }
+
+
+async def test_a_slow_rhythm(hass: HomeAssistant, vesper: Vesper) -> None:
+    """A device with a heartbeat each 5 minutes does not go on and off."""
+    for _ in range(5):
+        await vesper.heartbeat()
+        await vesper.advance(300)
+    await vesper.heartbeat()
+    changes = async_capture_events(hass, EVENT_STATE_CHANGED)
+    for _ in range(12):
+        await vesper.advance(300)
+        await vesper.heartbeat()
+    await vesper.reload()
+    await vesper.heartbeat()
+    await vesper.advance(899)
+    assert vesper.value("connectivity") == "on"
+    assert "off" not in shown(changes, vesper.entity_id("connectivity"))
+    await vesper.advance(2)
+    assert vesper.value("connectivity") == "off"
 
 
 async def test_a_listener_that_raises(vesper: Vesper) -> None:
@@ -499,8 +519,8 @@ async def test_one_log_line_for_each_change(
     await vesper.advance(91)
     assert logged(caplog) == ["Device bell is offline: no message in time"]
     caplog.clear()
-    await vesper.heartbeat(uptime=3900)
-    await vesper.heartbeat(uptime=3930)
+    await vesper.heartbeat(uptime=3782)
+    await vesper.heartbeat(uptime=3784)
     assert logged(caplog) == ["Device bell is online again"]
     caplog.clear()
     await vesper.advance(30)

@@ -40,14 +40,14 @@ class Broker:
         await self._vesper.disconnect_broker()
         await self._vesper.advance(1)
         await self._vesper.reconnect_broker()
-        await self._vesper.advance(1)
+        await self._vesper.finish_subscriptions()
         self._client.reset_mock()
 
 
 @pytest.fixture
 async def broker(vesper: Vesper) -> Broker:
     """Return the broker, when all topics are subscribed."""
-    await vesper.advance(1)
+    await vesper.finish_subscriptions()
     return Broker(vesper)
 
 

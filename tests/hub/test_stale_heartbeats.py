@@ -1,4 +1,4 @@
-"""Heartbeats that are none of this moment (docs/liveness.md)."""
+"""Heartbeats that are late or sent again (docs/liveness.md)."""
 
 from custom_components.vesper.model.restarts import COUNTER_SECONDS, Stale
 from tests.common import BELL, Vesper, Writes

@@ -183,12 +183,12 @@ async def test_a_heartbeat_is_not_saved_by_itself(vesper: Vesper, disk: Disk) ->
     with patch("homeassistant.helpers.storage.Store.async_save") as save:
         for _ in range(10):
             await vesper.advance(30)
-            await vesper.heartbeat(**EVERYTHING | {"uptime": 4000, "heap_free": 7})
+            await vesper.heartbeat(**EVERYTHING | {"uptime": 3650, "heap_free": 7})
             await vesper.info("playback_started", {"melody_uid": "ABC123"})
         assert not save.called
     await vesper.advance(AT_LAST)
     saved = disk.devices[BELL]
-    assert saved["uptime"] == 4000
+    assert saved["uptime"] == 3650
     assert saved["telemetry"]["heap_free"] == 7
 
 
@@ -213,14 +213,14 @@ async def test_saved_when_home_assistant_stops(
     """MQTT stopping does not change the stored devices, nor does a scheduled write."""
     await vesper.report_everything()
     await vesper.advance(wait)
-    await vesper.heartbeat(uptime=4000)
+    await vesper.heartbeat(uptime=3650)
     hass.set_state(CoreState.stopping)
     await vesper.disconnect_broker()
     hass.set_state(CoreState.final_write)
     hass.bus.async_fire(EVENT_HOMEASSISTANT_FINAL_WRITE)
     await hass.async_block_till_done()
     hass.set_state(CoreState.running)
-    assert disk.devices[BELL]["uptime"] == 4000
+    assert disk.devices[BELL]["uptime"] == 3650
     assert disk.devices[BELL]["playing"] is True
     assert not [line for line in caplog.records if line.levelno >= logging.ERROR]
 

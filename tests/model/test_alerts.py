@@ -516,9 +516,9 @@ def test_a_restart_without_uptime_counts_from_the_next_one(online: Device) -> No
     receive(online, heartbeat(recent_events=[]))
     receive(online, alert("FileManager", "WARNING"))
     receive(online, heartbeat(recent_events=[boot]), after=60)
-    receive(online, heartbeat(uptime=700), after=700)
+    receive(online, heartbeat(uptime=600), after=700)
     assert active(online)
-    receive(online, heartbeat(uptime=1300), after=1300)
+    receive(online, heartbeat(uptime=1200), after=1300)
     assert not active(online)
 
 

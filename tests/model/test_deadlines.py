@@ -76,11 +76,10 @@ def test_a_restart_gives_all_a_full_timeout() -> None:
 def test_an_extended_timeout() -> None:
     """A slower rhythm is given its time, also after the link is back."""
     deadlines = Deadlines(TIMEOUT)
-    deadlines.touch("chapel", 0.0)
-    deadlines.extend_timeout("chapel", 900.0, 0.0)
-    assert deadlines.next_deadline == 900.0
-    deadlines.touch("chapel", 850.0)
-    assert deadlines.next_deadline == 940.0
+    deadlines.set_timeout("chapel", 900.0)
+    assert "chapel" not in deadlines
+    deadlines.touch("chapel", 1.0)
+    assert deadlines.next_deadline == 901.0
     deadlines.reset(["chapel"], 1000.0)
     assert deadlines.next_deadline == 1900.0
 
@@ -88,21 +87,16 @@ def test_an_extended_timeout() -> None:
 def test_an_extended_timeout_ends() -> None:
     """With a rhythm within the usual timeout, that applies again."""
     deadlines = Deadlines(TIMEOUT)
-    deadlines.touch("chapel", 0.0)
-    deadlines.extend_timeout("chapel", 900.0, 0.0)
-    deadlines.extend_timeout("chapel", 90.0, 10.0)
+    deadlines.set_timeout("chapel", 900.0)
+    deadlines.set_timeout("chapel", 60.0)
+    deadlines.touch("chapel", 10.0)
     assert deadlines.next_deadline == 100.0
-    deadlines.reset(["chapel"], 1000.0)
-    assert deadlines.next_deadline == 1090.0
 
 
-def test_extended_before_it_is_monitored() -> None:
-    """A rhythm that is known from before does not make a device monitored."""
+def test_a_device_that_was_removed_has_no_extended_timeout() -> None:
+    """It is new if it is ever heard again."""
     deadlines = Deadlines(TIMEOUT)
-    deadlines.extend_timeout("chapel", 900.0, 0.0)
-    assert "chapel" not in deadlines
-    deadlines.touch("chapel", 1.0)
-    assert deadlines.next_deadline == 900.0
+    deadlines.set_timeout("chapel", 900.0)
     deadlines.discard("chapel")
     deadlines.touch("chapel", 1.0)
     assert deadlines.next_deadline == 91.0
@@ -119,43 +113,32 @@ def test_extended_before_it_is_monitored() -> None:
         max_size=40,
     )
 )
-def test_any_order_of_calls(  # noqa: C901  # each kind of call
+def test_any_order_of_calls(
     calls: list[tuple[str, str, float, float]],
 ) -> None:
     """No device times out early, and none is forgotten."""
     deadlines, now = Deadlines(TIMEOUT), 0.0
-    heard: dict[str, float] = {}
-    until: dict[str, float] = {}
-    extended: dict[str, float] = {}
+    expected: dict[str, float] = {}
+    timeouts = dict.fromkeys(DEVICES, TIMEOUT)
     for call, device_id, wait, timeout in calls:
         now += wait
         match call:
             case "touch":
                 deadlines.touch(device_id, now)
-                heard[device_id] = now
+                expected[device_id] = now + timeouts[device_id]
             case "extend":
-                deadlines.extend_timeout(device_id, timeout, now)
-                extended.pop(device_id, None)
-                until.pop(device_id, None)
-                if timeout > TIMEOUT:
-                    extended[device_id], until[device_id] = timeout, now + timeout
-                if device_id in heard:
-                    heard[device_id] = now
+                deadlines.set_timeout(device_id, timeout)
+                timeouts[device_id] = max(timeout, TIMEOUT)
             case "discard":
                 deadlines.discard(device_id)
-                for known in (heard, until, extended):
-                    known.pop(device_id, None)
+                expected.pop(device_id, None)
+                timeouts[device_id] = TIMEOUT
             case "restart":
                 deadlines.reset(DEVICES[:2], now)
-                heard = dict.fromkeys(DEVICES[:2], now)
-                until = {known: now + extended[known] for known in extended}
+                expected = {known: now + timeouts[known] for known in DEVICES[:2]}
             case "pop":
                 for due in pop_all_due(deadlines, now):
-                    del heard[due]
-        expected = {
-            known: max(last + TIMEOUT, until.get(known, 0))
-            for known, last in heard.items()
-        }
+                    del expected[due]
         assert len(deadlines) == len(expected)
         assert deadlines.next_deadline == min(expected.values(), default=None)
         assert set(deadlines.due(now)) == {

@@ -11,6 +11,7 @@ from custom_components.vesper.model.device import LAST_SEEN_INTERVAL, Device
 from custom_components.vesper.model.restarts import (
     COUNTER_SECONDS,
     UPTIME_JITTER,
+    Restarts,
     Stale,
 )
 from custom_components.vesper.protocol.alert import Alert
@@ -256,6 +257,7 @@ def test_the_uptime_of_firmware_without_a_clock(online: Device) -> None:
 
 def test_a_counter_that_runs_over_is_no_restart(online: Device) -> None:
     """After it, alerts are given the full time again: their timeout is an uptime."""
+    online.restarts = Restarts()
     receive(online, heartbeat(uptime=int(COUNTER_SECONDS) - 20))
     receive(online, info("playback_started"))
     change = receive(online, heartbeat(uptime=10), after=30)
@@ -277,9 +279,9 @@ def test_a_restart_ends_what_is_known_of_the_clock(online: Device) -> None:
 def test_an_uptime_that_does_not_fall_is_no_restart(
     online: Device, uptime: int
 ) -> None:
-    """However much it grows."""
+    """However much it grows: with more than there was time for, it is late."""
     change = receive(online, heartbeat(uptime=uptime))
-    assert not change & ~Change.BOOT_TIME
+    assert not change & ~(Change.BOOT_TIME | Change.STALE)
 
 
 def test_an_uptime_that_stands_still_is_a_restart(device: Device) -> None:
@@ -421,6 +423,7 @@ class Reference:
     is_in_contact: bool = False
     is_contact_new: bool = False
     unconfirmed: set[str] = field(default_factory=set)
+    of_either_boot: set[str] = field(default_factory=set)
     timeout_start: int | None = None
     closed: list[str] = field(default_factory=list)
     log: Counter[RecentEvent] | None = None
@@ -493,12 +496,12 @@ class Reference:
         )
         if restarted:
             self.last_restart, self.timeout_start = now, None
-            self.unconfirm(before=started)
-            self.unconfirmed |= {
-                subsystem
-                for subsystem, (_, _, updated, _) in self.active.items()
-                if updated < started - 5
-            }
+            self.unconfirm(until=started + 3)
+            updates = {name: one[2] for name, one in self.active.items()}
+            earlier = {name for name, at in updates.items() if at <= started + 3}
+            surely = {name for name, at in updates.items() if at < started - 2}
+            self.unconfirmed |= earlier
+            self.of_either_boot = (self.of_either_boot | earlier) - surely
         self.uptime, self.heard = uptime, now
         if self.unconfirmed:
             self.close(uptime)
@@ -507,11 +510,14 @@ class Reference:
         """Close alerts not raised again since a restart."""
         if self.timeout_start is None:
             self.timeout_start = uptime
-        if uptime - self.timeout_start >= CLOSE_AFTER:
-            self.closed = [name for name in self.active if name in self.unconfirmed]
+        elapsed = uptime - self.timeout_start
+        if elapsed >= CLOSE_AFTER:
+            kept = self.of_either_boot if elapsed < 3 * CLOSE_AFTER else set()
+            overdue = self.unconfirmed - kept
+            self.closed = [name for name in self.active if name in overdue]
             for subsystem in self.closed:
                 self.end(subsystem)
-            self.unconfirmed = set()
+            self.unconfirmed -= overdue
 
     def end(self, subsystem: str) -> None:
         """End an alert: of those that are OK it is the last to lose its sensor."""
@@ -527,10 +533,10 @@ class Reference:
             self.is_log_new = self.log is not None and bool(log - self.log)
             self.log = log
 
-    def unconfirm(self, before: float = float("inf")) -> None:
-        """Mark alerts raised before as unconfirmed."""
+    def unconfirm(self, until: float = float("inf")) -> None:
+        """Mark alerts raised until then as unconfirmed."""
         self.active = {
-            subsystem: (severity, text, updated, confirmed and updated >= before)
+            subsystem: (severity, text, updated, confirmed and updated > until)
             for subsystem, (severity, text, updated, confirmed) in self.active.items()
         }
 

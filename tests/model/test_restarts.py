@@ -275,7 +275,7 @@ def test_retained_heartbeats_are_no_samples(scenario: Scenario) -> None:
         pytest.param(2000, 2000, True, Boot.NEW, id="began-again-and-logged"),
         pytest.param(2000, 1900, False, Boot.SAME, id="delayed"),
         pytest.param(2000, 1900, True, Boot.NEW, id="boot-logged"),
-        pytest.param(9000, 30, False, Boot.SAME, id="was-delayed"),
+        pytest.param(9000, 30, False, Boot.NEW, id="more-than-there-was-time-for"),
         pytest.param(None, 30, False, Boot.SAME, id="no-uptime"),
         pytest.param(None, 30, True, Boot.NEW, id="no-uptime-boot-logged"),
     ],
@@ -293,39 +293,58 @@ def test_boot_of_a_heartbeat(
         after,
         changed=True,
         boot_logged=boot_logged,
-        log_compared=True,
     )
     assert found is boot
 
 
-@pytest.mark.parametrize("log_compared", [True, False])
-@pytest.mark.parametrize("restored", [True, False])
 @pytest.mark.parametrize("late", [BOOT_TIME_JITTER, BOOT_TIME_JITTER + 1])
-def test_boot_time_that_moved(*, log_compared: bool, restored: bool, late: int) -> None:
-    """It shows a restart, where the wall clock counts only if no event log does."""
-    restarts = Restarts(uptime=10, started=NOW - 10, restored=restored)
+def test_boot_time_that_moved(late: int) -> None:
+    """A later one shows a restart, by the wall clock over one of Home Assistant."""
+    restarts = Restarts(uptime=10, started=NOW - 10, restored=True)
     found = restarts.detect_boot(
-        30,
-        NOW + 20 + late,
-        0,
-        changed=False,
-        boot_logged=False,
-        log_compared=log_compared,
+        30, NOW + 20 + late, 0, changed=False, boot_logged=False
     )
-    is_new = late > BOOT_TIME_JITTER and not (restored and log_compared)
+    assert found is (Boot.NEW if late > BOOT_TIME_JITTER else Boot.SAME)
+
+
+@pytest.mark.parametrize("boot_logged", [True, False])
+@pytest.mark.parametrize("early", [BOOT_TIME_JITTER, BOOT_TIME_JITTER + 1])
+def test_more_uptime_than_there_was_time(early: int, *, boot_logged: bool) -> None:
+    """It is another device if its boot is logged; else the clock was set back."""
+    restarts = Restarts(uptime=1000, started=NOW - 1000, restored=True)
+    uptime = 1030 + early
+    assert restarts.detect_stale(uptime, NOW + 30, 0) is None
+    found = restarts.detect_boot(
+        uptime, NOW + 30, 0, changed=True, boot_logged=boot_logged
+    )
+    is_new = boot_logged and early > BOOT_TIME_JITTER
     assert found is (Boot.NEW if is_new else Boot.SAME)
+
+
+def test_queue_that_is_delivered_late() -> None:
+    """The first heartbeats are delayed, the last one is not: it is the same boot."""
+    restarts = Restarts()
+    restarts.update(10_000, NOW, 0, Boot.SAME)
+    for uptime in (10_030, 10_060, 10_300, 10_330):
+        at = max(300, uptime - 10_000)
+        assert restarts.detect_stale(uptime, NOW + at, at) is None
+        found = restarts.detect_boot(
+            uptime, NOW + at, at, changed=True, boot_logged=False
+        )
+        assert found is Boot.SAME
+        restarts.update(uptime, NOW + at, at, found)
 
 
 def test_earlier_boot_returns() -> None:
     """It becomes the current one, and the other one may return."""
     restarts = Restarts()
     restarts.update(9000, NOW, 0, Boot.SAME)
-    restarts.record(NOW + 30, None)
+    restarts.record(NOW + 30, 30, None)
     restarts.update(5, NOW + 30, 30, Boot.NEW)
     for at, uptime in [(60, 9060), (70, 45), (90, 9090)]:
         assert restarts.detect_stale(uptime, NOW + at, at) is None
         found = restarts.detect_boot(
-            uptime, NOW + at, at, changed=True, boot_logged=True, log_compared=True
+            uptime, NOW + at, at, changed=True, boot_logged=True
         )
         assert found is Boot.EARLIER
         restarts.update(uptime, NOW + at, at, found)
@@ -385,6 +404,5 @@ def test_counter_that_ran_over(
         elapsed,
         changed=False,
         boot_logged=boot_logged,
-        log_compared=True,
     )
     assert found is boot

@@ -137,19 +137,19 @@ def test_a_cause_that_can_not_be_is_none(device: Device, closed_by: Json) -> Non
     assert deserialize(DEVICE_ID, data).alerts.closed_by == {}
 
 
-def test_the_rhythm_of_posts_is_kept(device: Device) -> None:
+def test_the_rhythm_is_kept(device: Device) -> None:
     """The extended timeout is restored."""
-    assert restored(device).post_schedule.timeout == 0
-    for now in (0.0, 300.0, 600.0):
-        device.post_schedule.record(now, accepted=True)
-    assert restored(device).post_schedule.timeout == device.post_schedule.timeout == 900
+    for number in range(10):
+        device.rhythm.record(2e9 + 300 * number)
+    assert restored(device).rhythm.gaps == device.rhythm.gaps
+    assert restored(device).rhythm.timeout == 900
 
 
-@pytest.mark.parametrize("gaps", [None, 300.0, ["300"], [-1.0], [1e9], [True]])
+@pytest.mark.parametrize("gaps", [None, 300, ["300"], [-1], [3601], [30.0], [True]])
 def test_a_rhythm_that_can_not_be_is_none(device: Device, gaps: Json) -> None:
     """An invalid interval extends no timeout."""
-    data = stored(device) | {"post_gaps": gaps}
-    assert deserialize(DEVICE_ID, data).post_schedule.gaps == ()
+    data = stored(device) | {"gaps": gaps}
+    assert deserialize(DEVICE_ID, data).rhythm.gaps == ()
 
 
 def test_an_unknown_subsystem_is_not_stored_as_ok(device: Device) -> None:
@@ -496,7 +496,7 @@ def test_nothing_but_what_is_to_be_forgotten_is_lost(
                 *PLAYBACK_FIELDS,
                 *RESTART_FIELDS,
                 *("telemetry", "subsystems", "alerts", "events"),
-                *("closed_by", "post_gaps"),
+                *("closed_by", "gaps"),
             ]
         ),
         json_values

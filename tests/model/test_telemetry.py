@@ -261,7 +261,7 @@ def test_the_time_of_boot_is_worked_out(device: Device) -> None:
 )
 def test_jitter_moves_no_boot(known: Device, late: float, *, is_written: bool) -> None:
     """A larger step, as of a clock that was set, does."""
-    change = receive(known, heartbeat(uptime=1060), after=60 + late)
+    change = receive(known, heartbeat(uptime=1060), after=60, jump=late)
     assert change & ~Change.LAST_SEEN == (
         Change.BOOT_TIME if is_written else Change.NOTHING
     )

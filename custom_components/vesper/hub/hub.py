@@ -160,7 +160,7 @@ class VesperHub:
             device = self.devices[device_id] = known.pop(device_id)
             self._prepare(device)
             self.fleet.update(device)
-            self._monitor.async_extend_timeout(device_id, device.post_timeout)
+            self._monitor.async_set_timeout(device)
         self._rejected.update(known)
         await self._saver.async_start()
         if self.entity_set is not EntitySet.ALL:
@@ -337,7 +337,7 @@ class VesperHub:
         self._saver.async_save_soon(device.device_id)
         self.listeners.async_notify_fleet()
         # A retained message gives it a full timeout to send a live one.
-        self._monitor.async_touch(device.device_id)
+        self._monitor.async_touch(device)
         self.listeners.async_notify_new_device(device)
         return change & (Change.SUBSYSTEMS | Change.ACTIVITY | Change.CONTACT)
 

@@ -89,16 +89,17 @@ class OfflineMonitor:
         self._link.async_message_received()
 
     @callback
-    def async_touch(self, device_id: str) -> None:
+    def async_touch(self, device: Device) -> None:
         """Give a device a new, full timeout."""
-        self._deadlines.touch(device_id, monotonic())
+        self.async_set_timeout(device)
+        self._deadlines.touch(device.device_id, monotonic())
         if self._timer is None:
             self._async_set_timer()
 
     @callback
-    def async_extend_timeout(self, device_id: str, timeout: float) -> None:
-        """Give a device a longer timeout from now on; 0 restores the usual one."""
-        self._deadlines.extend_timeout(device_id, timeout, monotonic())
+    def async_set_timeout(self, device: Device) -> None:
+        """Set the timeout of a device by its rhythm."""
+        self._deadlines.set_timeout(device.device_id, device.rhythm.timeout)
 
     @callback
     def async_discard(self, device_id: str) -> None:

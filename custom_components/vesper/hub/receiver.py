@@ -95,23 +95,15 @@ class MessageReceiver:
                 self.dropped += 1
                 first = self.stray_faults.add(POST.name, post.faults)
             else:
-                device.post_schedule.record(monotonic(), accepted=False)
+                device.post_limit.record(monotonic())
                 first = device.faults.add(POST.name, post.faults)
             _log_faults(POST, device_id, first)
             return False
-        if device is not None:
-            # Alerts arrive by MQTT only, which a device that posts may lack.
-            device.alerts.reset_timeout()
-        stale = device.message_log.stale.total() if device is not None else 0
         self.async_receive(POST, device_id, post.payload, live=True)
         if (device := self._devices.get(device_id)) is None:
             return False
         device.message_log.posts += 1
-        if device.message_log.stale.total() > stale:
-            device.post_schedule.record(monotonic(), accepted=False)
-            return True
-        device.post_schedule.record(monotonic(), accepted=True)
-        self._monitor.async_extend_timeout(device_id, device.post_timeout)
+        device.post_limit.record(monotonic())
         return True
 
     def _apply(  # noqa: PLR0913  # all that is known of a message
@@ -136,15 +128,19 @@ class MessageReceiver:
         is_alive = live and (
             not isinstance(message, Malformed) or is_object_like(payload)
         )
-        change = device.apply(message, live=is_alive, now=now, monotonic=monotonic())
+        change = device.apply(
+            message,
+            live=is_alive,
+            now=now,
+            monotonic=monotonic(),
+            posted=source is POST,
+        )
         is_stale = change is Change.STALE
         device.message_log.record(record, is_heartbeat=is_heartbeat and not is_stale)
         if is_stale:
             return Change.NOTHING
         if is_alive:
-            self._monitor.async_touch(device.device_id)
-        if live and is_heartbeat and device.post_schedule.gaps:
-            self._monitor.async_extend_timeout(device.device_id, device.post_timeout)
+            self._monitor.async_touch(device)
         if message.faults:
             first = device.faults.add(source.name, message.faults)
             _log_faults(source, device.device_id, first)

@@ -18,6 +18,17 @@ MAX_SUBSYSTEMS = 32
 #: So many are kept by name: those with a sensor and those with an active alert.
 MAX_ACTIVE = 64
 
+#: In seconds: an alert that arrived in this time before and after the boot that an
+#: uptime gives may be of either boot.
+BEFORE_BOOT = 2
+AFTER_BOOT = 3
+
+#: It is closed after so many times the usual time.
+EITHER_BOOT_FACTOR = 3
+
+#: In seconds: a device that posts may have no MQTT to raise its alerts again.
+MAX_POSTPONEMENT = 86_400
+
 #: In characters: a note on an alert is one line.
 MAX_NOTE_LENGTH = 255
 
@@ -46,6 +57,8 @@ class ActiveAlert:
     severity: Severity
     message: str
     updated_at: datetime
+    received: float | None = field(default=None, compare=False)
+    """When it arrived, by the monotonic clock; None if it was restored."""
     confirmed: bool
     """Whether the device has reported it since the last gap."""
     acknowledged: bool = False
@@ -84,14 +97,18 @@ class Alerts:
     unconfirmed_since_restart: frozenset[str] = frozenset()
     """Those with an alert from before the last restart of the device, which it raises
     again or which is closed in the end."""
+    of_either_boot: frozenset[str] = frozenset()
+    """Those of them whose alert may also be from after it."""
     closed_by: Mapping[str, ClosedBy] = field(default_factory=dict)
     """What closed the last alert of a subsystem, where the device did not clear it."""
     last_closed: tuple[ActiveAlert, ...] = ()
     """The alerts that were closed last."""
     lost: LostAlerts = field(default_factory=LostAlerts)
-    _timeout_start: int | None = None
-    """The uptime since which the device could raise its alerts again after a restart;
+    _timeout_start: float | None = None
+    """The time since which the device could raise its alerts again after a restart;
     None until its next live heartbeat."""
+    _restarted_at: float | None = None
+    """When its restart was seen, by the monotonic clock; None if it was restored."""
 
     @property
     def severity(self) -> Severity:
@@ -108,7 +125,9 @@ class Alerts:
             )
         ]
 
-    def apply(self, alert: Alert, *, live: bool, now: float) -> Change:
+    def apply(
+        self, alert: Alert, *, live: bool, now: float, monotonic: float
+    ) -> Change:
         """Apply the state of a subsystem and return what changed.
 
         A retained one is of unknown age: it neither ends an alert nor replaces what a
@@ -120,7 +139,7 @@ class Alerts:
             return Change.NOTHING
         if alert.severity is Severity.OK:
             return self._clear(alert.subsystem, live=live)
-        return self._raise(alert, known, live=live, now=now)
+        return self._raise(alert, known, live=live, now=now, monotonic=monotonic)
 
     def _clear(self, subsystem: str, *, live: bool) -> Change:
         """Remove the alert of a subsystem, if there is one."""
@@ -131,7 +150,13 @@ class Alerts:
         return self._remove((subsystem,))
 
     def _raise(
-        self, alert: Alert, known: ActiveAlert | None, *, live: bool, now: float
+        self,
+        alert: Alert,
+        known: ActiveAlert | None,
+        *,
+        live: bool,
+        now: float,
+        monotonic: float,
     ) -> Change:
         """Add or replace the alert of a subsystem."""
         subsystem, worst = alert.subsystem, self.severity
@@ -153,6 +178,7 @@ class Alerts:
             severity=alert.severity,
             message=alert.message,
             updated_at=datetime.fromtimestamp(int(now), UTC),
+            received=monotonic,
             confirmed=live,
             acknowledged=acknowledged is not None and acknowledged.acknowledged,
             note=acknowledged.note if acknowledged else "",
@@ -213,45 +239,59 @@ class Alerts:
         """Mark all alerts as unconfirmed until the device reports them again."""
         return self._unconfirm(self.active.values())
 
-    def restart(self, started: float, surely_before: float) -> Change:
+    def restart(self, boot: float, now: float, monotonic: float) -> Change:
         """Mark the alerts from before a restart as unconfirmed.
 
-        Firmware starts out healthy and does not clear what it raised before. Alerts
-        that arrived between the two times may be of either boot: they are unconfirmed,
-        but never closed.
+        Firmware starts out healthy and does not clear what it raised before. The time
+        of boot is one of the monotonic clock.
         """
-        earlier = [
-            alert
-            for alert in self.active.values()
-            if alert.updated_at.timestamp() < started
-        ]
-        self.unconfirmed_since_restart |= {
-            alert.subsystem
-            for alert in earlier
-            if alert.updated_at.timestamp() < surely_before
+        arrived = {
+            subsystem: (
+                monotonic - max(0, now - alert.updated_at.timestamp())
+                if alert.received is None
+                else alert.received
+            )
+            for subsystem, alert in self.active.items()
         }
-        return self._unconfirm(earlier)
+        earlier = {name for name, at in arrived.items() if at <= boot + AFTER_BOOT}
+        surely = {name for name, at in arrived.items() if at < boot - BEFORE_BOOT}
+        self.of_either_boot = (self.of_either_boot | earlier) - surely
+        self.unconfirmed_since_restart |= earlier
+        self._restarted_at = monotonic
+        return self._unconfirm([self.active[name] for name in earlier])
 
     def reset_timeout(self) -> None:
         """Give the device the full time again to raise its alerts after a restart."""
         self._timeout_start = None
 
-    def close_overdue(self, uptime: int, seconds: int) -> Change:
+    def postpone_timeout(self, monotonic: float) -> None:
+        """Give the device the full time again, for a day after its restart at most."""
+        if self._restarted_at is None:
+            self._restarted_at = monotonic
+        if monotonic - self._restarted_at < MAX_POSTPONEMENT:
+            self.reset_timeout()
+
+    def close_overdue(self, time: float, seconds: int) -> Change:
         """Close the alerts that the device did not raise again after a restart.
 
-        It has so many seconds of its own uptime, which no clock jump distorts.
+        The time is its uptime, which no jump of a clock distorts, or that of the
+        monotonic clock if it has none.
         """
         if self._timeout_start is None:
-            self._timeout_start = uptime
-        if uptime - self._timeout_start < seconds:
+            self._timeout_start = time
+        elapsed = time - self._timeout_start
+        if elapsed < seconds:
             return Change.NOTHING
-        unconfirmed = self.unconfirmed_since_restart
-        change = self._close(
-            tuple(name for name in self.active if name in unconfirmed), ClosedBy.RESTART
+        overdue = self.unconfirmed_since_restart
+        if elapsed < EITHER_BOOT_FACTOR * seconds:
+            overdue -= self.of_either_boot
+        if not overdue:
+            return Change.NOTHING
+        self.unknown -= overdue
+        self.unconfirmed_since_restart -= overdue
+        return self._close(
+            tuple(name for name in self.active if name in overdue), ClosedBy.RESTART
         )
-        self.unknown -= unconfirmed
-        self.unconfirmed_since_restart = frozenset()
-        return change
 
     def close(self, subsystem: str) -> Change:
         """Close an alert on behalf of a user, if there is one."""

@@ -14,10 +14,8 @@ class Deadlines:
         """Set the seconds of silence after which a device times out."""
         self.timeout = timeout
         self._deadlines: dict[str, float] = {}
-        self._extended: dict[str, float] = {}
+        self._timeouts: dict[str, float] = {}
         """The timeouts of devices with a slower rhythm, in seconds."""
-        self._extended_until: dict[str, float] = {}
-        """Before this such a device does not time out."""
 
     def __len__(self) -> int:
         """Return how many devices are monitored."""
@@ -29,33 +27,29 @@ class Deadlines:
 
     def touch(self, device_id: str, now: float) -> None:
         """Give a device a new, full timeout."""
-        self._deadlines[device_id] = max(
-            now + self.timeout, self._extended_until.get(device_id, 0)
-        )
+        timeout = self._timeouts.get(device_id, self.timeout)
+        self._deadlines[device_id] = now + timeout
 
-    def extend_timeout(self, device_id: str, timeout: float, now: float) -> None:
-        """Give a device a longer timeout from now on; a shorter one ends that."""
-        self._extended.pop(device_id, None)
-        self._extended_until.pop(device_id, None)
+    def set_timeout(self, device_id: str, timeout: float) -> None:
+        """Set the timeout of a device, from when it is touched next.
+
+        It is never less than that of all devices.
+        """
         if timeout > self.timeout:
-            self._extended[device_id] = timeout
-            self._extended_until[device_id] = now + timeout
-        if device_id in self._deadlines:
-            self.touch(device_id, now)
+            self._timeouts[device_id] = timeout
+        else:
+            self._timeouts.pop(device_id, None)
 
     def reset(self, device_ids: Iterable[str], now: float) -> None:
         """Monitor exactly these devices, each with its full timeout."""
         self._deadlines.clear()
-        self._extended_until = {
-            device_id: now + timeout for device_id, timeout in self._extended.items()
-        }
         for device_id in device_ids:
             self.touch(device_id, now)
 
     def discard(self, device_id: str) -> None:
-        """Stop monitoring a device and forget its rhythm."""
-        for known in (self._deadlines, self._extended, self._extended_until):
-            known.pop(device_id, None)
+        """Stop monitoring a device and forget its timeout."""
+        self._deadlines.pop(device_id, None)
+        self._timeouts.pop(device_id, None)
 
     def due(self, now: float) -> list[str]:
         """Return the devices that have timed out, the earliest first."""

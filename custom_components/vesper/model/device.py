@@ -42,6 +42,7 @@ class Device(DeviceState):
         live: bool,
         now: float,
         monotonic: float | None = None,
+        posted: bool = False,
     ) -> Change:
         """Apply a message and return what it changed; a stale one changes nothing.
 
@@ -57,11 +58,16 @@ class Device(DeviceState):
         seen = self._mark_seen(now) if live else Change.NOTHING
         match message:
             case Heartbeat():
+                if live:
+                    self.rhythm.record(monotonic)
+                if posted:
+                    # Alerts arrive by MQTT only, which a device that posts may lack.
+                    self.alerts.postpone_timeout(monotonic)
                 change = self._apply_heartbeat(message, now, monotonic, live=live)
             case Alert():
-                change = self._apply_alert(message, live=live, now=now)
+                change = self._apply_alert(message, now, monotonic, live=live)
             case Info():
-                change = self._apply_info(message, live=live, now=now)
+                change = self._apply_info(message, monotonic, live=live)
             case UnreadableAlert():
                 change = self.alerts.lost.record(message, now)
             case Malformed():
@@ -106,6 +112,7 @@ class Device(DeviceState):
     def broker_disconnected(self) -> Change:
         """Handle the loss of the broker link: what it sends meanwhile is lost."""
         self.link_up = False
+        self.rhythm.interrupt()
         return (
             self._connectivity_change()
             | self._set_playback(playing=None)
@@ -168,7 +175,10 @@ class Device(DeviceState):
         log_compared = (
             heartbeat.recent_events is not None and telemetry.event_log.is_known
         )
-        change = telemetry.apply(heartbeat, live=live, now=now)
+        change = Change.NOTHING
+        # Values of two devices would alternate with each heartbeat.
+        if not (live and self.restarts.is_id_shared(now)):
+            change = telemetry.apply(heartbeat, live=live, now=now)
         # A broker that was restored from a backup may retain an old heartbeat, so no
         # restart is read from a retained one.
         if not live:
@@ -179,10 +189,11 @@ class Device(DeviceState):
             monotonic,
             changed=bool(change),
             boot_logged=_is_boot_logged(change, telemetry),
-            log_compared=log_compared,
         )
         if boot is Boot.NEW:
-            change |= self._apply_restart(heartbeat, now, log_compared=log_compared)
+            change |= self._apply_restart(
+                heartbeat, now, monotonic, log_compared=log_compared
+            )
         elif boot is not Boot.SAME:
             # Both compare uptimes of one boot.
             self.heap_trend.clear()
@@ -196,16 +207,21 @@ class Device(DeviceState):
                 self.heap_trend.sample(
                     uptime, free=telemetry.heap_free, least=telemetry.heap_min_free
                 )
-            if _can_close_alerts(self, now):
-                change |= self._closed(
-                    self.alerts.close_overdue(uptime, self.close_after)
-                )
+        if _can_close_alerts(self, now):
+            change |= self._close_overdue(heartbeat.uptime, monotonic)
         if not heartbeat.faults:
             self.fault_streak = None
         return change
 
+    def _close_overdue(self, uptime: int | None, monotonic: float) -> Change:
+        """Close alerts from before a restart whose time is over."""
+        time = monotonic if self.restarts.uptime is None else uptime
+        if time is None:
+            return Change.NOTHING
+        return self._closed(self.alerts.close_overdue(time, self.close_after))
+
     def _apply_restart(
-        self, heartbeat: Heartbeat, now: float, *, log_compared: bool
+        self, heartbeat: Heartbeat, now: float, monotonic: float, *, log_compared: bool
     ) -> Change:
         """Apply a restart (docs/liveness.md, "Restarts").
 
@@ -213,31 +229,35 @@ class Device(DeviceState):
         next heartbeat.
         """
         uptime, telemetry = heartbeat.uptime, self.telemetry
-        self.restarts.record(now, telemetry.reset_reason)
+        self.restarts.record(now, monotonic, telemetry.reset_reason)
         self.heap_trend.clear()
         self.alerts.reset_timeout()
-        started = now if uptime is None else now - uptime
+        boot = monotonic - (uptime or 0)
+        if (heard := self.restarts.heard) is not None:
+            # Another device that has replaced it may run for longer.
+            boot = max(boot, heard)
+        change = Change.RESTART | self.alerts.restart(boot, now, monotonic)
         # What arrived within the jitter may be of either boot.
-        surely_before = started - UPTIME_JITTER
-        change = Change.RESTART | self.alerts.restart(started, surely_before)
-        if self.playback.reported_at < surely_before:
+        if self.playback.reported_at < boot - UPTIME_JITTER:
             change |= self._set_playback(playing=False, reason=StopReason.RESTART)
         change |= telemetry.restart(heartbeat, now, log_compared=log_compared)
         # The known reason may be that of an earlier boot.
         self._record(restart_occurrence(self.device_id, heartbeat.reset_reason))
         return change
 
-    def _apply_alert(self, alert: Alert, *, live: bool, now: float) -> Change:
+    def _apply_alert(
+        self, alert: Alert, now: float, monotonic: float, *, live: bool
+    ) -> Change:
         """Apply the state of a subsystem; a retained one is no transition."""
         before = self.alerts.active.get(alert.subsystem)
-        change = self.alerts.apply(alert, live=live, now=now)
+        change = self.alerts.apply(alert, live=live, now=now, monotonic=monotonic)
         if live:
             change |= self.alerts.lost.end()
             after = self.alerts.active.get(alert.subsystem)
             self._record(alert_occurrence(self.device_id, before, after))
         return change
 
-    def _apply_info(self, info: Info, *, live: bool, now: float) -> Change:
+    def _apply_info(self, info: Info, monotonic: float, *, live: bool) -> Change:
         """Apply an info message."""
         if not live:
             info.faults.append(RETAINED_INFO)
@@ -245,7 +265,7 @@ class Device(DeviceState):
         self.activity = info
         if info.type not in ("playback_started", "playback_stopped"):
             return Change.ACTIVITY
-        self.playback.reported_at = now
+        self.playback.reported_at = monotonic
         playing = info.type == "playback_started"
         melody = info.melody_uid if playing else None
         return Change.ACTIVITY | self._set_playback(playing=playing, melody=melody)

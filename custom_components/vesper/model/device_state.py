@@ -3,7 +3,6 @@
 from dataclasses import dataclass, field
 
 from ..protocol.info import Info
-from ..protocol.post import POST
 from .alerts import Alerts
 from .fault_counter import FaultCounter
 from .fault_streak import FaultStreak
@@ -11,8 +10,9 @@ from .heap_trend import HeapTrend
 from .message_log import MessageLog
 from .occurrence import Occurrence
 from .playback import Playback
-from .post_schedule import PostSchedule
+from .post_limit import PostLimit
 from .restarts import Restarts
+from .rhythm import Rhythm
 from .telemetry import Telemetry
 
 
@@ -45,8 +45,8 @@ class DeviceState:
     """The last info message."""
     fault_streak: FaultStreak | None = None
     """The malformed heartbeats since the last well-formed one."""
-    post_schedule: PostSchedule = field(default_factory=PostSchedule)
-    """When it posted heartbeats over HTTP."""
+    post_limit: PostLimit = field(default_factory=PostLimit)
+    rhythm: Rhythm = field(default_factory=Rhythm)
     faults: FaultCounter = field(default_factory=FaultCounter)
     occurrences: tuple[Occurrence, ...] = ()
     """What has happened and was not published yet."""
@@ -56,17 +56,6 @@ class DeviceState:
     """Whether the next live message is the first since the link came up."""
     _response_due: bool = False
     """Whether the next live message is the response to a request."""
-
-    @property
-    def post_timeout(self) -> float:
-        """Return the seconds of silence that its posts allow, 0 without a rhythm.
-
-        Once its heartbeats arrive by MQTT, the usual timeout applies.
-        """
-        last = self.message_log.heartbeat
-        if last is not None and last.source != POST.name and last.live:
-            return 0
-        return self.post_schedule.timeout
 
     @property
     def in_maintenance(self) -> bool:

@@ -17,7 +17,7 @@ class Playback:
     """The last known value of `playing`, also from before a gap."""
     was_melody: str | None = None
     reported_at: float = float("-inf")
-    """When the device last reported it, in seconds since 1970."""
+    """When the device last reported it, by the monotonic clock."""
 
     def set(
         self,

@@ -64,7 +64,7 @@ class Restarts:
     """The uptime of a device and its last restarts.
 
     A device only ever starts later, so a boot time that returns is another device's.
-    The time between two heartbeats is that of the monotonic clock.
+    All times but those that are stored are seconds of the monotonic clock.
     """
 
     uptime: int | None = None
@@ -77,14 +77,16 @@ class Restarts:
     """Whether the uptime is from before Home Assistant started."""
     _last: tuple[Restart, ...] = ()
     _boots: tuple[float, ...] = ()
-    """When earlier boots began, in seconds since 1970."""
+    """When earlier boots began."""
     _returns: tuple[float, ...] = ()
-    """When an earlier boot returned."""
-    _heard: float | None = None
-    """When that heartbeat arrived, by the monotonic clock; None if restored."""
+    """When an earlier boot returned, in seconds since 1970."""
+    heard: float | None = None
+    """When that heartbeat arrived; None if restored."""
+    _earliest: float = float("-inf")
+    """The earliest time of boot that the heartbeats of this boot gave: some arrive
+    late."""
     _late: tuple[tuple[float, int], ...] = ()
-    """The last late heartbeats: the time of boot, by the monotonic clock, and the
-    uptime."""
+    """The last late heartbeats: the time of boot and the uptime."""
     _heard_since_late: bool = False
 
     def detect_stale(
@@ -92,25 +94,27 @@ class Restarts:
     ) -> Stale | None:
         """Return why a live heartbeat is stale, None if it is not.
 
-        An uptime only grows, or begins again after the last heartbeat. A late one is
-        recorded: its boot may be seen to go on.
+        An uptime only grows with time, or begins again after the last heartbeat. A late
+        one is recorded: its boot may be seen to go on.
         """
         last = self.uptime
-        if uptime is None or last is None or uptime > last:
+        if uptime is None or last is None:
             return None
-        elapsed = self._elapsed(now, monotonic)
+        elapsed, boot = self._elapsed(now, monotonic), monotonic - uptime
+        if uptime > last and not self._is_too_early(boot, elapsed):
+            return None
         if uptime == last:
             is_replayed = self.grew and elapsed > REPLAY_SECONDS
             return Stale.REPLAYED if is_replayed else None
         if (
             uptime <= elapsed + UPTIME_JITTER
-            or any(abs(now - uptime - boot) <= UPTIME_JITTER for boot in self._boots)
-            or self._record_late(uptime, now, monotonic)
+            or any(abs(boot - other) <= UPTIME_JITTER for other in self._boots)
+            or self._record_late(uptime, boot)
         ):
             return None
         return Stale.LATE
 
-    def detect_boot(  # noqa: PLR0913  # all that shows a restart
+    def detect_boot(
         self,
         uptime: int | None,
         now: float,
@@ -118,13 +122,11 @@ class Restarts:
         *,
         changed: bool,
         boot_logged: bool,
-        log_compared: bool,
     ) -> Boot:
         """Return which boot a live heartbeat belongs to, which is not stale.
 
         The return of an earlier boot is recorded. Given is whether any telemetry has
-        changed, whether a boot is new in the event log, and whether the event log could
-        be compared with a known one.
+        changed, and whether a boot is new in the event log.
         """
         last = self.uptime
         if uptime is not None and last is not None:
@@ -137,18 +139,22 @@ class Restarts:
                 and (uptime > last or not changed)
             ):
                 return Boot.SAME
-            if abs(later) > UPTIME_JITTER and self._record_return(now - uptime, now):
+            boot = monotonic - uptime
+            if abs(later) > UPTIME_JITTER and self._record_return(boot, now, monotonic):
                 return Boot.EARLIER
             if fell:
                 overran = not boot_logged and self._overran(last, uptime, elapsed)
                 return Boot.OVERRUN if overran else Boot.NEW
             if later < 0:
-                return Boot.SAME
-            # The event log is a better sign where the wall clock may have jumped.
-            is_asked = not (self.restored and log_compared)
-            if (is_asked or uptime == last) and self._began_again(
-                last, uptime, elapsed
-            ):
+                # Another device, or the wall clock was set back while Home Assistant
+                # did not run.
+                is_other = (
+                    boot_logged and -later > max(BOOT_TIME_JITTER, elapsed / 100)
+                    if self.restored
+                    else self._is_too_early(boot, elapsed)
+                )
+                return Boot.NEW if is_other else Boot.SAME
+            if self._began_again(last, uptime, elapsed):
                 return Boot.NEW
         # A boot may be logged late, when the restart is known already.
         return Boot.NEW if boot_logged else Boot.SAME
@@ -156,20 +162,23 @@ class Restarts:
     def update(self, uptime: int, now: float, monotonic: float, boot: Boot) -> None:
         """Remember the uptime of a live heartbeat, and whether it grew."""
         last = self.uptime
+        started = monotonic - uptime
+        is_known = boot is Boot.SAME and self.heard is not None
+        self._earliest = min(self._earliest, started) if is_known else started
         self.grew = boot is not Boot.NEW and (
             self.grew or (last is not None and uptime > last)
         )
-        self._heard, self._heard_since_late = monotonic, True
+        self.heard, self._heard_since_late = monotonic, True
         self.uptime = uptime
         self.started = now - uptime
         self.restored = False
 
-    def record(self, now: float, reason: int | None) -> None:
+    def record(self, now: float, monotonic: float, reason: int | None) -> None:
         """Record a restart, before the uptime of its heartbeat is remembered."""
         if reason is None:
             reason = ResetReason.UNDETERMINED
         self._last = (*self._last, Restart(at=now, reason=reason))[-LOOP_RESTARTS:]
-        self._boots = (*self._boots, self.started)[-_BOOTS:]
+        self._boots = (*self._boots, self._boot(now, monotonic))[-_BOOTS:]
 
     def loop(self, now: float) -> tuple[Restart, ...]:
         """Return the last restarts if they are a restart loop, else none."""
@@ -193,24 +202,33 @@ class Restarts:
 
         Over a restart of Home Assistant they are those of the wall clock.
         """
-        if self._heard is None:
+        if self.heard is None:
             return max(0.0, now - self.started - (self.uptime or 0))
-        return max(0.0, monotonic - self._heard)
+        return max(0.0, monotonic - self.heard)
 
-    def _record_late(self, uptime: int, now: float, monotonic: float) -> bool:
+    def _boot(self, now: float, monotonic: float) -> float:
+        """Return when the device started, by its last heartbeat."""
+        if self.heard is None or self.uptime is None:
+            return monotonic - (now - self.started)
+        return self.heard - self.uptime
+
+    def _is_too_early(self, boot: float, elapsed: float) -> bool:
+        """Return whether a time of boot is earlier than delays and drift explain."""
+        return boot < self._earliest - max(BOOT_TIME_JITTER, elapsed / 100)
+
+    def _record_late(self, uptime: int, boot: float) -> bool:
         """Record a late heartbeat, and return whether its boot goes on.
 
         Messages that are delivered late have no time of boot in common. One that goes
         on is another device's if the current one was heard in between; otherwise this
-        device has restarted, and the wall clock was wrong meanwhile.
+        device was replaced, or has restarted while the wall clock was wrong.
         """
-        boot = monotonic - uptime
         if any(
             abs(boot - other) <= UPTIME_JITTER and uptime > seen + UPTIME_JITTER
             for other, seen in self._late
         ):
             if self._heard_since_late:
-                self._boots = (*self._boots, now - uptime)[-_BOOTS:]
+                self._boots = (*self._boots, boot)[-_BOOTS:]
             self._late = ()
             return True
         self._late = (*self._late, (boot, uptime))[-_BOOTS:]
@@ -237,13 +255,14 @@ class Restarts:
             BOOT_TIME_JITTER, uptime / 100
         )
 
-    def _record_return(self, boot: float, now: float) -> bool:
+    def _record_return(self, boot: float, now: float, monotonic: float) -> bool:
         """Make an earlier boot the current one, and return whether it was one."""
+        current = self._boot(now, monotonic)
         for known in self._boots:
             if abs(boot - known) <= UPTIME_JITTER:
                 others = (other for other in self._boots if other != known)
-                self._boots = (*others, self.started)
-                if boot < self.started:
+                self._boots = (*others, current)
+                if boot < current:
                     self._returns = (*self._returns, now)[-SHARED_RETURNS:]
                 return True
         return False

@@ -4,7 +4,7 @@ The store is not trusted: a bad field is skipped as if it had never been reporte
 where that leaves open whether there is an alert, its subsystem is unknown.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any, TypeGuard
 
@@ -20,8 +20,8 @@ from .alerts import MAX_ACTIVE, MAX_SUBSYSTEMS, ActiveAlert, Alerts, ClosedBy, i
 from .device import Device
 from .event_log import EventLog
 from .playback import Playback
-from .post_schedule import KEPT_GAPS, MAX_GAP, PostSchedule
 from .restarts import Restarts
+from .rhythm import KEPT_GAPS, MAX_GAP, Rhythm
 from .telemetry import Telemetry
 
 type _Check = Callable[[object], bool]
@@ -95,13 +95,13 @@ def serialize(device: Device) -> bytes:
                 "acknowledged": alert.acknowledged,
                 "note": alert.note,
                 "unconfirmed_since_restart": alert.subsystem in unconfirmed,
+                "of_either_boot": alert.subsystem in alerts.of_either_boot,
             }
             for alert in alerts.active.values()
         ],
         "closed_by": alerts.closed_by,
+        "gaps": device.rhythm.gaps,
     }
-    if device.post_timeout:
-        data["post_gaps"] = device.post_schedule.gaps
     if telemetry.event_log.is_known:
         data["events"] = orjson.Fragment(telemetry.event_log.text)
     return dump_json(data)
@@ -113,8 +113,8 @@ def deserialize(device_id: str, data: Mapping[str, Any]) -> Device:
         device_id=device_id,
         alerts=_alerts(data),
         playback=Playback(**_good(data, PLAYBACK_FIELDS)),
-        post_schedule=PostSchedule(_gaps(data.get("post_gaps"))),
         restarts=Restarts(restored=True, **_good(data, RESTART_FIELDS)),
+        rhythm=Rhythm(_gaps(data.get("gaps"))),
         telemetry=_telemetry(data),
         **_good(data, DEVICE_FIELDS),
     )
@@ -146,11 +146,8 @@ def _alerts(data: Mapping[str, Any]) -> Alerts:
         active=active,
         subsystems=subsystems,
         unknown=frozenset() if is_complete else frozenset(ended),
-        unconfirmed_since_restart=frozenset(
-            alert.subsystem
-            for item, alert in zip(_some(items), read, strict=True)
-            if alert is not None and item.get("unconfirmed_since_restart") is True
-        ),
+        unconfirmed_since_restart=_marked(items, read, "unconfirmed_since_restart"),
+        of_either_boot=_marked(items, read, "of_either_boot"),
         closed_by=_closed_by(data.get("closed_by"), ended),
     )
 
@@ -177,6 +174,17 @@ def _alert(item: object) -> ActiveAlert | None:
     )
 
 
+def _marked(
+    items: object, read: Iterable[ActiveAlert | None], mark: str
+) -> frozenset[str]:
+    """Return the subsystems of the stored alerts that have a mark."""
+    return frozenset(
+        alert.subsystem
+        for item, alert in zip(_some(items), read, strict=True)
+        if alert is not None and item.get(mark) is True
+    )
+
+
 def _closed_by(data: object, subsystems: set[str]) -> dict[str, ClosedBy]:
     """Return what closed the last alerts of some subsystems."""
     if not isinstance(data, dict):
@@ -188,12 +196,12 @@ def _closed_by(data: object, subsystems: set[str]) -> dict[str, ClosedBy]:
     }
 
 
-def _gaps(gaps: object) -> tuple[float, ...]:
-    """Return the stored gaps between posts."""
+def _gaps(gaps: object) -> tuple[int, ...]:
+    """Return the stored gaps between heartbeats."""
     if not isinstance(gaps, list):
         return ()
-    good = [gap for gap in gaps if type(gap) is float and 0 <= gap <= MAX_GAP]
-    return tuple(good[-KEPT_GAPS:])
+    is_gap = _whole(0, MAX_GAP)
+    return tuple([gap for gap in gaps if is_gap(gap)][-KEPT_GAPS:])
 
 
 def _values(source: object, fields: Mapping[str, _Check]) -> dict[str, Any]:
