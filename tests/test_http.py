@@ -12,7 +12,7 @@ from unittest.mock import patch
 from aiohttp import StreamReader, web
 from aiohttp.test_utils import TestClient
 import pytest
-from pytest_homeassistant_custom_component.common import MockConfigEntry
+from pytest_homeassistant_custom_component.common import MockConfigEntry, MockUser
 from syrupy.assertion import SnapshotAssertion
 
 from custom_components.vesper.const import CONF_HTTP_KEY, CONF_MAX_DEVICES, DOMAIN
@@ -167,10 +167,30 @@ async def test_users(
     hass_read_only_access_token: str,
     path: str,
 ) -> None:
-    """Any logged-in user may read."""
+    """Any user who may read an entity of the device may read."""
     await vesper.heartbeat()
     read_only = await hass_client(hass_read_only_access_token)
     assert await _get(read_only, path) == await _get(client, path)
+
+
+@pytest.mark.parametrize("path", GETS)
+async def test_a_user_without_rights(
+    vesper: Vesper,
+    hass_client: Any,
+    hass_read_only_user: MockUser,
+    hass_read_only_access_token: str,
+    path: str,
+) -> None:
+    """Neither a device nor its name is shown, and the address is not banned."""
+    await vesper.heartbeat()
+    hass_read_only_user.mock_policy({"entities": {"entity_ids": {"light.x": True}}})
+    client = await hass_client(hass_read_only_access_token)
+    answer = await client.get(path)
+    if path == DEVICES:
+        assert await answer.json() == []
+    else:
+        assert answer.status == HTTPStatus.FORBIDDEN
+        assert "may not read" in (await answer.json())["message"]
 
 
 @pytest.mark.parametrize("path", POSTS)

@@ -6,11 +6,18 @@ import logging
 from typing import Any
 
 import pytest
+from pytest_homeassistant_custom_component.common import MockUser
 import voluptuous as vol
 
+from custom_components.vesper.const import DOMAIN
 from homeassistant.const import Platform
-from homeassistant.core import HomeAssistant
-from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
+from homeassistant.core import Context, HomeAssistant, ServiceResponse
+from homeassistant.exceptions import (
+    HomeAssistantError,
+    ServiceValidationError,
+    Unauthorized,
+    UnknownUser,
+)
 from homeassistant.helpers import (
     area_registry as ar,
     device_registry as dr,
@@ -364,3 +371,69 @@ async def test_no_health_check_once_the_entry_is_unloaded(vesper: Vesper) -> Non
     with pytest.raises(HomeAssistantError) as raised:
         hub.raise_if_link_down()
     assert raised.value.translation_key == "not_running"
+
+
+# Permissions
+
+ACTIONS: dict[str, dict[str, Any]] = {
+    "acknowledge_alert": {"subsystem": "FileManager"},
+    "clear_alert": {"subsystem": "FileManager"},
+    "get_alerts": {},
+    "run_health_check": {"timeout": 1},
+    "set_maintenance": {"duration": "00:10:00"},
+}
+
+
+async def call_as(
+    vesper: Vesper, action: str, user_id: str, *device_ids: str
+) -> ServiceResponse:
+    """Call an action for a user."""
+    return await vesper.hass.services.async_call(
+        DOMAIN,
+        action,
+        ACTIONS[action] | devices(vesper.hass, device_ids),
+        blocking=True,
+        context=Context(user_id=user_id),
+        return_response=action in ("get_alerts", "run_health_check"),
+    )
+
+
+@pytest.mark.parametrize("action", ACTIONS)
+async def test_a_user_who_may_only_read(
+    vesper: Vesper, hass_read_only_user: MockUser, writes: Writes, action: str
+) -> None:
+    """Only the alerts are returned, and nothing is changed."""
+    writes.take()
+    if action == "get_alerts":
+        answer = await call_as(vesper, action, hass_read_only_user.id, BELL)
+        assert answer == {BELL: [ALERT]}
+    else:
+        with pytest.raises(Unauthorized):
+            await call_as(vesper, action, hass_read_only_user.id, BELL)
+    await vesper.hass.async_block_till_done()
+    assert not writes.take()
+    assert vesper.value("alert_FileManager") == "warning"
+
+
+@pytest.mark.parametrize("action", ACTIONS)
+async def test_a_user_of_one_device(vesper: Vesper, action: str) -> None:
+    """The rights are those of an entity of each device in the target."""
+    user = MockUser().add_to_hass(vesper.hass)
+    allowed = {vesper.entity_id("health"): True}
+    user.mock_policy({"entities": {"entity_ids": allowed}})
+    with pytest.raises(Unauthorized):
+        await call_as(vesper, action, user.id, BELL, OTHER)
+    call = call_as(vesper, action, user.id, BELL)
+    if action == "run_health_check":
+        task = in_the_background(vesper.hass, call)
+        await begin(vesper.hass)
+        await vesper.heartbeat()
+        await task
+    else:
+        await call
+
+
+async def test_a_user_who_was_deleted(vesper: Vesper) -> None:
+    """Nothing is done for it any more."""
+    with pytest.raises(UnknownUser):
+        await call_as(vesper, "get_alerts", "nobody", BELL)

@@ -11,7 +11,8 @@ from typing import Any
 
 from aiohttp import hdrs, web
 
-from homeassistant.components.http import KEY_HASS, HomeAssistantView
+from homeassistant.auth.permissions.const import POLICY_READ
+from homeassistant.components.http import KEY_HASS, KEY_HASS_USER, HomeAssistantView
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.const import CONTENT_TYPE_JSON
 from homeassistant.core import HomeAssistant, callback
@@ -20,6 +21,7 @@ from homeassistant.helpers.json import json_dumps
 from .const import CONF_HTTP_KEY, DOMAIN, HEARTBEAT_URL, KEY_HEADER
 from .hub.api_key import is_key
 from .hub.hub import VesperConfigEntry, VesperHub
+from .hub.permissions import is_permitted
 from .hub.redact import redacted_json
 from .model.device import Device
 from .model.report import iso_time, report
@@ -70,7 +72,11 @@ class VesperDevicesView(HomeAssistantView):
         """Return the status of each device."""
         hub = _loaded_entry(request.app[KEY_HASS]).runtime_data
         return self.json(
-            [_summary(hub, device) for device in hub.devices.values()],
+            [
+                _summary(hub, device)
+                for device in hub.devices.values()
+                if _is_readable(request, hub, device)
+            ],
             headers=_NO_STORE,
         )
 
@@ -179,13 +185,31 @@ def _loaded_entry(hass: HomeAssistant) -> VesperConfigEntry:
 
 
 def _find(request: web.Request, device_id: str) -> tuple[VesperHub, Device]:
-    """Return the hub and a device; raises _RejectedError if it is unknown."""
+    """Return the hub and a device.
+
+    Raises _RejectedError if the device is unknown or the user may not read it.
+    """
     hub = _loaded_entry(request.app[KEY_HASS]).runtime_data
     if (device := hub.devices.get(device_id)) is None:
         raise _RejectedError(
             HTTPStatus.NOT_FOUND, "No device with this id has sent a message so far"
         )
+    if not _is_readable(request, hub, device):
+        # Not 401, after which Home Assistant bans the address.
+        raise _RejectedError(
+            HTTPStatus.FORBIDDEN, "Your user may not read the entities of this device"
+        )
     return hub, device
+
+
+def _is_readable(request: web.Request, hub: VesperHub, device: Device) -> bool:
+    """Return whether the user may read an entity of a device."""
+    return is_permitted(
+        request.app[KEY_HASS],
+        request[KEY_HASS_USER],
+        hub.registry.async_entry(device),
+        POLICY_READ,
+    )
 
 
 def _connected(hub: VesperHub, device: Device) -> bool | None:

@@ -6,6 +6,7 @@ from typing import Final
 
 import voluptuous as vol
 
+from homeassistant.auth.permissions.const import POLICY_CONTROL, POLICY_READ
 from homeassistant.core import (
     HomeAssistant,
     ServiceCall,
@@ -13,13 +14,14 @@ from homeassistant.core import (
     SupportsResponse,
     callback,
 )
-from homeassistant.exceptions import ServiceValidationError
+from homeassistant.exceptions import ServiceValidationError, Unauthorized, UnknownUser
 from homeassistant.helpers import config_validation as cv, device_registry as dr
 from homeassistant.helpers.typing import VolDictType
 from homeassistant.util.json import JsonValueType
 
 from .const import DOMAIN
 from .hub.hub import VesperConfigEntry, VesperHub
+from .hub.permissions import is_permitted
 from .hub.responses import async_request_responses
 from .hub.targets import Target, find
 from .model.alerts import MAX_NOTE_LENGTH, is_note
@@ -114,24 +116,26 @@ async def _async_acknowledge(call: ServiceCall) -> None:
     """Acknowledge an alert."""
     subsystem: str = call.data[ATTR_SUBSYSTEM]
     note: str = call.data[ATTR_NOTE]
-    _change_alert(call, lambda device: device.alerts.acknowledge(subsystem, note))
+    await _async_change_alert(
+        call, lambda device: device.alerts.acknowledge(subsystem, note)
+    )
 
 
 async def _async_clear(call: ServiceCall) -> None:
     """Close an alert."""
     subsystem: str = call.data[ATTR_SUBSYSTEM]
-    _change_alert(call, lambda device: device.close_alert(subsystem))
+    await _async_change_alert(call, lambda device: device.close_alert(subsystem))
 
 
 async def _async_get_alerts(call: ServiceCall) -> ServiceResponse:
     """Return the active alerts of each device."""
-    _, devices = _find(call)
+    _, devices = await _async_find(call, POLICY_READ)
     return {device.device_id: _alerts(device) for device in devices}
 
 
 async def _async_run_check(call: ServiceCall) -> ServiceResponse:
     """Request health checks and return the responses."""
-    hub, devices = _find(call)
+    hub, devices = await _async_find(call, POLICY_CONTROL)
     responses = await async_request_responses(hub, devices, call.data[ATTR_TIMEOUT])
     return {
         device.device_id: {
@@ -145,17 +149,19 @@ async def _async_run_check(call: ServiceCall) -> ServiceResponse:
 
 async def _async_set_maintenance(call: ServiceCall) -> None:
     """Begin, extend or end the maintenance of devices."""
-    hub, devices = _find(call)
+    hub, devices = await _async_find(call, POLICY_CONTROL)
     duration: timedelta = call.data[ATTR_DURATION]
     hub.maintenance.async_set(devices, duration)
 
 
-def _change_alert(call: ServiceCall, step: Callable[[Device], Change]) -> None:
+async def _async_change_alert(
+    call: ServiceCall, step: Callable[[Device], Change]
+) -> None:
     """Change an alert on the devices of the target that have it.
 
     Raises ServiceValidationError if none has it.
     """
-    hub, devices = _find(call)
+    hub, devices = await _async_find(call, POLICY_CONTROL)
     subsystem: str = call.data[ATTR_SUBSYSTEM]
     affected = [device for device in devices if subsystem in device.alerts.active]
     if not affected:
@@ -167,10 +173,11 @@ def _change_alert(call: ServiceCall, step: Callable[[Device], Change]) -> None:
     hub.async_change(affected, step)
 
 
-def _find(call: ServiceCall) -> tuple[VesperHub, list[Device]]:
+async def _async_find(call: ServiceCall, policy: str) -> tuple[VesperHub, list[Device]]:
     """Return the hub and the devices of the target.
 
-    Raises ServiceValidationError if there are none.
+    Raises ServiceValidationError if there are none, Unauthorized if the user may not
+    read or control one of them, and UnknownUser if there is no such user any more.
     """
     hass = call.hass
     entries: list[VesperConfigEntry] = hass.config_entries.async_loaded_entries(DOMAIN)
@@ -178,13 +185,20 @@ def _find(call: ServiceCall) -> tuple[VesperHub, list[Device]]:
         raise ServiceValidationError(
             translation_domain=DOMAIN, translation_key="not_running"
         )
+    user_id = call.context.user_id
+    user = None if user_id is None else await hass.auth.async_get_user(user_id)
+    if user_id is not None and user is None:
+        raise UnknownUser(context=call.context, permission=policy)
     registry = dr.async_get(hass)
-    devices = [
-        found[1]
-        for device_id in Target(hass, dict(call.data)).device_ids
-        if (registered := registry.async_get(device_id))
-        and (found := find(hass, registered))
-    ]
+    devices = []
+    for device_id in Target(hass, dict(call.data)).device_ids:
+        if (registered := registry.async_get(device_id)) is None:
+            continue
+        if (found := find(hass, registered)) is None:
+            continue
+        if not is_permitted(hass, user, registered, policy):
+            raise Unauthorized(context=call.context, permission=policy)
+        devices.append(found[1])
     if not devices:
         raise ServiceValidationError(
             translation_domain=DOMAIN, translation_key="no_device"

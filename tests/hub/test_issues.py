@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 import pytest
@@ -246,10 +247,18 @@ async def test_values_of_two_devices(vesper: Vesper, writes: Writes) -> None:
     writes.take()
     for number in range(20):
         await vesper.advance(15)
-        first = {"uptime": 5345 + 30 * number, "heap_free": 90_000, "reset_reason": 1}
+        first: dict[str, Any] = {
+            "uptime": 5345 + 30 * number,
+            "heap_free": 90_000,
+            "reset_reason": 1,
+        }
         await vesper.heartbeat(**first)
         await vesper.advance(15)
-        second = {"uptime": 460 + 30 * number, "heap_free": 20_000, "reset_reason": 4}
+        second: dict[str, Any] = {
+            "uptime": 460 + 30 * number,
+            "heap_free": 20_000,
+            "reset_reason": 4,
+        }
         await vesper.heartbeat(**second)
         assert vesper.value("connectivity") == "on"
     assert set(writes.take()) <= {vesper.entity_id("last_seen")}
