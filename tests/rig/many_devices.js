@@ -4,6 +4,19 @@
  * It works without Home Assistant: only the card itself is tested.
  */
 (count) => {
+  // As in the oldest browsers that are supported.
+  const SET_METHODS = ["union", "intersection", "difference", "symmetricDifference"];
+  const ITERATOR_METHODS = ["map", "filter", "take", "drop", "flatMap", "toArray", "reduce", "some", "every", "find"];
+  for (const [owner, names] of [
+    [Array, ["fromAsync"]],
+    [globalThis.Iterator?.prototype, ITERATOR_METHODS],
+    [Map, ["groupBy"]],
+    [Object, ["groupBy"]],
+    [Promise, ["try", "withResolvers"]],
+    [Set.prototype, [...SET_METHODS, "isSubsetOf", "isSupersetOf", "isDisjointFrom"]],
+  ]) {
+    for (const name of names) if (owner) delete owner[name];
+  }
   const KEYS = ["connectivity", "health", "active_alerts", "playing", "melody", "maintenance", "heap_free"];
   const home = customElements.get("home-assistant")
     ? document.querySelector("home-assistant")

@@ -77,9 +77,11 @@ export class VesperDashboardStrategy extends HTMLElement {
   }
 
   static areaViews(hass, devices) {
-    const areas = Map.groupBy(devices, ({ area }) =>
-      area in hass.areas ? area : null,
-    );
+    const areas = new Map();
+    for (const { id, area } of devices) {
+      const key = area in hass.areas ? area : null;
+      areas.set(key, [...(areas.get(key) ?? []), id]);
+    }
     const noArea = { area_id: null, name: localize(hass, "no_area") };
     return [...Object.values(hass.areas), noArea]
       .filter(({ area_id: id }) => areas.has(id))
@@ -92,7 +94,7 @@ export class VesperDashboardStrategy extends HTMLElement {
         sections: [
           section({
             type: `custom:${FLEET_CARD}`,
-            devices: areas.get(id).map((device) => device.id),
+            devices: areas.get(id),
           }),
         ],
       }));
