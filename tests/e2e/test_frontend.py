@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from datetime import datetime
 from functools import partial
 from itertools import product
 import json
@@ -9,6 +10,7 @@ import logging
 from pathlib import Path
 import re
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 from playwright.sync_api import Locator, Page, Route, expect
 import pytest
@@ -389,6 +391,69 @@ def test_texts_without_english(browser: Browser, bell: Bell) -> None:
         expect(card.get_by_text("jetzt")).to_be_visible()
 
 
+def _exact(time: str, zone: str, hours: str) -> str:
+    """Return a time as Home Assistant shows it in English."""
+    local = datetime.fromisoformat(time).astimezone(ZoneInfo(zone))
+    clock = f"{local:%H:%M:%S}" if hours == "24" else f"{local:%I:%M:%S %p}".lstrip("0")
+    return f"{local:%B} {local.day}, {local.year} at {clock}"
+
+
+def test_times_of_the_profile(
+    browser: Browser, bell: Bell, home_assistant: HomeAssistant
+) -> None:
+    """Times are as the user has chosen, and as Home Assistant itself shows them."""
+    api = home_assistant.api
+    bell.send("alerts", subsystem="Player", state="WARNING")
+    switch = api.entity_ids("vesper")[f"{bell.device_id}_maintenance"]
+    api.post("/api/services/switch/turn_on", {"entity_id": switch})
+    zones = {"local": "Europe/Berlin", "server": "America/New_York"}
+
+    def choose(zone: str, hours: str) -> None:
+        value = {"language": "en", "time_zone": zone, "time_format": hours}
+        value |= dict.fromkeys(
+            ("number_format", "date_format", "first_weekday"), "language"
+        )
+        api.command("frontend/set_user_data", key="language", value=value)
+
+    try:
+        api.command("config/core/update", time_zone=zones["server"])
+        choose("server", "24")
+        with browser.page("times") as page:
+            cards = bell.cards(page, bell.fleet_config(), bell.device_config())
+            for zone, hours in product(("server", "local"), ("24", "12")):
+                choose(zone, hours)
+                (until,) = (
+                    state["attributes"]["until"]
+                    for entity_id, state in api.states().items()
+                    if entity_id == switch
+                )
+                end = _exact(until, zones[zone], hours)
+                for card in cards:
+                    text = f"In maintenance until {end}"
+                    expect(card.get_by_text(text, exact=True)).to_be_visible()
+                    times = card.locator("time").all()
+                    assert times
+                    for time in times:
+                        moment = time.get_attribute("datetime")
+                        assert moment is not None
+                        exact = _exact(moment, zones[zone], hours)
+                        expect(time).to_have_attribute("title", exact)
+                        own = time.evaluate(
+                            """({ dateTime }, id) => {
+                                const home = document.querySelector("home-assistant");
+                                const { states } = home.hass;
+                                return home.hass.formatEntityAttributeValue(
+                                    states[id], "until", dateTime);
+                            }""",
+                            switch,
+                        )
+                        assert own == exact
+    finally:
+        api.command("frontend/set_user_data", key="language", value=None)
+        api.command("config/core/update", time_zone="Europe/Berlin")
+        api.post("/api/services/switch/turn_off", {"entity_id": switch})
+
+
 @pytest.fixture
 def many_devices(browser: Browser, home_assistant: HomeAssistant) -> OpenFleet:
     """Return a function that opens a page with the modules and `bells` only.
@@ -542,6 +607,56 @@ def test_times_are_updated(many_devices: OpenFleet) -> None:
         expect(card.get_by_text("last_seen now")).to_be_visible()
         page.clock.fast_forward("05:00")
         expect(card.get_by_text("last_seen 5 minutes ago")).to_be_visible()
+
+
+@pytest.mark.parametrize(
+    ("locale", "time", "shown"),
+    [
+        ({}, "2026-01-15T12:30:05Z", "January 15, 2026 at 1:30:05 PM"),
+        ({"time_format": "24"}, "2026-07-15T12:30:05Z", "July 15, 2026 at 14:30:05"),
+        ({"time_format": "24"}, "2026-07-15T22:00:00Z", "July 16, 2026 at 00:00:00"),
+        ({"time_format": "12"}, "2026-07-15T22:00:00Z", "July 16, 2026 at 12:00:00 AM"),
+        # That of the browser, which is American here.
+        (
+            {"language": "de", "time_format": "system"},
+            "2026-09-15T12:30:05Z",
+            "15. September 2026 um 2:30:05 PM",
+        ),
+        ({"language": "de"}, "2026-09-15T12:30:05Z", "15. September 2026 um 14:30:05"),
+        (
+            {"language": "de", "time_format": "12"},
+            "2026-09-15T12:30:05Z",
+            "15. September 2026 um 2:30:05 PM",
+        ),
+        (
+            {"language": "en-GB", "time_zone": "server"},
+            "2026-07-15T20:30:05Z",
+            "16 July 2026 at 05:30:05",
+        ),
+        (
+            {"time_zone": "server"},
+            "2026-07-15T20:30:05Z",
+            "July 16, 2026 at 5:30:05 AM",
+        ),
+        ({}, "2026-07-15T12:30:05+05:00", "July 15, 2026 at 9:30:05 AM"),
+        ({}, "never", ""),
+    ],
+)
+def test_time_formats(
+    many_devices: OpenFleet, locale: dict[str, str], time: str, shown: str
+) -> None:
+    """A time is in the language, time zone and format of the user."""
+    own = {"language": "en", "time_format": "language", "time_zone": "local"}
+    with many_devices(1) as page:
+        text = page.evaluate(
+            """async ([locale, time]) => {
+                const { absoluteTime } = await import("./cards/times.js");
+                const config = { time_zone: "Asia/Tokyo" };
+                return absoluteTime({ locale, config }, time);
+            }""",
+            [own | locale, time],
+        )
+        assert text == shown
 
 
 def test_not_for_administrators_alone(many_devices: OpenFleet) -> None:

@@ -264,3 +264,15 @@ def test_names(language: str) -> None:
     assert names
     for platform, key in names:
         assert entities[platform][key]["name"]
+
+
+def test_times_are_formatted_in_one_module() -> None:
+    """Only one module formats times, so all are as the user has chosen."""
+    formats = re.compile(
+        r"DateTimeFormat|RelativeTimeFormat|DurationFormat|toLocale\w*String"
+        r"|to(?:Date|Time|UTC|GMT)String|formatEntityAttributeValue|ha-relative-time"
+        r"|\bget(?:UTC)?(?:Hours|Minutes|Date|Day|Month|FullYear)\("
+    )
+    assert [name for name in MODULES if formats.search(MODULES[name])] == [
+        f"{CARDS}/times.js"
+    ]

@@ -55,6 +55,7 @@ const MODULES = [
   "status",
   "styles",
   "texts",
+  "times",
 ];
 
 // Home Assistant waits 5 s for a dashboard strategy. With an empty cache and a latency of

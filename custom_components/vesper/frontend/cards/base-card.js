@@ -9,7 +9,8 @@ const TIME_UPDATE_MILLISECONDS = 15_000;
  * Base of the cards.
  *
  * A card implements `update(hass, rebuild)`, which is called for each `hass`; `rebuild`
- * is true if its configuration, the registries or the translations have changed.
+ * is true if its configuration, the registries, the translations or the user's language
+ * and format of times have changed.
  */
 export class VesperCard extends HTMLElement {
   constructor() {
@@ -30,12 +31,16 @@ export class VesperCard extends HTMLElement {
   set hass(hass) {
     const fleet = getFleet(hass);
     this.needsRebuild ||=
-      fleet !== this.fleet || hass.localize !== this._hass?.localize;
+      fleet !== this.fleet ||
+      hass.localize !== this._hass?.localize ||
+      hass.locale !== this._hass.locale ||
+      hass.config.time_zone !== this._hass.config.time_zone;
     this._hass = hass;
     this.fleet = fleet;
     // Nothing is shown until the texts are loaded.
     if (!localize(hass, "online")) return;
     this.update(hass, this.needsRebuild);
+    if (this.needsRebuild) this.updateTimes();
     this.needsRebuild = false;
   }
 
@@ -48,9 +53,11 @@ export class VesperCard extends HTMLElement {
     clearInterval(this.timer);
   }
 
-  /** Update the relative times. */
+  /** Update the times. */
   updateTimes() {
-    for (const element of this.shadowRoot.querySelectorAll("time")) element.update();
+    for (const element of this.shadowRoot.querySelectorAll("time")) {
+      element.update(this._hass);
+    }
   }
 
   getGridOptions() {

@@ -1,4 +1,5 @@
-import { localize, relativeTime } from "./texts.js";
+import { localize } from "./texts.js";
+import { absoluteTime, relativeTime } from "./times.js";
 
 /** Create an element; strings among the children become text nodes, never markup. */
 export function createElement(tag, properties, ...children) {
@@ -14,17 +15,21 @@ export const secondaryText = (...children) =>
 /** Create a label with a border. */
 export const badge = (label) => createElement("span", { className: "mark" }, label);
 
-/** Create a relative time, in the text of a key if there is one; `update()` updates it. */
+/**
+ * Create a relative time, in the text of a key if there is one; its tooltip is the time.
+ *
+ * `update(hass)` updates it.
+ */
 export function timeElement(hass, time, key) {
   const element = createElement("time", {
     dateTime: time,
-    title: new Date(time).toLocaleString(hass.locale.language),
-    update: () => {
+    update: (hass) => {
       const when = relativeTime(hass, time);
       element.textContent = key ? localize(hass, key, { when }) : when;
+      element.title = absoluteTime(hass, time);
     },
   });
-  element.update();
+  element.update(hass);
   return element;
 }
 

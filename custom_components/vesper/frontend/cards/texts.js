@@ -1,10 +1,5 @@
 import { DOMAIN, currentHass } from "./home-assistant.js";
-
-const UNITS = [
-  ["day", 86_400],
-  ["hour", 3_600],
-  ["minute", 60],
-];
+import { absoluteTime } from "./times.js";
 
 const POLL_MILLISECONDS = 100;
 
@@ -28,7 +23,7 @@ export const alertsHeading = (hass) => entityName(hass, "sensor", "active_alerts
 export function maintenanceText(hass, { maintenance }) {
   return maintenance.attributes.until
     ? localize(hass, "maintenance_until", {
-        time: hass.formatEntityAttributeValue(maintenance, "until"),
+        time: absoluteTime(hass, maintenance.attributes.until),
       })
     : localize(hass, "maintenance");
 }
@@ -38,16 +33,6 @@ export function playingText(hass, { melody }) {
   return melody
     ? localize(hass, "playing_melody", { melody })
     : localize(hass, "playing");
-}
-
-/** Return how long ago a time was; less than a minute is "now". */
-export function relativeTime(hass, time) {
-  const { language } = hass.locale;
-  const seconds = Math.max(0, (Date.now() - Date.parse(time)) / 1000);
-  const [unit, size] = UNITS.find((unit) => seconds >= unit[1]) ?? [];
-  return unit
-    ? new Intl.RelativeTimeFormat(language).format(-Math.floor(seconds / size), unit)
-    : new Intl.RelativeTimeFormat(language, { numeric: "auto" }).format(0, "second");
 }
 
 /** Load the texts; each later `hass` has them. */
