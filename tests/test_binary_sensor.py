@@ -39,7 +39,7 @@ async def test_connectivity_shows_last_seen_while_offline(vesper: Vesper) -> Non
 
 
 async def test_problem(vesper: Vesper) -> None:
-    """It is on while any alert is active."""
+    """It is on with any alert, and while the device is offline."""
     await vesper.heartbeat()
     assert vesper.value("problem") == "off"
     await vesper.alert("FileManager", "WARNING")
@@ -48,6 +48,12 @@ async def test_problem(vesper: Vesper) -> None:
     await vesper.alert("Network", "CLEARED")
     assert vesper.value("problem") == "on"
     await vesper.alert("FileManager", "CLEARED")
+    assert vesper.value("problem") == "off"
+    await vesper.advance(DEFAULT_HEARTBEAT_TIMEOUT + 1)
+    assert vesper.value("problem") == "on"
+    await vesper.alert("Network", "FAILED")
+    assert vesper.value("problem") == "on"
+    await vesper.alert("Network", "CLEARED")
     assert vesper.value("problem") == "off"
 
 

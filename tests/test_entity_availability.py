@@ -65,7 +65,8 @@ EXPECTED_OF_FLEET = {
     "devices": ("1",) * 5,
     "devices_online": ("0", *NOT_THERE[1:], "1"),
     "devices_with_alerts": ("1",) * 5,
-    "fleet_health": ("warning",) * 5,
+    "devices_offline": ("1", *NOT_THERE[1:], "0"),
+    "fleet_health": ("offline", "warning", "warning", "offline", "warning"),
     "fleet_problem": ("on",) * 5,
     "mqtt_link": ("on", "off", "off", "off", "on"),
     "outage": (STATE_UNKNOWN,) * 5,
@@ -102,6 +103,7 @@ async def test_all_is_there_at_first(vesper: Vesper) -> None:
     """Fleet entities exist without devices, a device's with its first message."""
     assert vesper.values(FLEET) == {
         "devices": "0",
+        "devices_offline": "0",
         "devices_online": "0",
         "devices_with_alerts": "0",
         "fleet_health": "ok",

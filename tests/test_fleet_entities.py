@@ -28,33 +28,57 @@ async def test_counts(vesper: Vesper) -> None:
     """The counts of devices, online and with alerts, and the health."""
 
     def counts() -> tuple[str, ...]:
-        keys = ("devices", "devices_online", "devices_with_alerts")
+        keys = ("devices", "devices_online", "devices_offline", "devices_with_alerts")
         return tuple(vesper.value(key, FLEET) for key in keys)
 
     def health() -> tuple[str, str]:
         return vesper.value("fleet_health", FLEET), vesper.value("fleet_problem", FLEET)
 
-    assert counts() == ("0", "0", "0")
+    assert counts() == ("0", "0", "0", "0")
     assert health() == ("ok", "off")
     await vesper.heartbeat("first")
     await vesper.heartbeat("second", retain=True)
-    assert counts() == ("2", "1", "0")
+    assert counts() == ("2", "1", "0", "0")
     await vesper.alert("FileManager", "WARNING", device_id="first")
     await vesper.alert("Network", "CRITICAL", device_id="third")
-    assert counts() == ("3", "2", "2")
+    assert counts() == ("3", "2", "0", "2")
     assert health() == ("critical", "on")
     await vesper.alert("Audio", "FAILED", device_id="first")
-    assert counts() == ("3", "2", "2")
+    assert counts() == ("3", "2", "0", "2")
     assert health() == ("failed", "on")
     await vesper.alert("Audio", "CLEARED", device_id="first")
     await vesper.alert("FileManager", "CLEARED", device_id="first")
-    assert counts() == ("3", "2", "1")
+    assert counts() == ("3", "2", "0", "1")
     assert health() == ("critical", "on")
     await vesper.advance(91)
-    assert counts() == ("3", "0", "1")
+    assert counts() == ("3", "0", "3", "1")
+    assert health() == ("critical", "on")
+    await vesper.alert("Network", "WARNING", device_id="third")
+    assert counts() == ("3", "1", "2", "1")
+    assert health() == ("offline", "on")
     await vesper.alert("Network", "CLEARED", device_id="third")
-    assert counts() == ("3", "1", "0")
+    assert health() == ("offline", "on")
+    await vesper.heartbeat("first")
+    await vesper.heartbeat("second")
+    assert counts() == ("3", "3", "0", "0")
     assert health() == ("ok", "off")
+
+
+@pytest.mark.usefixtures("entity_registry_enabled_by_default")
+async def test_a_device_in_maintenance_is_not_missing(vesper: Vesper) -> None:
+    """It is expected to be offline."""
+    await vesper.heartbeat()
+    await vesper.call("switch.turn_on", entity_id=vesper.entity_id("maintenance"))
+    await vesper.advance(91)
+    assert vesper.value("problem") == "off"
+    assert vesper.value("connectivity") == "off"
+    assert vesper.value("devices_offline", FLEET) == "0"
+    assert vesper.value("fleet_health", FLEET) == "ok"
+    await vesper.call("switch.turn_off", entity_id=vesper.entity_id("maintenance"))
+    await vesper.hass.async_block_till_done()
+    assert vesper.value("problem") == "on"
+    assert vesper.value("devices_offline", FLEET) == "1"
+    assert vesper.value("fleet_health", FLEET) == "offline"
 
 
 async def test_one_write_for_many(
@@ -69,7 +93,8 @@ async def test_one_write_for_many(
     written = [
         entity_id for entity_id in writes.take() if "vesper_bell" not in entity_id
     ]
-    assert written == [vesper.entity_id("devices_online", FLEET)]
+    fleet = ("devices_offline", "devices_online", "fleet_health", "fleet_problem")
+    assert written == sorted(vesper.entity_id(key, FLEET) for key in fleet)
 
 
 async def test_devices_of_the_registry(

@@ -10,6 +10,7 @@ from homeassistant.components.binary_sensor import (
     BinarySensorEntity,
     BinarySensorEntityDescription,
 )
+from homeassistant.const import EntityCategory
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.util import dt as dt_util
@@ -59,6 +60,7 @@ DESCRIPTIONS: tuple[VesperBinarySensorDescription, ...] = (
         key="connectivity",
         translation_key="connectivity",
         device_class=BinarySensorDeviceClass.CONNECTIVITY,
+        entity_category=EntityCategory.DIAGNOSTIC,
         changes=Change.CONNECTIVITY,
         availability=Availability.LINKED,
         value_fn=lambda device: device.online,
@@ -78,7 +80,7 @@ DESCRIPTIONS: tuple[VesperBinarySensorDescription, ...] = (
         device_class=BinarySensorDeviceClass.PROBLEM,
         entity_registry_enabled_default=False,
         changes=Change.PROBLEM,
-        value_fn=lambda device: bool(device.alerts.severity),
+        value_fn=lambda device: device.has_problem,
     ),
 )
 
@@ -87,7 +89,7 @@ FLEET_DESCRIPTIONS: tuple[VesperFleetBinarySensorDescription, ...] = (
         key="fleet_problem",
         translation_key="fleet_problem",
         device_class=BinarySensorDeviceClass.PROBLEM,
-        value_fn=lambda hub: hub.fleet.severity is not Severity.OK,
+        value_fn=lambda hub: hub.fleet.health != Severity.OK.key,
     ),
     VesperFleetBinarySensorDescription(
         key="mqtt_link",

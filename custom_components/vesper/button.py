@@ -33,7 +33,7 @@ DESCRIPTIONS: tuple[VesperButtonDescription, ...] = (
     VesperButtonDescription(
         key="run_health_check",
         translation_key="run_health_check",
-        entity_category=EntityCategory.CONFIG,
+        entity_category=EntityCategory.DIAGNOSTIC,
         entity_registry_enabled_default=False,
         availability=Availability.ONLINE,
         press_fn=lambda hub, device: hub.async_run_health_check(device),

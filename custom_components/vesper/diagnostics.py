@@ -86,7 +86,7 @@ def _fleet(hub: VesperHub) -> dict[str, Any]:
             "devices": fleet.devices,
             "online": fleet.online,
             "with_alerts": fleet.with_alerts,
-            "severity": fleet.severity.name,
+            "health": fleet.health,
         },
         "rejected": {
             "devices": admission.rejected,

@@ -61,6 +61,7 @@ DESCRIPTIONS: tuple[VesperEventDescription, ...] = (
     VesperEventDescription(
         key="activity",
         translation_key="activity",
+        entity_category=EntityCategory.DIAGNOSTIC,
         entity_registry_enabled_default=False,
         event_types=["alert_closed", *DEVICE_ACTIVITIES],
         changes=Change.ACTIVITY | Change.ALERT_CLOSED,

@@ -36,6 +36,7 @@ from .hub.registry import ALERT_KEY, ALERT_TRANSLATION_KEY, unique_id_of
 from .model.alerts import ActiveAlert, ClosedBy
 from .model.change import Change
 from .model.device import Device
+from .model.fleet import OFFLINE
 from .protocol.codes import ResetReason, WifiReason, key_of, keys_of
 from .protocol.severity import Severity
 
@@ -68,6 +69,7 @@ DESCRIPTIONS: tuple[VesperSensorDescription, ...] = (
     VesperSensorDescription(
         key="active_alerts",
         translation_key="active_alerts",
+        entity_category=EntityCategory.DIAGNOSTIC,
         # A measurement stays out of the logbook, which has a sentence for each alert.
         state_class=SensorStateClass.MEASUREMENT,
         changes=Change.ALERTS,
@@ -179,6 +181,13 @@ FLEET_DESCRIPTIONS: tuple[VesperFleetSensorDescription, ...] = (
         value_fn=lambda hub: hub.fleet.devices,
     ),
     VesperFleetSensorDescription(
+        key="devices_offline",
+        translation_key="devices_offline",
+        state_class=SensorStateClass.MEASUREMENT,
+        linked=True,
+        value_fn=lambda hub: hub.fleet.offline,
+    ),
+    VesperFleetSensorDescription(
         key="devices_online",
         translation_key="devices_online",
         state_class=SensorStateClass.MEASUREMENT,
@@ -195,8 +204,8 @@ FLEET_DESCRIPTIONS: tuple[VesperFleetSensorDescription, ...] = (
         key="fleet_health",
         translation_key="fleet_health",
         device_class=SensorDeviceClass.ENUM,
-        options=SEVERITIES,
-        value_fn=lambda hub: hub.fleet.severity.key,
+        options=[*SEVERITIES, OFFLINE],
+        value_fn=lambda hub: hub.fleet.health,
     ),
 )
 
@@ -274,6 +283,7 @@ class VesperAlertSensor(VesperEntity, SensorEntity):
                 translation_key=ALERT_TRANSLATION_KEY,
                 name=subsystem,
                 device_class=SensorDeviceClass.ENUM,
+                entity_category=EntityCategory.DIAGNOSTIC,
                 options=SEVERITIES,
                 changes=Change.ALERTS,
             ),

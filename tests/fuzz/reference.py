@@ -526,8 +526,12 @@ class Reference:
             (bell.health for bell in bells), key=SEVERITIES.index, default="ok"
         )
         online = str(sum(bell.online is True for bell in bells))
+        offline = sum(bell.online is False for bell in bells)
+        if offline and health in ("ok", "warning"):
+            health = "offline"
         return {
             "devices": str(len(bells)),
+            "devices_offline": str(offline) if self.connected else STATE_UNAVAILABLE,
             "devices_online": online if self.connected else STATE_UNAVAILABLE,
             "devices_with_alerts": str(sum(bool(bell.alerts) for bell in bells)),
             "fleet_health": health,
@@ -550,7 +554,7 @@ class Reference:
             on_off(value=bell.online) if connected else STATE_UNAVAILABLE,
             {},
         )
-        yield "problem", on_off(value=bool(bell.alerts)), {}
+        yield "problem", on_off(value=bool(bell.alerts) or bell.online is False), {}
         yield "playing", while_reachable(on_off(value=bell.playing)), {}
         yield "melody", while_reachable(bell.melody or STATE_UNKNOWN), {}
         yield "run_health_check", while_reachable(STATE_UNKNOWN), {}

@@ -26,7 +26,7 @@ pytestmark = pytest.mark.usefixtures("as_installed")
 
 REVIEW = REVIEW_INTERVAL.total_seconds()
 
-FLEET_ENTITIES = 7
+FLEET_ENTITIES = 8
 DEVICE_ENTITIES = 9
 DISABLED_ENTITIES = 8
 """The entities of a device that are enabled by default, and the others."""

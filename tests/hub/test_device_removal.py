@@ -106,7 +106,9 @@ async def test_offline_device(vesper: Vesper, page: Page, retained: list[Any]) -
     await vesper.heartbeat("other")
     await vesper.alert("SD", "FAILED")
     keys = vesper.keys()
-    await vesper.advance(DEFAULT_HEARTBEAT_TIMEOUT + 1)
+    await vesper.advance(DEFAULT_HEARTBEAT_TIMEOUT - 1)
+    await vesper.heartbeat("other")
+    await vesper.advance(2)
     assert vesper.value("connectivity") == STATE_OFF
     assert vesper.value("devices_with_alerts", FLEET) == "1"
 

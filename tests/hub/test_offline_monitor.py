@@ -452,7 +452,7 @@ async def test_writes_what_changes(vesper: Vesper, writes: Writes) -> None:
     unavailable = sorted(
         ids("connectivity", "playing", "melody", "run_health_check")
         + ids("heap_free", "heap_min_free")
-        + ids("devices_online", of=FLEET)
+        + ids("devices_offline", "devices_online", "fleet_health", of=FLEET)
     )
     assert written() == unavailable
     await vesper.heartbeat()
@@ -491,6 +491,7 @@ async def test_writes_of_a_disconnect(vesper: Vesper, writes: Writes) -> None:
                 )
             ),
             vesper.entity_id("mqtt_link", FLEET),
+            vesper.entity_id("devices_offline", FLEET),
             vesper.entity_id("devices_online", FLEET),
         ]
     )

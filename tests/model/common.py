@@ -8,7 +8,9 @@ NOW = 1_800_000_000.0
 
 #: The changes of a device that was not online by any live message.
 CAME_ONLINE = Change.CONNECTIVITY | Change.LAST_SEEN | Change.CONTACT
-WENT_OFFLINE = Change.CONNECTIVITY | Change.LAST_SEEN | Change.REACHABILITY
+WENT_OFFLINE = (
+    Change.CONNECTIVITY | Change.LAST_SEEN | Change.REACHABILITY | Change.PROBLEM
+)
 BROKER_DISCONNECTED = Change.CONNECTIVITY | Change.REACHABILITY
 
 

@@ -549,7 +549,6 @@ def shown(device: Device) -> dict[Change, object]:
         Change.REACHABILITY: device.online is not False,
         Change.ALERTS: dict(device.alerts.active),
         Change.SEVERITY: device.alerts.severity,
-        Change.PROBLEM: bool(device.alerts.active),
         Change.SUBSYSTEMS: set(device.alerts.subsystems),
         Change.PLAYING: device.playback.playing,
         Change.MELODY: device.playback.melody,
@@ -569,6 +568,8 @@ REPORTED_BY_OTHER_RULES = {
     Change.HEALTH_CHECK_DUE,
     Change.HEAP_FREE,
     Change.LAST_SEEN,
+    # An alert of an offline device changes nothing about its problem.
+    Change.PROBLEM,
 }
 
 #: Short enough for the uptimes that are drawn.

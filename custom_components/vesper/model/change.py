@@ -23,7 +23,7 @@ class Change(IntFlag):
     SEVERITY = 1 << 7
     """The worst severity of the active alerts."""
     PROBLEM = 1 << 8
-    """Whether there is an active alert."""
+    """Whether it has an alert, or is offline outside maintenance."""
     ALERT_CLOSED = 1 << 9
     """Alerts were closed, not cleared by the device: those of `last_closed`."""
     SUBSYSTEMS = 1 << 10

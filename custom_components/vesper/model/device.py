@@ -81,9 +81,10 @@ class Device(DeviceState):
         """Begin, extend or end its maintenance."""
         if until == self.maintenance_until:
             return Change.NOTHING
+        had_problem = self.has_problem
         self.maintenance_until = until
         self._record(maintenance_occurrence(self.device_id, until))
-        return Change.MAINTENANCE
+        return Change.MAINTENANCE | self._problem_change(before=had_problem)
 
     def close_alert(self, subsystem: str) -> Change:
         """Close an alert on behalf of a user."""
@@ -100,12 +101,14 @@ class Device(DeviceState):
         """Mark it offline after a timeout."""
         if self.online is False:
             return Change.NOTHING
+        had_problem = self.has_problem
         self._set_online(online=False)
         self.alerts.reset_timeout()
         return (
             Change.CONNECTIVITY
             | Change.REACHABILITY
             | Change.LAST_SEEN
+            | self._problem_change(before=had_problem)
             | self._set_playback(playing=None)
         )
 
@@ -134,6 +137,10 @@ class Device(DeviceState):
             return Change.CONNECTIVITY
         return Change.CONNECTIVITY | Change.REACHABILITY
 
+    def _problem_change(self, *, before: bool) -> Change:
+        """Return whether it has a problem now and had none before, or vice versa."""
+        return Change.NOTHING if self.has_problem is before else Change.PROBLEM
+
     def _mark_seen(self, now: float) -> Change:
         """Handle the sign of life of a live message."""
         self.last_seen = now
@@ -145,7 +152,9 @@ class Device(DeviceState):
             else:
                 # What is known of playback is from before Home Assistant started.
                 change |= self._set_playback(playing=None)
+            had_problem = self.has_problem
             self._set_online(online=True)
+            change |= self._problem_change(before=had_problem)
         elif self._contact_due:
             change = Change.LAST_SEEN | Change.CONTACT
         elif self._response_due:

@@ -62,6 +62,13 @@ class DeviceState:
         """Return whether it is in maintenance: it then does not count for the fleet."""
         return self.maintenance_until is not None
 
+    @property
+    def has_problem(self) -> bool:
+        """Return whether it has an alert, or is offline outside maintenance."""
+        return bool(self.alerts.severity) or (
+            self.online is False and not self.in_maintenance
+        )
+
     def is_suppressed(self, now: float) -> bool:
         """Return whether its occurrences are not to trigger anything."""
         until = self.maintenance_until

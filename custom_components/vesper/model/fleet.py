@@ -6,6 +6,9 @@ from typing import NamedTuple
 from ..protocol.severity import Severity
 from .device import Device
 
+#: The health of a fleet with an offline device, unless an alert is worse.
+OFFLINE = "offline"
+
 
 class _Status(NamedTuple):
     """What counts of a device; in maintenance its alerts do not."""
@@ -59,6 +62,23 @@ class Fleet:
             count
             for status, count in self._counts.items()
             if status.online and not status.in_maintenance
+        )
+
+    @property
+    def offline(self) -> int:
+        """Return how many devices are offline and not in maintenance."""
+        return sum(
+            count
+            for status, count in self._counts.items()
+            if status.online is False and not status.in_maintenance
+        )
+
+    @property
+    def health(self) -> str:
+        """Return the key of the worst severity, or `offline`: worse than a warning."""
+        severity = self.severity
+        return (
+            OFFLINE if self.offline and severity <= Severity.WARNING else severity.key
         )
 
     @property
