@@ -175,12 +175,17 @@ class MqttInput:
 
 
 def run[T](
-    measure: Callable[[Path, Broker], Awaitable[T]], **broker_options: bool
+    measure: Callable[[Path, Broker], Awaitable[T]],
+    *,
+    persistent: bool = False,
+    unbounded: bool = False,
 ) -> T:
     """Run a measurement with a folder for a configuration, and a broker."""
     with (
         tempfile.TemporaryDirectory(prefix="vesper-bench-") as folder,
-        Broker(Path(folder) / "broker", **broker_options) as broker,
+        Broker(
+            Path(folder) / "broker", persistent=persistent, unbounded=unbounded
+        ) as broker,
         # A thread of its own: Home Assistant forbids its thread to wait for the end of
         # the broker, even after the event loop is closed.
         ThreadPoolExecutor(max_workers=1) as thread,
@@ -203,9 +208,17 @@ class Measure(Protocol):
         """Return the figures."""
 
 
-def run_command(about: str, measure: Measure, **broker_options: bool) -> None:
+def run_command(
+    about: str,
+    measure: Measure,
+    *,
+    persistent: bool = False,
+    unbounded: bool = False,
+) -> None:
     """Be the command of a measurement: run it and write its figures."""
     parser = argparse.ArgumentParser(description=about.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="less, for trying it out")
     quick = parser.parse_args().quick
-    write_figures(run(partial(measure, quick=quick), **broker_options))
+    write_figures(
+        run(partial(measure, quick=quick), persistent=persistent, unbounded=unbounded)
+    )

@@ -10,10 +10,10 @@ from .conftest import Publish
 DEVICE = "ghost"
 
 
-def registered(home_assistant: HomeAssistant) -> str | None:
-    """Return the device's registry id, None if it is not registered."""
+def registered(home_assistant: HomeAssistant, device_id: str = DEVICE) -> str | None:
+    """Return the registry id of a device, None if it is not registered."""
     for device in home_assistant.api.command("config/device_registry/list"):
-        if ["vesper", DEVICE] in device["identifiers"]:
+        if ["vesper", device_id] in device["identifiers"]:
             return str(device["id"])
     return None
 

@@ -1,5 +1,6 @@
 """An MQTT broker on 127.0.0.1: mosquitto, or amqtt without it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 import getpass
 import json
@@ -12,11 +13,14 @@ from typing import Final, Literal, Self
 
 from .process import LOCALHOST, ChildProcess, environment, free_port, is_listening
 
-# Debian installs it where only root's PATH leads.
+# Debian installs brokers where only root's PATH leads.
 _SBIN: Final = ("/usr/sbin", "/usr/local/sbin", "/opt/homebrew/sbin")
 _START_SECONDS: Final = 15
 # The file of a persistent mosquitto's retained messages, in its directory.
 _PERSISTENCE_FILE: Final = "mosquitto.db"
+
+# The login of a client with limited rights; any other may do everything.
+LIMITED_USER: Final = "homeassistant"
 
 _LOGGER = logging.getLogger("vesper.broker")
 
@@ -40,7 +44,9 @@ class Broker:
     Its port stays the same over restarts. Retained messages are lost with them
     unless it is `persistent`, which only mosquitto can be. A mosquitto that is
     `unbounded` accepts floods: it queues all messages for a client, not only a
-    thousand, but is saved only when it is stopped.
+    thousand, but is saved only when it is stopped. One with `limits`, which are lines
+    of its configuration, has a second port for a client with limited rights, and logs
+    every packet.
     """
 
     def __init__(
@@ -50,31 +56,41 @@ class Broker:
         port: int | None = None,
         persistent: bool = False,
         unbounded: bool = False,
+        limits: Sequence[str] = (),
     ) -> None:
         """Choose the program; `directory` is created for its files.
 
-        Raises RuntimeError for a persistent broker if mosquitto is not
-        installed.
+        Raises RuntimeError for a persistent or limited broker if mosquitto is
+        not installed.
         """
         directory.mkdir(parents=True, exist_ok=True)
         self._directory = directory
         port = free_port() if port is None else port
         mosquitto = find_mosquitto()
-        if persistent and not mosquitto:
-            msg = "Only mosquitto stores retained messages: install it for this"
+        if (persistent or limits) and not mosquitto:
+            msg = "Only mosquitto stores retained messages and has limits: install it"
             raise RuntimeError(msg)
         self.name: Final = "mosquitto" if mosquitto else "amqtt"
         self.persistent: Final = persistent
         self.address: Final = BrokerAddress(
             host=LOCALHOST, port=port, protocol="5" if mosquitto else "3.1.1"
         )
+        self.limited_address: Final = BrokerAddress(
+            host=LOCALHOST,
+            port=free_port() if limits else port,
+            protocol=self.address.protocol,
+            username=LIMITED_USER,
+            password=LIMITED_USER,
+        )
         config = directory / "broker.conf"
         if mosquitto:
-            config.write_text(
-                _mosquitto_config(
-                    directory, port, persistent=persistent, unbounded=unbounded
-                )
+            lines = _mosquitto_config(
+                directory, port, persistent=persistent, unbounded=unbounded
             )
+            if limits:
+                listener = f"listener {self.limited_address.port} {LOCALHOST}"
+                lines += ["log_type all", listener, *limits]
+            config.write_text("\n".join(lines) + "\n")
             command: list[str | Path] = [mosquitto, "-c", config]
         else:
             config.write_text(_amqtt_config(port))
@@ -100,6 +116,11 @@ class Broker:
     def __exit__(self, *_: object) -> None:
         """Stop the broker."""
         self.stop()
+
+    @property
+    def log(self) -> str:
+        """What it has logged."""
+        return self._process.log.read_text(errors="replace")
 
     def start(self) -> None:
         """Start the broker and wait until it accepts connections.
@@ -142,13 +163,18 @@ class Broker:
 
 def find_mosquitto() -> str | None:
     """Return the path of mosquitto, None if it is not installed."""
+    return find_program("mosquitto")
+
+
+def find_program(name: str) -> str | None:
+    """Return the path of a program, None if it is not installed."""
     path = os.pathsep.join((os.environ.get("PATH", os.defpath), *_SBIN))
-    return shutil.which("mosquitto", path=path)
+    return shutil.which(name, path=path)
 
 
 def _mosquitto_config(
     directory: Path, port: int, *, persistent: bool, unbounded: bool
-) -> str:
+) -> list[str]:
     lines = [
         f"listener {port} {LOCALHOST}",
         "allow_anonymous true",
@@ -170,7 +196,7 @@ def _mosquitto_config(
         # On disk at once: it is there for the tests that kill the broker. All of it is
         # written each time, so it is nothing for a flood.
         lines += ["autosave_on_changes true", "autosave_interval 1"]
-    return "\n".join(lines) + "\n"
+    return lines
 
 
 def _amqtt_config(port: int) -> str:

@@ -112,6 +112,13 @@ _EXPECTED_RECORDS: Final[Mapping[str, str]] = {
     r"Error handling message: \S+ is online and would be added again": (
         "tests try to remove what may not be removed"
     ),
+    r"\[homeassistant\.components\.websocket_api\.\S+\] (\[\d+\] )?"
+    r"Error .*: The MQTT broker (did not clear|closes the connection)": (
+        "tests try what the broker refuses"
+    ),
+    r"\[custom_components\.vesper\] The MQTT broker has closed the connection": (
+        "tests have a broker that does so"
+    ),
     r"\[homeassistant\] Error doing job: Task exception was never retrieved"
     r"(?s:.)*in _async_resubscribe_and_publish_birth_message": (
         "a flaw of its own if the broker stops as soon as it has connected"
@@ -263,6 +270,11 @@ class HomeAssistant:
         self._process.wait_until(is_so, timeout=timeout, what=what)
 
     @property
+    def log(self) -> str:
+        """What it has logged, over all starts of this object."""
+        return self._process.log.read_text(errors="replace")
+
+    @property
     def saved(self) -> Path:
         """The file in which Vesper stores the devices."""
         return self._directory / ".storage" / f"vesper.{self.entry['entry_id']}"
@@ -279,13 +291,13 @@ class HomeAssistant:
         Entries subscribe a moment after they are loaded. So the broker is given
         a retained message, and Home Assistant subscribes to it, which it does
         after the subscriptions of Vesper; when the message arrives all are
-        subscribed.
+        subscribed. It is published at QoS 0, which every broker accepts.
         """
         topic = f"{self._prefix}-rig/probe"
         publish = partial(
             mqtt_publish.single,
             topic,
-            qos=1,
+            qos=0,
             retain=True,
             hostname=self._broker.host,
             port=self._broker.port,
@@ -353,7 +365,7 @@ class HomeAssistant:
 
         They are of all starts of this object; each with its traceback.
         """
-        records = _RECORD.split(self._process.log.read_text(errors="replace"))
+        records = _RECORD.split(self.log)
         return [
             record.rstrip()
             for record in records

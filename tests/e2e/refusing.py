@@ -1,0 +1,228 @@
+"""What the tests of brokers that refuse something have in common."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+import re
+from urllib.parse import quote
+
+from paho.mqtt import publish as mqtt_publish
+
+from tests.rig.broker import LIMITED_USER, Broker, BrokerAddress
+from tests.rig.firmware import HEARTBEAT_SECONDS
+from tests.rig.fleet import Fleet
+from tests.rig.home_assistant import HomeAssistant
+from tests.rig.process import free_port
+
+from .test_removal import registered
+
+LIVING = ("refused-1", "refused-2")
+
+#: The shortest timeout, in seconds, and the speed of the devices: they send a
+#: heartbeat every three seconds.
+TIMEOUT = 30
+SPEED = 10
+
+#: In seconds: Home Assistant tries to connect every ten.
+CONNECTED = 20
+
+#: An entity of the MQTT integration, which has nothing to do with Vesper.
+OTHER = "sensor.other"
+
+type Row = Callable[[str, object], None]
+
+
+@contextmanager
+def connected(directory: Path, address: BrokerAddress) -> Iterator[HomeAssistant]:
+    """Run a Home Assistant with the shortest timeout on a broker."""
+    with HomeAssistant(
+        directory / "config", port=free_port(), broker=address
+    ) as home_assistant:
+        home_assistant.api.set_options(
+            home_assistant.entry["entry_id"], heartbeat_timeout=TIMEOUT
+        )
+        home_assistant.wait_until_listening()
+        yield home_assistant
+    problems = home_assistant.log_problems()
+    assert not problems, "\n".join(problems)
+
+
+def publish(
+    address: BrokerAddress, topic: str, payload: str, *, retain: bool = False
+) -> None:
+    """Publish a message with all rights, and return when the broker has it."""
+    mqtt_publish.single(
+        topic,
+        payload,
+        qos=1,
+        retain=retain,
+        hostname=address.host,
+        port=address.port,
+    )
+
+
+def publish_heartbeat(
+    address: BrokerAddress, device_id: str, *, retain: bool = False
+) -> None:
+    """Publish the only heartbeat of a device that is silent from then on."""
+    topic = f"vesper/{device_id}/status/heartbeat"
+    publish(address, topic, '{"uptime": 3600}', retain=retain)
+
+
+def connectivity(state: str, *device_ids: str) -> dict[str, str]:
+    """Return the expected states of connectivity."""
+    return {f"{device_id}_connectivity": state for device_id in device_ids}
+
+
+def wait_between_heartbeats(home_assistant: HomeAssistant, fleet: Fleet) -> None:
+    """Wait until the last heartbeat is at least a second ago, and the next one away.
+
+    What begins then ends between two heartbeats, too: no message proves the link at
+    the end of a timeout, and the broker is asked.
+    """
+
+    def is_between() -> bool:
+        with fleet.device(LIVING[0]) as device:
+            return (
+                HEARTBEAT_SECONDS / 3
+                <= device.uptime % HEARTBEAT_SECONDS
+                < HEARTBEAT_SECONDS * 2 / 3
+            )
+
+    home_assistant.wait_until(is_between, timeout=10, what="a pause of the devices")
+
+
+def sent(broker: Broker, topic: str) -> int:
+    """Return how often mosquitto has sent a topic to Home Assistant at QoS 0."""
+    *_, client = sessions(broker.log)
+    return broker.log.count(f"Sending PUBLISH to {client} (d0, q0, r0, m0, '{topic}'")
+
+
+def sessions(log: str) -> list[str]:
+    """Return the client ids with which Home Assistant has connected to mosquitto.
+
+    The first is of the config flow, which tries the connection.
+    """
+    return re.findall(
+        rf"New client connected from \S+ as (\S+) .*'{LIMITED_USER}'", log
+    )
+
+
+def disconnects(log: str) -> list[str]:
+    """Return what mosquitto has logged of the end of the connection of the entry."""
+    client = re.escape(sessions(log)[1])
+    return re.findall(
+        rf"^\d+: ((?:Client|Bad socket .* client) {client}[ :].*"
+        rf"|.* from {client}, disconnecting.*|.*DISCONNECT (?:from|to) {client}\b.*)$",
+        log,
+        re.MULTILINE,
+    )
+
+
+def questions(log: str) -> int:
+    """Return how often mosquitto was asked for a sign of life, or subscribed to."""
+    return log.count("\tvesper/+/status/info (QoS")
+
+
+def assert_connected(broker: Broker) -> str:
+    """Check that Home Assistant was connected to mosquitto without a break."""
+    log = broker.log
+    assert not disconnects(log)
+    assert len(sessions(log)) == 2
+    return "no disconnect"
+
+
+def wait_for_heartbeats(home_assistant: HomeAssistant, broker: Broker) -> None:
+    """Wait for four heartbeats of a living device, in twelve seconds."""
+    topic = f"vesper/{LIVING[0]}/status/heartbeat"
+    before = sent(broker, topic)
+    home_assistant.wait_until(
+        lambda: sent(broker, topic) >= before + 4, timeout=30, what="heartbeats"
+    )
+
+
+def control_messages(broker: Broker, verb: str, device_id: str) -> list[str]:
+    """Return the health checks of a device that mosquitto received or denied."""
+    return re.findall(
+        rf"{verb} PUBLISH from \S+ \(d0, q0, r0, m0, 'vesper/{device_id}/control'.*",
+        broker.log,
+    )
+
+
+def history(
+    home_assistant: HomeAssistant, entity_id: str, since: datetime
+) -> list[tuple[str, datetime]]:
+    """Return all states of an entity with the times of their changes."""
+    periods = home_assistant.api.get(
+        f"/api/history/period/{quote(since.isoformat())}"
+        f"?filter_entity_id={entity_id}&minimal_response&significant_changes_only=0"
+    )
+    return [
+        (state["state"], datetime.fromisoformat(state["last_changed"]))
+        for period in periods
+        for state in period
+    ]
+
+
+def connectivity_history(
+    home_assistant: HomeAssistant, device_id: str, since: datetime
+) -> set[str]:
+    """Return all states of connectivity of a device."""
+    entity_id = home_assistant.api.entity_ids("vesper")[f"{device_id}_connectivity"]
+    return {state for state, _ in history(home_assistant, entity_id, since)}
+
+
+def interruptions(home_assistant: HomeAssistant, since: datetime) -> list[float]:
+    """Return for how many seconds each time the other entity was unavailable."""
+    states = history(home_assistant, OTHER, since)
+    ends = [at for _, at in states[1:]] + [datetime.now(UTC)]
+    return [
+        (end - at).total_seconds()
+        for (state, at), end in zip(states, ends, strict=True)
+        if state == "unavailable"
+    ]
+
+
+def refused_issues(home_assistant: HomeAssistant) -> dict[str, str]:
+    """Return the repair issues of what is refused: its kind and its topic."""
+    issues = home_assistant.api.command("repairs/list_issues")["issues"]
+    return {
+        issue["issue_id"].removeprefix("refused/"): issue["translation_placeholders"][
+            "topic"
+        ]
+        for issue in issues
+        if issue["issue_id"].startswith("refused/")
+    }
+
+
+def wait_for_other(home_assistant: HomeAssistant) -> None:
+    """Wait until the entity of the MQTT integration is available."""
+    home_assistant.wait_until(
+        lambda: home_assistant.api.states().get(OTHER, {}).get("state") == "7",
+        timeout=CONNECTED,
+        what="a connection to the broker",
+    )
+
+
+def run_health_check(home_assistant: HomeAssistant, device_id: str) -> None:
+    """Run a health check of a device as a user does."""
+    home_assistant.api.command(
+        "call_service",
+        domain="vesper",
+        service="run_health_check",
+        target={"device_id": registered(home_assistant, device_id)},
+        return_response=False,
+    )
+
+
+def record_interruptions(
+    record_property: Row, home_assistant: HomeAssistant, since: datetime
+) -> None:
+    """Check that the other entity was unavailable until the next connection only."""
+    seconds = interruptions(home_assistant, since)
+    assert len(seconds) <= 2
+    assert all(duration < CONNECTED for duration in seconds)
+    assert home_assistant.api.states()[OTHER]["state"] == "7"
+    shown = " and ".join(f"{duration:.1f} s" for duration in seconds)
+    record_property("seen", f"{len(seconds)} disconnects, of {shown}")
