@@ -105,7 +105,7 @@ class Timeout:
 
     def apply(self, device: Device, now: float) -> Change:
         """Mark the device as offline."""
-        return device.mark_offline()
+        return device.mark_offline(now)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -137,6 +137,9 @@ async def test_health_and_active_alerts(vesper: Vesper) -> None:
             "confirmed": True,
             "acknowledged": False,
             "note": "",
+            "raised_at": time,
+            "worsened_at": time,
+            "announced": state,
         }
         for subsystem, state, message in (
             ("FileManager", "FAILED", "SD mount failed"),

@@ -38,6 +38,9 @@ ALERT = {
     "confirmed": True,
     "acknowledged": False,
     "note": "",
+    "raised_at": "2030-01-01T12:00:00+00:00",
+    "worsened_at": "2030-01-01T12:00:00+00:00",
+    "announced": "WARNING",
 }
 
 
@@ -312,7 +315,7 @@ async def test_health_check_of_a_device_that_goes_offline(
     )
     await begin(hass)
     vesper.hub.async_change(
-        [vesper.hub.devices[BELL]], lambda bell: bell.mark_offline()
+        [vesper.hub.devices[BELL]], lambda bell: bell.mark_offline(0)
     )
     await begin(hass)
     assert not check.done()

@@ -1,6 +1,7 @@
 """Triggers: one run for each transition, and no other."""
 
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from unittest.mock import patch
 
@@ -36,6 +37,7 @@ type Steps = list[tuple[Act, int]]
 """Steps, and how many runs each causes."""
 
 OTHER = "tower"
+START = datetime(2030, 1, 1, 12, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -65,6 +67,22 @@ def playback(state: str, melody: str | None = None) -> Act:
 def wait(seconds: float) -> Act:
     """Return a step that advances the time."""
     return lambda vesper: vesper.advance(seconds)
+
+
+def set_maintenance(**duration: int) -> Act:
+    """Return a step that starts maintenance of the bell, or ends it."""
+    return lambda vesper: vesper.call(
+        "vesper.set_maintenance",
+        **devices(vesper.hass),
+        duration=duration or {"hours": 0},
+    )
+
+
+def acknowledge(subsystem: str = "FileManager") -> Act:
+    """Return a step that acknowledges an alert of the bell."""
+    return lambda vesper: vesper.call(
+        "vesper.acknowledge_alert", **devices(vesper.hass), subsystem=subsystem
+    )
 
 
 async def reload(vesper: Vesper) -> None:
@@ -468,6 +486,100 @@ async def test_lasting(
     automation.detach()
 
 
+@pytest.mark.usefixtures("no_broker")
+@pytest.mark.parametrize(
+    "steps",
+    [
+        pytest.param(
+            [(alert("CRITICAL"), 0), (wait(298), 0), (wait(3), 1), (wait(600), 0)],
+            id="active for so long",
+        ),
+        pytest.param(
+            [
+                *((alert("CRITICAL"), 0), (wait(298), 0), (alert("CLEARED"), 0)),
+                *((alert("CRITICAL"), 0), (wait(298), 0), (wait(3), 1)),
+            ],
+            id="active, but not for so long",
+        ),
+        pytest.param(
+            [
+                *((alert("CRITICAL"), 0), (wait(200), 0), (alert("WARNING"), 0)),
+                *((wait(200), 0), (alert("CRITICAL"), 0), (wait(200), 0)),
+                *((alert("WARNING"), 0), (alert("CRITICAL"), 0), (wait(298), 0)),
+                (wait(3), 1),
+            ],
+            id="so severe, but not for so long",
+        ),
+        pytest.param(
+            [
+                *((alert("CRITICAL"), 0), (wait(200), 0), (alert("FAILED"), 0)),
+                *((wait(298), 0), (wait(3), 1), (wait(600), 0)),
+            ],
+            id="gets worse",
+        ),
+        pytest.param(
+            [
+                *((alert("FAILED"), 0), (wait(100), 0), (alert("CRITICAL"), 0)),
+                *((wait(100), 0), (alert("FAILED"), 0), (wait(98), 0), (wait(3), 1)),
+            ],
+            id="goes up and down",
+        ),
+        pytest.param(
+            [
+                *((alert("CRITICAL"), 0), (alert("FAILED", "Network"), 0)),
+                *((wait(200), 0), (alert("CLEARED", "Network"), 0)),
+                *((alert("CRITICAL", "Clock"), 0), (wait(101), 1), (wait(201), 1)),
+            ],
+            id="each subsystem by itself",
+        ),
+        pytest.param(
+            [
+                *((alert("CRITICAL"), 0), (wait(100), 0), (reload, 0)),
+                *((disconnect_broker, 0), (wait(100), 0), (reconnect_broker, 0)),
+                *((wait(95), 0), (wait(10), 1), (wait(600), 0)),
+            ],
+            id="active over reloads",
+        ),
+        pytest.param(
+            [
+                *((alert("CRITICAL"), 0), (wait(100), 0)),
+                *((set_maintenance(hours=1), 0), (wait(600), 0)),
+            ],
+            id="in maintenance",
+        ),
+    ],
+)
+async def test_lasting_alert(hass: HomeAssistant, vesper: Vesper, steps: Steps) -> None:
+    """With `for` the alert has to last with the minimum severity, and runs once."""
+    await vesper.heartbeat()
+    options = {**FIVE_MINUTES, "severity": "critical"}
+    automation = await automate(hass, "alert_raised", devices(hass), options)
+    counts = []
+    for act, _ in steps:
+        await act(vesper)
+        counts.append(len(automation.take()))
+    assert counts == [runs for _, runs in steps]
+    assert automation.detach is not None
+    automation.detach()
+
+
+@pytest.mark.parametrize("acknowledged", [True, False])
+async def test_variables_of_a_lasting_alert(
+    hass: HomeAssistant, vesper: Vesper, *, acknowledged: bool
+) -> None:
+    """They have the alert as it is when the automation runs."""
+    await vesper.heartbeat()
+    automation = await automate(hass, "alert_raised", devices(hass), FIVE_MINUTES)
+    await vesper.alert("FileManager", "FAILED", "dead")
+    await vesper.alert("FileManager", "CRITICAL", "slow")
+    if acknowledged:
+        await acknowledge()(vesper)
+    await vesper.advance(301)
+    (run,) = automation.take()
+    assert (run["from_state"], run["to_state"]) == ("ok", "critical")
+    assert (run["message"], run["acknowledged"]) == ("slow", acknowledged)
+
+
 async def test_lasting_of_a_removed_device(hass: HomeAssistant, vesper: Vesper) -> None:
     """A removed or re-added device does not run it."""
     await vesper.heartbeat()
@@ -527,22 +639,48 @@ async def test_detached(hass: HomeAssistant, vesper: Vesper) -> None:
                 "from_state": "warning",
                 "to_state": "critical",
                 "message": "SD mount failed",
+                "acknowledged": False,
                 "description": "alert raised: Chapel bell",
             },
             id="raised",
         ),
         pytest.param(
             "alert_cleared",
-            [alert("FAILED"), lambda vesper: vesper.alert("FileManager", "CLEARED")],
+            [
+                alert("FAILED"),
+                wait(60),
+                alert("WARNING"),
+                lambda vesper: vesper.alert("FileManager", "CLEARED"),
+            ],
+            {
+                "subsystem": "FileManager",
+                "from_state": "warning",
+                "to_state": "ok",
+                "message": "SD mount failed",
+                "reason": "cleared",
+                "raised_at": START,
+                "announced": "failed",
+                "description": "alert cleared: Chapel bell",
+            },
+            id="cleared",
+        ),
+        pytest.param(
+            "alert_cleared",
+            [
+                alert("FAILED", retain=True),
+                lambda vesper: vesper.alert("FileManager", "CLEARED"),
+            ],
             {
                 "subsystem": "FileManager",
                 "from_state": "failed",
                 "to_state": "ok",
                 "message": "SD mount failed",
                 "reason": "cleared",
+                "raised_at": START,
+                "announced": None,
                 "description": "alert cleared: Chapel bell",
             },
-            id="cleared",
+            id="cleared, of a retained alert",
         ),
         pytest.param(
             "went_offline",
@@ -550,19 +688,32 @@ async def test_detached(hass: HomeAssistant, vesper: Vesper) -> None:
             {
                 "from_state": "online",
                 "to_state": "offline",
+                "last_seen": START,
                 "description": "went offline: Chapel bell",
             },
             id="offline",
         ),
         pytest.param(
             "came_online",
-            [TIMEOUT, HEARTBEAT],
+            [TIMEOUT, wait(60), reload, wait(60), HEARTBEAT],
             {
                 "from_state": "offline",
                 "to_state": "online",
+                "offline_since": START + timedelta(seconds=91),
                 "description": "came online: Chapel bell",
             },
             id="online",
+        ),
+        pytest.param(
+            "came_online",
+            [set_maintenance(hours=1), TIMEOUT, set_maintenance(), HEARTBEAT],
+            {
+                "from_state": "offline",
+                "to_state": "online",
+                "offline_since": None,
+                "description": "came online: Chapel bell",
+            },
+            id="online, after it went offline in maintenance",
         ),
         pytest.param(
             "restarted",
@@ -626,6 +777,8 @@ async def test_variables(
     expected: dict[str, Any],
 ) -> None:
     """The trigger variables have the device and the transition."""
+    vesper.freezer.move_to(START)
+    await vesper.reload()
     await vesper.heartbeat()
     device_id = registered_id(hass)
     area = ar.async_get(hass).async_create("Chapel")

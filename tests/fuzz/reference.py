@@ -64,6 +64,11 @@ type Fired = tuple[str, Fields]
 type Expected = str | Callable[[str], bool]
 
 
+def _iso(time: float) -> str:
+    """Return a time as the attributes of an alert have it."""
+    return datetime.fromtimestamp(int(time), UTC).isoformat()
+
+
 @dataclass
 class Alert:
     """An active alert."""
@@ -73,6 +78,9 @@ class Alert:
     updated_at: float
     confirmed: bool
     arrived: float
+    raised_at: float
+    worsened_at: float
+    announced: str
     unconfirmed_since_restart: bool = False
     """Whether it was raised before the device restarted."""
     of_either_boot: bool = False
@@ -487,6 +495,12 @@ class Reference:
         if subsystem not in bell.subsystems:
             bell.subsystems.append(subsystem)
         bell.closed.discard(subsystem)
+        worse = active is None or SEVERITIES.index(state) > SEVERITIES.index(
+            active.state
+        )
+        announced = active.announced if active else "ok"
+        if worse and live:
+            announced = max(announced, state, key=SEVERITIES.index)
         bell.alerts[subsystem] = Alert(
             state=state,
             message="".join(c if c.isprintable() else " " for c in text)
@@ -495,6 +509,9 @@ class Reference:
             updated_at=now,
             arrived=now,
             confirmed=live,
+            raised_at=active.raised_at if active else now,
+            worsened_at=active.worsened_at if active and not worse else now,
+            announced=announced,
         )
         return bad
 
@@ -566,6 +583,9 @@ class Reference:
                 "subsystem": subsystem,
                 "state": alert.state.upper(),
                 "updated_at": alert.shown()["updated_at"].isoformat(),
+                "raised_at": _iso(alert.raised_at),
+                "worsened_at": _iso(alert.worsened_at),
+                "announced": alert.announced.upper(),
             }
             for subsystem, alert in sorted(
                 bell.alerts.items(),

@@ -32,6 +32,9 @@ def test_an_alert_is_raised(online: Device, severity: Severity) -> None:
             message="SD mount failed",
             updated_at=datetime.fromtimestamp(NOW, UTC),
             confirmed=True,
+            raised_at=datetime.fromtimestamp(NOW, UTC),
+            worsened_at=datetime.fromtimestamp(NOW, UTC),
+            announced=severity,
         )
     }
     assert change == (
@@ -251,7 +254,7 @@ def test_an_alert_is_confirmed_by_itself(online: Device) -> None:
 def test_a_timeout_leaves_the_alerts(online: Device) -> None:
     """They stay until the device changes them."""
     receive(online, alert("FileManager", "WARNING"))
-    assert not online.mark_offline() & (
+    assert not online.mark_offline(0) & (
         Change.ALERTS | Change.SEVERITY | Change.PROBLEM
     )
     assert online.alerts.active["FileManager"].confirmed
@@ -272,6 +275,9 @@ def test_the_api_shows_the_worst_alerts_first(online: Device) -> None:
             "confirmed": True,
             "acknowledged": False,
             "note": "",
+            "raised_at": updated_at,
+            "worsened_at": updated_at,
+            "announced": state,
         }
         for subsystem, state, message in [
             ("Player", "FAILED", ""),
@@ -294,6 +300,33 @@ def test_an_acknowledgement_does_not_hold_for_a_worse_alert(
     active["Player"] = replace(active["Player"], acknowledged=True)
     receive(online, alert("Player", state), after=300)
     assert active["Player"].acknowledged is acknowledged
+
+
+def test_an_alert_is_announced_at_its_worst(online: Device) -> None:
+    """It is remembered when it began, got worse, and at what severity triggers ran."""
+    replay(online, alert("Player", "WARNING"))
+    times = [online.alerts.active["Player"].raised_at]
+    for after, state in enumerate(("WARNING", "FAILED", "CRITICAL"), 1):
+        receive(online, alert("Player", state), after=60 * after)
+        active = online.alerts.active["Player"]
+        assert active.raised_at == times[0]
+        times.append(active.worsened_at)
+        assert active.announced is (
+            Severity.OK if state == "WARNING" else Severity.FAILED
+        )
+    assert times == [
+        datetime.fromtimestamp(NOW + seconds, UTC) for seconds in (0, 0, 120, 120)
+    ]
+
+
+def test_an_alert_in_maintenance_is_not_announced(online: Device) -> None:
+    """No triggers run for it."""
+    online.set_maintenance(NOW + 3600)
+    receive(online, alert("Player", "WARNING"))
+    assert not online.alerts.active["Player"].announced
+    online.set_maintenance(None)
+    receive(online, alert("Player", "CRITICAL"), after=60)
+    assert online.alerts.active["Player"].announced is Severity.CRITICAL
 
 
 def test_a_note_lasts_as_long_as_its_acknowledgement(online: Device) -> None:
@@ -487,7 +520,7 @@ def test_the_time_starts_again_after_each_restart() -> None:
 def test_the_time_starts_again_after_a_timeout() -> None:
     """Alerts raised in the meantime were not received."""
     device = restarted()
-    device.mark_offline()
+    device.mark_offline(0)
     receive(device, heartbeat(uptime=700), after=760)
     receive(device, heartbeat(uptime=1299), after=1360)
     assert active(device)

@@ -68,7 +68,7 @@ def test_a_live_message_shows_a_device_online(device: Device, message: Message) 
 @a_sign_of_life
 def test_a_live_message_brings_a_device_back(online: Device, message: Message) -> None:
     """A device that was offline is online with the next message."""
-    online.mark_offline()
+    online.mark_offline(NOW)
     assert not CAME_ONLINE & ~receive(online, message)
     assert online.online is True
 
@@ -89,7 +89,7 @@ def test_a_retained_message_does_not_bring_a_device_back(
     online: Device, message: Message
 ) -> None:
     """The broker sends it again after each subscription."""
-    online.mark_offline()
+    online.mark_offline(NOW)
     replay(online, message)
     assert online.online is False
 
@@ -103,21 +103,21 @@ def test_a_retained_heartbeat_fills_in_its_values(device: Device) -> None:
 
 def test_a_timeout_marks_a_device_offline(online: Device) -> None:
     """Last seen is the time of its last message."""
-    assert online.mark_offline() == WENT_OFFLINE
+    assert online.mark_offline(NOW) == WENT_OFFLINE
     assert online.online is False
     assert online.last_seen == NOW
 
 
 def test_a_device_without_live_messages_goes_offline(device: Device) -> None:
     """A device known by a retained message times out too."""
-    assert Change.CONNECTIVITY & device.mark_offline()
+    assert Change.CONNECTIVITY & device.mark_offline(NOW)
     assert device.online is False
 
 
 def test_a_timeout_is_reported_once(online: Device) -> None:
     """A second timeout in a row changes nothing."""
-    online.mark_offline()
-    assert online.mark_offline() == Change.NOTHING
+    online.mark_offline(NOW)
+    assert online.mark_offline(NOW) == Change.NOTHING
 
 
 @pytest.mark.parametrize("known", [None, True, False], ids=str)
@@ -321,7 +321,7 @@ def test_a_restart_is_seen_past_a_heartbeat_without_uptime(online: Device) -> No
 def test_a_restart_is_detected_after_timeout_and_disconnect(online: Device) -> None:
     """The uptime shows it."""
     online.broker_disconnected()
-    online.mark_offline()
+    online.mark_offline(NOW)
     assert Change.RESTART & receive(online, heartbeat(uptime=3))
 
 
@@ -363,7 +363,11 @@ def test_contact_is_reported_once_after_each_gap(
     device: Device, message: Message
 ) -> None:
     """For a new device, after a timeout, and after a disconnect."""
-    for gap in (Device.broker_connected, Device.mark_offline, Device.broker_connected):
+    for gap in (
+        Device.broker_connected,
+        lambda timed_out: timed_out.mark_offline(NOW),
+        Device.broker_connected,
+    ):
         assert Change.CONTACT & receive(device, message)
         assert not Change.CONTACT & receive(device, message, after=70)
         gap(device)

@@ -45,7 +45,7 @@ def test_a_device_counts_as_offline_after_a_timeout(device: Device) -> None:
     fleet = Fleet()
     device.apply(heartbeat(), live=True, now=0.0)
     fleet.update(device)
-    device.mark_offline()
+    device.mark_offline(0)
     assert fleet.update(device)
     assert (fleet.devices, fleet.online) == (1, 0)
 

@@ -30,6 +30,8 @@ def _active(severity: Severity) -> ActiveAlert | None:
         message="SD mount failed",
         updated_at=datetime.fromtimestamp(0, UTC),
         confirmed=True,
+        raised_at=datetime.fromtimestamp(0, UTC),
+        worsened_at=datetime.fromtimestamp(0, UTC),
     )
 
 
@@ -103,7 +105,7 @@ def test_what_was_known_before_we_started(
         if is_live:
             device.apply(heartbeat(), live=True, now=0)
         else:
-            device.mark_offline()
+            device.mark_offline(0)
     occurred = [occurrence.kind for occurrence in device.occurrences]
     if was_online is None or was_online is is_live:
         assert occurred == []

@@ -72,7 +72,7 @@ def test_a_retained_info_is_ignored(online: Device) -> None:
 def test_playback_is_not_known_after_a_timeout(online: Device) -> None:
     """A missed stop must not show playback forever."""
     receive(online, info("playback_started", melody_uid="ABC123"))
-    assert online.mark_offline() == WENT_OFFLINE | Change.PLAYING | Change.MELODY
+    assert online.mark_offline(0) == WENT_OFFLINE | Change.PLAYING | Change.MELODY
     assert (online.playback.playing, online.playback.melody) == (None, None)
 
 
@@ -86,7 +86,7 @@ def test_playback_is_not_known_after_a_disconnect(online: Device) -> None:
 
 def test_playback_stays_unknown_until_it_is_reported(online: Device) -> None:
     """A heartbeat does not report it."""
-    online.mark_offline()
+    online.mark_offline(0)
     receive(online, heartbeat(uptime=130))
     assert online.playback.playing is None
 

@@ -72,6 +72,9 @@ def test_everything() -> None:
                 "confirmed": True,
                 "acknowledged": False,
                 "note": "",
+                "raised_at": "2030-03-17T17:46:40+00:00",
+                "worsened_at": "2030-03-17T17:46:40+00:00",
+                "announced": "FAILED",
             }
         ],
         "maintenance_until": None,

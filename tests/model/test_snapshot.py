@@ -81,8 +81,9 @@ def test_all_is_back(device: Device) -> None:
     """All values are restored, alerts unconfirmed, connectivity unknown."""
     back = restored(device)
     assert back.online is None
+    shown = DEVICE_FIELDS.keys() - {"offline_since"}
     for before, after, fields in (
-        (device, back, DEVICE_FIELDS),
+        (device, back, shown),
         (device.playback, back.playback, PLAYBACK_FIELDS),
         (device.restarts, back.restarts, RESTART_FIELDS),
         (device.telemetry, back.telemetry, TELEMETRY_FIELDS),
@@ -103,6 +104,25 @@ def test_acknowledged_alerts_stay_so(device: Device) -> None:
     player = deserialize(DEVICE_ID, data).alerts.active["Player"]
     assert player.acknowledged
     assert player.note == "Anna is on it"
+
+
+def test_it_stays_offline_for_as_long(device: Device) -> None:
+    """It is restored since when a device is offline."""
+    device.set_maintenance(None)
+    device.mark_offline(NOW + 90)
+    assert restored(device).offline_since == NOW + 90
+
+
+def test_alerts_keep_their_times(device: Device) -> None:
+    """A restored alert has been active for as long as before."""
+    receive(device, alert("Player", "FAILED"), after=60)
+    (before,) = device.alerts.active.values()
+    (after,) = restored(device).alerts.active.values()
+    assert before.worsened_at > before.raised_at
+    assert (after.raised_at, after.worsened_at) == (
+        before.raised_at,
+        before.worsened_at,
+    )
 
 
 @pytest.mark.parametrize("note", [None, 5, "two\nlines", 256 * "x"])
@@ -332,7 +352,9 @@ def test_valid_fields_of_an_alert_are_restored(device: Device) -> None:
     (back,) = alerts.active.values()
     assert (back.severity, back.message) == (Severity.FAILED, "")
     assert back.updated_at == datetime(1970, 1, 1, tzinfo=UTC)
+    assert back.raised_at == back.worsened_at == back.updated_at
     assert not back.acknowledged
+    assert not back.announced
     assert alerts.subsystems == ("Player",)
 
 

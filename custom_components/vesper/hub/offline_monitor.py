@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 from datetime import datetime
-from time import monotonic
+from time import monotonic, time
 
 from homeassistant.components import mqtt
 from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
@@ -203,4 +203,4 @@ class OfflineMonitor:
                 if device.online and not device.in_maintenance
                 else None,
             )
-        self._changes.async_handle(device, device.mark_offline())
+        self._changes.async_handle(device, device.mark_offline(time()))

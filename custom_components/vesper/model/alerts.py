@@ -65,6 +65,12 @@ class ActiveAlert:
     """Whether a user knows of it, at this severity or a worse one."""
     note: str = ""
     """The note of that user."""
+    raised_at: datetime
+    """When it began."""
+    worsened_at: datetime
+    """When it began or, if it was later, got worse last."""
+    announced: Severity = Severity.OK
+    """The worst severity at which its raise ran triggers; OK if none did."""
 
     def as_json(self) -> dict[str, str | bool]:
         """Return the alert as the API shows it (docs/http-api.md)."""
@@ -76,6 +82,9 @@ class ActiveAlert:
             "confirmed": self.confirmed,
             "acknowledged": self.acknowledged,
             "note": self.note,
+            "raised_at": self.raised_at.isoformat(),
+            "worsened_at": self.worsened_at.isoformat(),
+            "announced": self.announced.name,
         }
 
 
@@ -126,7 +135,13 @@ class Alerts:
         ]
 
     def apply(
-        self, alert: Alert, *, live: bool, now: float, monotonic: float
+        self,
+        alert: Alert,
+        *,
+        live: bool,
+        now: float,
+        monotonic: float,
+        suppressed: bool = False,
     ) -> Change:
         """Apply the state of a subsystem and return what changed.
 
@@ -139,7 +154,14 @@ class Alerts:
             return Change.NOTHING
         if alert.severity is Severity.OK:
             return self._clear(alert.subsystem, live=live)
-        return self._raise(alert, known, live=live, now=now, monotonic=monotonic)
+        return self._raise(
+            alert,
+            known,
+            live=live,
+            now=now,
+            monotonic=monotonic,
+            suppressed=suppressed,
+        )
 
     def _clear(self, subsystem: str, *, live: bool) -> Change:
         """Remove the alert of a subsystem, if there is one."""
@@ -149,7 +171,7 @@ class Alerts:
         self.unconfirmed_since_restart -= {subsystem}
         return self._remove((subsystem,))
 
-    def _raise(
+    def _raise(  # noqa: PLR0913  # all that is known of an alert
         self,
         alert: Alert,
         known: ActiveAlert | None,
@@ -157,6 +179,7 @@ class Alerts:
         live: bool,
         now: float,
         monotonic: float,
+        suppressed: bool,
     ) -> Change:
         """Add or replace the alert of a subsystem."""
         subsystem, worst = alert.subsystem, self.severity
@@ -171,17 +194,24 @@ class Alerts:
             for name, cause in self.closed_by.items()
             if name != subsystem and name in self.subsystems
         }
+        time = datetime.fromtimestamp(int(now), UTC)
         # An acknowledgement holds until the alert gets worse.
-        acknowledged = known if known and alert.severity <= known.severity else None
+        no_worse = known if known and alert.severity <= known.severity else None
+        announced = known.announced if known else Severity.OK
+        if no_worse is None and live and not suppressed:
+            announced = max(announced, alert.severity)
         self.active[subsystem] = ActiveAlert(
             subsystem=subsystem,
             severity=alert.severity,
             message=alert.message,
-            updated_at=datetime.fromtimestamp(int(now), UTC),
+            updated_at=time,
             received=monotonic,
             confirmed=live,
-            acknowledged=acknowledged is not None and acknowledged.acknowledged,
-            note=acknowledged.note if acknowledged else "",
+            acknowledged=no_worse is not None and no_worse.acknowledged,
+            note=no_worse.note if no_worse else "",
+            raised_at=known.raised_at if known else time,
+            worsened_at=no_worse.worsened_at if no_worse else time,
+            announced=announced,
         )
         return change | self._change(worst)
 

@@ -97,11 +97,13 @@ class Device(DeviceState):
         """
         self._response_due = True
 
-    def mark_offline(self) -> Change:
+    def mark_offline(self, now: float) -> Change:
         """Mark it offline after a timeout."""
         if self.online is False:
             return Change.NOTHING
         had_problem = self.has_problem
+        if self.was_online and not self.is_suppressed(now):
+            self.offline_since = now
         self._set_online(online=False)
         self.alerts.reset_timeout()
         return (
@@ -171,10 +173,16 @@ class Device(DeviceState):
         """Set whether it is online, and record what that means."""
         self._record(
             connectivity_occurrence(
-                self.device_id, before=self.was_online, after=online
+                self.device_id,
+                before=self.was_online,
+                after=online,
+                last_seen=self.last_seen,
+                offline_since=self.offline_since,
             )
         )
         self.online = self.was_online = online
+        if online:
+            self.offline_since = None
 
     def _apply_heartbeat(
         self, heartbeat: Heartbeat, now: float, monotonic: float, *, live: bool
@@ -259,7 +267,13 @@ class Device(DeviceState):
     ) -> Change:
         """Apply the state of a subsystem; a retained one is no transition."""
         before = self.alerts.active.get(alert.subsystem)
-        change = self.alerts.apply(alert, live=live, now=now, monotonic=monotonic)
+        change = self.alerts.apply(
+            alert,
+            live=live,
+            now=now,
+            monotonic=monotonic,
+            suppressed=self.is_suppressed(now),
+        )
         if live:
             change |= self.alerts.lost.end()
             after = self.alerts.active.get(alert.subsystem)

@@ -35,6 +35,8 @@ class DeviceState:
     """The last known value of `online`, also from before Home Assistant started."""
     last_seen: float | None = None
     """When the last live message arrived."""
+    offline_since: float | None = None
+    """When it went offline, while it is and that ran triggers."""
     alerts: Alerts = field(default_factory=Alerts)
     playback: Playback = field(default_factory=Playback)
     telemetry: Telemetry = field(default_factory=Telemetry)

@@ -62,6 +62,16 @@ class Occurrence:
     """What started or stopped playing, where it is known."""
     until: float | None = None
     """When the maintenance ends, in seconds since 1970."""
+    raised_at: float | None = None
+    """When an alert that ended had begun."""
+    announced: str | None = None
+    """The worst severity at which its raise ran triggers; None if none did."""
+    acknowledged: bool | None = None
+    """Whether a user knows of an alert that was raised."""
+    last_seen: float | None = None
+    """When a device that went offline was seen last."""
+    offline_since: float | None = None
+    """When a device that came online went offline; None if that ran no triggers."""
     lost: int | None = None
     """How many devices an outage has lost."""
     online_before: int | None = None
@@ -88,6 +98,7 @@ def alert_occurrence(
             from_state=was.key,
             to_state=now.key,
             message=after.message,
+            acknowledged=after.acknowledged,
         )
     if before and not after:
         return Occurrence(
@@ -98,12 +109,19 @@ def alert_occurrence(
             to_state=now.key,
             message=before.message,
             reason=closed_by or CLEARED,
+            raised_at=before.raised_at.timestamp(),
+            announced=before.announced.key if before.announced else None,
         )
     return None
 
 
 def connectivity_occurrence(
-    device_id: str, *, before: bool | None, after: bool
+    device_id: str,
+    *,
+    before: bool | None,
+    after: bool,
+    last_seen: float | None = None,
+    offline_since: float | None = None,
 ) -> Occurrence | None:
     """Return the occurrence of a change of connectivity, if it is one.
 
@@ -116,6 +134,8 @@ def connectivity_occurrence(
         device_id=device_id,
         from_state=_CONNECTIVITY[before],
         to_state=_CONNECTIVITY[after],
+        last_seen=None if after else last_seen,
+        offline_since=offline_since if after else None,
     )
 
 

@@ -48,6 +48,7 @@ def _is_time(value: object) -> TypeGuard[float]:
 DEVICE_FIELDS: Mapping[str, _Check] = {
     "last_seen": _is_time,
     "maintenance_until": _is_time,
+    "offline_since": _is_time,
     "was_online": _is_flag,
 }
 PLAYBACK_FIELDS: Mapping[str, _Check] = {
@@ -94,6 +95,9 @@ def serialize(device: Device) -> bytes:
                 "confirmed": alert.confirmed,
                 "acknowledged": alert.acknowledged,
                 "note": alert.note,
+                "raised_at": alert.raised_at.timestamp(),
+                "worsened_at": alert.worsened_at.timestamp(),
+                "announced": alert.announced.name,
                 "unconfirmed_since_restart": alert.subsystem in unconfirmed,
                 "of_either_boot": alert.subsystem in alerts.of_either_boot,
             }
@@ -159,18 +163,24 @@ def _alert(item: object) -> ActiveAlert | None:
     alert = read_alert(item, [])
     if isinstance(alert, Malformed) or alert.severity is Severity.OK:
         return None
-    updated_at, note = item.get("updated_at"), item.get("note")
+    note, announced = item.get("note"), item.get("announced")
+    updated_at = _time(item, "updated_at", datetime.fromtimestamp(0, UTC))
+    raised_at = _time(item, "raised_at", updated_at)
     return ActiveAlert(
         subsystem=alert.subsystem,
         severity=alert.severity,
         message=alert.message,
-        updated_at=datetime.fromtimestamp(
-            updated_at if _is_time(updated_at) else 0, UTC
-        ),
+        updated_at=updated_at,
         # It may have been cleared while Home Assistant did not run.
         confirmed=False,
         acknowledged=item.get("acknowledged") is True,
         note=note if is_note(note) else "",
+        raised_at=raised_at,
+        worsened_at=_time(item, "worsened_at", raised_at),
+        announced=next(
+            (severity for severity in Severity if severity.name == announced),
+            Severity.OK,
+        ),
     )
 
 
@@ -183,6 +193,12 @@ def _marked(
         for item, alert in zip(_some(items), read, strict=True)
         if alert is not None and item.get(mark) is True
     )
+
+
+def _time(item: Mapping[str, Any], name: str, default: datetime) -> datetime:
+    """Return a stored time, or the default for a bad one."""
+    value = item.get(name)
+    return datetime.fromtimestamp(value, UTC) if _is_time(value) else default
 
 
 def _closed_by(data: object, subsystems: set[str]) -> dict[str, ClosedBy]:
