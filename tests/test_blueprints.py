@@ -8,6 +8,7 @@ from urllib.parse import quote
 import pytest
 from pytest_homeassistant_custom_component.common import (
     MockConfigEntry,
+    async_fire_mqtt_message,
     async_mock_service,
 )
 from pytest_homeassistant_custom_component.test_util.aiohttp import AiohttpClientMocker
@@ -19,6 +20,7 @@ from homeassistant.components.blueprint.importer import fetch_blueprint_from_url
 from homeassistant.components.blueprint.schemas import BLUEPRINT_SCHEMA
 from homeassistant.core import HomeAssistant, ServiceCall
 from homeassistant.helpers import entity_registry as er
+from homeassistant.helpers.json import json_bytes
 from homeassistant.helpers.selector import selector
 from homeassistant.setup import async_setup_component
 from homeassistant.util.json import json_loads_object
@@ -36,8 +38,9 @@ PATHS = sorted(FOLDER.iterdir())
 REPOSITORY = "bellsystems/vesper-home-assistant"
 
 OTHER = "tower"
-IN_TROUBLE = ("Vesper bell has a problem", "SD is warning: no card")
-RECOVERED = ("Vesper bell has recovered", "SD is OK again")
+LONG = "\U0001f514" * 255
+IN_TROUBLE = ("Vesper bell has a problem", "`SD` is warning: `no card`")
+RECOVERED = ("Vesper bell has recovered", "`SD` is OK again")
 
 #: Not part of the essential entities: maintenance, and single subsystems.
 with_all_entities = pytest.mark.parametrize("entity_set", [EntitySet.ALL])
@@ -205,11 +208,10 @@ async def test_trouble_gets_worse_and_better(
         await vesper.alert("SD", state)
         await vesper.advance(1)
     assert [message for _, message in notifications.take()] == [
-        "SD is warning",
-        "SD is failed",
-        "SD is critical",
+        "`SD` is warning",
+        "`SD` is failed",
+        "`SD` is critical",
     ]
-    assert running(hass) == 1
     await vesper.alert("SD", "CLEARED")
     assert notifications.take() == [RECOVERED]
     assert running(hass) == 0
@@ -225,14 +227,14 @@ async def test_trouble_of_some_subsystems(hass: HomeAssistant, vesper: Vesper) -
         await vesper.alert(subsystem, "WARNING")
     await vesper.advance(1)
     assert {message for _, message in notifications.take()} == {
-        "SD is warning",
-        "Net is warning",
+        "`SD` is warning",
+        "`Net` is warning",
     }
     for subsystem in ("SD", "Net", "Clock"):
         await vesper.alert(subsystem, "CLEARED")
     assert {message for _, message in notifications.take()} == {
-        "SD is OK again",
-        "Net is OK again",
+        "`SD` is OK again",
+        "`Net` is OK again",
     }
 
 
@@ -248,12 +250,12 @@ async def test_trouble_of_a_severity(hass: HomeAssistant, vesper: Vesper) -> Non
     await vesper.alert("SD", "CRITICAL")
     await vesper.advance(1)
     await vesper.alert("SD", "WARNING")
-    await vesper.alert("SD", "CLEARED")
     await vesper.advance(1)
-    assert [message for _, message in notifications.take()] == [
-        "SD is critical",
-        "SD has improved to warning",
-    ]
+    assert [message for _, message in notifications.take()] == ["`SD` is critical"]
+    await vesper.alert("Net", "WARNING")
+    for subsystem in ("SD", "Net"):
+        await vesper.alert(subsystem, "CLEARED")
+    assert notifications.take() == [RECOVERED]
 
 
 async def test_trouble_without_recovery(hass: HomeAssistant, vesper: Vesper) -> None:
@@ -310,17 +312,16 @@ def disable(vesper: Vesper, key: str) -> None:
 async def test_trouble_without_active_alerts(
     hass: HomeAssistant, vesper: Vesper
 ) -> None:
-    """Without the sensor of active alerts, trouble notifies once."""
+    """No entity has to be enabled."""
     await vesper.heartbeat()
-    disable(vesper, "active_alerts")
+    for key in ("active_alerts", "connectivity"):
+        disable(vesper, key)
     await hass.async_block_till_done()
     notifications = await use(hass, "device_in_trouble", devices=devices(hass))
     await vesper.alert("SD", "WARNING", "no card")
     await vesper.advance(1)
     await vesper.alert("SD", "CLEARED")
-    await vesper.advance(60)
-    assert notifications.take() == [IN_TROUBLE]
-    assert running(hass) == 0
+    assert notifications.take() == [IN_TROUBLE, RECOVERED]
 
 
 @with_all_entities
@@ -337,6 +338,158 @@ async def test_trouble_without_the_sensor_of_a_subsystem(
     await vesper.advance(1)
     await vesper.alert("SD", "CLEARED")
     assert notifications.take() == [IN_TROUBLE, RECOVERED]
+
+
+# No run waits
+
+
+async def send_alerts(vesper: Vesper, *alerts: tuple[str, str, str]) -> None:
+    """Publish states of subsystems, each of a device, at once."""
+    for device_id, subsystem, state in alerts:
+        payload = json_bytes({"subsystem": subsystem, "state": state})
+        topic = f"vesper/{device_id}/status/alerts"
+        async_fire_mqtt_message(vesper.hass, topic, payload)
+    await vesper.hass.async_block_till_done()
+
+
+def everywhere(state: str) -> list[tuple[str, str, str]]:
+    """Return a state of 1,024 subsystems, more than there may be runs."""
+    return [
+        (f"bell-{device}", f"S{subsystem}", state)
+        for device in range(16)
+        for subsystem in range(64)
+    ]
+
+
+@pytest.mark.parametrize("entity_set", [EntitySet.ESSENTIAL])
+@pytest.mark.parametrize("name", ["device_in_trouble", "escalate_alert"])
+async def test_many_alerts(hass: HomeAssistant, vesper: Vesper, name: str) -> None:
+    """Alerts that stay active take no place from others, whose end is reported too."""
+    notifications = await use(
+        hass, name, devices={"device_id": [registered_id(hass, FLEET)]}
+    )
+    await send_alerts(vesper, *everywhere("CRITICAL"))
+    assert running(hass) == 0
+    await vesper.advance(1801)
+    assert len(notifications.take()) == 1024
+    await vesper.alert("SD", "CRITICAL")
+    await vesper.advance(1801)
+    assert len(notifications.take()) == 1
+    await send_alerts(vesper, *everywhere("CLEARED"))
+    await vesper.advance(1)
+    recovered = 1024 if name == "device_in_trouble" else 0
+    assert len(notifications.take()) == recovered
+    assert running(hass) == 0
+
+
+@pytest.mark.parametrize("entity_set", [EntitySet.ESSENTIAL])
+async def test_a_flapping_device(hass: HomeAssistant, vesper: Vesper) -> None:
+    """It takes no place from others."""
+    await vesper.heartbeat()
+    notifications = await use(
+        hass, "device_in_trouble", devices=devices(hass), severity="critical"
+    )
+    await send_alerts(
+        vesper, *[(BELL, "SD", state) for state in ("CRITICAL", "WARNING")] * 1100
+    )
+    assert running(hass) == 0
+    assert len(notifications.take()) == 1100
+    await vesper.alert("Net", "CRITICAL")
+    assert len(notifications.take()) == 1
+
+
+@pytest.mark.parametrize("entity_set", [EntitySet.ESSENTIAL])
+async def test_many_devices_offline(hass: HomeAssistant, vesper: Vesper) -> None:
+    """Devices that stay offline take no place from others."""
+    for number in range(30):
+        await vesper.heartbeat(f"bell-{number}")
+    notifications = await use(
+        hass, "device_offline", devices={"device_id": [registered_id(hass, FLEET)]}
+    )
+    await vesper.advance(91)
+    await vesper.advance(301)
+    assert len(notifications.take()) == 30
+    assert running(hass) == 0
+
+
+# Entities of other integrations
+
+
+async def add_helpers(hass: HomeAssistant, vesper: Vesper) -> None:
+    """Add a switch and a connectivity sensor of another integration to the bell."""
+    for domain, state, attributes in (
+        ("switch", "on", {}),
+        ("binary_sensor", "on", {"device_class": "connectivity"}),
+        ("sensor", "0", {"alerts": []}),
+    ):
+        helper = er.async_get(hass).async_get_or_create(
+            domain, "template", "aaa", device_id=registered_id(hass)
+        )
+        hass.states.async_set(helper.entity_id, state, attributes)
+    await hass.async_block_till_done()
+
+
+async def test_trouble_with_helpers(hass: HomeAssistant, vesper: Vesper) -> None:
+    """Only Vesper's own entities count."""
+    await vesper.heartbeat()
+    await add_helpers(hass, vesper)
+    notifications = await use(hass, "device_in_trouble", devices=devices(hass))
+    await vesper.alert("SD", "WARNING", "no card")
+    assert notifications.take() == [IN_TROUBLE]
+    await vesper.advance(60)
+    await vesper.alert("SD", "CLEARED")
+    assert notifications.take() == [RECOVERED]
+
+
+async def test_quiet_hours_with_helpers(
+    hass: HomeAssistant, vesper: Vesper, at_night: Notifications
+) -> None:
+    """Only Vesper's own switch is maintenance."""
+    await add_helpers(hass, vesper)
+    await until(vesper, "22 23:00:00")
+    await vesper.alert("SD", "WARNING")
+    await until(vesper, "23 07:00:00")
+    assert len(at_night.take()) == 1
+
+
+async def test_offline_with_helpers(hass: HomeAssistant, vesper: Vesper) -> None:
+    """A ping to the device does not bring it back online."""
+    await vesper.heartbeat()
+    await add_helpers(hass, vesper)
+    notifications = await use(hass, "device_offline", devices=devices(hass))
+    await vesper.advance(91)
+    await vesper.advance(301)
+    assert notifications.take() == [
+        ("Vesper bell is offline", "It was last seen 7 minutes ago.")
+    ]
+    await vesper.heartbeat()
+    assert len(notifications.take()) == 1
+
+
+async def test_digest_with_helpers(
+    hass: HomeAssistant, vesper: Vesper, morning: None
+) -> None:
+    """Only Vesper's own entities are in the list."""
+    await add_helpers(hass, vesper)
+    notifications = await use(hass, "health_digest")
+    await vesper.alert("SD", "CRITICAL")
+    for _ in range(2):
+        await vesper.advance(60)
+        for device_id in (BELL, "chapel", OTHER):
+            await vesper.heartbeat(device_id)
+    assert notifications.take() == [
+        ("Vesper: 1 problem", "- `Vesper bell`: `SD` is critical")
+    ]
+
+
+async def test_escalation_with_helpers(
+    hass: HomeAssistant, vesper: Vesper, escalated: Notifications
+) -> None:
+    """A switch that is on is not an acknowledgement."""
+    await add_helpers(hass, vesper)
+    await vesper.alert("SD", "CRITICAL")
+    await let_pass(vesper, 31)
+    assert len(escalated.take()) == 1
 
 
 # Quiet hours
@@ -377,9 +530,31 @@ async def test_quiet_hours_hold_trouble_back(
     await vesper.alert("Net", "CLEARED")
     assert at_night.take() == []
     await until(vesper, "23 07:00:00")
-    assert at_night.take() == [("Vesper bell has a problem", "SD is critical")]
+    assert at_night.take() == [
+        ("Vesper: 1 problem after the quiet hours", "- `Vesper bell`: `SD` is critical")
+    ]
     await vesper.alert("SD", "CLEARED")
     assert at_night.take() == [RECOVERED]
+    await until(vesper, "24 07:00:00")
+    assert at_night.take() == []
+
+
+async def test_quiet_hours_report_what_is_new(
+    vesper: Vesper, at_night: Notifications
+) -> None:
+    """An alert that was reported in the evening is reported again if it got worse."""
+    for subsystem in ("SD", "Net"):
+        await vesper.alert(subsystem, "WARNING")
+    assert len(at_night.take()) == 2
+    await until(vesper, "23 02:00:00")
+    await vesper.alert("Net", "CRITICAL")
+    await until(vesper, "23 07:00:00")
+    assert at_night.take() == [
+        (
+            "Vesper: 1 problem after the quiet hours",
+            "- `Vesper bell`: `Net` is critical",
+        )
+    ]
 
 
 async def test_quiet_hours_hold_trouble_back_as_it_stands(
@@ -393,21 +568,48 @@ async def test_quiet_hours_hold_trouble_back_as_it_stands(
     assert at_night.take() == []
     await until(vesper, "23 07:00:00")
     ((_, message),) = at_night.take()
-    assert message == """SD is warning: it's "{{ 7 * 6 }}" \\ {'a': 1} now"""
+    assert (
+        message
+        == """- `Vesper bell`: `SD` is warning: `it's "{{ 7 * 6 }}" \\ {'a': 1} now`"""
+    )
 
 
 @with_all_entities
 async def test_maintenance_holds_trouble_back(
     vesper: Vesper, at_night: Notifications
 ) -> None:
-    """A notification held back waits for the end of maintenance too."""
+    """A device in maintenance when quiet hours end is left out."""
     await until(vesper, "22 23:00:00")
     await vesper.alert("SD", "CRITICAL")
     await act(vesper, "set_maintenance", duration={"hours": 10})
     await until(vesper, "23 08:00:00")
     assert at_night.take() == []
-    await until(vesper, "23 09:01:00")
-    assert at_night.take() == [("Vesper bell has a problem", "SD is critical")]
+
+
+async def test_trouble_in_maintenance(hass: HomeAssistant, vesper: Vesper) -> None:
+    """The end of an alert that began in maintenance does not notify."""
+    await vesper.heartbeat()
+    notifications = await use(hass, "device_in_trouble", devices=devices(hass))
+    await act(vesper, "set_maintenance", duration={"hours": 1})
+    await vesper.alert("SD", "CRITICAL")
+    await act(vesper, "set_maintenance", duration=0)
+    await vesper.alert("SD", "CLEARED")
+    assert notifications.take() == []
+
+
+async def test_quiet_hours_list_a_limited_number(
+    vesper: Vesper, at_night: Notifications
+) -> None:
+    """Many alerts of a night are one notification that a phone can show."""
+    await until(vesper, "22 23:00:00")
+    for number in range(64):
+        await vesper.alert(f"S{number}", "WARNING", "x" * 255)
+    await until(vesper, "23 07:00:00")
+    ((title, message),) = at_night.take()
+    assert title == "Vesper: 64 problems after the quiet hours"
+    *lines, last = message.splitlines()
+    assert last == f"- and {64 - len(lines)} more"
+    assert 3000 < len(message) < 4000
 
 
 async def test_quiet_hours_hold_recovery_back(
@@ -424,7 +626,32 @@ async def test_quiet_hours_hold_recovery_back(
     await vesper.alert("Net", "CLEARED")
     assert at_night.take() == []
     await until(vesper, "23 07:00:00")
-    assert at_night.take() == [RECOVERED]
+    assert at_night.take() == [
+        (
+            "Vesper: no problems after the quiet hours",
+            "Alerts that were reported have ended.",
+        )
+    ]
+    await until(vesper, "24 07:00:00")
+    assert at_night.take() == []
+
+
+async def test_quiet_hours_list_what_is_left(
+    vesper: Vesper, at_night: Notifications
+) -> None:
+    """Where a reported alert has ended, all that are active are listed."""
+    for subsystem in ("SD", "Net"):
+        await vesper.alert(subsystem, "WARNING")
+    assert len(at_night.take()) == 2
+    await until(vesper, "23 02:00:00")
+    await vesper.alert("SD", "CLEARED")
+    await until(vesper, "23 07:00:00")
+    assert at_night.take() == [
+        (
+            "Vesper: 1 problem after the quiet hours",
+            "Alerts that were reported have ended.\n- `Vesper bell`: `Net` is warning",
+        )
+    ]
 
 
 # Device offline
@@ -516,13 +743,35 @@ async def test_digest(hass: HomeAssistant, vesper: Vesper, morning: None) -> Non
     ((title, message),) = notifications.take()
     assert title == "Vesper: 4 problems"
     assert message.splitlines() == [
-        "- Vesper attic is offline, not seen so far",
-        "- Vesper bell: SD is critical, no card",
-        "- Vesper chapel is offline, last seen 2 minutes ago",
-        "- Vesper tower: Net is warning (acknowledged)",
+        "- `Vesper attic` is offline, not seen so far",
+        "- `Vesper chapel` is offline, last seen 2 minutes ago",
+        "- `Vesper bell`: `SD` is critical, `no card`",
+        "- `Vesper tower`: `Net` is warning (acknowledged)",
     ]
     await vesper.advance(3600)
     assert notifications.take() == []
+
+
+@pytest.mark.parametrize("entity_set", [EntitySet.ESSENTIAL])
+async def test_digest_of_a_bad_day(
+    hass: HomeAssistant, vesper: Vesper, morning: None
+) -> None:
+    """It is short enough for a notification, the worst first, and counts the rest."""
+    notifications = await use(hass, "health_digest")
+    for device in range(20):
+        for subsystem in range(64):
+            await vesper.alert(f"S{subsystem}", "WARNING", LONG, device_id=f"b{device}")
+    await vesper.alert("Player", "FAILED")
+    await vesper.advance(60)
+    for device_id in (BELL, "chapel", OTHER, *(f"b{device}" for device in range(20))):
+        await vesper.heartbeat(device_id)
+    await vesper.advance(60)
+    ((title, message),) = notifications.take()
+    assert title == "Vesper: 1281 problems"
+    first, *lines, last = message.splitlines()
+    assert first == "- `Vesper bell`: `Player` is failed"
+    assert last == f"- and {1280 - len(lines)} more"
+    assert 3000 < len(message) < 4000
 
 
 @with_all_entities
@@ -600,7 +849,10 @@ async def test_escalation(vesper: Vesper, escalated: Notifications) -> None:
     assert escalated.take() == []
     await let_pass(vesper, 2)
     assert escalated.take() == [
-        ("Vesper bell has an alert that is not acknowledged", "SD is critical: no card")
+        (
+            "Vesper bell has an alert that is not acknowledged",
+            "`SD` is critical: `no card`",
+        )
     ]
     await let_pass(vesper, 60)
     assert escalated.take() == []
@@ -614,13 +866,12 @@ async def test_escalation_ends_with_acknowledgment(
     await vesper.alert("SD", "CRITICAL")
     await let_pass(vesper, 20)
     await act(vesper, "acknowledge_alert", subsystem="SD")
-    assert running(vesper.hass) == 0
     await let_pass(vesper, 60)
     assert escalated.take() == []
     await vesper.alert("SD", "FAILED")
     await let_pass(vesper, 31)
     assert escalated.take() == [
-        ("Vesper bell has an alert that is not acknowledged", "SD is failed")
+        ("Vesper bell has an alert that is not acknowledged", "`SD` is failed")
     ]
 
 
@@ -648,7 +899,7 @@ async def test_escalation_of_what_gets_worse(
     assert escalated.take() == []
     await let_pass(vesper, 10)
     assert escalated.take() == [
-        ("Vesper bell has an alert that is not acknowledged", "SD is failed: dead")
+        ("Vesper bell has an alert that is not acknowledged", "`SD` is failed: `dead`")
     ]
 
 

@@ -1,68 +1,176 @@
-"""A blueprint notifies of trouble and of its end."""
+"""A blueprint notifies of trouble and of its end, with text from devices as text."""
 
+from collections.abc import Iterator
+import json
 from pathlib import Path
+from typing import Any
 
+from playwright.sync_api import expect
+import pytest
+
+from tests.rig.browser import CHROMIUM, Browser
 from tests.rig.home_assistant import HomeAssistant
 
 from .conftest import Publish
 
+ROOT = Path(__file__).parents[2]
+FOLDER = ROOT / "blueprints/automation"
 DEVICE = "blueprinted"
-AUTOMATION = "blueprint_in_trouble"
-BLUEPRINT = "vesper/device_in_trouble.yaml"
-FOLDER = Path(__file__).parents[2] / "blueprints/automation"
+AUTOMATION = "blueprint_under_test"
+
+#: Where no request may go.
+FOREIGN = "http://203.0.113.5"
+SUBSYSTEM = f"<b>![x]({FOREIGN}/s.png)"
+#: It ends a span of code, and is HTML, Markdown and a template.
+MESSAGE = (
+    f"`` ` <img src={FOREIGN}/a.png> ![b]({FOREIGN}/b.png) [c]({FOREIGN}/c)"
+    f" www.a.example {FOREIGN}/d <script>alert(1)</script> <h1>e</h1> **f** # g"
+    " {{ 7 * 6 }} `"
+)
 
 
-def messages(home_assistant: HomeAssistant) -> list[str]:
+def shown(text: str) -> str:
+    """Return how a text from a device is shown."""
+    return text.replace("`", "'")
+
+
+def messages(home_assistant: HomeAssistant, device_id: str) -> list[str]:
     """Return the messages of the automation."""
     notifications = home_assistant.api.command("persistent_notification/get")
     return [
         notification["message"]
         for notification in notifications
-        if DEVICE in (notification["title"] or "")
+        if device_id in notification["title"] + notification["message"]
     ]
 
 
-def test_trouble_and_recovery(home_assistant: HomeAssistant, publish: Publish) -> None:
-    """Import a blueprint, save an automation of it, and run it."""
+def use(home_assistant: HomeAssistant, name: str, inputs: dict[str, Any]) -> None:
+    """Import a blueprint, and save an automation of it."""
     api = home_assistant.api
-    alerts = f"vesper/{DEVICE}/status/alerts"
-    publish(f"vesper/{DEVICE}/status/heartbeat", '{"uptime": 3600}')
-    home_assistant.wait_for_states({f"{DEVICE}_connectivity": "on"})
+    path = f"vesper/{name}.yaml"
     api.command(
         "blueprint/save",
         domain="automation",
-        path=BLUEPRINT,
-        yaml=(FOLDER / BLUEPRINT).read_text(),
+        path=path,
+        yaml=(FOLDER / path).read_text(),
+        allow_override=True,
     )
-    entity_id = api.entity_ids("vesper")[f"{DEVICE}_connectivity"]
-    inputs = {"devices": {"entity_id": [entity_id]}}
     api.post(
         f"/api/config/automation/config/{AUTOMATION}",
         {
-            "alias": "Notify of trouble",
-            "use_blueprint": {"path": BLUEPRINT, "input": inputs},
+            "alias": f"Blueprint {name}",
+            "use_blueprint": {"path": path, "input": inputs},
         },
     )
     home_assistant.wait_until(
-        lambda: any(
-            state["state"] == "on" and state["attributes"].get("id") == AUTOMATION
-            for state in api.states().values()
-        ),
+        lambda: automation_of(home_assistant) is not None,
         timeout=10,
         what="the automation",
     )
 
+
+def automation_of(home_assistant: HomeAssistant) -> str | None:
+    """Return the entity id of the automation, if it is on."""
+    return next(
+        (
+            entity_id
+            for entity_id, state in home_assistant.api.states().items()
+            if state["state"] == "on" and state["attributes"].get("id") == AUTOMATION
+        ),
+        None,
+    )
+
+
+@pytest.fixture(autouse=True)
+def clean(home_assistant: HomeAssistant) -> Iterator[None]:
+    """Remove the automation and the notifications."""
+    yield
+    home_assistant.api.request("DELETE", f"/api/config/automation/config/{AUTOMATION}")
+    home_assistant.api.post("/api/services/persistent_notification/dismiss_all", {})
+
+
+@pytest.fixture
+def device(
+    request: pytest.FixtureRequest, home_assistant: HomeAssistant, publish: Publish
+) -> str:
+    """Return the id of an online device that only this test uses."""
+    callspec = getattr(request.node, "callspec", None)
+    device_id = f"{DEVICE}-{callspec.id if callspec else 'by-hand'}"
+    publish(f"vesper/{device_id}/status/heartbeat", '{"uptime": 3600}')
+    home_assistant.wait_for_states({f"{device_id}_connectivity": "on"})
+    return device_id
+
+
+def target(home_assistant: HomeAssistant, device_id: str) -> dict[str, Any]:
+    """Return a target with the device."""
+    entity_id = home_assistant.api.entity_ids("vesper")[f"{device_id}_connectivity"]
+    return {"entity_id": [entity_id]}
+
+
+def test_trouble_and_recovery(
+    home_assistant: HomeAssistant, publish: Publish, device: str
+) -> None:
+    """Import a blueprint, save an automation of it, and run it."""
+    alerts = f"vesper/{device}/status/alerts"
+    inputs = {"devices": target(home_assistant, device)}
+    use(home_assistant, "device_in_trouble", inputs)
     publish(alerts, '{"subsystem": "SD", "state": "WARNING", "msg": "no card"}')
     home_assistant.wait_until(
-        lambda: messages(home_assistant) == ["SD is warning: no card"],
+        lambda: messages(home_assistant, device) == ["`SD` is warning: `no card`"],
         timeout=10,
         what="the notification of the trouble",
     )
     publish(alerts, '{"subsystem": "SD", "state": "CLEARED"}')
     home_assistant.wait_until(
-        lambda: "SD is OK again" in messages(home_assistant),
+        lambda: "`SD` is OK again" in messages(home_assistant, device),
         timeout=10,
         what="the notification of the recovery",
     )
 
-    api.request("DELETE", f"/api/config/automation/config/{AUTOMATION}")
+
+@pytest.mark.skipif(CHROMIUM is None, reason="There is no Chromium")
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("device_in_trouble", {}),
+        ("escalate_alert", {"severity": "warning", "patience": {"seconds": 1}}),
+        ("health_digest", {}),
+    ],
+    ids=("trouble", "escalation", "digest"),
+)
+def test_text_from_a_device_is_text(
+    home_assistant: HomeAssistant,
+    publish: Publish,
+    device: str,
+    name: str,
+    options: dict[str, Any],
+) -> None:
+    """In the notifications, it is no markup, and nothing is loaded because of it."""
+    is_digest = name == "health_digest"
+    inputs = {} if is_digest else {"devices": target(home_assistant, device), **options}
+    use(home_assistant, name, inputs)
+    alert = {"subsystem": SUBSYSTEM, "state": "FAILED", "msg": MESSAGE}
+    publish(f"vesper/{device}/status/alerts", json.dumps(alert))
+    if is_digest:
+        home_assistant.wait_for_states({f"{device}_health": "failed"})
+        home_assistant.api.post(
+            "/api/services/automation/trigger",
+            {"entity_id": automation_of(home_assistant)},
+        )
+    home_assistant.wait_until(
+        lambda: len(messages(home_assistant, device)) == 1,
+        timeout=10,
+        what="the notification",
+    )
+    with (
+        Browser(home_assistant, ROOT / ".cache/test/pictures") as browser,
+        # It fails after a request to another host.
+        browser.page("notifications") as page,
+    ):
+        page.goto(home_assistant.url)
+        page.get_by_role("button", name="Notifications").click(timeout=30_000)
+        content = page.locator("persistent-notification-item ha-markdown-element")
+        expect(content).to_contain_text(shown(MESSAGE))
+        expect(content).to_contain_text(shown(SUBSYSTEM))
+        expect(content.locator("img, a, script, h1, b, strong, em")).to_have_count(0)
+        assert content.locator("code").count() >= 2
