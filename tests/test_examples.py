@@ -1,5 +1,6 @@
 """The examples of the documentation."""
 
+import re
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from homeassistant.helpers import (
     floor_registry as fr,
     label_registry as lr,
 )
+from homeassistant.helpers.template import Template
 from homeassistant.setup import async_setup_component
 from homeassistant.util.yaml import parse_yaml
 
@@ -26,6 +28,11 @@ EXAMPLES: dict[str, Any] = {
     example["alias"]: example
     for _, block in blocks("yaml")
     if isinstance(example := parse_yaml(block), dict) and "alias" in example
+}
+CARDS: dict[str, Any] = {
+    card["title"]: card
+    for _, block in blocks("yaml")
+    if isinstance(card := parse_yaml(block), dict) and card.get("type") == "markdown"
 }
 PARTS: list[Any] = [
     pytest.param(part, id=f"{page}-{'-'.join(part)}")
@@ -88,23 +95,81 @@ async def test_trouble(hass: HomeAssistant, vesper: Vesper, upstairs: None) -> N
     await take_turns()
     assert calls.pop().data == {
         "title": "Vesper bell (Loft)",
-        "message": "SD: critical, no card",
+        "message": "`SD`: critical, `no card`",
     }
+
+
+HOSTILE = "` ![x](http://203.0.113.5) <img src=http://203.0.113.5> `"
+HARMLESS = HOSTILE.replace("`", "'")
+
+
+async def test_text_from_a_device_is_text(
+    hass: HomeAssistant, vesper: Vesper, upstairs: None
+) -> None:
+    """It is between backticks and contains none, so it is no Markdown."""
+    calls = async_mock_service(hass, "persistent_notification", "create")
+    await use(hass, "A bell has a problem")
+    await vesper.alert(HOSTILE, "FAILED", HOSTILE)
+    await take_turns()
+    assert calls.pop().data["message"] == f"`{HARMLESS}`: failed, `{HARMLESS}`"
+
+
+@pytest.mark.parametrize("title", CARDS)
+async def test_text_on_a_card_is_text(
+    hass: HomeAssistant, vesper: Vesper, upstairs: None, title: str
+) -> None:
+    """A Markdown card shows the text of a device, whatever is in it."""
+    await vesper.alert(HOSTILE, "FAILED", HOSTILE)
+    shown = Template(CARDS[title]["content"], hass).async_render()
+    assert f"`{HARMLESS}: {HARMLESS}`" in shown
+    assert HOSTILE not in shown
+
+
+def test_every_text_from_a_device_is_text() -> None:
+    """Each example makes it harmless, except as data of an action."""
+    lines = [
+        line.strip()
+        for _, block in blocks("yaml")
+        for line in block.splitlines()
+        if re.search(r"trigger\.(message|subsystem|melody)|alert\.message", line)
+        and not re.match(r" *(- action|subsystem):", line)
+    ]
+    assert len(lines) >= 4
+    assert [line for line in lines if "replace(" not in line] == []
+
+
+async def test_the_first_automation(
+    hass: HomeAssistant, vesper: Vesper, upstairs: None
+) -> None:
+    """The one of the README shows the text of a device as text."""
+    calls = async_mock_service(hass, "persistent_notification", "create")
+    (part,) = (part.values[0] for part in PARTS if part.id.startswith("README"))
+    target = {"device_id": registered_id(hass)}
+    trigger = part["triggers"][0] | {"target": target}
+    await set_up(hass, {"alias": "First", **part, "triggers": [trigger]})
+    await vesper.alert(HOSTILE, "FAILED", HOSTILE)
+    await take_turns()
+    text = HOSTILE.replace("`", "")
+    assert calls.pop().data["message"] == f"`{text}: {text}`"
 
 
 async def test_acknowledged_on_the_phone(
     hass: HomeAssistant, vesper: Vesper, upstairs: None
 ) -> None:
-    """The button acknowledges only its own alert."""
+    """The button acknowledges only its own alert, and nothing waits for it."""
     calls = async_mock_service(hass, "notify", "mobile_app_phone")
     await use(hass, "Acknowledge alerts on the phone")
-    for subsystem in ("SD", "Net"):
-        await vesper.alert(subsystem, "WARNING")
+    for subsystem in ("a/b", "Net"):
+        await vesper.alert(subsystem, "WARNING", "<b>no card</b>")
+    (automated,) = hass.states.async_all(automation.DOMAIN)
+    assert automated.attributes["current"] == 0
+    assert calls[0].data["message"] == "a/b: warning, \u2039b>no card\u2039/b>"
     button = calls[0].data["data"]["actions"][0]["action"]
-    hass.bus.async_fire("mobile_app_notification_action", {"action": button})
+    for action in ("another", button):
+        hass.bus.async_fire("mobile_app_notification_action", {"action": action})
     await take_turns()
     active = vesper.hub.devices[BELL].alerts.active
-    assert active["SD"].note == "Seen on the phone"
+    assert active["a/b"].note == "Seen on the phone"
     assert not active["Net"].acknowledged
 
 
@@ -119,4 +184,4 @@ async def test_nightly_check(
     await vesper.advance(2)
     assert not calls
     await vesper.advance(61)
-    assert [call.data["message"] for call in calls] == [BELL]
+    assert [call.data["message"] for call in calls] == [f"`{BELL}`"]
