@@ -8,6 +8,8 @@ from typing import Any
 from playwright.sync_api import expect
 import pytest
 
+from homeassistant.util.yaml import parse_yaml
+from tests.pages import blocks
 from tests.rig.browser import CHROMIUM, Browser
 from tests.rig.home_assistant import HomeAssistant
 
@@ -81,7 +83,7 @@ def automation_of(home_assistant: HomeAssistant) -> str | None:
     )
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def clean(home_assistant: HomeAssistant) -> Iterator[None]:
     """Remove the automation and the notifications."""
     yield
@@ -107,6 +109,7 @@ def target(home_assistant: HomeAssistant, device_id: str) -> dict[str, Any]:
     return {"entity_id": [entity_id]}
 
 
+@pytest.mark.usefixtures("clean")
 def test_trouble_and_recovery(
     home_assistant: HomeAssistant, publish: Publish, device: str
 ) -> None:
@@ -129,6 +132,7 @@ def test_trouble_and_recovery(
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="There is no Chromium")
+@pytest.mark.usefixtures("clean")
 @pytest.mark.parametrize(
     ("name", "options"),
     [
@@ -174,3 +178,33 @@ def test_text_from_a_device_is_text(
         expect(content).to_contain_text(shown(SUBSYSTEM))
         expect(content.locator("img, a, script, h1, b, strong, em")).to_have_count(0)
         assert content.locator("code").count() >= 2
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="There is no Chromium")
+def test_text_on_a_card_is_text(
+    home_assistant: HomeAssistant, publish: Publish, device: str
+) -> None:
+    """On the Markdown card of the examples, it is no markup."""
+    (card,) = (
+        card
+        for _, block in blocks("yaml")
+        if isinstance(card := parse_yaml(block), dict)
+        and card.get("type") == "markdown"
+    )
+    alert = {"subsystem": SUBSYSTEM, "state": "FAILED", "msg": MESSAGE}
+    publish(f"vesper/{device}/status/alerts", json.dumps(alert))
+    api = home_assistant.api
+    api.command(
+        "lovelace/dashboards/create", url_path="card-text", title="Text", mode="storage"
+    )
+    view = {"type": "sections", "sections": [{"type": "grid", "cards": [card]}]}
+    api.command("lovelace/config/save", url_path="card-text", config={"views": [view]})
+    with (
+        Browser(home_assistant, ROOT / ".cache/test/pictures") as browser,
+        browser.page("card-text") as page,
+    ):
+        page.goto(f"{home_assistant.url}/card-text/0")
+        content = page.locator("hui-markdown-card ha-markdown-element")
+        expect(content).to_contain_text(shown(MESSAGE), timeout=30_000)
+        expect(content).to_contain_text(shown(SUBSYSTEM))
+        expect(content.locator("img, a, script, h1, b, strong, em")).to_have_count(0)
