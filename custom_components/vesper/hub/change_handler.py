@@ -25,7 +25,7 @@ type DeviceStep = Callable[[Device], Change]
 RESTART_LOG_INTERVAL = 600
 
 #: The changes that may change how a device counts in the fleet.
-_STATUS = Change.CONNECTIVITY | Change.MAINTENANCE | Change.SEVERITY
+_STATUS = Change.CONNECTIVITY | Change.DISABLED | Change.MAINTENANCE | Change.SEVERITY
 
 
 class ChangeHandler:
@@ -64,16 +64,22 @@ class ChangeHandler:
                 # Alerts may have been missed before.
                 Change.CONTACT | Change.HEALTH_CHECK_DUE,
                 lambda device: (
-                    device.link_up and health_checks.async_add(device.device_id)
+                    device.link_up
+                    and not device.disabled
+                    and health_checks.async_add(device.device_id)
                 ),
             ),
             (Change.RESTART, self._log_restart),
-            (Change.RESTART | Change.ALERT_LOST, issues.async_check),
+            (
+                Change.RESTART | Change.ALERT_LOST | Change.DISABLED,
+                issues.async_check,
+            ),
             (Change.ALERT_CLOSED, _log_closed),
             (
-                Change.MAINTENANCE,
+                Change.MAINTENANCE | Change.DISABLED,
                 lambda device: (
-                    device.in_maintenance and outages.async_discard(device.device_id)
+                    (device.in_maintenance or device.disabled)
+                    and outages.async_discard(device.device_id)
                 ),
             ),
             (SAVED_AT_ONCE, lambda device: saver.async_save_soon(device.device_id)),
@@ -89,6 +95,12 @@ class ChangeHandler:
     def async_discard(self, device_id: str) -> None:
         """Forget a device that was removed."""
         self._restart_logged.pop(device_id, None)
+
+    @callback
+    def async_set_disabled(self, device_id: str, disabled: bool) -> None:  # noqa: FBT001
+        """Handle that a user has disabled or enabled a device."""
+        if (device := self._devices.get(device_id)) is not None:
+            self.async_handle(device, device.set_disabled(disabled=disabled))
 
     @callback
     def async_handle(self, device: Device, change: Change) -> None:
@@ -122,6 +134,8 @@ class ChangeHandler:
     def _async_publish(self, device: Device) -> None:
         """Publish what happened to a device, after its entities show it."""
         occurrences, device.occurrences = device.occurrences, ()
+        if device.disabled:
+            return
         registry_id = self._registry.async_entry(device).id
         suppressed = device.is_suppressed(time())
         for occurrence in occurrences:
@@ -133,6 +147,8 @@ class ChangeHandler:
 
     def _log_restart(self, device: Device) -> None:
         """Log a restart, unless the last one was shortly before."""
+        if device.disabled:
+            return
         now = monotonic()
         last = self._restart_logged.get(device.device_id)
         self._restart_logged[device.device_id] = now

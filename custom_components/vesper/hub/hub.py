@@ -175,6 +175,7 @@ class VesperHub:
             self._occurrences.async_start(),
             self.outages.async_listen(self._async_outage),
             self.registry.async_listen_removed(self._async_removed),
+            self.registry.async_listen_disabled(self._changes.async_set_disabled),
             self._issues.async_start(),
             self.statistics.async_start(),
         ]

@@ -183,6 +183,9 @@ class Issues:
     @callback
     def async_check(self, device: Device) -> None:
         """Raise the issues of a device, and delete those that are over."""
+        if device.disabled:
+            self.async_discard(device.device_id)
+            return
         now = time()
         for description in ISSUES:
             if (placeholders := description.value_fn(device, now)) is not None:

@@ -80,7 +80,7 @@ class Maintenance:
         due = [
             device
             for device in self._devices.values()
-            if device.in_maintenance and not device.is_suppressed(now)
+            if device.maintenance_until is not None and device.maintenance_until <= now
         ]
         self._async_change(due, lambda device: device.set_maintenance(None))
         self._async_set_timer()

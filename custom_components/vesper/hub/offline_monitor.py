@@ -196,7 +196,7 @@ class OfflineMonitor:
             return
         self._health_checks.async_discard(device.device_id)
         # One that was offline before Home Assistant started was reported then.
-        if device.was_online is not False:
+        if device.was_online is not False and not device.disabled:
             self._outages.async_went_offline(
                 device.device_id,
                 self._fleet.online_in_use

@@ -64,6 +64,7 @@ class DeviceRegistry:
         if entry.sw_version:
             # So it is registered again if the device reports another one.
             device.telemetry.firmware_version = entry.sw_version
+        device.disabled = entry.disabled
         prefix = unique_id_of(device.device_id, ALERT_KEY)
         alerts = device.alerts
         missing = [
@@ -106,6 +107,26 @@ class DeviceRegistry:
 
         return self._hass.bus.async_listen(
             dr.EVENT_DEVICE_REGISTRY_UPDATED, _async_removed
+        )
+
+    @callback
+    def async_listen_disabled(
+        self, listener: Callable[[str, bool], None]
+    ) -> CALLBACK_TYPE:
+        """Call back with the id of each device that is disabled or enabled."""
+
+        @callback
+        def _async_updated(event: Event[dr.EventDeviceRegistryUpdatedData]) -> None:
+            """Call back if it is one of these devices."""
+            data = event.data
+            if data["action"] != "update" or "disabled_by" not in data["changes"]:
+                return
+            entry = self._registry.async_get(data["device_id"])
+            if entry is not None and (device_id := device_id_of(entry)) is not None:
+                listener(device_id, entry.disabled)
+
+        return self._hass.bus.async_listen(
+            dr.EVENT_DEVICE_REGISTRY_UPDATED, _async_updated
         )
 
     @callback

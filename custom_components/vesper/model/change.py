@@ -49,3 +49,5 @@ class Change(IntFlag):
     """Alerts were lost that a health check may raise again."""
     STALE = 1 << 26
     """The heartbeat was late or replayed: nothing has changed."""
+    DISABLED = 1 << 27
+    """Whether a user has disabled it."""

@@ -86,6 +86,14 @@ class Device(DeviceState):
         self._record(maintenance_occurrence(self.device_id, until))
         return Change.MAINTENANCE | self._problem_change(before=had_problem)
 
+    def set_disabled(self, *, disabled: bool) -> Change:
+        """Handle that a user has disabled or enabled it."""
+        if disabled is self.disabled:
+            return Change.NOTHING
+        self.disabled = disabled
+        # What it raised meanwhile is known, but may not have been heard.
+        return Change.DISABLED | Change.HEALTH_CHECK_DUE
+
     def close_alert(self, subsystem: str) -> Change:
         """Close an alert on behalf of a user."""
         return self._closed(self.alerts.close(subsystem))

@@ -53,6 +53,8 @@ class DeviceState:
     occurrences: tuple[Occurrence, ...] = ()
     """What has happened and was not published yet."""
     maintenance_until: float | None = None
+    disabled: bool = False
+    """Whether a user has disabled it in Home Assistant: then it is ignored."""
     _last_seen_written: float = float("-inf")
     _contact_due: bool = True
     """Whether the next live message is the first since the link came up."""
@@ -74,4 +76,4 @@ class DeviceState:
     def is_suppressed(self, now: float) -> bool:
         """Return whether its occurrences are not to trigger anything."""
         until = self.maintenance_until
-        return until is not None and now < until
+        return self.disabled or (until is not None and now < until)

@@ -27,7 +27,14 @@ class Fleet:
         self._counts: Counter[_Status] = Counter()
 
     def update(self, device: Device) -> bool:
-        """Count a device by its status, and return whether that has changed."""
+        """Count a device by its status, and return whether that has changed.
+
+        One that is disabled does not count.
+        """
+        if device.disabled:
+            was_counted = device.device_id in self._status
+            self.discard(device.device_id)
+            return was_counted
         in_maintenance = device.in_maintenance
         severity = Severity.OK if in_maintenance else device.alerts.severity
         status = _Status(device.online, severity, in_maintenance)
