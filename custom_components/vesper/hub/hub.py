@@ -45,6 +45,7 @@ from .maintenance import Maintenance
 from .occurrences import Occurrences
 from .offline_monitor import OfflineMonitor
 from .outage_monitor import OutageMonitor
+from .prefix_check import async_check_prefix
 from .receiver import MessageReceiver
 from .refusals import Refusals, SentKind
 from .registry import DeviceRegistry
@@ -176,6 +177,7 @@ class VesperHub:
             self.outages.async_listen(self._async_outage),
             self.registry.async_listen_removed(self._async_removed),
             self.registry.async_listen_disabled(self._changes.async_set_disabled),
+            async_check_prefix(self._hass, self._prefix, self.devices, self.listeners),
             self._issues.async_start(),
             self.statistics.async_start(),
         ]

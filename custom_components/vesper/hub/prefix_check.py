@@ -1,0 +1,56 @@
+"""Raise a repair issue if no device is heard under the topic prefix."""
+
+from collections.abc import Sized
+from datetime import datetime, timedelta
+
+from homeassistant.components import mqtt
+from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
+from homeassistant.helpers import issue_registry as ir
+from homeassistant.helpers.event import async_track_time_interval
+
+from ..const import DOMAIN
+from ..model.device import Device
+from .issues import async_raise_issue
+from .listeners import Listeners
+
+ISSUE_NO_DEVICES = "no_devices"
+
+#: A device sends a heartbeat each 30 seconds; one that is set up takes minutes.
+CHECK_INTERVAL = timedelta(minutes=10)
+
+
+@callback
+def async_check_prefix(
+    hass: HomeAssistant, prefix: str, devices: Sized, listeners: Listeners
+) -> CALLBACK_TYPE:
+    """Check until there is a first device; returns what ends that."""
+
+    @callback
+    def _async_check(_now: datetime) -> None:
+        """Raise the repair issue while MQTT is connected and there is no device."""
+        if not devices and mqtt.is_connected(hass):
+            async_raise_issue(
+                hass,
+                key=ISSUE_NO_DEVICES,
+                placeholders={"prefix": prefix, "topic": f"{prefix}/+/status/#"},
+                severity=ir.IssueSeverity.WARNING,
+            )
+
+    @callback
+    def _async_added(_device: Device) -> None:
+        """Delete the repair issue."""
+        ir.async_delete_issue(hass, DOMAIN, ISSUE_NO_DEVICES)
+
+    stop = (
+        async_track_time_interval(hass, _async_check, CHECK_INTERVAL),
+        listeners.async_listen_new_devices(_async_added),
+    )
+
+    @callback
+    def _async_stop() -> None:
+        """End the checks and the repair issue."""
+        for unsubscribe in stop:
+            unsubscribe()
+        ir.async_delete_issue(hass, DOMAIN, ISSUE_NO_DEVICES)
+
+    return _async_stop
