@@ -699,6 +699,49 @@ async def test_too_many_posts(vesper: Vesper, device: Any) -> None:
     assert (await _post(device, **V1_0_0))[0] == HTTPStatus.OK
 
 
+@pytest.mark.parametrize("body", [b"no JSON", b'{"device_id": "%d", "uptime": 1}'])
+async def test_too_many_posts_of_an_address(
+    vesper: Vesper, device: Any, body: bytes
+) -> None:
+    """Ten in any minute that are invalid or of unknown devices."""
+    await _post(device, **V1_0_0)
+    for number in range(9):
+        await _post_body(device, body.replace(b"%d", b"%d" % number))
+    known = len(vesper.hub.devices)
+    status, answer = await _post_body(device, body.replace(b"%d", b"new"))
+    assert (status, answer["errors"]) == (HTTPStatus.TOO_MANY_REQUESTS, [])
+    assert len(vesper.hub.devices) == known
+    assert (await _post(device, **V1_0_0))[0] == HTTPStatus.OK
+    await vesper.advance(60)
+    status, _ = await _post_body(device, body.replace(b"%d", b"new"))
+    assert status != HTTPStatus.TOO_MANY_REQUESTS
+
+
+async def test_a_body_that_does_not_arrive(vesper: Vesper, device: Any) -> None:
+    """It has ten seconds."""
+    begun, end = asyncio.Event(), asyncio.Event()
+    readany = StreamReader.readany
+
+    async def reading(stream: StreamReader) -> bytes:
+        begun.set()
+        return await readany(stream)
+
+    async def slow() -> AsyncIterator[bytes]:
+        yield b"{"
+        await end.wait()
+
+    with patch.object(StreamReader, "readany", reading):
+        post = asyncio.create_task(_post_body(device, slow()))
+        await begun.wait()
+        vesper.freezer.tick(9)
+        await asyncio.sleep(0)
+        assert not post.done()
+        vesper.freezer.tick(2)
+        status, _ = await post
+    end.set()
+    assert status == HTTPStatus.REQUEST_TIMEOUT
+
+
 async def test_no_room(
     hass: HomeAssistant, entry: MockConfigEntry, vesper: Vesper, device: Any
 ) -> None:

@@ -3,6 +3,7 @@
 Views can't be removed, so they look up the entry at each request.
 """
 
+import asyncio
 from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from math import ceil
@@ -27,11 +28,14 @@ from .model.device import Device
 from .model.report import iso_time, report
 from .protocol.fields import Fault
 from .protocol.heartbeat import MAX_HEARTBEAT_BYTES
-from .protocol.post import parse_post
+from .protocol.post import Post, parse_post
 from .protocol.severity import Severity
 
 #: The answers are about this moment.
 _NO_STORE = {hdrs.CACHE_CONTROL: "no-store"}
+
+#: In seconds: the body of a post arrives within this.
+BODY_TIMEOUT = 10
 
 _COLORS = {
     Severity.OK: "green",
@@ -138,12 +142,7 @@ class VesperHeartbeatView(HomeAssistantView):
         # The entry may have been unloaded while the body was read.
         hub = _loaded_entry(hass).runtime_data
         device = hub.devices.get(post.device_id)
-        if device is not None and (wait := device.post_limit.wait(monotonic())):
-            raise _RejectedError(
-                HTTPStatus.TOO_MANY_REQUESTS,
-                f"{post.device_id} posts too often",
-                headers={hdrs.RETRY_AFTER: str(ceil(wait))},
-            )
+        _check_limits(request, hub, post, device)
         if not hub.receiver.async_receive_post(post):
             if post.faults:
                 raise _RejectedError(
@@ -237,6 +236,28 @@ def _summary(hub: VesperHub, device: Device) -> dict[str, Any]:
     }
 
 
+def _check_limits(
+    request: web.Request, hub: VesperHub, post: Post, device: Device | None
+) -> None:
+    """Raise _RejectedError if a device or an address posts too often.
+
+    Only what is invalid or of an unknown device counts for the address: many devices
+    may have one.
+    """
+    now, address = monotonic(), request.remote or ""
+    wait = 0.0 if device is None else device.post_limit.wait(now)
+    if post.faults or device is None:
+        wait = max(wait, hub.receiver.address_limits.wait(address, now))
+        if not wait:
+            hub.receiver.address_limits.record(address, now)
+    if wait:
+        raise _RejectedError(
+            HTTPStatus.TOO_MANY_REQUESTS,
+            f"{post.device_id or 'This address'} posts too often",
+            headers={hdrs.RETRY_AFTER: str(ceil(wait))},
+        )
+
+
 def _check_key(request: web.Request, entry: VesperConfigEntry) -> None:
     """Raise _RejectedError unless posting is turned on and the key is right."""
     scheme, _, bearer = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
@@ -254,19 +275,25 @@ def _check_key(request: web.Request, entry: VesperConfigEntry) -> None:
 
 
 async def _read(request: web.Request) -> bytes:
-    """Return the body; raises _RejectedError as soon as it is too large.
+    """Return the body; raises _RejectedError as soon as it is too large or too slow.
 
     It is counted decompressed as it arrives: the header with its length may be wrong.
     """
     body = bytearray()
     try:
-        while chunk := await request.content.readany():
-            body += chunk
-            if len(body) > MAX_HEARTBEAT_BYTES:
-                raise _RejectedError(
-                    HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-                    f"A heartbeat is at most {MAX_HEARTBEAT_BYTES} bytes",
-                )
+        async with asyncio.timeout(BODY_TIMEOUT):
+            while chunk := await request.content.readany():
+                body += chunk
+                if len(body) > MAX_HEARTBEAT_BYTES:
+                    raise _RejectedError(
+                        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+                        f"A heartbeat is at most {MAX_HEARTBEAT_BYTES} bytes",
+                    )
+    except TimeoutError as error:
+        raise _RejectedError(
+            HTTPStatus.REQUEST_TIMEOUT,
+            f"The body did not arrive within {BODY_TIMEOUT} seconds",
+        ) from error
     except web.RequestPayloadError as error:
         raise _RejectedError(
             HTTPStatus.BAD_REQUEST, "The body is cut off or its encoding is broken"

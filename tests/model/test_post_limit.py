@@ -1,6 +1,10 @@
 """How often devices may post (docs/http-api.md)."""
 
-from custom_components.vesper.model.post_limit import PostLimit
+from custom_components.vesper.model.post_limit import (
+    MAX_ADDRESSES,
+    AddressLimits,
+    PostLimit,
+)
 
 
 def test_the_limit_is_ten_in_a_minute() -> None:
@@ -14,3 +18,18 @@ def test_the_limit_is_ten_in_a_minute() -> None:
     assert limit.wait(60.0) == 0
     limit.record(60.0)
     assert limit.wait(60.0) == 1
+
+
+def test_addresses_are_bounded() -> None:
+    """The one that was quiet for longest is forgotten."""
+    limits = AddressLimits()
+    for _ in range(10):
+        limits.record("first", 0.0)
+        limits.record("second", 0.0)
+    assert limits.wait("first", 1.0) == limits.wait("second", 1.0) == 59
+    assert limits.wait("third", 1.0) == 0
+    limits.record("first", 1.0)
+    for number in range(MAX_ADDRESSES - 1):
+        limits.record(str(number), 2.0)
+    assert limits.wait("second", 2.0) == 0
+    assert limits.wait("first", 2.0) > 0

@@ -12,6 +12,7 @@ from ..model.device import Device
 from ..model.fault_counter import FaultCounter
 from ..model.fault_streak import FaultStreak
 from ..model.message_log import MAX_KEPT_BYTES, Record
+from ..model.post_limit import AddressLimits
 from ..protocol.alert import Alert
 from ..protocol.fields import (
     MAX_NAME_LENGTH,
@@ -49,6 +50,7 @@ class MessageReceiver:
         """
         self.stray_faults = FaultCounter()
         """The faults of messages that made no device."""
+        self.address_limits = AddressLimits()
         self.received = 0
         """How many messages of devices were received."""
         self.dropped = 0

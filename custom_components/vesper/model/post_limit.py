@@ -1,20 +1,25 @@
-"""Limit how often a device posts."""
+"""Limit how often devices and addresses post."""
 
+from collections import OrderedDict
 from dataclasses import dataclass
 
-#: Each device may post so often within the window, in seconds.
+#: Each device or address may post so often within the window, in seconds.
 MAX_POSTS = 10
 POST_WINDOW = 60
 
 
+#: Of so many addresses the posts are counted; a flood uses no more memory.
+MAX_ADDRESSES = 256
+
+
 @dataclass(eq=False, slots=True)
 class PostLimit:
-    """When one device posted, in seconds of a monotonic clock."""
+    """When one device or address posted, in seconds of a monotonic clock."""
 
     _recent: tuple[float, ...] = ()
 
     def wait(self, now: float) -> float:
-        """Return in how many seconds it may post again, 0 for now."""
+        """Return in how many seconds another post is accepted, 0 for now."""
         if len(self._recent) < MAX_POSTS:
             return 0
         return max(0, self._recent[0] + POST_WINDOW - now)
@@ -22,3 +27,23 @@ class PostLimit:
     def record(self, now: float) -> None:
         """Record a post."""
         self._recent = (*self._recent[1 - MAX_POSTS :], now)
+
+
+class AddressLimits:
+    """When addresses posted what is invalid, or is of an unknown device."""
+
+    def __init__(self) -> None:
+        """Begin without posts."""
+        self._limits: OrderedDict[str, PostLimit] = OrderedDict()
+
+    def wait(self, address: str, now: float) -> float:
+        """Return in how many seconds such a post is accepted again, 0 for now."""
+        limit = self._limits.get(address)
+        return 0 if limit is None else limit.wait(now)
+
+    def record(self, address: str, now: float) -> None:
+        """Record such a post."""
+        self._limits.setdefault(address, PostLimit()).record(now)
+        self._limits.move_to_end(address)
+        if len(self._limits) > MAX_ADDRESSES:
+            self._limits.popitem(last=False)
