@@ -14,6 +14,7 @@ from pytest_homeassistant_custom_component.common import (
 import custom_components.vesper
 from custom_components.vesper.const import DOMAIN
 from custom_components.vesper.hub.issues import CHECK_INTERVAL, ISSUES
+from custom_components.vesper.hub.prefix_check import ISSUE_NO_DEVICES
 from custom_components.vesper.model.alerts import MAX_ACTIVE
 from custom_components.vesper.model.fault_streak import LASTING_SECONDS
 from custom_components.vesper.model.heap_trend import MIN_WINDOW
@@ -29,9 +30,13 @@ NAME = f"Vesper {BELL}"
 
 
 def _issues(hass: HomeAssistant) -> list[ir.IssueEntry]:
-    """Return the active issues, after checking their required fields."""
-    issues = list(ir.async_get(hass).issues.values())
+    """Return the active issues of devices, after checking their required fields."""
     severities = {description.key: description.severity for description in ISSUES}
+    issues = [
+        issue
+        for issue in ir.async_get(hass).issues.values()
+        if issue.translation_key != ISSUE_NO_DEVICES
+    ]
     for issue in issues:
         assert issue.domain == DOMAIN
         assert issue.active

@@ -100,7 +100,7 @@ class Firmware:
     is returned by the next one.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # what a device may differ in
         self,
         device_id: str,
         *,
@@ -108,11 +108,13 @@ class Firmware:
         version: Version = "1.1.0",
         booted: float = 0.0,
         epoch: float = 0.0,
+        speed: float = 1.0,
     ) -> None:
         """Start at device time 0 with a device that runs since `booted`.
 
         `booted` is in seconds of device time, so it is 0 or less; `epoch` is
-        the unix time at device time 0. Heartbeats and health checks count from
+        the unix time at device time 0. `speed` is seconds of device time per real
+        second, of which its uptime consists. Heartbeats and health checks count from
         the boot, so `booted` also sets when the next ones are due.
         """
         self.device_id = device_id
@@ -127,6 +129,7 @@ class Firmware:
         self.disconnect_code_reported = 0
         """The code of the last Wi-Fi disconnect that it has reported."""
         self._epoch = epoch
+        self._speed = speed
         self._now = booted
         self._outbox: list[Publication] = []
         self._events: deque[_Event] = deque(maxlen=_RECENT_EVENTS)
@@ -143,8 +146,8 @@ class Firmware:
 
     @property
     def uptime(self) -> int:
-        """Whole seconds since the last boot."""
-        return int(self._now - self._booted)
+        """Whole real seconds since the last boot."""
+        return int((self._now - self._booted) / self._speed)
 
     @property
     def playing(self) -> bool:
@@ -297,7 +300,8 @@ class Firmware:
     def _log(self, tag: EventTag, d0: int, d1: int = 0) -> None:
         """Write to the ring buffer; data are 16 bits, unsigned: -53 dBm is 65483."""
         up = self.uptime
-        ts = int(self._epoch + self._now) if up >= CLOCK_SET_SECONDS else 0
+        is_clock_set = self._now - self._booted >= CLOCK_SET_SECONDS
+        ts = int(self._epoch + self._now) if is_clock_set else 0
         self._events.append(_Event(t=tag, d0=d0 & 0xFFFF, d1=d1 & 0xFFFF, ts=ts, up=up))
 
     def _heartbeat(self) -> None:

@@ -233,7 +233,7 @@ class Fleet:
 
         `devices` is how many or which ids, None for the scenario's own (six if
         it names none). `speed` is seconds of device time per real second: at
-        anything but 1 uptimes and the times of events differ from the clock.
+        anything but 1 the times of events differ from the clock.
         Raises ValueError for invalid values.
         """
         if not (math.isfinite(speed) and speed > 0):
@@ -382,6 +382,7 @@ class Fleet:
                 version=role.version,
                 booted=index * stagger - uptime,
                 epoch=epoch,
+                speed=self._speed,
             )
             own_rng = random.Random(rng.random())  # noqa: S311  # no secret is drawn
             actors[device_id] = _Actor(firmware, role.story(firmware, own_rng))
