@@ -387,3 +387,20 @@ async def test_wifi_signal(vesper: Vesper) -> None:
     assert vesper.state("wifi_signal").attributes["unit_of_measurement"] == "dBm"
     await vesper.heartbeat(recent_events=[weaker, log_entry(2, 300, up=950)])
     assert vesper.value("wifi_signal") == STATE_UNKNOWN
+
+
+@pytest.mark.parametrize("state", ["CLEARED", "FAILED"])
+async def test_alert_sensor_that_a_user_removed(vesper: Vesper, state: str) -> None:
+    """It stays away until its subsystem raises an alert again."""
+    await vesper.alert("FileManager", "WARNING")
+    await vesper.alert("FileManager", state)
+    registry = er.async_get(vesper.hass)
+    registry.async_remove(vesper.entity_id("alert_FileManager"))
+    await vesper.hass.async_block_till_done()
+    shown = vesper.keys()
+    assert "alert_FileManager" not in shown
+    await vesper.reload()
+    shown = vesper.keys()
+    assert ("alert_FileManager" in shown) is (state == "FAILED")
+    await vesper.alert("FileManager", "CRITICAL")
+    assert vesper.value("alert_FileManager") == "critical"

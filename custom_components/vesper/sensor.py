@@ -326,6 +326,13 @@ class VesperAlertSensor(VesperEntity, SensorEntity):
         }
 
     @override
+    async def async_removed_from_registry(self) -> None:
+        """Forget the subsystem until it raises an alert again."""
+        self.hub.async_change(
+            [self.device], lambda device: device.alerts.forget(self._subsystem)
+        )
+
+    @override
     @callback
     def async_device_changed(self, change: Change) -> None:
         """Write the state if the alert of this subsystem has changed."""

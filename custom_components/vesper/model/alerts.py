@@ -330,6 +330,14 @@ class Alerts:
         self.unconfirmed_since_restart -= {subsystem}
         return self._close((subsystem,), ClosedBy.ACTION)
 
+    def forget(self, subsystem: str) -> Change:
+        """Forget a subsystem without an alert whose sensor a user removed."""
+        if subsystem not in self.subsystems or subsystem in self.active:
+            return Change.NOTHING
+        self.subsystems = tuple(name for name in self.subsystems if name != subsystem)
+        self.unknown -= {subsystem}
+        return Change.ALERTS
+
     def acknowledge(self, subsystem: str, note: str) -> Change:
         """Acknowledge an alert on behalf of a user, if there is one."""
         if (alert := self.active.get(subsystem)) is None:
