@@ -21,6 +21,7 @@ from homeassistant.util.json import JsonValueType
 
 from .const import DOMAIN
 from .hub.hub import VesperConfigEntry, VesperHub
+from .hub.maintenance import MAX_MAINTENANCE
 from .hub.permissions import is_permitted
 from .hub.responses import async_request_responses
 from .hub.targets import Target, find
@@ -44,9 +45,7 @@ ATTR_TIMEOUT: Final = "timeout"
 DEFAULT_TIMEOUT: Final = 10
 MAX_TIMEOUT: Final = 60
 
-#: Maintenance can be extended.
 MIN_MAINTENANCE: Final = timedelta(minutes=1)
-MAX_MAINTENANCE: Final = timedelta(days=30)
 
 
 def _note(value: object) -> str:

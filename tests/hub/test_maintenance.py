@@ -231,3 +231,18 @@ async def test_a_device_that_goes_meanwhile(
     await vesper.hub.async_remove_device(BELL)
     await vesper.advance(3600)
     assert not vesper.hub.devices
+
+
+async def test_the_clock_was_set_back(vesper: Vesper) -> None:
+    """Maintenance of more than the longest time ahead is over."""
+    vesper.freezer.move_to("2030-01-01T12:00:00.25Z")
+    await vesper.heartbeat()
+    await vesper.call(
+        "vesper.set_maintenance", **devices(vesper.hass), duration={"days": 30}
+    )
+    await vesper.hass.async_block_till_done()
+    assert vesper.value("maintenance") == "on"
+    with vesper.wall_clock_set(-86_400):
+        await vesper.reload()
+        await vesper.advance(1)
+        assert vesper.value("maintenance") == "off"

@@ -10,11 +10,15 @@ from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 from homeassistant.helpers.event import async_track_point_in_utc_time
 from homeassistant.util import dt as dt_util
 
+from ..model.change import Change
 from ..model.device import Device
 from .change_handler import DeviceStep
 
 #: How long maintenance lasts unless a user sets a duration.
 DEFAULT_MAINTENANCE: Final = timedelta(hours=1)
+
+#: Maintenance can be extended.
+MAX_MAINTENANCE: Final = timedelta(days=30)
 
 
 class Maintenance:
@@ -59,9 +63,10 @@ class Maintenance:
     def _async_set_timer(self) -> None:
         """Set the timer for the first maintenance that ends, if there is any."""
         self.async_close()
+        now = time()
         first = min(
             (
-                until
+                now if _is_over(until, now) else until
                 for device in self._devices.values()
                 if (until := device.maintenance_until) is not None
             ),
@@ -76,11 +81,27 @@ class Maintenance:
     def _async_end_due(self, _now: datetime) -> None:
         """End the maintenance whose time is over."""
         self._timer = None
-        now = time()
-        due = [
-            device
-            for device in self._devices.values()
-            if device.maintenance_until is not None and device.maintenance_until <= now
-        ]
-        self._async_change(due, lambda device: device.set_maintenance(None))
+        due = [device for device in self._devices.values() if _is_due(device)]
+        # A user may extend it while others end.
+        self._async_change(
+            due,
+            lambda device: (
+                device.set_maintenance(None) if _is_due(device) else Change.NOTHING
+            ),
+        )
         self._async_set_timer()
+
+
+def _is_due(device: Device) -> bool:
+    """Return whether the maintenance of a device is to end."""
+    until = device.maintenance_until
+    return until is not None and _is_over(until, time())
+
+
+def _is_over(until: float, now: float) -> bool:
+    """Return whether maintenance is over.
+
+    It can't end later than the longest one: then the wall clock was set back. Its end
+    is rounded up to a second.
+    """
+    return not now < until < now + MAX_MAINTENANCE.total_seconds() + 1
