@@ -403,4 +403,9 @@ async def test_alert_sensor_that_a_user_removed(vesper: Vesper, state: str) -> N
     shown = vesper.keys()
     assert ("alert_FileManager" in shown) is (state == "FAILED")
     await vesper.alert("FileManager", "CRITICAL")
+    registry.async_remove(vesper.entity_id("alert_FileManager"))
+    await vesper.hass.async_block_till_done()
+    assert vesper.value("health") == "critical"
+    await vesper.alert("FileManager", "CLEARED")
+    await vesper.alert("FileManager", "CRITICAL")
     assert vesper.value("alert_FileManager") == "critical"

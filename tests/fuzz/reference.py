@@ -109,6 +109,8 @@ class Bell:
     """When it started, by its last uptime."""
     grew: bool = False
     """Whether its uptime was seen to grow since."""
+    has_clock: bool = False
+    """Whether its uptime was ever seen to change."""
     boot_time: float | None = None
     log: list[LogEntry] | None = None
     """None before the first one."""
@@ -125,6 +127,7 @@ class Bell:
     """Subsystems whose last alert a restart has closed."""
     timeout_start: float | None = None
     """The uptime at which the alert timeout started, or the time without one."""
+    timeout_by_uptime: bool = False
     heard: float | None = None
     """When it last reported its uptime, since Home Assistant started."""
     gaps: list[int] = field(default_factory=list)
@@ -366,8 +369,9 @@ class Reference:
         # A retained log is used only as the first one.
         if log is not None and (live or bell.log is None):
             self._log(device_id, log)
-        if live and (uptime is not None or bell.uptime is None):
-            self._close_overdue(device_id, now if uptime is None else uptime)
+        if live and not (bell.has_clock and uptime is None):
+            time = uptime if bell.has_clock and uptime is not None else now
+            self._close_overdue(device_id, time)
         return bad
 
     @staticmethod
@@ -391,6 +395,7 @@ class Reference:
         now: float,
     ) -> None:
         """Detect a restart by a fallen uptime or a new boot entry."""
+        has_clock = bell.has_clock or bell.uptime != uptime
         booted = now if uptime is None else now - uptime
         fallen = uptime is not None and bell.uptime is not None and uptime < bell.uptime
         same_boot = (
@@ -407,6 +412,7 @@ class Reference:
         )
         stalled = (
             uptime is not None
+            and bell.has_clock
             and bell.uptime == uptime
             and booted - bell.booted > uptime + JITTER
         )
@@ -421,7 +427,8 @@ class Reference:
             # It began with an empty log, of which it may report nothing yet.
             if reports_log:
                 bell.seen.clear()
-            began = booted if bell.heard is None else max(booted, bell.heard)
+            began = booted if has_clock else now
+            began = began if bell.heard is None else max(began, bell.heard)
             for alert in bell.alerts.values():
                 if alert.arrived <= began + 3:
                     alert.confirmed = False
@@ -434,6 +441,7 @@ class Reference:
             if bell.playback_reported < began - JITTER:
                 bell.playing, bell.melody = False, None
         if uptime is not None:
+            bell.has_clock |= bell.uptime not in (None, uptime)
             grew = bell.grew or (bell.uptime is not None and bell.uptime < uptime)
             bell.grew = grew and not restarted
             bell.uptime, bell.booted, bell.heard = uptime, booted, now
@@ -454,8 +462,8 @@ class Reference:
         ]
         if not unconfirmed:
             return
-        if bell.timeout_start is None:
-            bell.timeout_start = time
+        if bell.timeout_start is None or bell.timeout_by_uptime is not bell.has_clock:
+            bell.timeout_start, bell.timeout_by_uptime = time, bell.has_clock
         elapsed = time - bell.timeout_start
         for subsystem in unconfirmed:
             times = 3 if bell.alerts[subsystem].of_either_boot else 1

@@ -188,14 +188,61 @@ async def test_a_spare_device_with_the_same_id(vesper: Vesper) -> None:
     """It has run for longer: its second heartbeat shows the replacement."""
     await vesper.alert("SD", "WARNING")
     await vesper.advance(10)
-    await vesper.heartbeat(uptime=5000)
+    await vesper.heartbeat(uptime=5000, recent_events=[log_entry(5, 1, 404, up=40)])
     await vesper.advance(300)
-    await vesper.heartbeat(uptime=90_000)
+    log = [log_entry(1, 4)]
+    await vesper.heartbeat(uptime=90_000, recent_events=log)
     assert vesper.value("connectivity") == "off"
-    await run(vesper, 90_030, 90_660)
+    await vesper.advance(30)
+    await vesper.heartbeat(uptime=90_030, recent_events=log)
+    await run(vesper, 90_060, 90_660)
     assert vesper.value("connectivity") == "on"
     assert vesper.value("alert_SD") == "ok"
     assert vesper.state("alert_SD").attributes["closed_by"] == "restart"
+
+
+async def test_home_assistant_stood_still(vesper: Vesper) -> None:
+    """The clock of a paused machine stands still: the device has not restarted."""
+    await vesper.heartbeat(uptime=5000, recent_events=[log_entry(1, 4)])
+    await vesper.alert("SD", "WARNING")
+    await run(vesper, 5330, 6500)
+    assert vesper.value("connectivity") == "on"
+    state = vesper.state("alert_SD")
+    assert (state.state, state.attributes["confirmed"]) == ("warning", True)
+
+
+async def test_a_first_heartbeat_that_was_queued(vesper: Vesper) -> None:
+    """The next ones show that it was late, not another restart."""
+    log = [log_entry(1, 4)]
+    await vesper.heartbeat(uptime=5000, recent_events=[log_entry(1, 1)])
+    await vesper.advance(400)
+    await vesper.heartbeat(uptime=10, recent_events=log)
+    await vesper.alert("SD", "WARNING")
+    for uptime in range(200, 2300, 30):
+        await vesper.heartbeat(uptime=uptime, recent_events=log)
+        await vesper.advance(30)
+    state = vesper.state("alert_SD")
+    assert (state.state, state.attributes["confirmed"]) == ("warning", True)
+
+
+@pytest.mark.parametrize("uptime", [0, 100])
+async def test_a_device_without_a_clock(vesper: Vesper, uptime: int) -> None:
+    """It always sends the same uptime: only its log shows a restart."""
+    first, second = [log_entry(1, 1)], [log_entry(1, 4)]
+    await vesper.heartbeat(uptime=uptime, recent_events=first)
+    await vesper.alert("SD", "WARNING")
+    for _ in range(5):
+        await vesper.advance(30)
+        await vesper.heartbeat(uptime=uptime, recent_events=first)
+    assert vesper.state("alert_SD").attributes["confirmed"] is True
+    for _ in range(20):
+        await vesper.advance(30)
+        await vesper.heartbeat(uptime=uptime, recent_events=second)
+        assert vesper.value("alert_SD") == "warning"
+    assert vesper.state("alert_SD").attributes["confirmed"] is False
+    await vesper.advance(30)
+    await vesper.heartbeat(uptime=uptime, recent_events=second)
+    assert vesper.value("alert_SD") == "ok"
 
 
 async def test_a_heartbeat_of_the_boot_before(vesper: Vesper) -> None:

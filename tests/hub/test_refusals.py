@@ -104,6 +104,15 @@ async def test_a_connection_that_is_lost_later(
     assert await _request_health_check(vesper, broker) == (not is_refused)
 
 
+async def test_an_hour_later(vesper: Vesper, broker: Broker) -> None:
+    """It was a coincidence."""
+    for _ in range(3):
+        assert await _request_health_check(vesper, broker) == 1
+        await broker.close_connection(after=1)
+        await vesper.advance(3600)
+    assert not _named(vesper)
+
+
 async def test_what_was_sent_counts_once(vesper: Vesper, broker: Broker) -> None:
     """A connection that is lost again at once has nothing to do with it."""
     await _request_health_check(vesper, broker)

@@ -286,9 +286,17 @@ def test_an_uptime_that_does_not_fall_is_no_restart(
 
 def test_an_uptime_that_stands_still_is_a_restart(device: Device) -> None:
     """The uptime is shorter than the time since the last heartbeat."""
+    receive(device, heartbeat(uptime=2))
+    for number in range(1, 4):
+        change = receive(device, heartbeat(uptime=3), after=20 * number)
+        assert bool(Change.RESTART & change) is (number > 1)
+
+
+def test_an_uptime_that_never_changes_is_no_restart(device: Device) -> None:
+    """Such firmware has no clock."""
     for number in range(3):
         change = receive(device, heartbeat(uptime=3), after=20 * number)
-        assert bool(Change.RESTART & change) is (number > 0)
+        assert not Change.RESTART & change
 
 
 def test_a_heartbeat_that_comes_twice_is_no_restart(online: Device) -> None:
@@ -423,6 +431,7 @@ class Reference:
     uptime: int | None = None
     heard: float = 0.0
     grew: bool = False
+    has_clock: bool = False
     last_restart: float | None = None
     is_in_contact: bool = False
     is_contact_new: bool = False
@@ -492,9 +501,10 @@ class Reference:
         started, elapsed, last = now - uptime, now - self.heard, self.uptime
         restarted = last is not None and (
             uptime < last
-            or (uptime == last and elapsed > uptime + 5)
+            or (uptime == last and elapsed > uptime + 5 and self.has_clock)
             or (last < uptime <= elapsed + 5 and elapsed - uptime + last > 60)
         )
+        self.has_clock |= last is not None and uptime != last
         self.grew = not restarted and (
             self.grew or (last is not None and uptime > last)
         )

@@ -275,7 +275,8 @@ def test_retained_heartbeats_are_no_samples(scenario: Scenario) -> None:
         pytest.param(2000, 2000, True, Boot.NEW, id="began-again-and-logged"),
         pytest.param(2000, 1900, False, Boot.SAME, id="delayed"),
         pytest.param(2000, 1900, True, Boot.NEW, id="boot-logged"),
-        pytest.param(9000, 30, False, Boot.NEW, id="more-than-there-was-time-for"),
+        pytest.param(9000, 30, False, Boot.SAME, id="more-than-there-was-time-for"),
+        pytest.param(9000, 30, True, Boot.NEW, id="another-device"),
         pytest.param(None, 30, False, Boot.SAME, id="no-uptime"),
         pytest.param(None, 30, True, Boot.NEW, id="no-uptime-boot-logged"),
     ],
@@ -285,7 +286,7 @@ def test_boot_of_a_heartbeat(
     uptime: int | None, after: float, boot: Boot, jump: float, *, boot_logged: bool
 ) -> None:
     """The last heartbeat had an uptime of 1000 seconds."""
-    restarts = Restarts()
+    restarts = Restarts(has_clock=True)
     restarts.update(1000, NOW, 0, Boot.SAME)
     found = restarts.detect_boot(
         uptime,

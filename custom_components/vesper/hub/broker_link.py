@@ -118,7 +118,9 @@ class BrokerLink:
         with ExitStack() as stack:
             try:
                 stack.callback(
-                    await mqtt.async_subscribe(self._hass, self._topic, _async_ignore)
+                    await mqtt.async_subscribe(
+                        self._hass, self._topic, _async_ignore, encoding=None
+                    )
                 )
             except HomeAssistantError:  # the MQTT entry was disabled right now
                 return False

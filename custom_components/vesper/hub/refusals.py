@@ -1,6 +1,5 @@
 """Stop sending what makes the broker close the connection."""
 
-from collections import Counter
 from enum import StrEnum
 from time import monotonic
 
@@ -16,8 +15,9 @@ ISSUE_REFUSED = "refused"
 #: In seconds: a broker that refuses a message by closing the connection is faster.
 REFUSAL_TIME = 2
 
-#: Once may be a coincidence.
+#: Once may be a coincidence, and so may be twice in a longer time, in seconds.
 MAX_REFUSALS = 2
+REFUSAL_WINDOW = 3600
 
 
 class SentKind(StrEnum):
@@ -35,7 +35,7 @@ class Refusals:
     """Find out what the broker refuses by closing the connection.
 
     While it is closed, all MQTT entities of Home Assistant are unavailable. So what has
-    closed it twice is not sent again until the integration is reloaded.
+    closed it twice in an hour is not sent again until the integration is reloaded.
     """
 
     def __init__(self, hass: HomeAssistant) -> None:
@@ -43,11 +43,13 @@ class Refusals:
         self._hass = hass
         self._sent: dict[SentKind, tuple[float, str]] = {}
         """When each kind was sent last, by the monotonic clock, and its topic."""
-        self._refusals: Counter[SentKind] = Counter()
+        self._refusals: dict[SentKind, list[float]] = {kind: [] for kind in SentKind}
+        """When each kind closed the connection."""
+        self._refused: set[SentKind] = set()
 
     def is_refused(self, kind: SentKind) -> bool:
         """Return whether the broker refuses a kind of message."""
-        return self._refusals[kind] >= MAX_REFUSALS
+        return kind in self._refused
 
     @callback
     def async_send(self, kind: SentKind, topic: str) -> None:
@@ -68,10 +70,14 @@ class Refusals:
         """Count what was sent right before the connection was closed."""
         now = monotonic()
         for kind, (sent_at, topic) in self._sent.items():
-            if now - sent_at <= REFUSAL_TIME:
-                self._refusals[kind] += 1
-                if self.is_refused(kind):
-                    self._async_raise(kind, topic)
+            if now - sent_at > REFUSAL_TIME or kind in self._refused:
+                continue
+            refusals = self._refusals[kind]
+            refusals[:] = [at for at in refusals if now - at < REFUSAL_WINDOW]
+            refusals.append(now)
+            if len(refusals) >= MAX_REFUSALS:
+                self._refused.add(kind)
+                self._async_raise(kind, topic)
         self._sent.clear()
 
     @callback

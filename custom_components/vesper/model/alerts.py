@@ -116,6 +116,7 @@ class Alerts:
     _timeout_start: float | None = None
     """The time since which the device could raise its alerts again after a restart;
     None until its next live heartbeat."""
+    _is_timeout_uptime: bool = False
     _restarted_at: float | None = None
     """When its restart was seen, by the monotonic clock; None if it was restored."""
 
@@ -301,14 +302,14 @@ class Alerts:
         if monotonic - self._restarted_at < MAX_POSTPONEMENT:
             self.reset_timeout()
 
-    def close_overdue(self, time: float, seconds: int) -> Change:
+    def close_overdue(self, time: float, seconds: int, *, is_uptime: bool) -> Change:
         """Close the alerts that the device did not raise again after a restart.
 
         The time is its uptime, which no jump of a clock distorts, or that of the
         monotonic clock if it has none.
         """
-        if self._timeout_start is None:
-            self._timeout_start = time
+        if self._timeout_start is None or is_uptime is not self._is_timeout_uptime:
+            self._timeout_start, self._is_timeout_uptime = time, is_uptime
         elapsed = time - self._timeout_start
         if elapsed < seconds:
             return Change.NOTHING
@@ -331,8 +332,8 @@ class Alerts:
         return self._close((subsystem,), ClosedBy.ACTION)
 
     def forget(self, subsystem: str) -> Change:
-        """Forget a subsystem without an alert whose sensor a user removed."""
-        if subsystem not in self.subsystems or subsystem in self.active:
+        """Forget a subsystem whose sensor a user has removed; its alert stays."""
+        if subsystem not in self.subsystems:
             return Change.NOTHING
         self.subsystems = tuple(name for name in self.subsystems if name != subsystem)
         self.unknown -= {subsystem}

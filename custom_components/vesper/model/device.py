@@ -240,10 +240,13 @@ class Device(DeviceState):
 
     def _close_overdue(self, uptime: int | None, monotonic: float) -> Change:
         """Close alerts from before a restart whose time is over."""
-        time = monotonic if self.restarts.uptime is None else uptime
+        has_clock = self.restarts.has_clock
+        time = uptime if has_clock else monotonic
         if time is None:
             return Change.NOTHING
-        return self._closed(self.alerts.close_overdue(time, self.close_after))
+        return self._closed(
+            self.alerts.close_overdue(time, self.close_after, is_uptime=has_clock)
+        )
 
     def _apply_restart(
         self, heartbeat: Heartbeat, now: float, monotonic: float, *, log_compared: bool
@@ -257,7 +260,11 @@ class Device(DeviceState):
         self.restarts.record(now, monotonic, telemetry.reset_reason)
         self.heap_trend.clear()
         self.alerts.reset_timeout()
-        boot = monotonic - (uptime or 0)
+        boot = monotonic
+        if uptime is not None and (
+            self.restarts.has_clock or uptime != self.restarts.uptime
+        ):
+            boot -= uptime
         if (heard := self.restarts.heard) is not None:
             # Another device that has replaced it may run for longer.
             boot = max(boot, heard)

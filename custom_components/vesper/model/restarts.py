@@ -73,6 +73,8 @@ class Restarts:
     """When the device started, by that heartbeat, in seconds since 1970."""
     grew: bool = False
     """Whether the uptime has grown since boot: some firmware always sends the same."""
+    has_clock: bool = False
+    """Whether the uptime was ever seen to change."""
     restored: bool = False
     """Whether the uptime is from before Home Assistant started."""
     _last: tuple[Restart, ...] = ()
@@ -146,15 +148,12 @@ class Restarts:
                 overran = not boot_logged and self._overran(last, uptime, elapsed)
                 return Boot.OVERRUN if overran else Boot.NEW
             if later < 0:
-                # Another device, or the wall clock was set back while Home Assistant
-                # did not run.
-                is_other = (
-                    boot_logged and -later > max(BOOT_TIME_JITTER, elapsed / 100)
-                    if self.restored
-                    else self._is_too_early(boot, elapsed)
-                )
-                return Boot.NEW if is_other else Boot.SAME
-            if self._began_again(last, uptime, elapsed):
+                # Without a new boot, the clock of Home Assistant stood still or was set
+                # back, or the last heartbeat arrived late.
+                limit = max(BOOT_TIME_JITTER, elapsed / 100)
+                return Boot.NEW if boot_logged and -later > limit else Boot.SAME
+            has_clock = self.has_clock or uptime != last
+            if has_clock and self._began_again(last, uptime, elapsed):
                 return Boot.NEW
         # A boot may be logged late, when the restart is known already.
         return Boot.NEW if boot_logged else Boot.SAME
@@ -165,6 +164,7 @@ class Restarts:
         started = monotonic - uptime
         is_known = boot is Boot.SAME and self.heard is not None
         self._earliest = min(self._earliest, started) if is_known else started
+        self.has_clock |= last is not None and uptime != last
         self.grew = boot is not Boot.NEW and (
             self.grew or (last is not None and uptime > last)
         )

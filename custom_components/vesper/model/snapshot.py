@@ -59,6 +59,7 @@ PLAYBACK_FIELDS: Mapping[str, _Check] = {
 }
 RESTART_FIELDS: Mapping[str, _Check] = {
     "grew": _is_flag,
+    "has_clock": _is_flag,
     "started": _is_time,
     "uptime": _whole(0, MAX_UPTIME),
 }
