@@ -86,7 +86,7 @@ def wait_between_heartbeats(home_assistant: HomeAssistant, fleet: Fleet) -> None
         with fleet.device(LIVING[0]) as device:
             return (
                 HEARTBEAT_SECONDS / 3
-                <= device.uptime % HEARTBEAT_SECONDS
+                <= device.uptime * SPEED % HEARTBEAT_SECONDS
                 < HEARTBEAT_SECONDS * 2 / 3
             )
 
