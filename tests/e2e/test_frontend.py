@@ -213,8 +213,10 @@ def test_essential_entities(
     """A device with three entities shows alerts and runs a health check."""
     # One for each browser: a simulated device that began again would seem replayed.
     device_id = f"essential-{request.node.callspec.id}"
+    fleet = start_fleet(devices=[device_id])
+    # Its uptime is higher: after the heartbeat of the bell it would seem late.
+    home_assistant.wait_for_states({f"{device_id}_connectivity": "on"})
     bell = Bell(home_assistant, publish, device_id)
-    fleet = start_fleet(devices=[bell.device_id])
     with fleet.device(bell.device_id) as firmware:
         firmware.raise_alert("Player", "WARNING", "no amplifier")
     home_assistant.wait_until(

@@ -133,6 +133,17 @@ async def test_it_is_disabled_twice(vesper: Vesper) -> None:
     assert fleet_values(vesper)[0] == "3"
 
 
+async def test_a_device_that_is_not_followed(vesper: Vesper) -> None:
+    """One that is only registered is nothing to ignore."""
+    registry = dr.async_get(vesper.hass)
+    entry = registry.async_get_or_create(
+        config_entry_id=FLEET, identifiers={(DOMAIN, "ghost")}
+    )
+    registry.async_update_device(entry.id, disabled_by=USER)
+    await vesper.hass.async_block_till_done()
+    assert vesper.hub.fleet.devices == 4
+
+
 async def test_the_device_of_the_fleet(vesper: Vesper) -> None:
     """It is no device that could be ignored."""
     registry = dr.async_get(vesper.hass)

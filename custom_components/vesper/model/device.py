@@ -84,7 +84,7 @@ class Device(DeviceState):
         had_problem = self.has_problem
         self.maintenance_until = until
         self._record(maintenance_occurrence(self.device_id, until))
-        return Change.MAINTENANCE | self._problem_change(before=had_problem)
+        return Change.MAINTENANCE | _problem_change(self, before=had_problem)
 
     def set_disabled(self, *, disabled: bool) -> Change:
         """Handle that a user has disabled or enabled it."""
@@ -118,7 +118,7 @@ class Device(DeviceState):
             Change.CONNECTIVITY
             | Change.REACHABILITY
             | Change.LAST_SEEN
-            | self._problem_change(before=had_problem)
+            | _problem_change(self, before=had_problem)
             | self._set_playback(playing=None)
         )
 
@@ -147,10 +147,6 @@ class Device(DeviceState):
             return Change.CONNECTIVITY
         return Change.CONNECTIVITY | Change.REACHABILITY
 
-    def _problem_change(self, *, before: bool) -> Change:
-        """Return whether it has a problem now and had none before, or vice versa."""
-        return Change.NOTHING if self.has_problem is before else Change.PROBLEM
-
     def _mark_seen(self, now: float) -> Change:
         """Handle the sign of life of a live message."""
         self.last_seen = now
@@ -164,7 +160,7 @@ class Device(DeviceState):
                 change |= self._set_playback(playing=None)
             had_problem = self.has_problem
             self._set_online(online=True)
-            change |= self._problem_change(before=had_problem)
+            change |= _problem_change(self, before=had_problem)
         elif self._contact_due:
             change = Change.LAST_SEEN | Change.CONTACT
         elif self._response_due:
@@ -353,3 +349,8 @@ def _can_close_alerts(device: Device, now: float) -> bool:
         and device.link_up
         and not device.restarts.is_id_shared(now)
     )
+
+
+def _problem_change(device: Device, *, before: bool) -> Change:
+    """Return whether a device has a problem now and had none before, or vice versa."""
+    return Change.NOTHING if device.has_problem is before else Change.PROBLEM
