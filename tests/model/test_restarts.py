@@ -301,7 +301,7 @@ def test_boot_of_a_heartbeat(
 @pytest.mark.parametrize("late", [BOOT_TIME_JITTER, BOOT_TIME_JITTER + 1])
 def test_boot_time_that_moved(late: int) -> None:
     """A later one shows a restart, by the wall clock over one of Home Assistant."""
-    restarts = Restarts(uptime=10, started=NOW - 10, restored=True)
+    restarts = Restarts(uptime=10, started=NOW - 10)
     found = restarts.detect_boot(
         30, NOW + 20 + late, 0, changed=False, boot_logged=False
     )
@@ -312,7 +312,7 @@ def test_boot_time_that_moved(late: int) -> None:
 @pytest.mark.parametrize("early", [BOOT_TIME_JITTER, BOOT_TIME_JITTER + 1])
 def test_more_uptime_than_there_was_time(early: int, *, boot_logged: bool) -> None:
     """It is another device if its boot is logged; else the clock was set back."""
-    restarts = Restarts(uptime=1000, started=NOW - 1000, restored=True)
+    restarts = Restarts(uptime=1000, started=NOW - 1000)
     uptime = 1030 + early
     assert restarts.detect_stale(uptime, NOW + 30, 0) is None
     found = restarts.detect_boot(
@@ -357,7 +357,7 @@ def test_earlier_boot_returns() -> None:
 
 def test_device_that_is_late_at_first(scenario: Scenario) -> None:
     """The wall clock was wrong while Home Assistant did not run: it has restarted."""
-    scenario.device.restarts = Restarts(uptime=9000, started=NOW - 9000, restored=True)
+    scenario.device.restarts = Restarts(uptime=9000, started=NOW - 9000)
     scenario.receive(1, -500)
     assert scenario.device.message_log.stale == {Stale.LATE: 1}
     assert not scenario.restarted

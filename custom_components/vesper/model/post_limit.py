@@ -7,7 +7,6 @@ from dataclasses import dataclass
 MAX_POSTS = 10
 POST_WINDOW = 60
 
-
 #: Of so many addresses the posts are counted; a flood uses no more memory.
 MAX_ADDRESSES = 256
 

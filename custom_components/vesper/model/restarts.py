@@ -75,8 +75,6 @@ class Restarts:
     """Whether the uptime has grown since boot: some firmware always sends the same."""
     has_clock: bool = False
     """Whether the uptime was ever seen to change."""
-    restored: bool = False
-    """Whether the uptime is from before Home Assistant started."""
     _last: tuple[Restart, ...] = ()
     _boots: tuple[float, ...] = ()
     """When earlier boots began."""
@@ -171,7 +169,6 @@ class Restarts:
         self.heard, self._heard_since_late = monotonic, True
         self.uptime = uptime
         self.started = now - uptime
-        self.restored = False
 
     def record(self, now: float, monotonic: float, reason: int | None) -> None:
         """Record a restart, before the uptime of its heartbeat is remembered."""

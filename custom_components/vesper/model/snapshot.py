@@ -118,7 +118,7 @@ def deserialize(device_id: str, data: Mapping[str, Any]) -> Device:
         device_id=device_id,
         alerts=_alerts(data),
         playback=Playback(**_good(data, PLAYBACK_FIELDS)),
-        restarts=Restarts(restored=True, **_good(data, RESTART_FIELDS)),
+        restarts=Restarts(**_good(data, RESTART_FIELDS)),
         rhythm=Rhythm(_gaps(data.get("gaps"))),
         telemetry=_telemetry(data),
         **_good(data, DEVICE_FIELDS),
