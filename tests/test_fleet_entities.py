@@ -104,7 +104,7 @@ async def test_devices_of_the_registry(
     await vesper.heartbeat(firmware_version="1.2.0")
     fleet = registered(vesper, device_registry, FLEET)
     assert fleet.entry_type is dr.DeviceEntryType.SERVICE
-    assert fleet.name == "Vesper"
+    assert fleet.name == "All Vesper devices"
     assert fleet.manufacturer == "Bell Systems"
     assert fleet.via_device_id is None
 

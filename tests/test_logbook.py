@@ -111,7 +111,7 @@ async def test_connectivity(vesper: Vesper, logbook: Logbook) -> None:
         "Chapel bell: went offline",
         "Vesper hall: went offline",
         "Vesper tower: went offline",
-        "Vesper: lost 3 of 3 online devices at once",
+        "All Vesper devices: lost 3 of 3 online devices at once",
     ]
     await vesper.heartbeat(uptime=5100)
     assert logbook.take() == ["Chapel bell: came online"]

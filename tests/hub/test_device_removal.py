@@ -267,7 +267,7 @@ async def test_refused_while_not_loaded(
 
 
 async def test_fleet_stays(vesper: Vesper, page: Page, retained: list[Any]) -> None:
-    """The device of the fleet can't be removed."""
+    """The device of all devices can't be removed."""
     answer = await page.remove(FLEET)
     assert not answer["success"]
     assert answer["error"]["translation_key"] == FLEET_STAYS

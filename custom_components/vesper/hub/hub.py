@@ -101,7 +101,7 @@ class VesperHub:
                 ),
             ),
         )
-        self.registry = DeviceRegistry(hass, entry.entry_id, name=entry.title)
+        self.registry = DeviceRegistry(hass, entry.entry_id)
         self.outages = OutageMonitor(hass, timeout)
         self._health_checks = HealthChecks(hass, self._async_request_health_check)
         self._refusals = Refusals(hass)

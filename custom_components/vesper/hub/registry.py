@@ -24,12 +24,11 @@ class DeviceRegistry:
 
     _fleet: dr.AnyDeviceEntry
 
-    def __init__(self, hass: HomeAssistant, entry_id: str, *, name: str) -> None:
-        """Set the name of the fleet."""
+    def __init__(self, hass: HomeAssistant, entry_id: str) -> None:
+        """Set the config entry."""
         self._hass = hass
         self._registry = dr.async_get(hass)
         self._entry_id = entry_id
-        self._name = name
 
     @callback
     def async_setup(self) -> None:
@@ -40,7 +39,7 @@ class DeviceRegistry:
             identifiers={fleet_identifier(self._entry_id)},
             manufacturer=MANUFACTURER,
             model=f"{MODEL} fleet",
-            name=self._name,
+            translation_key="fleet",
         )
 
     @callback
