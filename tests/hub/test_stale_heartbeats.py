@@ -43,6 +43,20 @@ async def test_replayed(vesper: Vesper) -> None:
     assert stale(vesper) == {Stale.REPLAYED: 2}
 
 
+async def test_faults_of_a_stale_heartbeat_are_counted(vesper: Vesper) -> None:
+    """What is wrong with it is named, though it changes nothing."""
+    await vesper.heartbeat(uptime=3600)
+    await vesper.advance(30)
+    await vesper.heartbeat(uptime=3630)
+    await vesper.advance(30)
+    for uptime in (3600, 3630):
+        await vesper.heartbeat(uptime=uptime, heap_free="much")
+    device = vesper.hub.devices[BELL]
+    assert stale(vesper) == {Stale.LATE: 1, Stale.REPLAYED: 1}
+    assert device.faults.total() == 2
+    assert device.fault_streak is None
+
+
 async def test_replayed_after_a_restart_of_home_assistant(vesper: Vesper) -> None:
     """It is no sign of life then either; the device itself is one."""
     await vesper.heartbeat(uptime=3600)

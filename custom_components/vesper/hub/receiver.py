@@ -139,17 +139,17 @@ class MessageReceiver:
         )
         is_stale = change is Change.STALE
         device.message_log.record(record, is_heartbeat=is_heartbeat and not is_stale)
+        if message.faults:
+            first = device.faults.add(source.name, message.faults)
+            _log_faults(source, device.device_id, first)
         if is_stale:
             return Change.NOTHING
         if is_alive:
             self._monitor.async_touch(device)
-        if message.faults:
-            first = device.faults.add(source.name, message.faults)
-            _log_faults(source, device.device_id, first)
-            if live and source.parse is parse_heartbeat:
-                if device.fault_streak is None:
-                    device.fault_streak = FaultStreak(began=now, last=now)
-                device.fault_streak.add(message.faults, now)
+        if message.faults and live and source.parse is parse_heartbeat:
+            if device.fault_streak is None:
+                device.fault_streak = FaultStreak(began=now, last=now)
+            device.fault_streak.add(message.faults, now)
         return change
 
     def _admits(self, device_id: str, message: Message, *, live: bool) -> bool:
