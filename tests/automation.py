@@ -28,6 +28,8 @@ class Automation:
     def __init__(self) -> None:
         """Start without runs."""
         self.runs: list[dict[str, Any]] = []
+        self.contexts: list[Context | None] = []
+        """The contexts by which it was triggered."""
         self.not_triggered: list[tuple[str, NotTriggeredInfo]] = []
         self.detach: CALLBACK_TYPE | None = None
 
@@ -38,10 +40,11 @@ class Automation:
 
     @callback
     def _async_run(
-        self, run_variables: TemplateVarsType, _context: Context | None = None
+        self, run_variables: TemplateVarsType, context: Context | None = None
     ) -> None:
         """Record a run."""
         assert run_variables is not None
+        self.contexts.append(context)
         self.runs.append(dict(run_variables["trigger"]))
 
     @callback

@@ -6,7 +6,7 @@ from typing import get_args, get_type_hints
 from custom_components.vesper.hub.occurrences import NOT_LOGGED
 from custom_components.vesper.logbook import SENTENCES
 from custom_components.vesper.model.device import Device
-from custom_components.vesper.model.occurrence import OccurrenceKind
+from custom_components.vesper.model.occurrence import BY_USER, OccurrenceKind
 from custom_components.vesper.model.report import report
 from custom_components.vesper.protocol.message import Message
 from custom_components.vesper.protocol.post import POST
@@ -27,10 +27,9 @@ def test_every_kind_of_message_is_received() -> None:
 
 
 def test_every_occurrence_has_its_place() -> None:
-    """Each is a trigger or maintenance, and in the logbook or left to an entity."""
+    """Each is a trigger or by a user, and in the logbook or left to an entity."""
     kinds = set(OccurrenceKind)
-    maintenance = {kind for kind in kinds if kind.startswith("maintenance")}
-    assert {OccurrenceKind(name) for name in TRIGGERS} == kinds - maintenance
+    assert {OccurrenceKind(name) for name in TRIGGERS} == kinds - BY_USER
     assert {OccurrenceKind(kind) for kind in SENTENCES} == kinds - NOT_LOGGED
 
 

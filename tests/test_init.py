@@ -289,7 +289,7 @@ async def test_unload_during_a_disconnect(hass: HomeAssistant, vesper: Vesper) -
         hub.listeners.async_listen(
             device,
             Change.CONNECTIVITY,
-            lambda _, device_id=device.device_id: notified.append(device_id),  # type: ignore[misc]
+            lambda *_, device_id=device.device_id: notified.append(device_id),
         )
     with patch("custom_components.vesper.hub.chunks.CHUNK", 0):
         async_dispatcher_send(hass, mqtt.MQTT_CONNECTION_STATE, False)  # noqa: FBT003

@@ -69,6 +69,9 @@ async def test_alerts(hass: HomeAssistant, vesper: Vesper, logbook: Logbook) -> 
     await vesper.alert("FileManager", "CLEARED")
     await vesper.alert("FileManager", "CLEARED")
     await vesper.alert("Network", "WARNING")
+    network = {**devices(hass), "subsystem": "Network"}
+    await vesper.call("vesper.acknowledge_alert", **network, note="Anna is on it")
+    await vesper.call("vesper.acknowledge_alert", **network)
     await vesper.call("vesper.clear_alert", **devices(hass), subsystem="Network")
     assert logbook.take() == [
         "Chapel bell: FileManager raised a warning: SD mount failed",
@@ -76,7 +79,9 @@ async def test_alerts(hass: HomeAssistant, vesper: Vesper, logbook: Logbook) -> 
         "Chapel bell: FileManager has failed",
         "Chapel bell: FileManager is OK again",
         "Chapel bell: Network raised a warning",
-        "Chapel bell: Network had its alert cleared by a user",
+        "Chapel bell: Network had its alert acknowledged: Anna is on it",
+        "Chapel bell: Network had its alert acknowledged",
+        "Chapel bell: Network had its alert cleared by an action",
     ]
 
 

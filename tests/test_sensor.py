@@ -136,6 +136,7 @@ async def test_health_and_active_alerts(vesper: Vesper) -> None:
             "updated_at": time,
             "confirmed": True,
             "acknowledged": False,
+            "acknowledged_by": None,
             "note": "",
             "raised_at": time,
             "worsened_at": time,

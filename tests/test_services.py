@@ -37,6 +37,7 @@ ALERT = {
     "updated_at": "2030-01-01T12:00:00+00:00",
     "confirmed": True,
     "acknowledged": False,
+    "acknowledged_by": None,
     "note": "",
     "raised_at": "2030-01-01T12:00:00+00:00",
     "worsened_at": "2030-01-01T12:00:00+00:00",

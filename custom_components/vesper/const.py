@@ -3,10 +3,6 @@
 import logging
 from typing import Final
 
-from homeassistant.util.signal_type import SignalType
-
-from .model.occurrence import Occurrence
-
 DOMAIN: Final = "vesper"
 LOGGER = logging.getLogger(__package__)
 
@@ -38,9 +34,3 @@ DEFAULT_MAX_DEVICES: Final = 500
 #: An occurrence for the logbook: the fields of an `Occurrence` that are not None, with
 #: the registry id of the device as `device_id` and its own id as `vesper_id`.
 EVENT_OCCURRENCE: Final = f"{DOMAIN}_occurrence"
-
-#: An occurrence for triggers: the registry id of the device, the occurrence, and
-#: whether it is suppressed by maintenance. Listeners outlive the entries.
-SIGNAL_OCCURRENCE: SignalType[str, Occurrence, bool] = SignalType(
-    f"{DOMAIN}_occurrence"
-)

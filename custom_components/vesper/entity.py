@@ -8,7 +8,7 @@ from functools import cached_property
 from itertools import batched
 from typing import Any, override
 
-from homeassistant.core import callback
+from homeassistant.core import Context, callback
 from homeassistant.helpers.device_registry import DeviceInfo
 from homeassistant.helpers.entity import Entity, EntityDescription
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
@@ -101,18 +101,25 @@ class VesperEntity(Entity):
     async def async_added_to_hass(self) -> None:
         """Listen to the device."""
         self.hub.listeners.async_listen(
-            self.device, self.entity_description.listens_to, self.async_device_changed
+            self.device, self.entity_description.listens_to, self._async_notified
         )
 
     @override
     async def async_will_remove_from_hass(self) -> None:
         """Stop listening."""
         # Not `async_on_remove`, which takes 2 kB for the entities of a device.
-        self.hub.listeners.async_remove(self.device, self.async_device_changed)
+        self.hub.listeners.async_remove(self.device, self._async_notified)
 
     @callback
     def async_entity_id_changed(self, old_entity_id: str) -> None:
         """Handle a new entity id, on which nothing here depends."""
+
+    @callback
+    def _async_notified(self, change: Change, context: Context | None) -> None:
+        """Handle a change, made by the action of a context if there is one."""
+        if context is not None:
+            self.async_set_context(context)
+        self.async_device_changed(change)
 
     @callback
     def async_device_changed(self, change: Change) -> None:

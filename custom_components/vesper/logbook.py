@@ -26,11 +26,15 @@ _RAISED = {
 }
 _CLEARED = {
     CLEARED: "is OK again",
-    ClosedBy.ACTION: "had its alert cleared by a user",
+    # Home Assistant adds by whom.
+    ClosedBy.ACTION: "had its alert cleared by an action",
     ClosedBy.RESTART: "had its alert closed: not raised again after a restart",
 }
 
 SENTENCES: Mapping[str, Callable[[_Data], str]] = {
+    OccurrenceKind.ALERT_ACKNOWLEDGED: lambda data: _with_detail(
+        f"{data['subsystem']} had its alert acknowledged", data["note"]
+    ),
     OccurrenceKind.ALERT_CLEARED: lambda data: (
         f"{data['subsystem']} {_CLEARED[data['reason']]}"
     ),

@@ -322,6 +322,7 @@ class VesperAlertSensor(VesperEntity, SensorEntity):
             "updated_at": alert.updated_at,
             "confirmed": alert.confirmed,
             "acknowledged": alert.acknowledged,
+            "acknowledged_by": alert.acknowledged_by,
             "note": alert.note,
         }
 

@@ -22,7 +22,7 @@ from homeassistant.util.json import JsonValueType
 from .const import DOMAIN
 from .hub.hub import VesperConfigEntry, VesperHub
 from .hub.maintenance import MAX_MAINTENANCE
-from .hub.permissions import is_permitted
+from .hub.permissions import async_user_name, is_permitted
 from .hub.responses import async_request_responses
 from .hub.targets import Target, find
 from .model.alerts import MAX_NOTE_LENGTH, is_note
@@ -116,14 +116,14 @@ async def _async_acknowledge(call: ServiceCall) -> None:
     subsystem: str = call.data[ATTR_SUBSYSTEM]
     note: str = call.data[ATTR_NOTE]
     await _async_change_alert(
-        call, lambda device: device.alerts.acknowledge(subsystem, note)
+        call, lambda device, user: device.acknowledge_alert(subsystem, note, user)
     )
 
 
 async def _async_clear(call: ServiceCall) -> None:
     """Close an alert."""
     subsystem: str = call.data[ATTR_SUBSYSTEM]
-    await _async_change_alert(call, lambda device: device.close_alert(subsystem))
+    await _async_change_alert(call, lambda device, _user: device.close_alert(subsystem))
 
 
 async def _async_get_alerts(call: ServiceCall) -> ServiceResponse:
@@ -150,15 +150,17 @@ async def _async_set_maintenance(call: ServiceCall) -> None:
     """Begin, extend or end the maintenance of devices."""
     hub, devices = await _async_find(call, POLICY_CONTROL)
     duration: timedelta = call.data[ATTR_DURATION]
-    hub.maintenance.async_set(devices, duration)
+    user = await async_user_name(call.hass, call.context)
+    hub.maintenance.async_set(devices, duration, user=user, context=call.context)
 
 
 async def _async_change_alert(
-    call: ServiceCall, step: Callable[[Device], Change]
+    call: ServiceCall, step: Callable[[Device, str | None], Change]
 ) -> None:
     """Change an alert on the devices of the target that have it.
 
-    Raises ServiceValidationError if none has it.
+    The step gets each of them and the name of the user, None for an automation. Raises
+    ServiceValidationError if none has it.
     """
     hub, devices = await _async_find(call, POLICY_CONTROL)
     subsystem: str = call.data[ATTR_SUBSYSTEM]
@@ -169,7 +171,8 @@ async def _async_change_alert(
             translation_key="no_alert",
             translation_placeholders={"subsystem": subsystem},
         )
-    hub.async_change(affected, step)
+    user = await async_user_name(call.hass, call.context)
+    hub.async_change(affected, lambda device: step(device, user), call.context)
 
 
 async def _async_find(call: ServiceCall, policy: str) -> tuple[VesperHub, list[Device]]:

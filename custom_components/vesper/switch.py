@@ -13,6 +13,7 @@ from homeassistant.util import dt as dt_util
 from .entity import VesperEntity, VesperEntityDescription, async_add_device_entities
 from .hub.hub import VesperConfigEntry
 from .hub.maintenance import DEFAULT_MAINTENANCE
+from .hub.permissions import async_user_name
 from .model.change import Change
 
 # Nothing is sent to the device.
@@ -30,7 +31,10 @@ DESCRIPTIONS: tuple[VesperSwitchDescription, ...] = (
         translation_key="maintenance",
         entity_category=EntityCategory.CONFIG,
         attributes_fn=lambda device: (
-            {"until": dt_util.utc_from_timestamp(device.maintenance_until)}
+            {
+                "until": dt_util.utc_from_timestamp(device.maintenance_until),
+                "set_by": device.maintenance_by,
+            }
             if device.maintenance_until is not None
             else None
         ),
@@ -65,9 +69,16 @@ class VesperMaintenanceSwitch(VesperEntity, SwitchEntity):
     async def async_turn_on(self, **kwargs: Any) -> None:
         """Begin maintenance of the default duration, unless it has begun."""
         if not self.device.in_maintenance:
-            self.hub.maintenance.async_set([self.device], DEFAULT_MAINTENANCE)
+            await self._async_set_maintenance(DEFAULT_MAINTENANCE)
 
     @override
     async def async_turn_off(self, **kwargs: Any) -> None:
         """End maintenance."""
-        self.hub.maintenance.async_set([self.device], timedelta())
+        await self._async_set_maintenance(timedelta())
+
+    async def _async_set_maintenance(self, duration: timedelta) -> None:
+        """Set the maintenance on behalf of the user of the action."""
+        user = await async_user_name(self.hass, self._context)
+        self.hub.maintenance.async_set(
+            [self.device], duration, user=user, context=self._context
+        )

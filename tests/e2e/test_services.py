@@ -68,6 +68,8 @@ def test_actions(
     shown = home_assistant.api.get(f"/api/vesper/devices/{DEVICE}/alerts")
     assert [alert] == shown
     assert (alert["acknowledged"], alert["note"]) == (True, "Anna is here")
+    user = home_assistant.api.command("auth/current_user")
+    assert alert["acknowledged_by"] == user["name"]
 
     act(home_assistant, "set_maintenance", duration={"hours": 1})
     home_assistant.wait_for_states({f"{DEVICE}_maintenance": "on"})
@@ -77,13 +79,16 @@ def test_actions(
     home_assistant.wait_for_states({f"{DEVICE}_maintenance": "off"})
 
     home_assistant.wait_until(
-        lambda: len(logbook(home_assistant, since)) == 4,
+        lambda: len(logbook(home_assistant, since)) == 5,
         timeout=10,
         what="the line of the logbook",
     )
-    raised, began, cleared, ended = logbook(home_assistant, since)
+    raised, acknowledged, began, cleared, ended = logbook(home_assistant, since)
     name = f"Vesper {DEVICE}"
     assert raised == f"{name}: FileManager raised a critical alert: SD mount failed"
+    assert (
+        acknowledged == f"{name}: FileManager had its alert acknowledged: Anna is here"
+    )
     assert began.startswith(f"{name}: is in maintenance until 20")
-    assert cleared == f"{name}: FileManager had its alert cleared by a user"
+    assert cleared == f"{name}: FileManager had its alert cleared by an action"
     assert ended == f"{name}: is no longer in maintenance"

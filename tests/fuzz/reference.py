@@ -93,6 +93,7 @@ class Alert:
             "updated_at": datetime.fromtimestamp(int(self.updated_at), UTC),
             "confirmed": self.confirmed,
             "acknowledged": False,
+            "acknowledged_by": None,
             "note": "",
         }
 

@@ -15,6 +15,7 @@ from pytest_homeassistant_custom_component.common import (
 from custom_components.vesper.model.change import Change
 from homeassistant.const import EVENT_STATE_CHANGED, STATE_UNAVAILABLE, STATE_UNKNOWN
 from homeassistant.core import (
+    Context,
     Event,
     EventStateChangedData,
     HomeAssistant,
@@ -180,7 +181,7 @@ async def test_a_listener_that_raises(vesper: Vesper) -> None:
     failures: list[BaseException | None] = []
 
     @callback
-    def _raise(_change: Change) -> None:
+    def _raise(_change: Change, _context: Context | None) -> None:
         """Raise, and retrieve the exception from the task that it ends."""
         task = asyncio.current_task()
         assert task is not None

@@ -20,6 +20,7 @@ from custom_components.vesper.const import (
     DOMAIN,
     MIN_HEARTBEAT_TIMEOUT,
 )
+from custom_components.vesper.hub.hub import VesperHub
 from custom_components.vesper.model.change import Change
 from custom_components.vesper.model.device import Device
 from custom_components.vesper.model.snapshot import serialize
@@ -92,6 +93,13 @@ class Disk:
         yield
         assert await config_entries.async_setup(entry_id)
         await self._vesper.hass.async_block_till_done()
+
+
+def listen(hub: VesperHub, notified: list[Change], listens_to: Change) -> None:
+    """Add each change of the bell to a list."""
+    hub.listeners.async_listen(
+        hub.devices[BELL], listens_to, lambda change, _context: notified.append(change)
+    )
 
 
 @pytest.fixture
@@ -291,7 +299,7 @@ async def test_all_is_there_at_once(
         changes = async_capture_events(hass, EVENT_STATE_CHANGED)
         notified: list[Change] = []
     hub = vesper.hub
-    hub.listeners.async_listen(hub.devices[BELL], ~Change.NOTHING, notified.append)
+    listen(hub, notified, ~Change.NOTHING)
     assert vesper.values() == before | {"connectivity": STATE_UNKNOWN}
     assert vesper.keys() == keys
     assert vesper.state("alert_FileManager").attributes["confirmed"] is False
@@ -318,7 +326,7 @@ async def test_connectivity_after_a_restart(vesper: Vesper, disk: Disk) -> None:
     assert vesper.value("connectivity") == STATE_UNKNOWN
     changes: list[Change] = []
     hub = vesper.hub
-    hub.listeners.async_listen(hub.devices[BELL], ~Change.NOTHING, changes.append)
+    listen(hub, changes, ~Change.NOTHING)
     await vesper.heartbeat(uptime=5)
     assert vesper.value("connectivity") == STATE_ON
     assert not any(change & Change.CAME_ONLINE for change in changes)
@@ -345,7 +353,7 @@ async def test_restarted_while_we_were_away(vesper: Vesper) -> None:
     vesper.freezer.tick(86_400)
     changes: list[Change] = []
     hub = vesper.hub
-    hub.listeners.async_listen(hub.devices[BELL], Change.RESTART, changes.append)
+    listen(hub, changes, Change.RESTART)
     await vesper.heartbeat(uptime=4000)
     assert len(changes) == 1
     assert vesper.value("playing") == STATE_OFF

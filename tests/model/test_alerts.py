@@ -274,6 +274,7 @@ def test_the_api_shows_the_worst_alerts_first(online: Device) -> None:
             "updated_at": updated_at,
             "confirmed": True,
             "acknowledged": False,
+            "acknowledged_by": None,
             "note": "",
             "raised_at": updated_at,
             "worsened_at": updated_at,
@@ -332,17 +333,23 @@ def test_an_alert_in_maintenance_is_not_announced(online: Device) -> None:
 def test_a_note_lasts_as_long_as_its_acknowledgement(online: Device) -> None:
     """It ends with the acknowledgement."""
     receive(online, alert("Player", "CRITICAL"))
-    assert online.alerts.acknowledge("Player", "on it") == Change.ALERTS
+
+    def shown() -> tuple[object, ...]:
+        (shown,) = online.alerts.as_json()
+        return shown["acknowledged"], shown["acknowledged_by"], shown["note"]
+
+    change = online.acknowledge_alert("Player", "on it", "Anna")
+    assert change == Change.ALERTS
     receive(online, alert("Player", "WARNING"), after=300)
-    assert online.alerts.as_json()[0]["note"] == "on it"
+    assert shown() == (True, "Anna", "on it")
     receive(online, alert("Player", "CRITICAL"), after=600)
-    assert online.alerts.as_json()[0]["note"] == ""
+    assert shown() == (False, None, "")
 
 
 def test_an_alert_that_is_over_can_not_be_changed(online: Device) -> None:
     """A user's change of a cleared alert is rejected."""
     assert online.close_alert("Player") == Change.NOTHING
-    assert online.alerts.acknowledge("Player", "on it") == Change.NOTHING
+    assert online.acknowledge_alert("Player", "on it", "Anna") == Change.NOTHING
     assert not online.occurrences
 
 

@@ -71,6 +71,7 @@ def test_everything() -> None:
                 "updated_at": "2030-03-17T17:46:40+00:00",
                 "confirmed": True,
                 "acknowledged": False,
+                "acknowledged_by": None,
                 "note": "",
                 "raised_at": "2030-03-17T17:46:40+00:00",
                 "worsened_at": "2030-03-17T17:46:40+00:00",
@@ -78,6 +79,7 @@ def test_everything() -> None:
             }
         ],
         "maintenance_until": None,
+        "maintenance_by": None,
     }
 
 

@@ -73,7 +73,7 @@ def device() -> Device:
     receive(device, alert("FileManager", "WARNING"))
     receive(device, alert("FileManager", "CLEARED"))
     receive(device, info("playback_started", melody_uid="ABC123"))
-    device.set_maintenance(until=NOW + 3600)
+    device.set_maintenance(NOW + 3600, "Anna")
     return device
 
 
@@ -100,10 +100,22 @@ def test_acknowledged_alerts_stay_so(device: Device) -> None:
     """A restored alert stays acknowledged."""
     data = stored(device)
     data["alerts"][0]["acknowledged"] = True
-    data["alerts"][0]["note"] = "Anna is on it"
+    data["alerts"][0]["acknowledged_by"] = "Anna"
+    data["alerts"][0]["note"] = "on it"
     player = deserialize(DEVICE_ID, data).alerts.active["Player"]
     assert player.acknowledged
-    assert player.note == "Anna is on it"
+    assert player.acknowledged_by == "Anna"
+    assert player.note == "on it"
+
+
+@pytest.mark.parametrize("user", [None, "", 7, ["Anna"], "A\nnna", "x" * 256])
+def test_an_alert_survives_a_bad_user(device: Device, user: object) -> None:
+    """It stays acknowledged, by nobody."""
+    data = stored(device)
+    data["alerts"][0] |= {"acknowledged": True, "acknowledged_by": user}
+    player = deserialize(DEVICE_ID, data).alerts.active["Player"]
+    assert player.acknowledged
+    assert player.acknowledged_by is None
 
 
 def test_it_stays_offline_for_as_long(device: Device) -> None:

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from time import monotonic, time
 
-from homeassistant.core import HomeAssistant, callback
+from homeassistant.core import Context, HomeAssistant, callback
 
 from ..const import LOGGER
 from ..model.change import Change
@@ -103,35 +103,46 @@ class ChangeHandler:
             self.async_handle(device, device.set_disabled(disabled=disabled))
 
     @callback
-    def async_handle(self, device: Device, change: Change) -> None:
-        """Follow up a change, notify the listeners, and publish what happened."""
+    def async_handle(
+        self, device: Device, change: Change, context: Context | None = None
+    ) -> None:
+        """Follow up a change, notify the listeners, and publish what happened.
+
+        The context is that of the action which made the change, if one did.
+        """
         for changes, follow_up in self._follow_ups:
             if change & changes:
                 follow_up(device)
         if change & _STATUS and self._fleet.update(device):
             self._listeners.async_notify_fleet()
-        self._listeners.async_notify(device, change)
+        self._listeners.async_notify(device, change, context)
         if device.occurrences:
-            self._async_publish(device)
+            self._async_publish(device, context)
 
     @callback
     def async_change(
-        self, devices: Iterable[Device], step: DeviceStep
+        self,
+        devices: Iterable[Device],
+        step: DeviceStep,
+        context: Context | None = None,
     ) -> asyncio.Task[None]:
         """Change devices in chunks, the first of them at once."""
         return self._hass.async_create_task(
-            self._async_change(tuple(devices), step), "Vesper change of devices"
+            self._async_change(tuple(devices), step, context),
+            "Vesper change of devices",
         )
 
-    async def _async_change(self, devices: Iterable[Device], step: DeviceStep) -> None:
+    async def _async_change(
+        self, devices: Iterable[Device], step: DeviceStep, context: Context | None
+    ) -> None:
         """Change each device and handle the change."""
         async for device in async_in_chunks(devices):
             # Both may have changed since the last chunk.
             if not self._closed and self._devices.get(device.device_id) is device:
-                self.async_handle(device, step(device))
+                self.async_handle(device, step(device), context)
 
     @callback
-    def _async_publish(self, device: Device) -> None:
+    def _async_publish(self, device: Device, context: Context | None) -> None:
         """Publish what happened to a device, after its entities show it."""
         occurrences, device.occurrences = device.occurrences, ()
         if device.disabled:
@@ -142,7 +153,7 @@ class ChangeHandler:
             if occurrence.kind in SAVED_KINDS:
                 self._saver.async_save_soon(device.device_id)
             self._occurrences.async_publish(
-                registry_id, occurrence, suppressed=suppressed
+                registry_id, occurrence, suppressed=suppressed, context=context
             )
 
     def _log_restart(self, device: Device) -> None:

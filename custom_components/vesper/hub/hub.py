@@ -135,7 +135,7 @@ class VesperHub:
             refusals=self._refusals,
             timeout=timeout,
         )
-        self.maintenance = Maintenance(hass, self.devices, self.async_change)
+        self.maintenance = Maintenance(hass, self.devices, self._changes)
         self.receiver = MessageReceiver(
             self.devices,
             self._rejected,

@@ -3,12 +3,12 @@
 from collections.abc import Callable
 from functools import partial
 
-from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
+from homeassistant.core import CALLBACK_TYPE, Context, HomeAssistant, callback
 
 from ..model.change import Change
 from ..model.device import Device
 
-type ChangeCallback = Callable[[Change], None]
+type ChangeCallback = Callable[[Change, Context | None], None]
 type DeviceCallback = Callable[[Device], None]
 type SubsystemCallback = Callable[[Device, str], None]
 
@@ -63,14 +63,16 @@ class Listeners:
         self._devices.pop(device_id, None)
 
     @callback
-    def async_notify(self, device: Device, change: Change) -> None:
+    def async_notify(
+        self, device: Device, change: Change, context: Context | None
+    ) -> None:
         """Notify the listeners of a device."""
         if change & Change.SUBSYSTEMS:
             for add in self._new_subsystems:
                 add(device, device.alerts.subsystems[-1])
         for listens_to, listener in tuple(self._devices.get(device.device_id, ())):
             if change & listens_to:
-                listener(change)
+                listener(change, context)
 
     @callback
     def async_notify_new_device(self, device: Device) -> None:

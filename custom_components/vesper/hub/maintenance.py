@@ -1,18 +1,18 @@
 """End the maintenance of devices when its time is over."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from math import ceil
 from time import time
 from typing import Final
 
-from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
+from homeassistant.core import CALLBACK_TYPE, Context, HomeAssistant, callback
 from homeassistant.helpers.event import async_track_point_in_utc_time
 from homeassistant.util import dt as dt_util
 
 from ..model.change import Change
 from ..model.device import Device
-from .change_handler import DeviceStep
+from .change_handler import ChangeHandler
 
 #: How long maintenance lasts unless a user sets a duration.
 DEFAULT_MAINTENANCE: Final = timedelta(hours=1)
@@ -31,12 +31,12 @@ class Maintenance:
         self,
         hass: HomeAssistant,
         devices: Mapping[str, Device],
-        async_change: Callable[[Iterable[Device], DeviceStep], object],
+        changes: ChangeHandler,
     ) -> None:
         """Set the devices, and what changes some of them."""
         self._hass = hass
         self._devices = devices
-        self._async_change = async_change
+        self._changes = changes
         self._timer: CALLBACK_TYPE | None = None
 
     @callback
@@ -52,11 +52,23 @@ class Maintenance:
             self._timer = None
 
     @callback
-    def async_set(self, devices: Iterable[Device], duration: timedelta) -> None:
-        """Set devices in maintenance for a duration; zero ends it."""
+    def async_set(
+        self,
+        devices: Iterable[Device],
+        duration: timedelta,
+        *,
+        user: str | None,
+        context: Context | None,
+    ) -> None:
+        """Set devices in maintenance for a duration; zero ends it.
+
+        The name of the user is None where an automation does it.
+        """
         # Whole seconds, so that the timer and the store mean the same moment.
         until = ceil(time() + duration.total_seconds()) if duration else None
-        self._async_change(devices, lambda device: device.set_maintenance(until))
+        self._changes.async_change(
+            devices, lambda device: device.set_maintenance(until, user), context
+        )
         self._async_set_timer()
 
     @callback
@@ -83,7 +95,7 @@ class Maintenance:
         self._timer = None
         due = [device for device in self._devices.values() if _is_due(device)]
         # A user may extend it while others end.
-        self._async_change(
+        self._changes.async_change(
             due,
             lambda device: (
                 device.set_maintenance(None) if _is_due(device) else Change.NOTHING

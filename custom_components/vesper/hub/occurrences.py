@@ -1,14 +1,15 @@
 """Publish what happens to triggers and the logbook."""
 
 from collections import deque
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 
 from homeassistant.const import ATTR_DEVICE_ID
-from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
+from homeassistant.core import CALLBACK_TYPE, Context, HomeAssistant, callback
 from homeassistant.helpers.dispatcher import async_dispatcher_send
 from homeassistant.helpers.start import async_at_started
+from homeassistant.util.signal_type import SignalType
 
-from ..const import ATTR_VESPER_ID, EVENT_OCCURRENCE, SIGNAL_OCCURRENCE
+from ..const import ATTR_VESPER_ID, DOMAIN, EVENT_OCCURRENCE
 from ..model.occurrence import Occurrence, OccurrenceKind
 
 #: The newest so many occurrences of a start are published.
@@ -16,6 +17,23 @@ MAX_HELD = 10_000
 
 #: The logbook has no sentence for these: the state of Playing is in it already.
 NOT_LOGGED = {OccurrenceKind.STARTED_PLAYING, OccurrenceKind.STOPPED_PLAYING}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PublishedOccurrence:
+    """An occurrence with what triggers and the logbook need besides."""
+
+    registry_id: str
+    """The id of the device in the registry."""
+    occurrence: Occurrence
+    suppressed: bool
+    """Whether it triggers nothing, since the device is in maintenance."""
+    context: Context | None
+    """The context of the action that made it, if one did."""
+
+
+#: What triggers listen to. They outlive the config entries.
+SIGNAL_OCCURRENCE: SignalType[PublishedOccurrence] = SignalType(f"{DOMAIN}_occurrence")
 
 
 class Occurrences:
@@ -28,7 +46,7 @@ class Occurrences:
     def __init__(self, hass: HomeAssistant) -> None:
         """Hold occurrences until the start is over."""
         self._hass = hass
-        self._held: deque[tuple[str, Occurrence, bool]] | None = deque(maxlen=MAX_HELD)
+        self._held: deque[PublishedOccurrence] | None = deque(maxlen=MAX_HELD)
 
     @callback
     def async_start(self) -> CALLBACK_TYPE:
@@ -37,39 +55,43 @@ class Occurrences:
 
     @callback
     def async_publish(
-        self, registry_id: str, occurrence: Occurrence, *, suppressed: bool
+        self,
+        registry_id: str,
+        occurrence: Occurrence,
+        *,
+        suppressed: bool,
+        context: Context | None = None,
     ) -> None:
         """Publish an occurrence of a device, given by its id in the registry."""
+        published = PublishedOccurrence(
+            registry_id=registry_id,
+            occurrence=occurrence,
+            suppressed=suppressed,
+            context=context,
+        )
         if self._held is None:
-            self._async_publish_now(registry_id, occurrence, suppressed)
+            self._async_publish_now(published)
         else:
-            self._held.append((registry_id, occurrence, suppressed))
+            self._held.append(published)
 
     @callback
     def _async_started(self, _hass: HomeAssistant) -> None:
         """Publish what was held."""
         held, self._held = self._held, None
-        for occurrence in held or ():
-            self._async_publish_now(*occurrence)
+        for published in held or ():
+            self._async_publish_now(published)
 
     @callback
-    def _async_publish_now(
-        self,
-        registry_id: str,
-        occurrence: Occurrence,
-        suppressed: bool,  # noqa: FBT001  # as the signal has it
-    ) -> None:
+    def _async_publish_now(self, published: PublishedOccurrence) -> None:
         """Publish to triggers, and to the logbook even if it is suppressed."""
-        async_dispatcher_send(
-            self._hass, SIGNAL_OCCURRENCE, registry_id, occurrence, suppressed
-        )
-        if occurrence.kind not in NOT_LOGGED:
-            data = {
-                name: value
-                for name, value in asdict(occurrence).items()
-                if value is not None
-            }
-            data[ATTR_VESPER_ID] = data.pop(ATTR_DEVICE_ID, None)
-            self._hass.bus.async_fire(
-                EVENT_OCCURRENCE, {**data, ATTR_DEVICE_ID: registry_id}
-            )
+        async_dispatcher_send(self._hass, SIGNAL_OCCURRENCE, published)
+        if published.occurrence.kind in NOT_LOGGED:
+            return
+        data = {
+            name: value
+            for name, value in asdict(published.occurrence).items()
+            if value is not None
+        }
+        data[ATTR_VESPER_ID] = data.pop(ATTR_DEVICE_ID, None)
+        data[ATTR_DEVICE_ID] = published.registry_id
+        self._hass.bus.async_fire(EVENT_OCCURRENCE, data, context=published.context)

@@ -1,8 +1,16 @@
-"""Check what a user may do with a device."""
+"""Find out who a user is and what they may do."""
 
 from homeassistant.auth.models import User
-from homeassistant.core import HomeAssistant
+from homeassistant.core import Context, HomeAssistant
 from homeassistant.helpers import device_registry as dr, entity_registry as er
+
+
+async def async_user_name(hass: HomeAssistant, context: Context | None) -> str | None:
+    """Return the name of the user of a context, None without a user or a name."""
+    if context is None or context.user_id is None:
+        return None
+    user = await hass.auth.async_get_user(context.user_id)
+    return user.name if user else None
 
 
 def is_permitted(

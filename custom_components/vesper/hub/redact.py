@@ -34,7 +34,7 @@ _SECRET_WORDS = frozenset(
 #: These do within a word or across words too.
 _SECRET_PART = re.compile(
     "ssid|psk|passw|passphrase|secret|token|credential|apikey|username|hostname|dns"
-    "|gateway|netmask|subnet|ipaddr|ipv|macaddr"
+    "|gateway|netmask|subnet|ipaddr|ipv|macaddr|acknowledgedby|maintenanceby"
 )
 
 #: A network, whose text is its name, and the secrets and addresses of one.

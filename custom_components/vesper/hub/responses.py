@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from functools import partial
 from time import monotonic
 
-from homeassistant.core import callback
+from homeassistant.core import Context, callback
 
 from ..model.change import Change
 from ..model.device import Device
@@ -29,7 +29,9 @@ async def async_request_responses(
     done = asyncio.Event()
 
     @callback
-    def _async_changed(device_id: str, change: Change) -> None:
+    def _async_changed(
+        device_id: str, change: Change, _context: Context | None
+    ) -> None:
         """Note a response, or that no more can arrive."""
         if change & _RESPONSE:
             responses.setdefault(device_id, monotonic() - requested[device_id])

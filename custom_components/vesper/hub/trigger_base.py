@@ -1,6 +1,7 @@
 """Run automations for occurrences of the devices of a target."""
 
 from abc import abstractmethod
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from time import time
@@ -27,9 +28,9 @@ from homeassistant.helpers.trigger import (
 from homeassistant.helpers.typing import ConfigType
 from homeassistant.util import dt as dt_util
 
-from ..const import SIGNAL_OCCURRENCE
 from ..model.device import Device
 from ..model.occurrence import Occurrence, OccurrenceKind
+from .occurrences import SIGNAL_OCCURRENCE, PublishedOccurrence
 from .targets import Target, find
 
 type _Key = tuple[str, str | None]
@@ -111,19 +112,18 @@ class VesperTrigger(Trigger):
         self,
         run_action: TriggerActionRunner,
         did_not_trigger: TriggerNotTriggeredReporter | None,
-        registry_id: str,
-        occurrence: Occurrence,
-        suppressed: bool,  # noqa: FBT001
+        published: PublishedOccurrence,
     ) -> None:
         """Run the action if the occurrence matches."""
+        occurrence, registry_id = published.occurrence, published.registry_id
         if (
             occurrence.kind is not self.kind
             or not self._matches(occurrence)
             or not self._is_targeted(registry_id)
         ):
             return
-        if not suppressed:
-            self._async_run(run_action, registry_id, occurrence)
+        if not published.suppressed:
+            self._async_run(run_action, published)
         elif did_not_trigger is not None:
             did_not_trigger(NotTriggeredInfo("suppressed", {"device_id": registry_id}))
 
@@ -137,9 +137,10 @@ class VesperTrigger(Trigger):
 
     @callback
     def _async_run(
-        self, run_action: TriggerActionRunner, registry_id: str, occurrence: Occurrence
+        self, run_action: TriggerActionRunner, published: PublishedOccurrence
     ) -> None:
         """Run the action for a device, unless it was removed."""
+        occurrence, registry_id = published.occurrence, published.registry_id
         if (device := dr.async_get(self._hass).async_get(registry_id)) is None:
             return
         name = device.name_by_user or device.name
@@ -157,6 +158,7 @@ class VesperTrigger(Trigger):
                 },
             },
             f"{self.kind.replace('_', ' ')}: {name}",
+            published.context,
         )
 
 
@@ -205,20 +207,17 @@ class LastingTrigger(VesperTrigger):
         self,
         run_action: TriggerActionRunner,
         did_not_trigger: TriggerNotTriggeredReporter | None,
-        registry_id: str,
-        occurrence: Occurrence,
-        suppressed: bool,
+        published: PublishedOccurrence,
     ) -> None:
         """Start or cancel the timer, the latter also for a suppressed occurrence."""
+        occurrence = published.occurrence
         if occurrence.kind in (self.kind, self._opposite):
-            key = registry_id, occurrence.subsystem
+            key = published.registry_id, occurrence.subsystem
             if key in self._pending:
                 if self._lasts(self._pending[key][1], occurrence):
                     return
                 self._async_cancel(key)
-        super()._async_occurred(
-            run_action, did_not_trigger, registry_id, occurrence, suppressed
-        )
+        super()._async_occurred(run_action, did_not_trigger, published)
 
     def _lasts(self, _before: Occurrence, _occurrence: Occurrence) -> bool:
         """Return whether what has happened goes on, so that its timer does."""
@@ -227,21 +226,23 @@ class LastingTrigger(VesperTrigger):
     @callback
     @override
     def _async_run(
-        self, run_action: TriggerActionRunner, registry_id: str, occurrence: Occurrence
+        self, run_action: TriggerActionRunner, published: PublishedOccurrence
     ) -> None:
         """Run the action, after the duration if there is one."""
-        run = partial(super()._async_run, run_action, registry_id)
+        run = partial(super()._async_run, run_action)
         if not self._duration:
-            run(occurrence)
+            run(published)
             return
-        key = registry_id, occurrence.subsystem
+        occurrence = published.occurrence
+        key = published.registry_id, occurrence.subsystem
 
         @callback
         def async_elapsed(_now: datetime) -> None:
             """Run the action, unless it is over."""
             del self._pending[key]
-            if (current := self._current(registry_id, occurrence)) is not None:
-                run(current)
+            current = self._current(published.registry_id, occurrence)
+            if current is not None:
+                run(replace(published, occurrence=current))
 
         timer = async_call_later(self._hass, self._duration, async_elapsed)
         self._pending[key] = timer, occurrence

@@ -63,6 +63,8 @@ class ActiveAlert:
     """Whether the device has reported it since the last gap."""
     acknowledged: bool = False
     """Whether a user knows of it, at this severity or a worse one."""
+    acknowledged_by: str | None = None
+    """The name of that user, None where an automation did it."""
     note: str = ""
     """The note of that user."""
     raised_at: datetime
@@ -72,7 +74,7 @@ class ActiveAlert:
     announced: Severity = Severity.OK
     """The worst severity at which its raise ran triggers; OK if none did."""
 
-    def as_json(self) -> dict[str, str | bool]:
+    def as_json(self) -> dict[str, str | bool | None]:
         """Return the alert as the API shows it (docs/http-api.md)."""
         return {
             "subsystem": self.subsystem,
@@ -81,6 +83,7 @@ class ActiveAlert:
             "updated_at": self.updated_at.isoformat(),
             "confirmed": self.confirmed,
             "acknowledged": self.acknowledged,
+            "acknowledged_by": self.acknowledged_by,
             "note": self.note,
             "raised_at": self.raised_at.isoformat(),
             "worsened_at": self.worsened_at.isoformat(),
@@ -125,7 +128,7 @@ class Alerts:
         """Return the worst severity of the active alerts."""
         return max([self.further, *(one.severity for one in self.active.values())])
 
-    def as_json(self) -> list[dict[str, str | bool]]:
+    def as_json(self) -> list[dict[str, str | bool | None]]:
         """Return the active alerts as the API shows them, the worst first."""
         return [
             alert.as_json()
@@ -209,6 +212,7 @@ class Alerts:
             received=monotonic,
             confirmed=live,
             acknowledged=no_worse is not None and no_worse.acknowledged,
+            acknowledged_by=no_worse.acknowledged_by if no_worse else None,
             note=no_worse.note if no_worse else "",
             raised_at=known.raised_at if known else time,
             worsened_at=no_worse.worsened_at if no_worse else time,
@@ -339,11 +343,13 @@ class Alerts:
         self.unknown -= {subsystem}
         return Change.ALERTS
 
-    def acknowledge(self, subsystem: str, note: str) -> Change:
+    def acknowledge(self, subsystem: str, note: str, user: str | None) -> Change:
         """Acknowledge an alert on behalf of a user, if there is one."""
         if (alert := self.active.get(subsystem)) is None:
             return Change.NOTHING
-        self.active[subsystem] = replace(alert, acknowledged=True, note=note)
+        self.active[subsystem] = replace(
+            alert, acknowledged=True, acknowledged_by=user, note=note
+        )
         return Change.ALERTS
 
     def _close(self, subsystems: tuple[str, ...], closed_by: ClosedBy) -> Change:

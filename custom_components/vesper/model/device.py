@@ -14,6 +14,7 @@ from .device_state import DeviceState
 from .occurrence import (
     Occurrence,
     StopReason,
+    acknowledged_occurrence,
     alert_occurrence,
     connectivity_occurrence,
     maintenance_occurrence,
@@ -77,12 +78,13 @@ class Device(DeviceState):
         # To join flags takes 0.7 µs, of 10 for an unchanged heartbeat.
         return seen | change if seen else change
 
-    def set_maintenance(self, until: float | None) -> Change:
-        """Begin, extend or end its maintenance."""
+    def set_maintenance(self, until: float | None, user: str | None = None) -> Change:
+        """Begin, extend or end its maintenance, on behalf of a user if there is one."""
         if until == self.maintenance_until:
             return Change.NOTHING
         had_problem = self.has_problem
         self.maintenance_until = until
+        self.maintenance_by = None if until is None else user
         self._record(maintenance_occurrence(self.device_id, until))
         return Change.MAINTENANCE | _problem_change(self, before=had_problem)
 
@@ -97,6 +99,14 @@ class Device(DeviceState):
     def close_alert(self, subsystem: str) -> Change:
         """Close an alert on behalf of a user."""
         return self._closed(self.alerts.close(subsystem))
+
+    def acknowledge_alert(self, subsystem: str, note: str, user: str | None) -> Change:
+        """Acknowledge an alert on behalf of a user."""
+        if change := self.alerts.acknowledge(subsystem, note, user):
+            self._record(
+                acknowledged_occurrence(self.device_id, self.alerts.active[subsystem])
+            )
+        return change
 
     def expect_response(self) -> None:
         """Report the next live message, whatever it is, as `Change.RESPONSE`.
@@ -127,7 +137,7 @@ class Device(DeviceState):
         self.link_up = False
         self.rhythm.interrupt()
         return (
-            self._connectivity_change()
+            _connectivity_change(self)
             | self._set_playback(playing=None)
             | self.alerts.unconfirm()
         )
@@ -139,13 +149,7 @@ class Device(DeviceState):
         self.link_up = True
         self.alerts.reset_timeout()
         self._contact_due = True
-        return change | self._connectivity_change()
-
-    def _connectivity_change(self) -> Change:
-        """Return what a change of the link changes by itself."""
-        if self.online is False:
-            return Change.CONNECTIVITY
-        return Change.CONNECTIVITY | Change.REACHABILITY
+        return change | _connectivity_change(self)
 
     def _mark_seen(self, now: float) -> Change:
         """Handle the sign of life of a live message."""
@@ -256,14 +260,7 @@ class Device(DeviceState):
         self.restarts.record(now, monotonic, telemetry.reset_reason)
         self.heap_trend.clear()
         self.alerts.reset_timeout()
-        boot = monotonic
-        if uptime is not None and (
-            self.restarts.has_clock or uptime != self.restarts.uptime
-        ):
-            boot -= uptime
-        if (heard := self.restarts.heard) is not None:
-            # Another device that has replaced it may run for longer.
-            boot = max(boot, heard)
+        boot = self.restarts.estimate_boot(uptime, monotonic)
         change = Change.RESTART | self.alerts.restart(boot, now, monotonic)
         # What arrived within the jitter may be of either boot.
         if self.playback.reported_at < boot - UPTIME_JITTER:
@@ -329,6 +326,13 @@ class Device(DeviceState):
         """Keep an occurrence until it is published."""
         if occurrence is not None:
             self.occurrences += (occurrence,)
+
+
+def _connectivity_change(device: Device) -> Change:
+    """Return what a change of the link changes by itself."""
+    if device.online is False:
+        return Change.CONNECTIVITY
+    return Change.CONNECTIVITY | Change.REACHABILITY
 
 
 def _is_boot_logged(change: Change, telemetry: Telemetry) -> bool:

@@ -53,6 +53,8 @@ class DeviceState:
     occurrences: tuple[Occurrence, ...] = ()
     """What has happened and was not published yet."""
     maintenance_until: float | None = None
+    maintenance_by: str | None = None
+    """The name of the user who has set it, None where an automation did."""
     disabled: bool = False
     """Whether a user has disabled it in Home Assistant: then it is ignored."""
     _last_seen_written: float = float("-inf")

@@ -19,8 +19,9 @@ _PLAYBACK = {None: None, False: "stopped", True: "playing"}
 
 
 class OccurrenceKind(StrEnum):
-    """What can happen; all but maintenance are names of triggers."""
+    """What can happen; each is a trigger but those of a user: see `BY_USER`."""
 
+    ALERT_ACKNOWLEDGED = "alert_acknowledged"
     ALERT_CLEARED = "alert_cleared"
     ALERT_RAISED = "alert_raised"
     CAME_ONLINE = "came_online"
@@ -31,6 +32,16 @@ class OccurrenceKind(StrEnum):
     STARTED_PLAYING = "started_playing"
     STOPPED_PLAYING = "stopped_playing"
     WENT_OFFLINE = "went_offline"
+
+
+#: What a user did has no trigger.
+BY_USER = frozenset(
+    {
+        OccurrenceKind.ALERT_ACKNOWLEDGED,
+        OccurrenceKind.MAINTENANCE_ENDED,
+        OccurrenceKind.MAINTENANCE_STARTED,
+    }
+)
 
 
 class StopReason(StrEnum):
@@ -55,6 +66,8 @@ class Occurrence:
     to_state: str | None = None
     message: str | None = None
     """The message of the alert."""
+    note: str | None = None
+    """The note of the user who has acknowledged the alert."""
     reason: str | None = None
     """A key of `ResetReason` of a restart, `cleared` or a `ClosedBy` of an alert, a
     `StopReason` of a melody."""
@@ -113,6 +126,16 @@ def alert_occurrence(
             announced=before.announced.key if before.announced else None,
         )
     return None
+
+
+def acknowledged_occurrence(device_id: str, alert: ActiveAlert) -> Occurrence:
+    """Return the occurrence of the acknowledgement of an alert."""
+    return Occurrence(
+        kind=OccurrenceKind.ALERT_ACKNOWLEDGED,
+        device_id=device_id,
+        subsystem=alert.subsystem,
+        note=alert.note,
+    )
 
 
 def connectivity_occurrence(

@@ -33,6 +33,7 @@ def report(device: Device) -> dict[str, Any]:
         "recent_events": [event.as_json() for event in telemetry.event_log.events],
         "alerts": device.alerts.as_json(),
         "maintenance_until": iso_time(device.maintenance_until),
+        "maintenance_by": device.maintenance_by,
     }
 
 

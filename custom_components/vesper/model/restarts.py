@@ -170,6 +170,14 @@ class Restarts:
         self.uptime = uptime
         self.started = now - uptime
 
+    def estimate_boot(self, uptime: int | None, monotonic: float) -> float:
+        """Return when a device that has restarted began, by the monotonic clock."""
+        boot = monotonic
+        if uptime is not None and (self.has_clock or uptime != self.uptime):
+            boot -= uptime
+        # Another device that has replaced it may run for longer.
+        return boot if self.heard is None else max(boot, self.heard)
+
     def record(self, now: float, monotonic: float, reason: int | None) -> None:
         """Record a restart, before the uptime of its heartbeat is remembered."""
         if reason is None:

@@ -44,9 +44,15 @@ def _is_time(value: object) -> TypeGuard[float]:
     ) and -MAX_TIME <= value <= MAX_TIME
 
 
+def _is_user(value: object) -> TypeGuard[str]:
+    """Return whether a value is the name of a user."""
+    return is_note(value) and value != ""
+
+
 #: The fields that are stored, each with the check of a good value.
 DEVICE_FIELDS: Mapping[str, _Check] = {
     "last_seen": _is_time,
+    "maintenance_by": _is_user,
     "maintenance_until": _is_time,
     "offline_since": _is_time,
     "was_online": _is_flag,
@@ -95,6 +101,7 @@ def serialize(device: Device) -> bytes:
                 "updated_at": alert.updated_at.timestamp(),
                 "confirmed": alert.confirmed,
                 "acknowledged": alert.acknowledged,
+                "acknowledged_by": alert.acknowledged_by,
                 "note": alert.note,
                 "raised_at": alert.raised_at.timestamp(),
                 "worsened_at": alert.worsened_at.timestamp(),
@@ -165,6 +172,7 @@ def _alert(item: object) -> ActiveAlert | None:
     if isinstance(alert, Malformed) or alert.severity is Severity.OK:
         return None
     note, announced = item.get("note"), item.get("announced")
+    acknowledged_by = item.get("acknowledged_by")
     updated_at = _time(item, "updated_at", datetime.fromtimestamp(0, UTC))
     raised_at = _time(item, "raised_at", updated_at)
     return ActiveAlert(
@@ -175,6 +183,7 @@ def _alert(item: object) -> ActiveAlert | None:
         # It may have been cleared while Home Assistant did not run.
         confirmed=False,
         acknowledged=item.get("acknowledged") is True,
+        acknowledged_by=acknowledged_by if _is_user(acknowledged_by) else None,
         note=note if is_note(note) else "",
         raised_at=raised_at,
         worsened_at=_time(item, "worsened_at", raised_at),

@@ -1,0 +1,124 @@
+"""Actions of a user: attributes, states and the logbook show who it was."""
+
+from typing import Any
+
+import pytest
+from pytest_homeassistant_custom_component.common import (
+    MockUser,
+    async_capture_events,
+)
+
+from custom_components.vesper.const import EVENT_OCCURRENCE
+from homeassistant.core import Context, HomeAssistant
+
+from .automation import automate, devices
+from .common import BELL, Vesper
+
+
+@pytest.fixture
+def anna(hass: HomeAssistant) -> Context:
+    """Return the context of what Anna does."""
+    return Context(user_id=MockUser(name="Anna", is_owner=True).add_to_hass(hass).id)
+
+
+@pytest.fixture(autouse=True)
+async def alert(vesper: Vesper) -> None:
+    """Let a device have an alert."""
+    await vesper.heartbeat()
+    await vesper.alert("FileManager", "WARNING")
+
+
+async def act(
+    hass: HomeAssistant, action: str, context: Context | None, **data: Any
+) -> None:
+    """Call an action and wait for its effects."""
+    domain, _, name = action.partition(".")
+    await hass.services.async_call(domain, name, data, blocking=True, context=context)
+    await hass.async_block_till_done()
+
+
+async def test_acknowledgement(
+    hass: HomeAssistant, vesper: Vesper, anna: Context
+) -> None:
+    """The alert has the name until it gets worse, also after a restart."""
+    logged = async_capture_events(hass, EVENT_OCCURRENCE)
+    target = {**devices(hass), "subsystem": "FileManager"}
+    await act(hass, "vesper.acknowledge_alert", anna, **target, note="on it")
+    shown = vesper.state("alert_FileManager")
+    assert shown.attributes["acknowledged_by"] == "Anna"
+    assert shown.context is anna
+    assert [event.context for event in logged] == [anna]
+
+    await vesper.reload()
+    (listed,) = vesper.state("active_alerts").attributes["alerts"]
+    assert listed["acknowledged_by"] == "Anna"
+    await vesper.alert("FileManager", "CRITICAL")
+    assert vesper.state("alert_FileManager").attributes["acknowledged_by"] is None
+
+
+@pytest.mark.parametrize("name", [None, "Anna"])
+async def test_acknowledgement_without_a_name(
+    hass: HomeAssistant, vesper: Vesper, name: str | None
+) -> None:
+    """An automation, or a user without a name, takes the place of an earlier user."""
+    target = {**devices(hass), "subsystem": "FileManager"}
+    user = MockUser(name=name, is_owner=True).add_to_hass(hass)
+    await act(hass, "vesper.acknowledge_alert", Context(user_id=user.id), **target)
+    assert vesper.state("alert_FileManager").attributes["acknowledged_by"] == name
+    await act(hass, "vesper.acknowledge_alert", None, **target)
+    attributes = vesper.state("alert_FileManager").attributes
+    assert attributes["acknowledged"] is True
+    assert attributes["acknowledged_by"] is None
+
+
+@pytest.mark.parametrize("action", ["switch.turn_on", "vesper.set_maintenance"])
+async def test_maintenance(
+    hass: HomeAssistant, vesper: Vesper, anna: Context, action: str
+) -> None:
+    """Its switch has the name until another user extends it or it ends."""
+    logged = async_capture_events(hass, EVENT_OCCURRENCE)
+    data = {} if action == "switch.turn_on" else {"duration": {"hours": 1}}
+    switch = {"entity_id": vesper.entity_id("maintenance")}
+    await act(hass, action, anna, **switch, **data)
+    shown = vesper.state("maintenance")
+    assert shown.attributes["set_by"] == "Anna"
+    assert shown.context is anna
+    assert [event.context for event in logged] == [anna]
+
+    await vesper.reload()
+    assert vesper.state("maintenance").attributes["set_by"] == "Anna"
+    await act(hass, "vesper.set_maintenance", None, **switch, duration={"hours": 2})
+    assert vesper.state("maintenance").attributes["set_by"] is None
+    await act(hass, "switch.turn_off", anna, **switch)
+    assert "set_by" not in vesper.state("maintenance").attributes
+    assert vesper.hub.devices[BELL].maintenance_by is None
+
+
+async def test_maintenance_that_ends_by_itself(
+    hass: HomeAssistant, vesper: Vesper, anna: Context
+) -> None:
+    """Its end is nobody's."""
+    switch = {"entity_id": vesper.entity_id("maintenance")}
+    await act(hass, "switch.turn_on", anna, **switch)
+    logged = async_capture_events(hass, EVENT_OCCURRENCE)
+    await vesper.advance(3601)
+    assert vesper.value("maintenance") == "off"
+    assert vesper.state("maintenance").context.user_id is None
+    (ended,) = (event for event in logged if event.data["kind"] == "maintenance_ended")
+    assert ended.context.user_id is None
+
+
+@pytest.mark.parametrize("lasting", [{}, {"for": {"seconds": 10}}])
+async def test_automations_are_triggered_by_the_user(
+    hass: HomeAssistant, vesper: Vesper, anna: Context, lasting: dict[str, Any]
+) -> None:
+    """The runs have the user's context, those of a device's messages none."""
+    cleared = await automate(hass, "alert_cleared", devices(hass))
+    raised = await automate(hass, "alert_raised", devices(hass), lasting)
+    await act(
+        hass, "vesper.clear_alert", anna, **devices(hass), subsystem="FileManager"
+    )
+    assert cleared.contexts == [anna]
+    await vesper.alert("FileManager", "WARNING")
+    await vesper.advance(11)
+    assert raised.contexts == [None]
