@@ -435,12 +435,24 @@ async def test_remove_entry(
 async def test_failed_unload(
     hass: HomeAssistant, vesper: Vesper, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Devices are still monitored if the platforms can't be unloaded."""
+    """Devices are still monitored if the platforms can't be unloaded.
+
+    An alert that arrived meanwhile was dropped, so the device is asked.
+    """
     await vesper.heartbeat(uptime=1)
-    with patch.object(
-        hass.config_entries, "async_unload_platforms", return_value=False
-    ):
+    await vesper.advance(1)
+    publish = vesper.mqtt._mqttc.publish  # noqa: SLF001
+    publish.reset_mock()
+
+    async def fail(*_args: object) -> bool:
+        await vesper.alert("SD", "WARNING")
+        return False
+
+    with patch.object(hass.config_entries, "async_unload_platforms", fail):
         assert not await hass.config_entries.async_unload(vesper.entry.entry_id)
+    assert vesper.value("health") == "ok"
+    await vesper.advance(0.05)
+    assert [call.args[0] for call in publish.call_args_list] == ["vesper/bell/control"]
     await vesper.heartbeat(uptime=2)
     assert vesper.value("connectivity") == "on"
     await vesper.advance(300)

@@ -118,6 +118,20 @@ async def test_it_is_not_asked(vesper: Vesper) -> None:
     assert fleet_values(vesper)[0] == "4"
 
 
+async def test_it_is_disabled_before_its_turn(vesper: Vesper) -> None:
+    """A health check that was to be requested is not."""
+    await vesper.disconnect_broker()
+    await vesper.reconnect_broker()
+    for device_id in (*OTHERS, BELL):
+        await vesper.heartbeat(device_id)
+    await set_disabled(vesper, by=USER)
+    for _ in range(20):
+        await vesper.advance(0.05)
+    publish = vesper.mqtt._mqttc.publish  # noqa: SLF001
+    topics = {call.args[0] for call in publish.call_args_list}
+    assert topics == {f"vesper/{device_id}/control" for device_id in OTHERS}
+
+
 async def test_it_is_in_no_outage(vesper: Vesper) -> None:
     """Three of the others that go offline are one, with three devices lost."""
     await set_disabled(vesper, by=USER)

@@ -69,6 +69,12 @@ class ChangeHandler:
                     and health_checks.async_add(device.device_id)
                 ),
             ),
+            (
+                Change.DISABLED,
+                lambda device: (
+                    device.disabled and health_checks.async_discard(device.device_id)
+                ),
+            ),
             (Change.RESTART, self._log_restart),
             (
                 Change.RESTART | Change.ALERT_LOST | Change.DISABLED,

@@ -103,7 +103,9 @@ class VesperHub:
         )
         self.registry = DeviceRegistry(hass, entry.entry_id)
         self.outages = OutageMonitor(hass, timeout)
-        self._health_checks = HealthChecks(hass, self._async_request_health_check)
+        self._health_checks = HealthChecks(
+            hass, lambda device_id: self.async_run_health_check(self.devices[device_id])
+        )
         self._refusals = Refusals(hass)
         self._retained = RetainedHeartbeats(hass, self._prefix, self._refusals)
         self._issues = Issues(hass, self.devices, self.registry)
@@ -203,6 +205,9 @@ class VesperHub:
     def async_suspend(self, *, suspended: bool) -> None:
         """Drop messages: no device is added while the platforms are unloaded."""
         self._suspended = suspended
+        if not suspended:
+            # One of them may have been an alert.
+            self.async_change(self.devices.values(), lambda _: Change.HEALTH_CHECK_DUE)
 
     async def async_close(self) -> None:
         """Stop for good, and save: nothing that arrives later has an effect."""
@@ -231,10 +236,6 @@ class VesperHub:
         topic = control_topic(self._prefix, device.device_id)
         self._refusals.async_send(SentKind.HEALTH_CHECK, topic)
         await mqtt.async_publish(self._hass, topic, HEALTH_CHECK, qos=0, retain=False)
-
-    async def _async_request_health_check(self, device_id: str) -> None:
-        """Request a health check of a device that is back."""
-        await self.async_run_health_check(self.devices[device_id])
 
     async def async_remove_device(self, device_id: str) -> None:
         """Remove a device with its retained heartbeat.
