@@ -18,7 +18,7 @@ from .hub.registry import fleet_identifier, unique_id_of
 from .model.change import Change
 from .model.device import Device
 
-#: Adding entities blocks the event loop: so many take about 10 ms.
+#: Adding entities blocks the event loop: this many take about 10 ms.
 ENTITIES_PER_CHUNK = 60
 
 
@@ -26,11 +26,11 @@ class Availability(Enum):
     """When an entity is available."""
 
     ALWAYS = auto()
-    """Its value stays true until the device reports another one."""
+    """Always: its value stays true until the device reports another one."""
     LINKED = auto()
-    """Not while the broker link is down."""
+    """While the broker link is up."""
     ONLINE = auto()
-    """Nor while the device is offline."""
+    """While the broker link is up and the device is not offline."""
 
 
 AVAILABILITY_CHANGES = {
@@ -69,8 +69,8 @@ class VesperEntity(Entity):
         self.hub = hub
         self.device = device
         self.entity_description = description
-        # Not `device_info`: to register the device for each entity is a quarter of
-        # the time that adding them takes.
+        # Not `device_info`: registering the device for each entity would take a quarter
+        # of the time that adding entities takes.
         self.device_entry = hub.registry.async_entry(device)
 
     @property
@@ -107,12 +107,12 @@ class VesperEntity(Entity):
     @override
     async def async_will_remove_from_hass(self) -> None:
         """Stop listening."""
-        # Not `async_on_remove`, which takes 2 kB for the entities of a device.
+        # Not `async_on_remove`, which would need 2 kB for the entities of a device.
         self.hub.listeners.async_remove(self.device, self._async_notified)
 
     @callback
     def async_entity_id_changed(self, old_entity_id: str) -> None:
-        """Handle a new entity id, on which nothing here depends."""
+        """Handle a new entity id: there is nothing to do."""
 
     @callback
     def _async_notified(self, change: Change, context: Context | None) -> None:
@@ -146,7 +146,7 @@ class VesperFleetEntity(Entity):
 
     @callback
     def async_entity_id_changed(self, old_entity_id: str) -> None:
-        """Handle a new entity id, on which nothing here depends."""
+        """Handle a new entity id: there is nothing to do."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -197,7 +197,7 @@ async def async_add_device_entities[D: VesperEntityDescription](
     entity_class: Callable[[VesperHub, Device, D], VesperEntity],
     descriptions: Sequence[D],
 ) -> None:
-    """Add the described entities of every device, now and later."""
+    """Add the described entities of all devices, present and future."""
     hub = entry.runtime_data
     if not (descriptions := hub.entity_set.select(descriptions)):
         return
@@ -216,6 +216,7 @@ async def async_add_device_entities[D: VesperEntityDescription](
     entry.async_on_unload(hub.listeners.async_listen_new_devices(_async_add))
     devices_per_chunk = max(1, ENTITIES_PER_CHUNK // len(descriptions))
     for chunk in batched(known, devices_per_chunk, strict=False):
-        # Before the first chunk too: all platforms are set up in one turn.
+        # Also before the first chunk: otherwise the first chunks of all platforms would
+        # run in one turn of the event loop.
         await asyncio.sleep(0)
         _async_add(*chunk)

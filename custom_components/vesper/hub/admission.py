@@ -19,11 +19,11 @@ from .registry import unique_id_of
 
 ISSUE_REJECTED = "rejected"
 
-#: How many entities are reserved for alert sensors that are added later: a device has
-#: all of its entities or none.
+#: How many entities are reserved for alert sensors. A new device is admitted only if
+#: they are left over.
 RESERVED_FOR_ALERTS = 500
 
-#: How many rejected devices are counted; a flood of ids uses no more memory.
+#: Maximum number of rejected devices that are counted, which limits memory.
 MAX_REJECTED = 1000
 
 #: In seconds: a rejected device that is silent for this long is gone.
@@ -68,12 +68,12 @@ class Admission:
         """How many messages of rejected devices were dropped."""
         self._rejected = Deadlines(REJECTED_TIMEOUT)
         self._waiting: dict[str, CALLBACK_TYPE] = {}
-        """What adds the rejected alert sensors, by unique id."""
+        """Callbacks that add the rejected alert sensors, by unique id."""
         self._stop_reviews: CALLBACK_TYPE | None = None
 
     @property
     def rejected(self) -> int:
-        """Return how many devices are rejected, as far as they are counted."""
+        """Return how many devices are rejected, up to `MAX_REJECTED`."""
         return len(self._rejected)
 
     @property
@@ -83,9 +83,9 @@ class Admission:
 
     @callback
     def async_admit_known(self, device_ids: Iterable[str]) -> Iterator[str]:
-        """Yield the known devices that fit with all of their entities.
+        """Yield the known devices that fit, and reject the others.
 
-        One that is registered with all entities fits. The others are rejected.
+        A device fits with all of its entities, or if all are registered already.
         """
         room = self._room()
         for device_id in device_ids:
@@ -99,7 +99,7 @@ class Admission:
 
     @callback
     def async_admits_device(self, device_id: str, devices: int) -> bool:
-        """Return whether one more device fits beside so many others."""
+        """Return whether one more device fits; `devices` is their number."""
         if devices < self._limits.max_devices and self._has_room(
             len(self._limits.entities) + self._limits.reserved
         ):
@@ -112,9 +112,9 @@ class Admission:
 
     @callback
     def async_admit_alert_sensor(self, unique_id: str, add: CALLBACK_TYPE) -> None:
-        """Add an alert sensor now if it fits or is registered, else when it fits.
+        """Add an alert sensor as soon as it fits, at once if it is registered.
 
-        Meanwhile its alert counts in the health and the active alerts of the device.
+        Until then its alert counts in the health and the active alerts of the device.
         """
         if self._has_room(1) or self._registry.async_get_entity_id(
             Platform.SENSOR, DOMAIN, unique_id
@@ -143,17 +143,18 @@ class Admission:
             ir.async_delete_issue(self._hass, DOMAIN, ISSUE_REJECTED)
 
     def _room(self) -> int:
-        """Return how many more enabled entities Home Assistant allows the entry."""
+        """Return how many more enabled entities the entry may have."""
         enabled: int = self._registry.entities.get_enabled_count_for_config_entry_id(
             self._entry_id
         )
         return MAX_ENABLED_ENTITIES_PER_CONFIG_ENTRY - enabled
 
     def _has_room(self, entities: int) -> bool:
-        """Return whether so many entities fit beside all that were promised.
+        """Return whether this many more entities fit.
 
-        The entities of a device are registered in later turns of the event loop. So
-        they count from its admission on, and the registry is read only near the limit.
+        The entities of an admitted device are registered in later turns of the event
+        loop, so they count as soon as it is admitted. Only near the limit the registry
+        is asked which of them are still missing.
         """
         room = self._room() - entities
         if len(self._limits.entities) * len(self._promised) <= room:
@@ -167,7 +168,7 @@ class Admission:
         return sum(missing.values()) <= room
 
     def _missing(self, device_id: str) -> int:
-        """Return how many enabled entities of a device are not registered yet."""
+        """Return how many entities of a device are not registered yet."""
         return sum(
             not self._registry.async_get_entity_id(
                 platform, DOMAIN, unique_id_of(device_id, key)
@@ -184,7 +185,7 @@ class Admission:
 
     @callback
     def _async_reject(self) -> None:
-        """Raise the repair issue and start the reviews, unless that was done."""
+        """Raise the repair issue and start the reviews, if not yet done."""
         if self._stop_reviews is not None:
             return
         LOGGER.warning(
@@ -201,7 +202,7 @@ class Admission:
 
     @callback
     def _async_review(self, _now: datetime) -> None:
-        """Remove rejected devices that are gone, add what fits, update the issue."""
+        """Review what was rejected, and update the repair issue."""
         for device_id in self._rejected.due(monotonic()):
             self._rejected.discard(device_id)
         added = 0

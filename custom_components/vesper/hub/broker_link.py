@@ -1,4 +1,4 @@
-"""Monitor the link between the broker and Home Assistant."""
+"""Monitor the link to the broker (docs/liveness.md, "Online")."""
 
 import asyncio
 from collections.abc import Callable
@@ -12,23 +12,23 @@ from homeassistant.exceptions import HomeAssistantError
 from ..const import LOGGER
 from .refusals import Refusals, SentKind
 
-#: In seconds: a response takes milliseconds, and nothing is decided before it.
+#: In seconds: a response takes milliseconds.
 RESPONSE_TIMEOUT = 2
 #: In seconds, between two questions to a broker that does not respond. MQTT logs a
-#: warning ten seconds after each one, and goes on as if a response had arrived.
+#: warning ten seconds after each of them.
 RETRY_INTERVAL = 60
 
 
 class BrokerLink:
-    """The link to the broker: up while MQTT is connected and the broker responds.
+    """The link to the broker: connected, and the broker responds.
 
-    A frozen broker, or a cable pulled behind the next switch, ends no connection: MQTT
-    takes up to two of its keepalives to detect it, usually two minutes, and devices
-    that are online would time out before. So a message of the broker proves the link,
-    or else its response to a question: a topic is subscribed once more. That needs no
-    right that Home Assistant does not use already, interrupts no messages, and is not
-    repeated by the MQTT client. With the response, all that the broker had sent before
-    has arrived.
+    If the broker freezes, or a cable behind the next switch is unplugged, the
+    connection stays open. MQTT detects that after up to two keep-alive intervals,
+    usually two minutes, and devices that are online would time out before. So any
+    message from the broker proves the link. Without one, the broker is asked: a topic
+    is subscribed once more, and the broker has to acknowledge that. This needs no
+    further rights, interrupts no messages, and is not repeated by the MQTT client. Once
+    the acknowledgment has arrived, so has everything that the broker sent before it.
     """
 
     def __init__(
@@ -38,7 +38,7 @@ class BrokerLink:
         refusals: Refusals,
         async_changed: Callable[[bool], None],
     ) -> None:
-        """Set a topic that is subscribed, and what is called with each change."""
+        """Set the topic to ask with, and the listener."""
         self._hass = hass
         self._refusals = refusals
         self._topic = topic
@@ -49,7 +49,7 @@ class BrokerLink:
 
     @callback
     def async_start(self) -> CALLBACK_TYPE:
-        """Report the link as it is and as it changes; returns what ends that."""
+        """Report the link now and after each change; returns what ends that."""
         unsubscribe = mqtt.async_subscribe_connection_status(
             self._hass, self._async_connection_changed
         )
@@ -69,16 +69,17 @@ class BrokerLink:
         self._response.set()
 
     async def async_responds(self, since: float) -> bool:
-        """Return whether the broker responds; if not, the link is down until it does.
+        """Return whether the broker responds; if not, the link is down.
 
-        It is asked only if no message was received since the given time, and not if it
-        closes the connection at that.
+        The broker is asked only if no message was received since `since`, and never if
+        it closes the connection because of the question.
         """
         if self._last_message >= since or self._refusals.is_refused(
             SentKind.LINK_CHECK
         ):
             return True
-        # Repeated to a frozen broker, it would be taken for what ends the connection.
+        # Only here, not at each repetition: if a frozen broker drops the connection,
+        # the repeated question must not be blamed.
         self._refusals.async_send(SentKind.LINK_CHECK, self._topic)
         if await self._async_ask():
             return True
@@ -99,7 +100,7 @@ class BrokerLink:
 
     @callback
     def _async_cancel(self) -> None:
-        """Wait for no response."""
+        """Stop waiting for a response."""
         if self._task is not None:
             self._task.cancel()
             self._task = None
@@ -135,8 +136,8 @@ class BrokerLink:
 
     async def _async_response_within(self, seconds: float) -> bool:
         """Return whether there is a response in time."""
-        # In two halves: an event loop that was blocked gets the response in the
-        # second one.
+        # In two halves: if the event loop was blocked in the first one, the response is
+        # processed before the second one is over.
         for _ in range(2):
             with suppress(TimeoutError):
                 async with asyncio.timeout(seconds / 2):

@@ -61,8 +61,8 @@ HEALTH_CHECK = orjson.dumps({"v": 2, "cmd": "system.health"})
 class VesperHub:
     """The devices under one topic prefix.
 
-    Everything runs in the event loop, and a message that changes nothing ends in the
-    callback that received it.
+    Everything runs in the event loop. A message that changes nothing is completely
+    handled by the callback that receives it.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class VesperHub:
     ) -> None:
         """Build the parts; `async_setup` and `async_start` make them work.
 
-        Given are the descriptions of the entities that a device can have.
+        `descriptions` are those of all entities that a device can have.
         """
         options = entry.options
         timeout: int = options.get(CONF_HEARTBEAT_TIMEOUT, DEFAULT_HEARTBEAT_TIMEOUT)
@@ -203,14 +203,14 @@ class VesperHub:
 
     @callback
     def async_suspend(self, *, suspended: bool) -> None:
-        """Drop messages: no device is added while the platforms are unloaded."""
+        """Drop messages while the platforms are unloaded."""
         self._suspended = suspended
         if not suspended:
             # One of them may have been an alert.
             self.async_change(self.devices.values(), lambda _: Change.HEALTH_CHECK_DUE)
 
     async def async_close(self) -> None:
-        """Stop for good, and save: nothing that arrives later has an effect."""
+        """Stop for good, and save."""
         # After the MQTT entry was reloaded, unsubscribing does not end a subscription.
         self._closed = True
         for unsubscribe in self._unsubscribe:
@@ -228,9 +228,8 @@ class VesperHub:
     async def async_run_health_check(self, device: Device) -> None:
         """Request a health check of a device.
 
-        Raises HomeAssistantError while the link is down: a queued request would reach
-        the device when its response is not expected any more. Or if the broker refuses
-        it.
+        Raises HomeAssistantError while the link is down, because a queued request would
+        reach the device too late, and if the broker refuses the request.
         """
         self.raise_if_link_down()
         topic = control_topic(self._prefix, device.device_id)
@@ -251,7 +250,7 @@ class VesperHub:
         self._remove(device_id)
 
     def raise_if_link_down(self) -> None:
-        """Raise HomeAssistantError while the link is down, or if the hub is closed."""
+        """Raise HomeAssistantError without a link, or if the hub is closed."""
         if self._closed:
             raise HomeAssistantError(
                 translation_domain=DOMAIN, translation_key="not_running"
@@ -273,7 +272,7 @@ class VesperHub:
 
     @callback
     def _remove(self, device_id: str) -> None:
-        """Remove a device; it is new if it ever sends a message again."""
+        """Remove a device; its next message would add it again."""
         self.devices.pop(device_id, None)
         self._rejected.pop(device_id, None)
         self.fleet.discard(device_id)
@@ -298,7 +297,7 @@ class VesperHub:
             self._remove(device_id)
 
     def _prepare(self, device: Device) -> None:
-        """Set what a device has to know of the entry and the link."""
+        """Set what a device needs from the entry and the link."""
         device.close_after = self._close_after
         device.link_up = self.connected
 
@@ -310,7 +309,7 @@ class VesperHub:
         receive = self.receiver.async_receive
         prove_link = self._monitor.async_message_received
 
-        # Not a partial: the MQTT client fails to log what one raises.
+        # Not a partial: the MQTT client can't log an error of one.
         @callback
         def _async_message_received(msg: mqtt.ReceiveMessage) -> None:
             """Receive a message; an empty payload only clears a retained one."""
@@ -330,9 +329,10 @@ class VesperHub:
 
     @callback
     def _async_add(self, device: Device, change: Change) -> Change:
-        """Add a new device, and return what is left to notify of.
+        """Add a new device, and return the changes still to notify of.
 
-        Its new entities write their state by themselves; events are left to notify of.
+        Its new entities write their state when they are added, so only events and alert
+        sensors are left.
         """
         self._prepare(device)
         self.registry.async_register(device)
@@ -340,7 +340,7 @@ class VesperHub:
         self.fleet.update(device)
         self._saver.async_save_soon(device.device_id)
         self.listeners.async_notify_fleet()
-        # A retained message gives it a full timeout to send a live one.
+        # Also after a retained message: it has a full timeout to send a live one.
         self._monitor.async_touch(device)
         self.listeners.async_notify_new_device(device)
         return change & (Change.SUBSYSTEMS | Change.ACTIVITY | Change.CONTACT)

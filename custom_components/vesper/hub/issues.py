@@ -27,14 +27,17 @@ class IssueDescription:
     """One thing that can be wrong with a device.
 
     Home Assistant renders the placeholders as Markdown. So none may be text from the
-    device: only numbers, names of our tables and fields, the id, which a pattern
-    bounds, and the name that a user gives.
+    device. Allowed are numbers, names from our own tables, names of fields, the device
+    id, whose characters are limited, and the name that the user gave the device.
     """
 
     key: str
     severity: ir.IssueSeverity
     value_fn: Callable[[Device, float], dict[str, str] | None]
-    """Returns the placeholders, given a time in seconds since 1970, or None."""
+    """Return the placeholders, or None without a problem.
+
+    The second argument is the time in seconds since 1970.
+    """
 
 
 ISSUES = (
@@ -107,9 +110,9 @@ def async_raise_issue(  # noqa: PLR0913  # all that differs between issues
     is_persistent: bool = False,
     issue_id: str | None = None,
 ) -> None:
-    """Raise an issue that only its cause ends, or update it.
+    """Raise an issue, or update it; the user can't fix it from the dialog.
 
-    Its id is the key of its translation, unless there may be several.
+    `key` is the key of its translation, and also its id unless `issue_id` is set.
     """
     ir.async_create_issue(
         hass,
@@ -124,12 +127,12 @@ def async_raise_issue(  # noqa: PLR0913  # all that differs between issues
 
 
 def _named(fields: Iterable[str]) -> str:
-    """Return the fields that were wrong by name."""
+    """Return the names of the fields that were wrong."""
     return ", ".join(sorted(path or "the payload" for path in fields))
 
 
 def _counted(restarts: Iterable[Restart]) -> str:
-    """Return the reasons of restarts by name, the most frequent first."""
+    """Return the reasons of restarts, the most frequent first."""
     reasons = Counter(label_of(ResetReason, restart.reason) for restart in restarts)
     return ", ".join(
         f"{reason} x{count}" if count > 1 else reason
@@ -204,12 +207,12 @@ class Issues:
         now: float,
     ) -> None:
         """Raise an issue, or update it."""
-        # With the time in its id, to ignore it ignores only this incident.
+        # The id contains the time, so ignoring the issue ignores only this incident.
         issue_id = self._raised.setdefault(device_id, {}).setdefault(
             description.key, f"{description.key}/{device_id}/{now:.0f}"
         )
         placeholders = {
-            # The description has it between backticks.
+            # The description puts the name between backticks.
             "device": self._registry.name_of(device_id).replace("`", "'"),
             **placeholders,
         }

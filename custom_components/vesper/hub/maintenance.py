@@ -113,7 +113,7 @@ def _is_due(device: Device) -> bool:
 def _is_over(until: float, now: float) -> bool:
     """Return whether maintenance is over.
 
-    It can't end later than the longest one: then the wall clock was set back. Its end
-    is rounded up to a second.
+    An end further away than `MAX_MAINTENANCE` means that the clock was set back; it
+    then counts as over. The end is rounded up to a second.
     """
     return not now < until < now + MAX_MAINTENANCE.total_seconds() + 1

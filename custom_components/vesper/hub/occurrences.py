@@ -12,7 +12,8 @@ from homeassistant.util.signal_type import SignalType
 from ..const import ATTR_VESPER_ID, DOMAIN, EVENT_OCCURRENCE
 from ..model.occurrence import Occurrence, OccurrenceKind
 
-#: The newest so many occurrences of a start are published.
+#: Maximum number of occurrences that are kept until Home Assistant has started; the
+#: oldest are dropped.
 MAX_HELD = 10_000
 
 #: The logbook has no sentence for these: the state of Playing is in it already.

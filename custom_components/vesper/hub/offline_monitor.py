@@ -1,4 +1,4 @@
-"""Decide which devices are online, by the broker link and by timeouts."""
+"""Decide which devices are online (docs/liveness.md, "Online")."""
 
 import asyncio
 from collections.abc import Mapping
@@ -26,11 +26,11 @@ MIN_INTERVAL = 0.5
 
 
 class OfflineMonitor:
-    """The broker link, and one timer for all devices, set to the earliest deadline.
+    """Monitor the broker link, and all devices with one timer.
 
-    While the link is down the timer is off: silence says nothing about the devices.
-    Nor does it if the broker does not respond, so the link is proved before any device
-    is declared offline.
+    The timer is set to the earliest deadline. While the link is down it is off, because
+    no message can arrive. A broker that does not respond delivers none either, so the
+    link is checked before any device is declared offline.
     """
 
     def __init__(  # noqa: PLR0913  # all that depends on it
@@ -110,7 +110,7 @@ class OfflineMonitor:
     def _async_link_changed(self, connected: bool) -> None:  # noqa: FBT001
         """Handle a change of the broker link.
 
-        When Home Assistant stops, MQTT ends before us, which says nothing.
+        When Home Assistant stops, MQTT is stopped first; that is no lost link.
         """
         if self._closed or self._hass.is_stopping or connected is self.connected:
             return
@@ -154,7 +154,8 @@ class OfflineMonitor:
         if not self._running or self._timer is not None or self._check is not None:
             return
         if (deadline := self._deadlines.next_deadline) is not None:
-            # A device that is heard meanwhile may have a shorter timeout than others.
+            # Not longer than the shortest timeout: a device that is heard meanwhile may
+            # have it.
             wait = min(deadline - monotonic(), self._deadlines.timeout)
             self._timer = async_call_later(
                 self._hass, max(wait, MIN_INTERVAL), self._async_deadline
@@ -162,7 +163,10 @@ class OfflineMonitor:
 
     @callback
     def _async_deadline(self, _now: datetime) -> None:
-        """Check the devices whose deadline has come; mostly all were heard since."""
+        """Check whether a deadline has passed.
+
+        Usually every device has been heard since the timer was set.
+        """
         self._timer = None
         deadline = self._deadlines.next_deadline
         if deadline is not None and deadline <= monotonic():
@@ -173,7 +177,7 @@ class OfflineMonitor:
             self._async_set_timer()
 
     async def _async_check(self, deadline: float) -> None:
-        """Prove the link, then time out the devices that are still due."""
+        """Check the link, then time out the devices that are due."""
         try:
             if await self._link.async_responds(deadline):
                 due = self._deadlines.due(monotonic())
@@ -191,11 +195,11 @@ class OfflineMonitor:
     @callback
     def _async_time_out(self, device: Device) -> None:
         """Declare a device offline."""
-        # It may have been offline before the link was lost, and is monitored again.
+        # It may have been offline already: when the link is back, all are monitored.
         if device.online is False:
             return
         self._health_checks.async_discard(device.device_id)
-        # One that was offline before Home Assistant started was reported then.
+        # If it was offline before Home Assistant started, that was reported then.
         if device.was_online is not False and not device.disabled:
             self._outages.async_went_offline(
                 device.device_id,

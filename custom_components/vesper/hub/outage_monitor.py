@@ -1,4 +1,4 @@
-"""Report devices that went offline and came back: each alone, or as one outage."""
+"""Report devices that go offline, alone or in an outage."""
 
 from collections.abc import Callable, Iterator
 from datetime import datetime
@@ -18,8 +18,9 @@ type OutageCallback = Callable[[str, dict[str, int]], None]
 class OutageMonitor:
     """Report outages to listeners and in the log.
 
-    An outage is one log line at its start and one at its end. So the line of a single
-    device is delayed until the device can't be part of an outage, by one timer for all.
+    An outage has one log line at its start and one at its end. So a device that goes
+    offline is logged only once it can no longer be part of an outage. One timer does
+    this for all devices.
     """
 
     def __init__(self, hass: HomeAssistant, timeout: float) -> None:
@@ -41,14 +42,14 @@ class OutageMonitor:
     def async_went_offline(self, device_id: str, online_before: int | None) -> None:
         """Handle a device that went offline; `async_evaluate` reports it.
 
-        Given is how many were online right before, itself included, or None if it was
-        not known to be online.
+        `online_before` is how many devices were online right before, this one included,
+        or None if it was not known to be online.
         """
         self._outages.went_offline(device_id, monotonic(), online_before)
 
     @callback
     def async_evaluate(self) -> None:
-        """Report an outage if one has started, and devices that are offline alone."""
+        """Report an outage that has started, and devices offline alone."""
         if outage := self._outages.start_outage(monotonic()):
             LOGGER.warning(
                 "Outage: %s of %s online devices went offline within %s s",

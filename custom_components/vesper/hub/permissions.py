@@ -16,10 +16,10 @@ async def async_user_name(hass: HomeAssistant, context: Context | None) -> str |
 def is_permitted(
     hass: HomeAssistant, user: User | None, device: dr.AnyDeviceEntry, policy: str
 ) -> bool:
-    """Return whether a user may read or control an entity of a device.
+    """Return whether a user has a right on an entity of a device.
 
-    Given is one of Home Assistant's policies of entities. Without a user, such as in an
-    automation, everything is permitted.
+    `policy` is a policy of Home Assistant, such as `POLICY_READ`. Without a user, for
+    example in an automation, everything is permitted.
     """
     if user is None or user.is_admin:
         return True

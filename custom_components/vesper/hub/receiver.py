@@ -31,7 +31,7 @@ from .offline_monitor import OfflineMonitor
 
 
 class MessageReceiver:
-    """The only place where messages are applied, however they arrive."""
+    """Apply all messages, however they arrive."""
 
     def __init__(  # noqa: PLR0913  # all that a message can affect
         self,
@@ -43,18 +43,18 @@ class MessageReceiver:
         async_add: Callable[[Device, Change], Change],
         async_changed: Callable[[Device, Change], None],
     ) -> None:
-        """Set the devices, those rejected at the start, and what is called.
+        """Set the devices, those rejected at the start, and the callbacks.
 
-        A new device is added with the change of its first message; what is left of that
-        to notify of is returned.
+        `async_add` gets a new device and the change of its first message, and returns
+        what listeners still have to be notified of.
         """
         self.stray_faults = FaultCounter()
-        """The faults of messages that made no device."""
+        """The faults of messages that added no device."""
         self.address_limits = AddressLimits()
         self.received = 0
         """How many messages of devices were received."""
         self.dropped = 0
-        """How many messages made no device."""
+        """How many messages of unknown devices added none."""
         self._devices = devices
         self._rejected = rejected
         self._admission = admission
@@ -66,7 +66,11 @@ class MessageReceiver:
     def async_receive(
         self, source: Source, device_id: str, payload: bytes, *, live: bool
     ) -> None:
-        """Receive a payload; a message of an unknown device adds that device."""
+        """Receive a message; one of an unknown device adds that device.
+
+        `live` says whether it was not retained by the broker. Not every live message is
+        a sign of life, see `_apply`.
+        """
         now = time()
         device = self._devices.get(device_id)
         known_events = device.telemetry.event_log.text if device else b""
@@ -89,7 +93,7 @@ class MessageReceiver:
     def async_receive_post(self, post: Post) -> bool:
         """Receive a posted heartbeat, and return whether it was accepted.
 
-        One with a fault is only counted; there may be no room for a new device.
+        One with a fault is counted and otherwise ignored. A new device may be rejected.
         """
         device_id, device = post.device_id, self._devices.get(post.device_id)
         if post.faults:
@@ -123,10 +127,11 @@ class MessageReceiver:
         if is_heartbeat := isinstance(message, Heartbeat):
             stored = message.payload
             if stored is not payload:
-                # The entries that it repeats are kept once for all messages.
+                # The entries that it repeats are kept only once.
                 events = device.telemetry.event_log.text
         record = Record(now, source.name, live, stored[:MAX_KEPT_BYTES], events)
         self.received += 1
+        # A last will (LWT) in plain text is live, but no sign of life.
         is_alive = live and (
             not isinstance(message, Malformed) or is_object_like(payload)
         )

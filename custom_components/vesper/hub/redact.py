@@ -1,4 +1,4 @@
-"""Redact what could identify a network, or is secret, in what devices send."""
+"""Redact secrets and names of networks in what devices send."""
 
 from functools import lru_cache
 import re
@@ -31,13 +31,13 @@ _SECRET_WORDS = frozenset(
     }
 )
 
-#: These do within a word or across words too.
+#: These do so within a word and across words, too.
 _SECRET_PART = re.compile(
     "ssid|psk|passw|passphrase|secret|token|credential|apikey|username|hostname|dns"
     "|gateway|netmask|subnet|ipaddr|ipv|macaddr|acknowledgedby|maintenanceby"
 )
 
-#: A network, whose text is its name, and the secrets and addresses of one.
+#: Keys for a network, where a text is its name, and for its secrets and addresses.
 _NETWORK = re.compile("(wifi|wlan|network|accesspoint|ap|router)s?")
 _OF_NETWORK = re.compile(
     "(wifi|wlan|network|accesspoint|ap|router|sta|net|lan|wan|eth|local|mqtt|broker)+s?"
@@ -51,8 +51,9 @@ _KEY_IN_TEXT = re.compile(
     re.VERBOSE,
 )
 
-#: Its value: a quoted text, whether its end is there or not; all that follows where
-#: something nests; else up to the next key or the end of the clause.
+#: Its value: a quoted text, up to its closing quote; everything that follows if that
+#: is missing or if something nests; otherwise the text up to the next key or the end of
+#: the clause.
 _VALUE_IN_TEXT = re.compile(
     r"""(?P<quote>["'])(?:\\.|[^\\])*?(?P=quote)(?=[\s,;.:)\]}]|\Z)
       | ["'\\\[{].*
@@ -61,7 +62,7 @@ _VALUE_IN_TEXT = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 
-#: Addresses that show by their form: the host of a URL, MAC, IPv6, IPv4; and a bearer's
+#: Addresses that their form reveals: the host of a URL, MAC, IPv6, IPv4; and a bearer
 #: token.
 _ADDRESS = re.compile(
     r"""(?<=://)[^\s/"']+
@@ -81,7 +82,7 @@ _ADDRESS = re.compile(
 
 
 def redacted_json(payload: bytes) -> JsonValueType:
-    """Return a payload redacted; as text if it is not JSON or was cut.
+    """Return a redacted payload, as text if it is not valid JSON.
 
     Never raises, and the result can always be written as JSON.
     """
@@ -93,8 +94,8 @@ def redacted_json(payload: bytes) -> JsonValueType:
 
 
 def redacted(value: JsonValueType, name: str = "", depth: int = 0) -> JsonValueType:
-    """Return a JSON value redacted, given the name that it stands under."""
-    # That there is none, or true and false, reveals nothing.
+    """Return a redacted JSON value; `name` is its key."""
+    # Null, empty text and booleans reveal nothing.
     if value is None or value == "" or isinstance(value, bool):
         return value
     if _names_secret(name):
@@ -109,7 +110,7 @@ def redacted(value: JsonValueType, name: str = "", depth: int = 0) -> JsonValueT
 def _within(
     value: dict[str, JsonValueType] | list[JsonValueType], name: str, depth: int
 ) -> JsonValueType:
-    """Return an object or a list with each of its values redacted."""
+    """Return an object or a list with redacted values."""
     if isinstance(value, list):
         return [redacted(item, name, depth) for item in value]
     return {
@@ -121,7 +122,10 @@ def _within(
 
 
 def redacted_text(text: str) -> str:
-    """Return a text redacted; more than needed where the end of a value is unclear."""
+    """Return a redacted text.
+
+    Where the end of a value is unclear, more than the value is redacted.
+    """
     pieces = []
     shown = at = 0
     while key := _KEY_IN_TEXT.search(text, at):
@@ -162,7 +166,7 @@ def _names_network(name: str) -> bool:
 
 
 def _is_secret_in_text(key: str) -> bool:
-    """Return whether a key is secret by its two words, or by the last alone."""
+    """Return whether both words of a key, or its last word, name a secret."""
     return any(
         _names_secret(name) or _names_network(name)
         for name in (key, key.rpartition(" ")[2])

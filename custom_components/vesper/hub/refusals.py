@@ -12,10 +12,12 @@ from .issues import async_raise_issue
 
 ISSUE_REFUSED = "refused"
 
-#: In seconds: a broker that refuses a message by closing the connection is faster.
+#: In seconds: a broker that closes the connection because of a message does so within
+#: this time.
 REFUSAL_TIME = 2
 
-#: Once may be a coincidence, and so may be twice in a longer time, in seconds.
+#: A kind of message is refused after this many disconnects within this many seconds;
+#: fewer may be coincidence.
 MAX_REFUSALS = 2
 REFUSAL_WINDOW = 3600
 
@@ -28,14 +30,15 @@ class SentKind(StrEnum):
     HEALTH_CHECK = "health_check"
     """The request of a health check."""
     LINK_CHECK = "link_check"
-    """Another subscription, to which the broker responds."""
+    """One more subscription, which the broker has to acknowledge."""
 
 
 class Refusals:
     """Find out what the broker refuses by closing the connection.
 
-    While it is closed, all MQTT entities of Home Assistant are unavailable. So what has
-    closed it twice in an hour is not sent again until the integration is reloaded.
+    While it is closed, all MQTT entities of Home Assistant are unavailable. So a kind
+    of message that has closed it twice in an hour is not sent again until the
+    integration is reloaded (docs/liveness.md, "Online").
     """
 
     def __init__(self, hass: HomeAssistant) -> None:
@@ -67,7 +70,7 @@ class Refusals:
 
     @callback
     def async_disconnected(self) -> None:
-        """Count what was sent right before the connection was closed."""
+        """Count what was sent right before a disconnect."""
         now = monotonic()
         for kind, (sent_at, topic) in self._sent.items():
             if now - sent_at > REFUSAL_TIME or kind in self._refused:

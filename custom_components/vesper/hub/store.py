@@ -31,16 +31,18 @@ from ..protocol.topics import is_device_id
 from .chunks import async_in_chunks
 from .issues import async_raise_issue
 
-#: A minor version adds fields, and any field may be missing: all can be read.
+#: Any field may be missing and unknown ones are skipped, so a new field needs no higher
+#: version. Raise `MINOR_VERSION` if `_async_migrate_func` has to convert older files,
+#: and `VERSION` if an earlier version of Vesper must not read the file.
 VERSION = 1
 MINOR_VERSION = 1
 
 ISSUE_DAMAGED = "store_damaged"
 ISSUE_NOT_WRITTEN = "store_not_written"
 
-#: What is on disk within a second; the rest is saved at the interval.
+#: These changes are saved within a second, all others at the interval.
 SAVED_AT_ONCE = Change.ALERTS | Change.SUBSYSTEMS | Change.MAINTENANCE
-#: These would happen again after a restart if they were not on disk.
+#: These would run triggers again after a restart if they were not on disk.
 SAVED_KINDS = frozenset(
     {
         OccurrenceKind.CAME_ONLINE,
@@ -89,7 +91,7 @@ class VesperStore(Store[dict[str, Any]]):
         except HomeAssistantError as error:
             self._raise_unreadable(error)
         except AttributeError, KeyError, NotImplementedError, TypeError:
-            # JSON, but not ours. Where it is no JSON, Home Assistant does the same.
+            # It is JSON, but not ours. If it is no JSON, Home Assistant renames it.
             await self._async_move_damaged()
             return {}
         return await _async_deserialize(items)
@@ -118,7 +120,7 @@ class VesperStore(Store[dict[str, Any]]):
 
     @override
     async def _async_write_data(self, data: dict[str, Any]) -> None:
-        """Write the data; raise a repair issue as long as that fails.
+        """Write the data; if that fails, raise a repair issue.
 
         Raises WriteError, which Home Assistant logs.
         """
@@ -137,7 +139,7 @@ class VesperStore(Store[dict[str, Any]]):
         ir.async_delete_issue(self.hass, DOMAIN, ISSUE_NOT_WRITTEN)
 
     async def _async_move_damaged(self) -> None:
-        """Rename a damaged file, as Home Assistant does, and raise a repair issue.
+        """Rename a damaged file and raise a repair issue.
 
         Raises ConfigEntryNotReady if that fails.
         """
@@ -156,7 +158,7 @@ class VesperStore(Store[dict[str, Any]]):
         )
 
     def _raise_unreadable(self, error: Exception) -> NoReturn:
-        """Refuse to set up with a file that can't be read: it may be whole."""
+        """Raise ConfigEntryNotReady: the file may still be intact."""
         raise ConfigEntryNotReady(
             translation_domain=DOMAIN,
             translation_key="store_unreadable",
@@ -202,9 +204,9 @@ class Saver:
 
     @callback
     def async_save_soon(self, device_id: str) -> None:
-        """Save a device that was added, changed or removed within a second."""
+        """Save within a second, after a device was added, changed or removed."""
         self._serialize(device_id)
-        # Not more than once: Home Assistant would postpone the write each time.
+        # Only once: each further call would postpone the write.
         if not self._scheduled:
             self._scheduled = True
             self._store.async_delay_save(self._data, SAVE_DELAY)
@@ -234,7 +236,7 @@ class Saver:
         """Serialize a device, and return whether it has changed."""
         if (device := self._devices.get(device_id)) is None:
             return self._snapshots.pop(device_id, None) is not None
-        # Never absent meanwhile: `_data` may run in another thread.
+        # Replaced, never removed first: `_data` may run in another thread.
         before = self._snapshots.get(device_id)
         snapshot = self._snapshots[device_id] = serialize(device)
         return snapshot != before
@@ -242,7 +244,7 @@ class Saver:
     def _data(self) -> dict[str, Any]:
         """Return what is stored; runs in the executor too."""
         self._scheduled = False
-        # A copy at once: devices may be added meanwhile.
+        # A copy, because devices may be added meanwhile.
         snapshots = self._snapshots.copy()
         return {
             "devices": {
@@ -253,7 +255,7 @@ class Saver:
 
 
 async def _async_deserialize(items: Mapping[str, Any]) -> dict[str, Device]:
-    """Return the devices that can be deserialized, and log if there are others."""
+    """Return the devices that can be read, and log the others."""
     devices: dict[str, Device] = {}
     bad: list[str] = []
     async for device_id, data in async_in_chunks(items.items()):

@@ -12,18 +12,18 @@ from ..protocol.severity import Severity
 from .change import Change
 from .lost_alerts import LostAlerts
 
-#: So many subsystems of a device have a sensor (docs/protocol.md, "Alert").
+#: Maximum number of subsystems of a device with a sensor (docs/protocol.md, "Alert").
 MAX_SUBSYSTEMS = 32
 
-#: So many are kept by name: those with a sensor and those with an active alert.
+#: Maximum number that is kept by name: those with a sensor or an active alert.
 MAX_ACTIVE = 64
 
-#: In seconds: an alert that arrived in this time before and after the boot that an
-#: uptime gives may be of either boot.
+#: In seconds: an alert that arrived this close to the computed boot time may be from
+#: before or after the restart.
 BEFORE_BOOT = 2
 AFTER_BOOT = 3
 
-#: It is closed after so many times the usual time.
+#: Such an alert is closed after this multiple of the usual time.
 EITHER_BOOT_FACTOR = 3
 
 #: In seconds: a device that posts may have no MQTT to raise its alerts again.

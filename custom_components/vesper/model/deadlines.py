@@ -1,4 +1,4 @@
-"""Keep when devices time out."""
+"""Keep when devices time out (docs/liveness.md, "Online")."""
 
 from collections.abc import Iterable
 
@@ -6,8 +6,8 @@ from collections.abc import Iterable
 class Deadlines:
     """The devices that are monitored, and when each times out.
 
-    Times are seconds of a monotonic clock: a jump of the wall clock makes no outage and
-    hides none. To find what is due looks at all of them: 1 ms for 10,000.
+    Times are seconds of a monotonic clock, so a jump of the wall clock neither causes
+    nor hides an outage. Finding the due ones scans all devices: 1 ms for 10,000.
     """
 
     def __init__(self, timeout: float) -> None:
@@ -31,9 +31,9 @@ class Deadlines:
         self._deadlines[device_id] = now + timeout
 
     def set_timeout(self, device_id: str, timeout: float) -> None:
-        """Set the timeout of a device, from when it is touched next.
+        """Set the timeout of a device, from its next `touch` on.
 
-        It is never less than that of all devices.
+        A timeout below the common one is ignored.
         """
         if timeout > self.timeout:
             self._timeouts[device_id] = timeout
@@ -61,7 +61,7 @@ class Deadlines:
         return [device_id for _, device_id in sorted(due)]
 
     def pop(self, device_id: str, now: float) -> bool:
-        """Stop monitoring a device if it has timed out, and return whether it has."""
+        """Stop monitoring a device and return True if it has timed out."""
         if self._deadlines.get(device_id, now + 1) > now:
             return False
         del self._deadlines[device_id]

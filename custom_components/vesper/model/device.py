@@ -47,8 +47,8 @@ class Device(DeviceState):
     ) -> Change:
         """Apply a message and return what it changed; a stale one changes nothing.
 
-        A retained message fills in values, but is no sign of life
-        (docs/liveness.md, "Online"). Without a monotonic time, the wall clock counts.
+        `live` says whether it is a sign of life (docs/liveness.md, "Online"): neither
+        retained nor a last will (LWT). Without `monotonic`, the wall clock counts.
         """
         monotonic = now if monotonic is None else monotonic
         if live and isinstance(message, Heartbeat):
@@ -93,7 +93,7 @@ class Device(DeviceState):
         if disabled is self.disabled:
             return Change.NOTHING
         self.disabled = disabled
-        # What it raised meanwhile is known, but may not have been heard.
+        # No health check was requested meanwhile, so an alert may have been missed.
         return Change.DISABLED | Change.HEALTH_CHECK_DUE
 
     def close_alert(self, subsystem: str) -> Change:

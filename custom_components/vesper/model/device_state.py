@@ -25,7 +25,7 @@ class DeviceState:
 
     device_id: str
     close_after: int = 0
-    """Seconds of its uptime after which an alert from before a restart is closed unless
+    """After how many seconds of uptime an alert from before a restart is closed unless
     it is raised again; 0 for never."""
     link_up: bool = True
     """Whether the broker link is up, so that all messages arrive."""
@@ -36,7 +36,7 @@ class DeviceState:
     last_seen: float | None = None
     """When the last live message arrived."""
     offline_since: float | None = None
-    """When it went offline, while it is and that ran triggers."""
+    """When it went offline; None while online, or if going offline ran no triggers."""
     alerts: Alerts = field(default_factory=Alerts)
     playback: Playback = field(default_factory=Playback)
     telemetry: Telemetry = field(default_factory=Telemetry)
@@ -51,12 +51,12 @@ class DeviceState:
     rhythm: Rhythm = field(default_factory=Rhythm)
     faults: FaultCounter = field(default_factory=FaultCounter)
     occurrences: tuple[Occurrence, ...] = ()
-    """What has happened and was not published yet."""
+    """What has happened and has yet to be published."""
     maintenance_until: float | None = None
     maintenance_by: str | None = None
     """The name of the user who has set it, None where an automation did."""
     disabled: bool = False
-    """Whether a user has disabled it in Home Assistant: then it is ignored."""
+    """Whether a user has disabled it in Home Assistant."""
     _last_seen_written: float = float("-inf")
     _contact_due: bool = True
     """Whether the next live message is the first since the link came up."""
@@ -65,7 +65,7 @@ class DeviceState:
 
     @property
     def in_maintenance(self) -> bool:
-        """Return whether it is in maintenance: it then does not count for the fleet."""
+        """Return whether it is in maintenance."""
         return self.maintenance_until is not None
 
     @property
@@ -76,6 +76,6 @@ class DeviceState:
         )
 
     def is_suppressed(self, now: float) -> bool:
-        """Return whether its occurrences are not to trigger anything."""
+        """Return whether its occurrences run no triggers."""
         until = self.maintenance_until
         return self.disabled or (until is not None and now < until)

@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 
 from ..protocol.fields import Fault
 
-#: In seconds: a streak of this length is no single accident.
+#: In seconds: a shorter streak is not reported.
 LASTING_SECONDS = 600
 
-#: Nor are so many heartbeats, even if the wall clock jumped meanwhile.
+#: A streak also needs this many heartbeats, in case the wall clock jumped.
 LASTING_COUNT = 3
 
 

@@ -2,20 +2,20 @@
 
 from dataclasses import dataclass
 
-#: In seconds: an end that is sooner is reported.
+#: In seconds: a heap that is used up within this time is reported.
 HORIZON = 24 * 3600
 
-#: In seconds: nothing is predicted from less, as a start uses up memory too.
+#: In seconds: nothing is predicted from less, because starting up uses memory too.
 MIN_WINDOW = 1800
 
-#: In seconds: a leak that begins after weeks must not be averaged out.
+#: In seconds: only this time is looked at, so that a leak which begins after weeks is
+#: not averaged out.
 MAX_WINDOW = 2 * HORIZON
 
-#: At least one part in so many of the free heap must be lost. Normal use varies by
-#: less.
+#: At least 1/20 of the free heap must be lost; normal use varies by less.
 MIN_PART = 20
 
-#: How many points are kept of one boot.
+#: Maximum number of points that are kept of one boot.
 MAX_POINTS = 16
 
 
@@ -26,7 +26,7 @@ class HeapTrend:
     _points: tuple[tuple[int, int], ...] = ()
     """Uptime in seconds and mark, the oldest first: the first sample and each fall."""
     _returned: int = 0
-    """The most that became free again: so much is normal use, no leak."""
+    """The most bytes that became free again: as much is normal use, not a leak."""
 
     def clear(self) -> None:
         """Forget all samples, since another boot follows."""
@@ -57,7 +57,7 @@ class HeapTrend:
         self._returned = max(self._returned, min(max(sizes), points[0][1]) - mark)
 
     def seconds_left(self, uptime: int) -> float | None:
-        """Return in how many seconds the heap is used up, None if it is not.
+        """Return in how many seconds the heap is used up, None for never.
 
         The slope is that of the whole window or of its later half, whichever is
         smaller: a mark that fell after the start and then stays is no leak.

@@ -9,17 +9,17 @@ MIN_LOST = 3
 
 @dataclass(eq=False, kw_only=True, slots=True)
 class Outage:
-    """Most of the online devices, lost within one timeout."""
+    """An outage: more than half of the online devices, within one timeout."""
 
     started: float
     window_end: float
-    """A device that goes offline before this is lost by the same cause."""
+    """A device that goes offline before this belongs to the outage."""
     online_before: int
     lost: int
     known: set[str]
     """The lost devices that were not removed since."""
     offline: set[str]
-    """Those of them that are not back."""
+    """Those of them that are still offline."""
 
     @property
     def is_over(self) -> bool:
@@ -27,7 +27,7 @@ class Outage:
         return 2 * len(self.offline) <= len(self.known)
 
     def add(self, device_id: str) -> None:
-        """Count a device as lost, also one that was back already."""
+        """Count a lost device, even one that had come back."""
         if device_id not in self.known:
             self.lost += 1
             self.known.add(device_id)
@@ -37,18 +37,18 @@ class Outage:
 class Outages:
     """The devices that went offline, and whether that is one outage.
 
-    The window is one timeout: a device that went offline within it may be lost with
-    others, and is not reported alone until it has passed. Times are seconds of a
-    monotonic clock. Each call takes the same time for ten devices and for ten thousand.
+    A device that goes offline may be part of an outage until one timeout, the window,
+    has passed. Only then is it reported alone. Times are seconds of a monotonic clock.
+    Each call takes the same time for ten devices and for ten thousand.
     """
 
     def __init__(self, timeout: float) -> None:
         """Set the seconds of silence after which a device is offline."""
         self.current: Outage | None = None
         self._timeout = timeout
-        # When each went offline, and how many were online right before. All were online
-        # when the first one went offline: to come online and time out takes longer than
-        # the window.
+        # When each went offline, and how many were online right before. All of them
+        # were online when the first one went offline, because coming online and timing
+        # out again takes longer than the window.
         self._window: OrderedDict[str, tuple[float, int]] = OrderedDict()
         self._alone: OrderedDict[str, None] = OrderedDict()
 
@@ -57,8 +57,8 @@ class Outages:
     ) -> None:
         """Handle a device that went offline.
 
-        Given is how many were online right before, itself included; None for a device
-        that was not known to be online and is no part of an outage.
+        `online_before` is how many devices were online right before, this one included,
+        or None if it was not known to be online. Then it is not part of an outage.
         """
         outage = self.current
         if online_before is None:
@@ -69,7 +69,7 @@ class Outages:
             self._window[device_id] = (now, online_before)
 
     def came_online(self, device_id: str) -> Outage | None:
-        """Handle a device that is online again; return the outage that this ends."""
+        """Handle a device that is online again; return an outage that ends."""
         self._window.pop(device_id, None)
         self._alone.pop(device_id, None)
         outage = self.current
@@ -82,7 +82,7 @@ class Outages:
         return outage
 
     def discard(self, device_id: str) -> Outage | None:
-        """Handle the removal of a device; return the outage that this ends."""
+        """Handle the removal of a device; return an outage that ends."""
         if self.current is not None:
             self.current.known.discard(device_id)
         return self.came_online(device_id)
@@ -107,7 +107,7 @@ class Outages:
         return self.current
 
     def pop_alone(self, now: float) -> str | None:
-        """Return the next device that is offline without an outage, or None.
+        """Return the next device that is offline alone, or None.
 
         During an outage, the others wait for its end.
         """
@@ -130,7 +130,7 @@ class Outages:
         return next(iter(self._window.values()))[0] + self._timeout
 
     def _close_window(self, now: float) -> None:
-        """Move the devices whose window has passed to those that are alone."""
+        """Move devices whose window has passed to those that are alone."""
         while self._window:
             device_id, (when, _) = next(iter(self._window.items()))
             if when + self._timeout > now:

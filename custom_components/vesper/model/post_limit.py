@@ -3,11 +3,11 @@
 from collections import OrderedDict
 from dataclasses import dataclass
 
-#: Each device or address may post so often within the window, in seconds.
+#: Maximum number of posts of a device or an address within the window, in seconds.
 MAX_POSTS = 10
 POST_WINDOW = 60
 
-#: Of so many addresses the posts are counted; a flood uses no more memory.
+#: Maximum number of addresses whose posts are counted, which limits memory.
 MAX_ADDRESSES = 256
 
 
@@ -29,7 +29,7 @@ class PostLimit:
 
 
 class AddressLimits:
-    """When addresses posted what is invalid, or is of an unknown device."""
+    """When addresses posted something invalid or of an unknown device."""
 
     def __init__(self) -> None:
         """Begin without posts."""

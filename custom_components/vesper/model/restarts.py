@@ -1,4 +1,4 @@
-"""Detect restarts of a device, and two devices that share one id."""
+"""Detect restarts and shared ids (docs/liveness.md, "Restarts")."""
 
 from dataclasses import dataclass
 from enum import Enum, StrEnum, auto
@@ -7,7 +7,7 @@ from typing import NamedTuple
 from ..protocol.codes import ResetReason
 from .telemetry import BOOT_TIME_JITTER
 
-#: In seconds: a boot time or an uptime that differs by no more is the same.
+#: In seconds: boot times, or uptimes, that differ by at most this are the same.
 UPTIME_JITTER = 5
 
 #: In seconds: the same uptime again after more than this is a replayed message.
@@ -16,12 +16,12 @@ REPLAY_SECONDS = 2
 #: In seconds: the firmware's counter of milliseconds since boot has 32 bits.
 COUNTER_SECONDS = 2**32 / 1000
 
-#: So many restarts within so many seconds are a restart loop.
+#: This many restarts within this many seconds are a restart loop.
 LOOP_RESTARTS = 4
 LOOP_SECONDS = 3600
 
-#: So many returns to an earlier boot within so many seconds are two devices; a single
-#: one is a late message.
+#: This many returns to an earlier boot within this many seconds mean that two devices
+#: use the id. A single return may be a message that was delivered late.
 SHARED_RETURNS = 2
 SHARED_SECONDS = 600
 
@@ -36,18 +36,18 @@ class Boot(Enum):
     NEW = auto()
     """The device has restarted."""
     EARLIER = auto()
-    """It is another device with the same id, or a late message."""
+    """Another device with the same id has sent it, or it was delivered late."""
     OVERRUN = auto()
-    """It is the same one, whose counter of milliseconds began again at 0."""
+    """It is the same boot, but the counter of milliseconds began again at 0."""
 
 
 class Stale(StrEnum):
     """Why a live heartbeat is out of date."""
 
     LATE = "late"
-    """A newer one has overtaken it."""
+    """A newer one arrived before it."""
     REPLAYED = "replayed"
-    """It was sent again, such as by a bridge to another broker."""
+    """It was sent again, for example by a bridge to another broker."""
 
 
 class Restart(NamedTuple):
@@ -63,16 +63,17 @@ class Restart(NamedTuple):
 class Restarts:
     """The uptime of a device and its last restarts.
 
-    A device only ever starts later, so a boot time that returns is another device's.
-    All times but those that are stored are seconds of the monotonic clock.
+    Boot times of one device only increase. If an earlier one comes back, another device
+    uses the id. `started`, `_returns` and `Restart.at` are seconds since 1970, all
+    other times seconds of the monotonic clock.
     """
 
     uptime: int | None = None
-    """Seconds since boot at the last live heartbeat."""
+    """The uptime in the last live heartbeat that had one, in seconds."""
     started: float = 0.0
-    """When the device started, by that heartbeat, in seconds since 1970."""
+    """When the device started, computed from that uptime, in seconds since 1970."""
     grew: bool = False
-    """Whether the uptime has grown since boot: some firmware always sends the same."""
+    """Whether the uptime has grown since boot; some firmware always sends the same."""
     has_clock: bool = False
     """Whether the uptime was ever seen to change."""
     _last: tuple[Restart, ...] = ()
@@ -81,21 +82,23 @@ class Restarts:
     _returns: tuple[float, ...] = ()
     """When an earlier boot returned, in seconds since 1970."""
     heard: float | None = None
-    """When that heartbeat arrived; None if restored."""
+    """When the last live heartbeat with an uptime arrived; None if restored."""
     _earliest: float = float("-inf")
-    """The earliest time of boot that the heartbeats of this boot gave: some arrive
-    late."""
+    """The earliest boot time computed from the heartbeats of this boot: the one that
+    was delayed least."""
     _late: tuple[tuple[float, int], ...] = ()
-    """The last late heartbeats: the time of boot and the uptime."""
+    """The boot times and uptimes of the last late heartbeats."""
     _heard_since_late: bool = False
+    """Whether the current boot was heard since the last late heartbeat."""
 
     def detect_stale(
         self, uptime: int | None, now: float, monotonic: float
     ) -> Stale | None:
         """Return why a live heartbeat is stale, None if it is not.
 
-        An uptime only grows with time, or begins again after the last heartbeat. A late
-        one is recorded: its boot may be seen to go on.
+        An uptime only grows with time, unless the device has restarted since the last
+        heartbeat. A late heartbeat is recorded: a second one may show that its boot is
+        still running.
         """
         last = self.uptime
         if uptime is None or last is None:
@@ -123,10 +126,10 @@ class Restarts:
         changed: bool,
         boot_logged: bool,
     ) -> Boot:
-        """Return which boot a live heartbeat belongs to, which is not stale.
+        """Return which boot a heartbeat belongs to; it is live and not stale.
 
-        The return of an earlier boot is recorded. Given is whether any telemetry has
-        changed, and whether a boot is new in the event log.
+        `changed` is whether any telemetry has changed, `boot_logged` whether the event
+        log has a new boot. If an earlier boot has come back, that is recorded.
         """
         last = self.uptime
         if uptime is not None and last is not None:
@@ -146,14 +149,16 @@ class Restarts:
                 overran = not boot_logged and self._overran(last, uptime, elapsed)
                 return Boot.OVERRUN if overran else Boot.NEW
             if later < 0:
-                # Without a new boot, the clock of Home Assistant stood still or was set
-                # back, or the last heartbeat arrived late.
+                # The uptime is too high. Without a new boot in the log, the clock of
+                # Home Assistant stood still or was set back, or the last heartbeat was
+                # delayed.
                 limit = max(BOOT_TIME_JITTER, elapsed / 100)
                 return Boot.NEW if boot_logged and -later > limit else Boot.SAME
             has_clock = self.has_clock or uptime != last
             if has_clock and self._began_again(last, uptime, elapsed):
                 return Boot.NEW
-        # A boot may be logged late, when the restart is known already.
+        # Not if the uptime shows the same boot: a boot may be logged late, when the
+        # restart is known already.
         return Boot.NEW if boot_logged else Boot.SAME
 
     def update(self, uptime: int, now: float, monotonic: float, boot: Boot) -> None:
@@ -179,14 +184,14 @@ class Restarts:
         return boot if self.heard is None else max(boot, self.heard)
 
     def record(self, now: float, monotonic: float, reason: int | None) -> None:
-        """Record a restart, before the uptime of its heartbeat is remembered."""
+        """Record a restart; call it before `update`."""
         if reason is None:
             reason = ResetReason.UNDETERMINED
         self._last = (*self._last, Restart(at=now, reason=reason))[-LOOP_RESTARTS:]
         self._boots = (*self._boots, self._boot(now, monotonic))[-_BOOTS:]
 
     def loop(self, now: float) -> tuple[Restart, ...]:
-        """Return the last restarts if they are a restart loop, else none."""
+        """Return the restarts of a restart loop, none without a loop."""
         last = self._last
         if len(last) == LOOP_RESTARTS and 0 <= now - last[0].at <= LOOP_SECONDS:
             return last
@@ -195,7 +200,7 @@ class Restarts:
     def is_id_shared(self, now: float) -> bool:
         """Return whether more than one device uses the id.
 
-        It stays so for as long after the last return.
+        It counts as shared for `SHARED_SECONDS` after the last return.
         """
         if len(self._returns) < SHARED_RETURNS:
             return False
@@ -205,28 +210,29 @@ class Restarts:
     def _elapsed(self, now: float, monotonic: float) -> float:
         """Return the seconds since the last live heartbeat with an uptime.
 
-        Over a restart of Home Assistant they are those of the wall clock.
+        After a restart of Home Assistant, the wall clock is used.
         """
         if self.heard is None:
             return max(0.0, now - self.started - (self.uptime or 0))
         return max(0.0, monotonic - self.heard)
 
     def _boot(self, now: float, monotonic: float) -> float:
-        """Return when the device started, by its last heartbeat."""
+        """Return the boot time that the last heartbeat gives."""
         if self.heard is None or self.uptime is None:
             return monotonic - (now - self.started)
         return self.heard - self.uptime
 
     def _is_too_early(self, boot: float, elapsed: float) -> bool:
-        """Return whether a time of boot is earlier than delays and drift explain."""
+        """Return whether delays and drift can't explain a boot time."""
         return boot < self._earliest - max(BOOT_TIME_JITTER, elapsed / 100)
 
     def _record_late(self, uptime: int, boot: float) -> bool:
-        """Record a late heartbeat, and return whether its boot goes on.
+        """Record a late heartbeat, and return whether its boot is running.
 
-        Messages that are delivered late have no time of boot in common. One that goes
-        on is another device's if the current one was heard in between; otherwise this
-        device was replaced, or has restarted while the wall clock was wrong.
+        Delayed messages give unrelated boot times. If two late heartbeats give the same
+        one, that boot is still running: on another device if the current boot was heard
+        between them. Otherwise this device was replaced, or it restarted while the wall
+        clock was wrong.
         """
         if any(
             abs(boot - other) <= UPTIME_JITTER and uptime > seen + UPTIME_JITTER
@@ -242,16 +248,16 @@ class Restarts:
 
     @staticmethod
     def _overran(last: int, uptime: int, elapsed: float) -> bool:
-        """Return whether the counter of milliseconds began again at 0 meanwhile."""
+        """Return whether the counter of milliseconds began again at 0."""
         expected = last + elapsed - COUNTER_SECONDS
         return abs(uptime - expected) <= max(UPTIME_JITTER, elapsed / 100)
 
     @staticmethod
     def _began_again(last: int, uptime: int, elapsed: float) -> bool:
-        """Return whether an uptime that did not fall began again between messages.
+        """Return whether the device restarted although the uptime did not fall.
 
-        It is less than the time that has passed. Where it grew past the last one, the
-        time of boot is later by more than delays and the drift of clocks explain.
+        Then the uptime is less than the time that has passed. If it has grown, the boot
+        time must also have moved by more than delays and the drift of clocks explain.
         """
         if uptime == last:
             return uptime + UPTIME_JITTER < elapsed
@@ -261,7 +267,7 @@ class Restarts:
         )
 
     def _record_return(self, boot: float, now: float, monotonic: float) -> bool:
-        """Make an earlier boot the current one, and return whether it was one."""
+        """Return whether an earlier boot has come back, and make it the current one."""
         current = self._boot(now, monotonic)
         for known in self._boots:
             if abs(boot - known) <= UPTIME_JITTER:

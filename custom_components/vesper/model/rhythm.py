@@ -1,22 +1,24 @@
-"""Learn how often a device sends heartbeats."""
+"""Learn how often a device sends heartbeats (docs/liveness.md)."""
 
 from dataclasses import dataclass
 
-#: The lower quartile of so many gaps is the rhythm: outages and lost heartbeats do not
-#: change it.
+#: The rhythm is the lower quartile of this many gaps, which outages and lost heartbeats
+#: do not change.
 KEPT_GAPS = 8
 
-#: With fewer, outages of a new device could be taken for its rhythm.
+#: With fewer gaps, outages of a new device could count as its rhythm.
 MIN_GAPS = 4
 
-#: A device that is silent for so many of its gaps has missed more than one heartbeat.
+#: The timeout is this many gaps: a device that sends nothing for as long has missed
+#: more than one heartbeat.
 GAPS_PER_TIMEOUT = 3
 
-#: In seconds: a shorter gap is none, a longer one is an outage.
+#: In seconds: after less than this, a heartbeat is a duplicate delivery; a longer gap
+#: is an outage.
 MIN_GAP = 1
 MAX_GAP = 3600
 
-#: In seconds: no device times out later.
+#: In seconds.
 MAX_TIMEOUT = 3600
 
 
@@ -24,7 +26,7 @@ MAX_TIMEOUT = 3600
 class Rhythm:
     """The rhythm of the heartbeats of one device, over MQTT and HTTP.
 
-    Times are seconds of a monotonic clock: a jump of the wall clock makes no gap.
+    Times are seconds of a monotonic clock, so a jump of the wall clock makes no gap.
     """
 
     gaps: tuple[int, ...] = ()
@@ -33,7 +35,7 @@ class Rhythm:
 
     @property
     def timeout(self) -> int:
-        """Return the seconds of silence that the rhythm allows, 0 without one."""
+        """Return the timeout in seconds, 0 while the rhythm is unknown."""
         if len(self.gaps) < MIN_GAPS:
             return 0
         quartile = sorted(self.gaps)[(len(self.gaps) - 1) // 4]
@@ -42,7 +44,7 @@ class Rhythm:
     def record(self, now: float) -> None:
         """Record a heartbeat."""
         last = self._last
-        # One that is delivered twice is one.
+        # Ignore a duplicate delivery.
         if last is not None and now - last < MIN_GAP:
             return
         self._last = now
@@ -50,5 +52,5 @@ class Rhythm:
             self.gaps = (*self.gaps[1 - KEPT_GAPS :], round(gap))
 
     def interrupt(self) -> None:
-        """Handle a gap in what is received, which is none of the device."""
+        """Handle a gap in reception that the device did not cause."""
         self._last = None

@@ -1,7 +1,7 @@
 """Serialize a device for the store and deserialize it.
 
-The store is not trusted: a bad field is skipped as if it had never been reported, and
-where that leaves open whether there is an alert, its subsystem is unknown.
+The store is not trusted. A bad field is skipped, as if it had never been reported. If
+it is then unclear whether a subsystem has an alert, the subsystem is unknown.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -89,7 +89,7 @@ def serialize(device: Device) -> bytes:
         **_values(device.playback, PLAYBACK_FIELDS),
         **_values(device.restarts, RESTART_FIELDS),
         "telemetry": _values(telemetry, TELEMETRY_FIELDS),
-        # An unknown one has a sensor, by which it is found again.
+        # Unknown subsystems are found again by their registered sensor.
         "subsystems": [
             name for name in alerts.subsystems if name not in alerts.unknown
         ],
@@ -137,7 +137,7 @@ def _telemetry(data: Mapping[str, Any]) -> Telemetry:
     faults: list[Fault] = []
     events = parse_events(data.get("events"), faults)
     telemetry = Telemetry(**_good(data.get("telemetry"), TELEMETRY_FIELDS))
-    # An event log with a gap would make old entries look new.
+    # With an entry missing, old entries would look new later.
     if events is not None and not faults:
         telemetry.event_log = EventLog(encode_events(events))
         if telemetry.rssi is None:
@@ -165,7 +165,7 @@ def _alerts(data: Mapping[str, Any]) -> Alerts:
 
 
 def _alert(item: object) -> ActiveAlert | None:
-    """Return a stored alert, None where it does not name its subsystem and state."""
+    """Return a stored alert, None without a valid subsystem and state."""
     if not isinstance(item, dict):
         return None
     alert = read_alert(item, [])
@@ -249,5 +249,5 @@ def _good(data: object, fields: Mapping[str, _Check]) -> dict[str, Any]:
 
 
 def _some(items: object) -> list[Any]:
-    """Return at most as many items of a list as are kept of a device."""
+    """Return the items of a list, up to the limit of a device."""
     return items[:MAX_ACTIVE] if isinstance(items, list) else []

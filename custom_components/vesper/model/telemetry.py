@@ -12,11 +12,12 @@ from .event_log import EventLog
 #: In bytes: with less free heap, allocations of the network stack begin to fail.
 LOW_HEAP = 16 * 1024
 
-#: In seconds: the free heap is written at most this often, unless it becomes low.
+#: In seconds: writes of the free heap are throttled to one in this time, unless it
+#: becomes low or is no longer low.
 HEAP_INTERVAL = 60
 
-#: In seconds: how long heartbeats take varies; a boot time that moves by less is the
-#: same.
+#: In seconds: heartbeats take different times to arrive, so a boot time that moves by
+#: less than this is unchanged.
 BOOT_TIME_JITTER = 60
 
 #: The fields that are copied from a heartbeat, and what each change is called.
@@ -52,7 +53,7 @@ class Telemetry:
     _heap_written_at: float = float("-inf")
 
     def apply(self, heartbeat: Heartbeat, *, live: bool, now: float) -> Change:
-        """Apply a heartbeat and return what changed; absent fields stay as they are.
+        """Apply a heartbeat and return what changed; absent fields stay.
 
         A retained one is of unknown age: it only fills in what is not known yet.
         """
@@ -65,7 +66,7 @@ class Telemetry:
         heap_free = heartbeat.heap_free
         if heap_free is not None and (live or self.heap_free is None):
             change |= self._set_heap_free(heap_free, now)
-        # Of unknown age, its uptime gives no boot time either.
+        # The uptime of a retained one gives no boot time.
         if live and heartbeat.uptime is not None:
             boot_time = now - heartbeat.uptime
             if self.boot_time is None or (
@@ -82,7 +83,10 @@ class Telemetry:
         return change
 
     def update_signal(self, events: Iterable[RecentEvent]) -> Change:
-        """Apply the newest Wi-Fi connection among some entries, the oldest first."""
+        """Set the signal of the last Wi-Fi connection in some entries.
+
+        The entries are sorted, the oldest first.
+        """
         signals = [event.d0 for event in events if event.tag == EventTag.WIFI_UP]
         if signals and (rssi := rssi_dbm(signals[-1])) != self.rssi:
             self.rssi = rssi
@@ -94,7 +98,7 @@ class Telemetry:
     ) -> Change:
         """Apply a restart that a heartbeat showed.
 
-        Its entries of the event log were compared with known ones, or were not.
+        `log_compared` is whether its event log was compared with a known one.
         """
         change = Change.NOTHING
         if heartbeat.uptime is not None:
@@ -105,10 +109,11 @@ class Telemetry:
         return change
 
     def _set_heap_free(self, heap_free: int, now: float) -> Change:
-        """Set the free heap, and return whether it is to be written to the state.
+        """Set the free heap, and return whether to write its state.
 
-        Not compared with what was written last: its sensor is also written for other
-        reasons.
+        It changes with nearly every heartbeat, so its writes are throttled. The last
+        written value is not known here, since other changes write the sensor too, so a
+        flag records that the heap has changed.
         """
         if self.heap_free != heap_free:
             self.heap_free, self._heap_changed = heap_free, True

@@ -17,7 +17,7 @@ from .fields import (
 
 MAX_INFO_BYTES = 4 * 1024
 
-#: Home Assistant can't write what nests hundreds of levels deep.
+#: Home Assistant can't write values with hundreds of levels.
 MAX_INFO_DEPTH = 8
 
 #: An info message is about one moment, so a retained one says nothing.
@@ -58,7 +58,7 @@ def parse_info(
 
 
 def _details(data: dict[str, Any], faults: list[Fault]) -> dict[str, Any]:
-    """Return the inner payload, or an empty one with a fault unless it is null."""
+    """Return the inner payload; an invalid one is empty, with a fault."""
     details = data.get("payload")
     if details is None:
         return {}
@@ -74,7 +74,7 @@ def _details(data: dict[str, Any], faults: list[Fault]) -> dict[str, Any]:
 
 
 def _is_deeper(value: object, levels: int) -> bool:
-    """Return whether a value nests more than so many levels."""
+    """Return whether a value has more levels than `levels`."""
     match value:
         case dict():
             children = list(value.values())
