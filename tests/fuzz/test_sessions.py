@@ -6,7 +6,7 @@ import os
 import time
 from types import SimpleNamespace
 
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, __version__, reproduce_failure, settings
 from hypothesis.internal.conjecture import engine
 from hypothesis.stateful import run_state_machine_as_test
 import pytest
@@ -18,6 +18,8 @@ from .sessions import Clock, EventRecorder, Sessions, Tally
 BEGINNING = "2030-01-01T00:00:00+00:00"
 #: With none the same sessions are played each time, and as many.
 MINUTES = float(os.environ.get("FUZZ_MINUTES", "0"))
+#: What a failure prints between the quotes of `reproduce_failure`: only that session.
+REPLAY = os.environ.get("FUZZ_REPLAY", "")
 SESSIONS = 20
 
 #: As they are before time is frozen, and where the freezer does not find them.
@@ -49,15 +51,22 @@ def test_sessions(
     caplog.set_level(logging.INFO)
     vesper.freezer.move_to(BEGINNING)
     clock, recorder, tally = Clock(vesper), EventRecorder(vesper), Tally()
+
+    def begin() -> Sessions:
+        """Begin a session."""
+        return Sessions(vesper, clock, recorder, caplog, tally)
+
+    if REPLAY:
+        begin = reproduce_failure(__version__, REPLAY.encode())(begin)
     try:
         for _ in _rounds():
             run_state_machine_as_test(
-                lambda: Sessions(vesper, clock, recorder, caplog, tally),  # type: ignore[arg-type]
+                begin,  # type: ignore[arg-type]
                 settings=settings(
                     derandomize=not MINUTES,
                     deadline=None,
                     max_examples=SESSIONS,
-                    print_blob=False,
+                    print_blob=True,
                     stateful_step_count=30,
                     suppress_health_check=list(HealthCheck),
                 ),
