@@ -162,10 +162,16 @@ def _calls(*names: str) -> Iterator[tuple[Path, dict[str, ast.expr]]]:
 
 def _value(path: Path, node: ast.expr) -> Any:
     """Return the value of an argument: a literal or a module constant."""
-    if isinstance(node, ast.Name):
-        parts = path.relative_to(ROOT).with_suffix("").parts
-        return getattr(import_module(".".join(parts)), node.id)
-    return ast.literal_eval(node)
+    try:
+        if isinstance(node, ast.Name):
+            parts = path.relative_to(ROOT).with_suffix("").parts
+            return getattr(import_module(".".join(parts)), node.id)
+        return ast.literal_eval(node)
+    except AttributeError, ValueError:
+        pytest.fail(
+            f"{path.name}:{node.lineno}: {ast.unparse(node)} must be a literal or a "
+            "constant of this file, since this test reads it"
+        )
 
 
 def _names_given(path: Path, arguments: dict[str, ast.expr], argument: str) -> set[str]:
@@ -173,7 +179,10 @@ def _names_given(path: Path, arguments: dict[str, ast.expr], argument: str) -> s
     given = arguments.get(argument)
     if given is None:
         return set()
-    assert isinstance(given, ast.Dict)
+    assert isinstance(given, ast.Dict), (
+        f"{path.name}:{given.lineno}: {argument} must be a dict literal, since this "
+        "test reads its keys"
+    )
     return {_value(path, key) for key in given.keys if key is not None}
 
 
@@ -441,6 +450,35 @@ def test_issues() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("call", "wanted"),
+    [
+        ("f(key=KEY, placeholders=given)", "x.py:1: placeholders must be a dict lit"),
+        ("f(key='a', placeholders=dict(a=1))", "x.py:1: placeholders must be a dict"),
+        ("f(key=self.key, placeholders={})", "x.py:1: self.key must be a literal or"),
+        ("f(key='a', placeholders={name: 1})", "x.py:1: name must be a literal or a"),
+    ],
+)
+def test_a_call_that_can_not_be_read(
+    monkeypatch: pytest.MonkeyPatch, call: str, wanted: str
+) -> None:
+    """The failure says what the argument must be."""
+    path = PACKAGE / "x.py"
+    monkeypatch.setitem(sys.modules, "custom_components.vesper.x", Mock(spec=["KEY"]))
+    node = ast.parse(call, mode="eval").body
+    assert isinstance(node, ast.Call)
+    arguments = {str(word.arg): word.value for word in node.keywords}
+
+    def read() -> None:
+        """Read the arguments as the test of the issues does."""
+        _value(path, arguments["key"])
+        _names_given(path, arguments, "placeholders")
+
+    with pytest.raises((AssertionError, pytest.fail.Exception)) as failed:
+        read()
+    assert wanted in str(failed.value)
+
+
 def test_devices() -> None:
     """Each device that the texts name has the placeholder."""
     used = {
@@ -588,8 +626,9 @@ def test_icon(platform: str, description: EntityDescription) -> None:
     assert set(icons) <= {"default", "state"}
     states = icons.get("state", {})
     assert set(states) <= _states(platform, description)
-    assert icons["default"] not in states.values(), "it is what the others have"
-    for icon in (icons["default"], *states.values()):
+    used = [icons["default"], *states.values()]
+    assert len(set(used)) == len(used), "two states have the same icon"
+    for icon in used:
         assert re.fullmatch(r"mdi:[a-z0-9]+(-[a-z0-9]+)*", icon)
 
 

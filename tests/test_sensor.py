@@ -1,6 +1,7 @@
 """Sensors of a device and its subsystems, from message to state."""
 
-from typing import Any
+from collections import Counter
+from typing import Any, get_type_hints
 
 import pytest
 from pytest_homeassistant_custom_component.common import (
@@ -9,11 +10,21 @@ from pytest_homeassistant_custom_component.common import (
 )
 from syrupy.assertion import SnapshotAssertion
 
+from custom_components.vesper.protocol.heartbeat import Heartbeat
 from homeassistant.const import STATE_UNKNOWN, Platform
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import entity_registry as er
 
-from .common import BELL, BOOT, EVERYTHING, HTTP_FAIL, WIFI_UP, Vesper, log_entry
+from .common import (
+    BELL,
+    BOOT,
+    EVERYTHING,
+    HTTP_FAIL,
+    WIFI_UP,
+    Vesper,
+    Writes,
+    log_entry,
+)
 
 #: The sensors of the diagnostic fields of firmware 1.1.0.
 OF_1_1_0 = {
@@ -23,6 +34,10 @@ OF_1_1_0 = {
     "reset_reason",
     "wifi_signal",
 }
+
+#: The numbers of a heartbeat that are the same in most of them. The entities of all
+#: others must be throttled.
+RARELY_CHANGED = {"heap_min_free", "last_disconnect_code", "reset_reason"}
 
 RAISED = b'{"subsystem": "FileManager", "state": "WARNING"}'
 CLEARED = b'{"subsystem": "FileManager", "state": "CLEARED"}'
@@ -302,6 +317,28 @@ async def test_an_absent_field(
     await vesper.heartbeat(**in_full)
     await vesper.heartbeat(**fields)
     assert STATE_UNKNOWN not in {vesper.value(one) for one in OF_1_1_0}
+
+
+@pytest.mark.usefixtures("entity_registry_enabled_by_default")
+async def test_what_changes_with_each_heartbeat(vesper: Vesper, writes: Writes) -> None:
+    """No entity is written more often than once a minute."""
+    numbers = {
+        name
+        for name, hint in get_type_hints(Heartbeat).items()
+        if hint in (int | None, float | None)
+    }
+    assert numbers <= EVERYTHING.keys()
+    fields = EVERYTHING | {"recent_events": [BOOT, WIFI_UP]}
+    await vesper.heartbeat(**fields)
+    writes.take()
+    for beat in range(1, 21):
+        await vesper.advance(30)
+        moved = {name: EVERYTHING[name] + beat % 3 for name in numbers - RARELY_CHANGED}
+        moved["uptime"] = EVERYTHING["uptime"] + 30 * beat
+        await vesper.heartbeat(**fields | moved)
+    counts = Counter(writes.take())
+    assert counts[vesper.entity_id("heap_free")] == 10
+    assert {entity_id for entity_id, count in counts.items() if count > 10} == set()
 
 
 @pytest.mark.parametrize(

@@ -164,11 +164,13 @@ _RESET_REASONS: Final = {reason.value: reason.name.lower() for reason in ResetRe
 def expected_states(device: Firmware) -> dict[str, str]:
     """Return the expected states of a device, by entity key.
 
-    These are entities that are enabled by default. States are as Home Assistant
-    writes them; keys are those of the unique ids (`{device_id}_{key}`), with one
-    `alert_{subsystem}` for every subsystem that the device ever reported. They
-    apply to a client that received all messages, once timeouts are over: 90 s for
-    an offline device, 10 minutes for alerts from before a restart.
+    These are the entities that are enabled by default and whose states follow from
+    what the device has sent, whenever that arrived: not `boot_time`, the throttled
+    `heap_free`, and `maintenance`, which is not of the device. States are as Home
+    Assistant writes them; keys are those of the unique ids (`{device_id}_{key}`), with
+    one `alert_{subsystem}` for every subsystem that the device ever reported. They
+    apply to a client that received all messages, once timeouts are over: 90 s for an
+    offline device, 10 minutes for alerts from before a restart.
     """
     reported = device.reported
     severities = ("ok", "warning", "critical", "failed")
