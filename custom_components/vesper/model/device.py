@@ -47,7 +47,7 @@ class Device(DeviceState):
     ) -> Change:
         """Apply a message and return what it changed; a stale one changes nothing.
 
-        `live` says whether it is a sign of life (docs/liveness.md, "Online"): neither
+        `live` is whether it can be a sign of life (docs/liveness.md, "Online"): neither
         retained nor a last will (LWT). Without `monotonic`, the wall clock counts.
         """
         monotonic = now if monotonic is None else monotonic
