@@ -40,8 +40,8 @@ async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
 
 
 async def async_setup_entry(hass: HomeAssistant, entry: VesperConfigEntry) -> bool:
-    """Set up the fleet; no device has to be known yet."""
-    # First: a dashboard that is opened meanwhile shows its cards instead of errors.
+    """Set up the fleet, even without any device yet."""
+    # First, so that a dashboard that is opened meanwhile finds its cards.
     await frontend.async_load(hass)
     if not await mqtt.async_wait_for_mqtt_client(hass):
         raise ConfigEntryNotReady(
@@ -54,7 +54,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: VesperConfigEntry) -> bo
     try:
         await hub.async_start()
     except HomeAssistantError as error:
-        # MQTT was unloaded meanwhile.
+        # MQTT has been unloaded in the meantime.
         await async_unload_entry(hass, entry)
         raise ConfigEntryNotReady(
             translation_domain=DOMAIN, translation_key="mqtt_unavailable"
@@ -63,7 +63,10 @@ async def async_setup_entry(hass: HomeAssistant, entry: VesperConfigEntry) -> bo
 
 
 async def async_unload_entry(hass: HomeAssistant, entry: VesperConfigEntry) -> bool:
-    """Unload the platforms, then close the hub, which goes on if that fails."""
+    """Unload the platforms, then close the hub.
+
+    If the platforms can't be unloaded, the hub continues.
+    """
     hub = entry.runtime_data
     hub.async_suspend(suspended=True)
     if not await hass.config_entries.async_unload_platforms(entry, PLATFORMS):

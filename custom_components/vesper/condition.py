@@ -44,7 +44,7 @@ def _target_schema(options: dict[vol.Marker, Any]) -> vol.Schema:
 class VesperCondition(Condition):
     """Test any or all devices of the target.
 
-    It is false for a device whose entry is not loaded, and without any device.
+    It is false for a device whose entry is not loaded, and if there is no device.
     """
 
     _schema: ClassVar[vol.Schema] = _target_schema({})
@@ -126,7 +126,7 @@ class HasAlertCondition(VesperCondition):
 CONDITIONS: dict[str, type[Condition]] = {
     "has_alert": HasAlertCondition,
     "is_healthy": _make_condition(lambda _, device: not device.alerts.active),
-    # While the link is down, the rest is not known.
+    # While the link is down, connectivity and playback are unknown.
     "is_offline": _make_condition(
         lambda hub, device: hub.connected and device.online is False
     ),

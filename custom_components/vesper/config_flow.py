@@ -94,14 +94,14 @@ HTTP_SCHEMA = vol.Schema(
     }
 )
 
-#: Optional: what comes back of a field that is only to be copied does not matter.
+#: Optional, because the field is only there to copy the key from.
 KEY_SCHEMA = vol.Schema(
     {vol.Optional(CONF_KEY): TextSelector(TextSelectorConfig(read_only=True))}
 )
 
 
 class VesperConfigFlow(ConfigFlow, domain=DOMAIN):
-    """Ask for the topic prefix, once there is a broker to subscribe at."""
+    """Ask for the topic prefix, if MQTT is connected."""
 
     VERSION = 1
 
@@ -116,14 +116,14 @@ class VesperConfigFlow(ConfigFlow, domain=DOMAIN):
     async def async_step_user(
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
-        """Handle a flow started by a person."""
-        # Nothing that can be typed into a form brings a broker: dead ends, not errors.
+        """Handle a flow started by the user."""
+        # Aborts, not errors: no input in the form could connect MQTT.
         entries = self.hass.config_entries.async_entries(
             mqtt.DOMAIN, include_ignore=False, include_disabled=False
         )
         if not entries:
             return self.async_abort(reason="mqtt_not_set_up")
-        # Waiting for an entry that has failed would keep a person for most of a minute.
+        # Waiting for an entry that has failed would take most of a minute.
         if entries[0].state not in (
             ConfigEntryState.LOADED,
             ConfigEntryState.SETUP_IN_PROGRESS,
@@ -143,7 +143,7 @@ class VesperConfigFlow(ConfigFlow, domain=DOMAIN):
     async def async_step_reconfigure(
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
-        """Handle a person's wish to watch another prefix."""
+        """Let the user change the topic prefix."""
         entry = self._get_reconfigure_entry()
         if user_input is not None:
             prefix = _normalized(user_input)
@@ -170,14 +170,14 @@ class VesperConfigFlow(ConfigFlow, domain=DOMAIN):
 
 
 class VesperOptionsFlow(OptionsFlowWithReload):
-    """Ask how patient to be, how many devices to take, and whether they may post."""
+    """Change the timeouts, the limits, and heartbeats over HTTP."""
 
     _key: str
 
     async def async_step_init(
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
-        """Let a person choose what to change."""
+        """Let the user choose what to change."""
         return self.async_show_menu(step_id="init", menu_options=["limits", "http"])
 
     async def async_step_limits(
@@ -232,7 +232,7 @@ class VesperOptionsFlow(OptionsFlowWithReload):
     async def async_step_key(
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
-        """Show a new key, this once; it counts as soon as it was seen."""
+        """Show a new key once; it is valid when the user has submitted the form."""
         if user_input is not None:
             return self._async_save({CONF_HTTP_KEY: digest_of(self._key)})
         return self.async_show_form(
@@ -245,11 +245,11 @@ class VesperOptionsFlow(OptionsFlowWithReload):
 
     @callback
     def _async_save(self, changed: Mapping[str, Any]) -> ConfigFlowResult:
-        """Store what has changed, None for what is not there any more."""
+        """Save the changed options; None removes one."""
         options = {**self.config_entry.options, **changed}
         options = {name: value for name, value in options.items() if value is not None}
         if changed.keys() == {CONF_HTTP_KEY}:
-            # The key is read at each post, so the entry need not be reloaded.
+            # The key is read with each post, so the entry needs no reload.
             self.hass.config_entries.async_update_entry(
                 self.config_entry, options=options
             )
@@ -257,7 +257,7 @@ class VesperOptionsFlow(OptionsFlowWithReload):
 
 
 def _normalized(user_input: Mapping[str, Any]) -> str:
-    """Return the prefix without what people add by habit: blanks and a last slash."""
+    """Return the prefix without outer blanks and a trailing slash."""
     prefix: str = user_input[CONF_PREFIX]
     return prefix.strip().removesuffix("/")
 

@@ -15,13 +15,13 @@ CONF_HTTP_KEY: Final = "http_key"
 CONF_MAX_DEVICES: Final = "max_devices"
 CONF_PREFIX: Final = "prefix"
 
-#: In seconds. Devices send a heartbeat every 30 s, so a shorter timeout is too short.
+#: In seconds. Devices send a heartbeat every 30 s, which is therefore the minimum.
 DEFAULT_HEARTBEAT_TIMEOUT: Final = 90
 MIN_HEARTBEAT_TIMEOUT: Final = 30
 MAX_HEARTBEAT_TIMEOUT: Final = 3600
 
-#: In minutes; 0 is never. Devices check themselves every 5 minutes, so a shorter time
-#: may close what a device raises again.
+#: In minutes; 0 is never. Devices check themselves every 5 minutes, so within a shorter
+#: time an alert may be closed that is raised again.
 DEFAULT_CLOSE_AFTER: Final = 10
 MAX_CLOSE_AFTER: Final = 1440
 

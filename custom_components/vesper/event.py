@@ -23,7 +23,7 @@ from .protocol.codes import EVENT_KEYS
 # Entities are updated by the hub.
 PARALLEL_UPDATES = 0
 
-#: The types of info messages; all others are the last one.
+#: The types of info messages; any other type is shown as the last one.
 DEVICE_ACTIVITIES = ["playback_started", "playback_stopped", "other"]
 
 type _Event = tuple[str, dict[str, Any]]
@@ -102,10 +102,10 @@ async def async_setup_entry(
 
 
 class VesperEvent(VesperEntity, EventEntity):
-    """What happens on a device, as it happens."""
+    """An event entity of a device."""
 
     entity_description: VesperEventDescription
-    # Of no use to the recorder.
+    # The recorder needs no copies of messages.
     _unrecorded_attributes = frozenset({"payload"})
 
     @override
@@ -119,7 +119,7 @@ class VesperEvent(VesperEntity, EventEntity):
 
 
 class VesperFleetEvent(VesperFleetEntity, EventEntity):
-    """What happens to the fleet as a whole."""
+    """An event entity of the fleet."""
 
     @override
     async def async_added_to_hass(self) -> None:

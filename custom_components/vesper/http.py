@@ -31,10 +31,10 @@ from .protocol.heartbeat import MAX_HEARTBEAT_BYTES
 from .protocol.post import Post, parse_post
 from .protocol.severity import Severity
 
-#: The answers are about this moment.
+#: Responses show the current state, so they must not be cached.
 _NO_STORE = {hdrs.CACHE_CONTROL: "no-store"}
 
-#: In seconds: the body of a post arrives within this.
+#: In seconds: the body of a post has to arrive within this time.
 BODY_TIMEOUT = 10
 
 _COLORS = {
@@ -46,7 +46,7 @@ _COLORS = {
 
 
 class _RejectedError(web.HTTPException):
-    """A request that is rejected."""
+    """Reject a request."""
 
     def __init__(
         self,
@@ -56,7 +56,7 @@ class _RejectedError(web.HTTPException):
         faults: Iterable[Fault] = (),
         headers: Mapping[str, str] | None = None,
     ) -> None:
-        """Set the answer, which has the same form for all requests."""
+        """Set the response, which has the same form for all requests."""
         self.status_code = status
         errors = [{"path": fault.path, "message": fault.reason} for fault in faults]
         super().__init__(
@@ -120,8 +120,8 @@ class VesperDiagnosticsView(HomeAssistantView):
 class VesperHeartbeatView(HomeAssistantView):
     """Heartbeats that devices post.
 
-    A device has no login but a key that is valid for nothing else. A wrong one is 403:
-    Home Assistant bans addresses after a 401.
+    A device has no login but a key that is valid only for this. The status for a wrong
+    key is 403, because Home Assistant bans addresses after a 401.
     """
 
     url = HEARTBEAT_URL
@@ -194,7 +194,7 @@ def _find(request: web.Request, device_id: str) -> tuple[VesperHub, Device]:
             HTTPStatus.NOT_FOUND, "No device with this id has sent a message so far"
         )
     if not _is_readable(request, hub, device):
-        # Not 401, after which Home Assistant bans the address.
+        # Not 401, because Home Assistant bans addresses after it.
         raise _RejectedError(
             HTTPStatus.FORBIDDEN, "Your user may not read the entities of this device"
         )
@@ -217,7 +217,7 @@ def _connected(hub: VesperHub, device: Device) -> bool | None:
 
 
 def _summary(hub: VesperHub, device: Device) -> dict[str, Any]:
-    """Return a device as the list of all has it."""
+    """Return a device as an item of the list of devices."""
     connected = _connected(hub, device)
     severities = [alert.severity for alert in device.alerts.active.values()]
     return {
@@ -241,8 +241,8 @@ def _check_limits(
 ) -> None:
     """Raise _RejectedError if a device or an address posts too often.
 
-    Only what is invalid or of an unknown device counts for the address: many devices
-    may have one.
+    Only posts that are invalid or of an unknown device count for the address, because
+    many devices may share one.
     """
     now, address = monotonic(), request.remote or ""
     wait = 0.0 if device is None else device.post_limit.wait(now)
@@ -259,7 +259,7 @@ def _check_limits(
 
 
 def _check_key(request: web.Request, entry: VesperConfigEntry) -> None:
-    """Raise _RejectedError unless posting is turned on and the key is right."""
+    """Raise _RejectedError if posting is off or the key is wrong."""
     scheme, _, bearer = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
     keys = [request.headers.get(KEY_HEADER, "")]
     if scheme.lower() == "bearer":
@@ -275,9 +275,10 @@ def _check_key(request: web.Request, entry: VesperConfigEntry) -> None:
 
 
 async def _read(request: web.Request) -> bytes:
-    """Return the body; raises _RejectedError as soon as it is too large or too slow.
+    """Return the body; raises _RejectedError if it is too large or slow.
 
-    It is counted decompressed as it arrives: the header with its length may be wrong.
+    The decompressed bytes are counted as they arrive, because the header with the
+    length may be wrong.
     """
     body = bytearray()
     try:

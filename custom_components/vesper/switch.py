@@ -55,7 +55,7 @@ async def async_setup_entry(
 
 
 class VesperMaintenanceSwitch(VesperEntity, SwitchEntity):
-    """The maintenance of a device, which ends by itself."""
+    """The switch for maintenance, which turns off by itself."""
 
     entity_description: VesperSwitchDescription
 
@@ -67,7 +67,7 @@ class VesperMaintenanceSwitch(VesperEntity, SwitchEntity):
 
     @override
     async def async_turn_on(self, **kwargs: Any) -> None:
-        """Begin maintenance of the default duration, unless it has begun."""
+        """Start maintenance with the default duration, if not yet started."""
         if not self.device.in_maintenance:
             await self._async_set_maintenance(DEFAULT_MAINTENANCE)
 

@@ -63,9 +63,11 @@ class AlertRaisedTrigger(LastingTrigger):
 
     @override
     def _lasts(self, before: Occurrence, occurrence: Occurrence) -> bool:
-        """Return whether it had the minimum severity all the time and got no worse.
+        """Return whether the timer goes on after a change of the alert.
 
-        So an alert whose severity goes up and down is reported in the end.
+        It does if the alert had the minimum severity all the time and is not worse than
+        when the timer started. So an alert whose severity goes up and down still
+        triggers in the end.
         """
         return (
             occurrence.kind is self.kind
@@ -81,7 +83,7 @@ class AlertRaisedTrigger(LastingTrigger):
 
     @override
     def _of(self, device: Device, occurrence: Occurrence) -> Occurrence | None:
-        """Return the alert as it is by now, if it has the minimum severity."""
+        """Return the alert as it is now, if it has the minimum severity."""
         alert = device.alerts.active.get(occurrence.subsystem or "")
         if alert is None or not is_alert_selected(
             self._options, alert.subsystem, alert.severity.key

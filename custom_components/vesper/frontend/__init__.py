@@ -1,7 +1,7 @@
 """Serve the cards and the dashboard strategy, and load them on each page.
 
-A Lovelace resource would work as well, but not in YAML mode, and it would be an entry
-among those of the user.
+A dashboard resource would not work in YAML mode, and it would appear among those of the
+user.
 """
 
 from hashlib import sha256
@@ -36,9 +36,10 @@ def async_remove(hass: HomeAssistant) -> None:
 async def _async_serve(hass: HomeAssistant) -> str:
     """Register the static paths and return the entry's URL.
 
-    They can't be unregistered, so this is done once. Browsers cache for a month, so
-    the path has a hash of all modules; relative imports would not inherit a query. The
-    entry and `cards` are served one by one, as the folder of both holds Python too.
+    They can't be unregistered, so this is done once. Browsers cache files for a month,
+    so the path contains a hash of all modules; a query would not be passed on to
+    relative imports. `ENTRY` and `CARDS` are served separately, because their folder
+    also contains Python.
     """
     digest = await hass.async_add_executor_job(_hash_modules, FOLDER)
     base = f"/vesper_frontend/{digest}"

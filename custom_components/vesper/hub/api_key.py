@@ -14,8 +14,8 @@ def new_key() -> str:
 
 
 def digest_of(key: str) -> str:
-    """Return the SHA-256 of a key, which is stored in its place."""
-    # Header bytes that are no UTF-8 are surrogates.
+    """Return the SHA-256 of a key, which is stored instead of it."""
+    # Bytes of a header that are not UTF-8 arrive as surrogates.
     return sha256(key.encode(errors="surrogateescape")).hexdigest()
 
 

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable
 from time import monotonic
 
-#: In seconds: the longest that a chunk blocks the event loop.
+#: In seconds: after this time a chunk ends, so that the event loop is not blocked.
 CHUNK = 0.005
 
 

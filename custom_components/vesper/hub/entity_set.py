@@ -45,11 +45,11 @@ class EntitySet(StrEnum):
         ]
 
 
-#: Alerts, automations and the API have the rest of what a device reports.
+#: Everything else that a device reports is available in automations and the HTTP API.
 ESSENTIAL_KEYS = frozenset({"active_alerts", "connectivity", "health"})
 
-#: Home Assistant allows 10,000 enabled entities of one entry. A device has 9 of them
-#: and needs room for alert sensors, or it has 3.
+#: Home Assistant allows 10,000 enabled entities for one entry. With all entities, a
+#: device has 9 and needs room for alert sensors; with the essential ones, it has 3.
 _MAX_DEVICES = {EntitySet.ALL: 1000, EntitySet.ESSENTIAL: 3000}
 
 DEFAULT_ENTITY_SET = EntitySet.ALL

@@ -1,4 +1,4 @@
-"""Request health checks of devices that are back, not of all at once."""
+"""Request health checks of devices that are back, one after the other."""
 
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
@@ -10,15 +10,15 @@ from homeassistant.helpers.event import async_call_later
 
 from ..const import LOGGER
 
-#: In seconds: at most 20 devices a second check themselves and respond.
+#: In seconds, between two requests: at most 20 devices a second have to respond.
 INTERVAL = 0.05
 
 
 class HealthChecks:
     """A queue of devices, and one timer while there are any.
 
-    Alerts that a device raised while it could not be heard are lost; a health check
-    may raise them again.
+    Alerts that a device raised while no messages arrived are lost; after a health check
+    it may raise them again.
     """
 
     def __init__(
@@ -32,18 +32,18 @@ class HealthChecks:
 
     @callback
     def async_add(self, device_id: str) -> None:
-        """Request the health check of a device when it is its turn."""
+        """Add a device to the queue."""
         self._queue[device_id] = None
         self._async_set_timer()
 
     @callback
     def async_discard(self, device_id: str) -> None:
-        """Do not request the health check of a device."""
+        """Remove a device from the queue."""
         self._queue.pop(device_id, None)
 
     @callback
     def async_clear(self) -> None:
-        """Request no health checks."""
+        """Empty the queue."""
         self._queue.clear()
         if self._timer is not None:
             self._timer()
@@ -51,7 +51,7 @@ class HealthChecks:
 
     @callback
     def _async_set_timer(self) -> None:
-        """Set the timer for the next device, unless it is set or there is none."""
+        """Set the timer for the next device, if it is not set."""
         if self._timer is None and self._queue:
             self._timer = async_call_later(self._hass, INTERVAL, self._async_next)
 

@@ -17,7 +17,7 @@ class Listeners:
     """The listeners of one fleet."""
 
     def __init__(self, hass: HomeAssistant) -> None:
-        """Begin without listeners."""
+        """Start without listeners."""
         self._hass = hass
         self._devices: dict[str, list[tuple[Change, ChangeCallback]]] = {}
         """The listeners of each device, with the changes that they listen to."""
@@ -35,7 +35,7 @@ class Listeners:
 
     @callback
     def async_remove(self, device: Device, listener: ChangeCallback) -> None:
-        """End the calls; those of a device that was removed have ended."""
+        """Remove a listener, unless its device was removed already."""
         listeners = self._devices.get(device.device_id, [])
         listeners[:] = [added for added in listeners if added[1] != listener]
 
@@ -82,7 +82,7 @@ class Listeners:
 
     @callback
     def async_notify_fleet(self) -> None:
-        """Notify of the fleet once for all that changes in this turn of the loop."""
+        """Notify of the fleet, once per turn of the event loop."""
         if self._fleet_notified:
             self._fleet_notified = False
             self._hass.loop.call_soon(self._async_notify_fleet)

@@ -1,4 +1,4 @@
-"""Raise a repair issue if no device is heard under the topic prefix."""
+"""Raise a repair issue if no device is found under the prefix."""
 
 from collections.abc import Sized
 from datetime import datetime, timedelta
@@ -15,7 +15,7 @@ from .listeners import Listeners
 
 ISSUE_NO_DEVICES = "no_devices"
 
-#: A device sends a heartbeat each 30 seconds; one that is set up takes minutes.
+#: A device sends a heartbeat every 30 seconds, but setting one up takes minutes.
 CHECK_INTERVAL = timedelta(minutes=10)
 
 

@@ -11,7 +11,7 @@ from ..model.device import Device
 from ..protocol.topics import is_device_id
 from .chunks import async_in_chunks
 
-#: The beginning of the keys of alert sensors, and their translation key.
+#: The prefix of the keys of alert sensors, and their translation key.
 ALERT_KEY = "alert_"
 ALERT_TRANSLATION_KEY = "alert"
 
@@ -46,8 +46,8 @@ class DeviceRegistry:
     def async_restore(self, stored: Mapping[str, Device]) -> Iterator[Device]:
         """Yield the devices that are registered or stored.
 
-        Home Assistant saves its registries later than the store is saved, so if it was
-        killed, a stored device may have to be registered again.
+        Home Assistant saves its registries later than Vesper its store. So if Home
+        Assistant was killed, a stored device may have to be registered again.
         """
         unregistered = dict(stored)
         for entry in dr.async_entries_for_config_entry(self._registry, self._entry_id):
@@ -59,9 +59,9 @@ class DeviceRegistry:
             yield device
 
     def _complete(self, device: Device, entry: dr.DeviceEntry) -> Device:
-        """Return a device with what is registered of it but may not be stored."""
+        """Complete a device with data of the registries that may not be stored."""
         if entry.sw_version:
-            # So it is registered again if the device reports another one.
+            # If the device then reports another version, that is registered.
             device.telemetry.firmware_version = entry.sw_version
         device.disabled = entry.disabled
         prefix = unique_id_of(device.device_id, ALERT_KEY)
@@ -80,9 +80,9 @@ class DeviceRegistry:
         return device
 
     async def async_keep_entities(self, is_wanted: Callable[[str], bool]) -> None:
-        """Remove the entities of devices whose key is not wanted, in chunks.
+        """Remove the entities of devices that are not wanted, in chunks.
 
-        Home Assistant restores the user's changes if they are added again.
+        If they are added again, Home Assistant restores the user's changes.
         """
         registry = er.async_get(self._hass)
         entities = er.async_entries_for_config_entry(registry, self._entry_id)
@@ -97,7 +97,7 @@ class DeviceRegistry:
 
         @callback
         def _async_removed(event: Event[dr.EventDeviceRegistryUpdatedData]) -> None:
-            """Call back, unless the device is registered again by now."""
+            """Call back, unless the device is registered again already."""
             if event.data["action"] != "remove":
                 return
             for domain, device_id, *_ in event.data["device"]["identifiers"]:
@@ -166,11 +166,11 @@ class DeviceRegistry:
 
     @callback
     def async_entry(self, device: Device) -> dr.AnyDeviceEntry:
-        """Return the registry entry of a device; registers it if it is missing."""
+        """Return the registry entry of a device, which is added if missing."""
         return self._entry(device.device_id) or self.async_register(device)
 
     def name_of(self, device_id: str) -> str:
-        """Return the name of a device as the user set it."""
+        """Return the name of a device, which the user may have set."""
         entry = self._entry(device_id)
         name = None if entry is None else entry.name_by_user or entry.name
         return name or device_id
@@ -194,7 +194,7 @@ def unique_id_of(device_id: str, key: str) -> str:
 
 
 def fleet_identifier(entry_id: str) -> tuple[str, str]:
-    """Return the device identifier of a fleet, which no device id can be."""
+    """Return the device identifier of a fleet, which is no valid device id."""
     return (DOMAIN, f"{entry_id}/fleet")
 
 

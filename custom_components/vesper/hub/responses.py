@@ -12,17 +12,17 @@ from ..model.change import Change
 from ..model.device import Device
 from .hub import VesperHub
 
-#: One of these marks the first message after the request.
+#: The first message after the request changes one of these.
 _RESPONSE = Change.CONTACT | Change.RESPONSE
 
 
 async def async_request_responses(
     hub: VesperHub, devices: Collection[Device], seconds: float
 ) -> dict[str, float]:
-    """Return after how many seconds each device responded, of those that did in time.
+    """Return how many seconds each device took; without those that took too long.
 
-    Any live message counts: firmware does not say to what it
-    responds. Raises HomeAssistantError if the broker link is down or is lost meanwhile.
+    Any live message counts as the response, because firmware does not say to what it
+    responds. Raises HomeAssistantError if the broker link is down or gets lost.
     """
     requested: dict[str, float] = {}
     responses: dict[str, float] = {}
@@ -32,7 +32,7 @@ async def async_request_responses(
     def _async_changed(
         device_id: str, change: Change, _context: Context | None
     ) -> None:
-        """Note a response, or that no more can arrive."""
+        """Record a response, and finish if no more can arrive."""
         if change & _RESPONSE:
             responses.setdefault(device_id, monotonic() - requested[device_id])
         if len(responses) == len(devices) or not hub.connected:

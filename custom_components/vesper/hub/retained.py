@@ -1,4 +1,4 @@
-"""Clear what the broker has retained of a device."""
+"""Clear retained heartbeats from the broker."""
 
 import asyncio
 
@@ -10,16 +10,16 @@ from ..const import DOMAIN
 from ..protocol.topics import HEARTBEAT
 from .refusals import Refusals, SentKind
 
-#: In seconds: the broker sends an empty message to all subscribers within milliseconds.
+#: In seconds: the broker passes the empty message on within milliseconds.
 TIMEOUT = 5
 
 
 class RetainedHeartbeats:
-    """Clear retained heartbeats, and prove that the broker did so.
+    """Clear retained heartbeats, and check that the broker did so.
 
-    A broker that allows the empty message sends it to all subscribers, and so to us. It
-    is published at QoS 0: the MQTT client would repeat any other with each connection,
-    also to a broker that disconnects because of it.
+    If the broker allows the empty message, it sends it to all subscribers, including
+    Home Assistant. The message has QoS 0, because the MQTT client would repeat any
+    other after each reconnect, also to a broker that disconnects because of it.
     """
 
     def __init__(self, hass: HomeAssistant, prefix: str, refusals: Refusals) -> None:

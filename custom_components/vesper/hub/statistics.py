@@ -37,7 +37,10 @@ class Statistics:
 
     @property
     def per_minute(self) -> int:
-        """Return how many messages arrived in the last whole, or the first, minute."""
+        """Return how many messages arrived in the last whole minute.
+
+        During the first minute, return those that have arrived so far.
+        """
         if self._last_minute is None:
             return self._receiver.received
         return self._last_minute

@@ -1,4 +1,4 @@
-"""Name what a message, or a timeout, can change of a device."""
+"""Name what can change about a device."""
 
 from enum import IntFlag
 
@@ -12,9 +12,10 @@ class Change(IntFlag):
     REACHABILITY = 1 << 1
     """Whether it can be reached: the link is up and it is not offline."""
     CAME_ONLINE = 1 << 2
-    """It was offline and has sent a message."""
+    """It was offline and has sent a live message."""
     CONTACT = 1 << 3
-    """The first message: ever, since it was offline, or since the link was down."""
+    """The first live message: ever, since it was offline, or since the link was down.
+    """
     RESPONSE = 1 << 4
     """The message that `Device.expect_response` asked for."""
     LAST_SEEN = 1 << 5
@@ -25,9 +26,9 @@ class Change(IntFlag):
     PROBLEM = 1 << 8
     """Whether it has an alert, or is offline outside maintenance."""
     ALERT_CLOSED = 1 << 9
-    """Alerts were closed, not cleared by the device: those of `last_closed`."""
+    """The alerts in `last_closed` were closed, and not cleared by the device."""
     SUBSYSTEMS = 1 << 10
-    """The last one of `subsystems` needs a sensor."""
+    """The last subsystem in `subsystems` needs a sensor."""
     PLAYING = 1 << 11
     MELODY = 1 << 12
     ACTIVITY = 1 << 13

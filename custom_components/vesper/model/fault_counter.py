@@ -10,7 +10,7 @@ class FaultCounter(Counter[tuple[str, str, FaultKind]]):
     """How often each fault occurred, by source, field and kind."""
 
     def add(self, source: str, faults: Iterable[Fault]) -> list[Fault]:
-        """Count the faults of a message; return those that are the first of a kind."""
+        """Count the faults of a message, and return those that are new."""
         first = []
         for fault in faults:
             key = (source, fault.field, fault.kind)
@@ -23,7 +23,7 @@ class FaultCounter(Counter[tuple[str, str, FaultKind]]):
     def malformed(self) -> Counter[FaultKind]:
         """Return how often each kind occurred.
 
-        A retained message that is ignored is well-formed.
+        This leaves out retained messages that were ignored: they are well-formed.
         """
         kinds = Counter[FaultKind]()
         for (_, _, kind), count in self.items():

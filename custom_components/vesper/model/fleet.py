@@ -11,7 +11,7 @@ OFFLINE = "offline"
 
 
 class _Status(NamedTuple):
-    """What counts of a device; in maintenance its alerts do not."""
+    """What counts of a device: its alerts only outside maintenance."""
 
     online: bool | None
     severity: Severity
@@ -22,7 +22,7 @@ class Fleet:
     """How many devices have which status, kept up to date by each change."""
 
     def __init__(self) -> None:
-        """Begin without devices."""
+        """Start without devices."""
         self._status: dict[str, _Status] = {}
         self._counts: Counter[_Status] = Counter()
 
@@ -82,7 +82,7 @@ class Fleet:
 
     @property
     def health(self) -> str:
-        """Return the key of the worst severity, or `offline`: worse than a warning."""
+        """Return the worst severity, or `offline`, which is worse than a warning."""
         severity = self.severity
         return (
             OFFLINE if self.offline and severity <= Severity.WARNING else severity.key

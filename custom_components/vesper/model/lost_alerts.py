@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from ..protocol.alert import UnreadableAlert
 from .change import Change
 
-#: In seconds: a device that answers a health check with another unreadable alert is not
-#: asked again at once.
+#: In seconds: if the response to a health check is unreadable too, the device is not
+#: asked again before this time has passed.
 REQUEST_INTERVAL = 60
 
 

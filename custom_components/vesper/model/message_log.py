@@ -11,7 +11,7 @@ from .restarts import Stale
 #: How many messages are kept of each device.
 MAX_MESSAGES = 10
 
-#: In bytes: of a longer payload only the beginning is kept.
+#: In bytes: only the beginning of a longer payload is kept.
 MAX_KEPT_BYTES = 2048
 
 
@@ -26,7 +26,7 @@ class Record(NamedTuple):
     stored: bytes
     """The payload, without the entries of `recent_events` that it repeated."""
     events: bytes
-    """Those entries, one object for all messages: ten copies would be 8 kB a device."""
+    """Those entries, shared by all messages: ten copies would be 8 kB a device."""
 
     @property
     def payload(self) -> bytes:

@@ -1,6 +1,6 @@
 """Describe what happens to devices that automations may act on.
 
-Each is one real transition: a repeated message is none, nor is a gap in the messages.
+Each is one real change, and neither a repeated message nor a gap in the messages.
 """
 
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from ..protocol.codes import ResetReason, key_of
 from ..protocol.severity import Severity
 from .alerts import ActiveAlert, ClosedBy
 
-#: Why an alert ended that was not closed: the device cleared it.
+#: The reason if the device itself cleared an alert.
 CLEARED = "cleared"
 
 #: The values of connectivity and playback in `from_state` and `to_state`.
@@ -19,7 +19,7 @@ _PLAYBACK = {None: None, False: "stopped", True: "playing"}
 
 
 class OccurrenceKind(StrEnum):
-    """What can happen; each is a trigger but those of a user: see `BY_USER`."""
+    """The kinds of occurrences; all but those in `BY_USER` are triggers."""
 
     ALERT_ACKNOWLEDGED = "alert_acknowledged"
     ALERT_CLEARED = "alert_cleared"
@@ -69,8 +69,8 @@ class Occurrence:
     note: str | None = None
     """The note of the user who has acknowledged the alert."""
     reason: str | None = None
-    """A key of `ResetReason` of a restart, `cleared` or a `ClosedBy` of an alert, a
-    `StopReason` of a melody."""
+    """Of a restart, a key of `ResetReason`; of an alert, `cleared` or a `ClosedBy`; of
+    a melody, a `StopReason`."""
     melody: str | None = None
     """What started or stopped playing, where it is known."""
     until: float | None = None

@@ -29,12 +29,13 @@ class Playback:
     ) -> tuple[Change, Occurrence | None]:
         """Set what plays, None for unknown; return what changed and what it means.
 
-        It becomes unknown wherever a stop may be missed: no bell plays forever.
+        Playback becomes unknown whenever its end may be missed, so that a device does
+        not seem to play forever.
         """
         occurrence = None
         if playing is not None and (playing, melody) != (self.playing, self.melody):
-            # A start is reported once, so after a gap it is another one. A stop ends
-            # the last known melody, however long ago it began.
+            # A start is reported only once, so one after a gap is another start. A stop
+            # ends the last known melody, however long ago that started.
             occurrence = playback_occurrence(
                 device_id,
                 before=self.playing if playing else self.was_playing,

@@ -11,7 +11,7 @@ from .device import Device
 def report(device: Device) -> dict[str, Any]:
     """Return what a device reported about itself (docs/http-api.md).
 
-    Codes and events come with their names, times in ISO 8601 and UTC, the heap in
+    Codes and events have their names, times are in ISO 8601 and UTC, the heap is in
     bytes, the signal in dBm, `uptime` in seconds. What was never reported is None.
     """
     telemetry, last = device.telemetry, device.message_log.heartbeat
@@ -25,7 +25,7 @@ def report(device: Device) -> dict[str, Any]:
         "boot_time": iso_time(telemetry.boot_time),
         "firmware_version": telemetry.firmware_version,
         "reset_reason": _named(ResetReason, telemetry.reset_reason),
-        # No reason is 0: it means that the Wi-Fi was not lost yet.
+        # 0 means that the Wi-Fi has not been lost yet.
         "last_disconnect": _named(WifiReason, telemetry.last_disconnect_code or None),
         "heap_free": telemetry.heap_free,
         "heap_min_free": telemetry.heap_min_free,
@@ -38,7 +38,7 @@ def report(device: Device) -> dict[str, Any]:
 
 
 def iso_time(seconds: float | None) -> str | None:
-    """Return a time in seconds since 1970 as JSON shows it, to the second."""
+    """Return a time in seconds since 1970 in ISO 8601, to the second."""
     if seconds is None:
         return None
     return datetime.fromtimestamp(int(seconds), UTC).isoformat()

@@ -1,1 +1,1 @@
-"""Turn what devices send into messages; nothing of Home Assistant is imported."""
+"""Turn what devices send into messages, without Home Assistant."""

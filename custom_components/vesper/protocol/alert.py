@@ -20,7 +20,7 @@ MAX_ALERT_BYTES = 16 * 1024
 
 _loads = partial(loads_damaged, last_field="msg")
 
-#: What ends an alert: firmware says CLEARED, the others mean the same.
+#: What ends an alert: firmware sends CLEARED, the others mean the same.
 _CLEARED = frozenset({"CLEARED", "HEALTHY", "OK"})
 _RAISED = {
     severity.name: severity for severity in Severity if severity is not Severity.OK
@@ -46,7 +46,7 @@ class Alert:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class UnreadableAlert(Malformed):
-    """An alert that can't be used: it may have raised what no message repeats."""
+    """An alert that can't be used; the device will not send it again."""
 
 
 def parse_alert(
@@ -54,8 +54,8 @@ def parse_alert(
 ) -> Alert | UnreadableAlert:
     """Parse the payload of `status/alerts`.
 
-    An alert is read if it can be read, but an unknown state is rejected: it must not
-    read as "all clear".
+    A damaged alert is read as far as possible. But an unknown state is rejected, so
+    that it never counts as "all clear".
     """
     faults: list[Fault] = []
     if (data := load_object(payload, MAX_ALERT_BYTES, faults, _loads)) is None:

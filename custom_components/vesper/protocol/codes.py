@@ -1,7 +1,7 @@
 """Name the codes that devices report.
 
-One table for each kind of code. A code that its table does not name is shown as a
-number; none raises.
+There is one table for each kind of code. A code that is not in its table is shown as a
+number; no code raises an error.
 """
 
 from enum import IntEnum
@@ -9,7 +9,7 @@ from enum import IntEnum
 #: Unix seconds fit in 32 bits on every device, and any time zone can show them.
 MAX_TIME = 2**32 - 1
 
-#: The signal strengths there are, and what they become in 16 bits, unsigned.
+#: The valid signal strengths in dBm, and their values as unsigned 16-bit numbers.
 _DBM = range(-128, 1)
 _UNSIGNED_DBM = range(2**16 - 128, 2**16)
 
@@ -38,9 +38,9 @@ class ResetReason(IntEnum):
 class WifiReason(IntEnum):
     """Why the Wi-Fi was lost (`wifi_err_reason_t` in `esp_wifi_types_generic.h`).
 
-    The names are ESP-IDF's, of two for one number the one that is not deprecated; only
-    those that begin with a digit (15, 23) or are misspelt (31, 68) differ. Numbers up
-    to 68 are IEEE 802.11's, those from 200 on are ESP-IDF's own.
+    The names are those of ESP-IDF, without deprecated ones. Only names that begin with
+    a digit (15, 23) or are misspelt (31, 68) differ. Numbers up to 68 are those of IEEE
+    802.11, and numbers from 200 on are ESP-IDF's own.
     """
 
     UNSPECIFIED = 1
@@ -129,7 +129,7 @@ class EventTag(IntEnum):
     REBOOT = 8
 
 
-#: The types of events, that of unnamed tags last.
+#: The event types; the last one is that of tags without a name.
 EVENT_KEYS = [*(tag.name.lower() for tag in EventTag), "unknown"]
 
 
@@ -139,21 +139,21 @@ def keys_of(table: type[IntEnum]) -> list[str]:
 
 
 def key_of(table: type[IntEnum], code: int) -> str:
-    """Return the state of a code, `other` where the table has no name."""
+    """Return the state of a code, `other` if it has no name."""
     return table(code).name.lower() if code in table else "other"
 
 
 def label_of(table: type[IntEnum], code: int) -> str:
-    """Return the name of a code for the API, `unknown (N)` where it has none."""
+    """Return the name of a code for the API, `unknown (N)` if it has none."""
     return table(code).name if code in table else f"unknown ({code})"
 
 
 def rssi_dbm(value: int) -> int | None:
-    """Return the signal strength in dBm that a device put into 16 bits, unsigned.
+    """Return the signal strength in dBm from an unsigned 16-bit number.
 
-    One that is still negative is taken as it is. None where it is not from -128 to 0:
-    the radio reports it in 8 bits, and the few readings over 0 that ESP-IDF gives right
-    beside an access point are as good as none.
+    A negative number is used as it is. Return None if the result is not from -128 to 0:
+    the radio reports 8 bits, and values above 0, which ESP-IDF may return right beside
+    an access point, are not usable.
     """
     dbm = value - 2**16 if value in _UNSIGNED_DBM else value
     return dbm if dbm in _DBM else None

@@ -6,20 +6,21 @@ import re
 
 import orjson
 
-#: What firmware and bridges leave around a text: a byte order mark, NULs and blanks.
+#: What firmware and bridges may add around a text: a byte order mark, NULs and blanks.
 PADDING = "\ufeff\0 \t\n\v\f\r"
 
-#: Control characters, NaN and numbers of any size are read; no number is too long for
-#: a float.
+#: Accepts control characters, NaN and numbers of any size. A whole number becomes a
+#: float, because Python refuses to read very long ones.
 _DECODER = JSONDecoder(strict=False, parse_int=float)
 
 _CUT_ESCAPE = re.compile(r"\\(?:u[0-9A-Fa-f]{0,3})?\Z")
 
 
 def loads_damaged(payload: bytes, last_field: str) -> object:
-    """Return the JSON value of a payload, also if it is damaged.
+    """Return the JSON value of a payload, even if it is damaged.
 
-    It may be cut off inside the last field. Raises ValueError if it can't be read.
+    It may be cut off inside the field `last_field`. Raises ValueError if it can't be
+    read.
     """
     try:
         return orjson.loads(payload)
@@ -29,7 +30,7 @@ def loads_damaged(payload: bytes, last_field: str) -> object:
             if isinstance(data, dict):
                 return data
         for data in _completed(text):
-            # Cut off earlier, its state may be a part of another word.
+            # If it was cut off earlier, its state may be part of a longer word.
             if isinstance(data, dict) and next(reversed(data), None) == last_field:
                 return data
         raise
@@ -37,7 +38,7 @@ def loads_damaged(payload: bytes, last_field: str) -> object:
 
 def _completed(text: str) -> Iterator[object]:
     """Yield the values that a text may have been before it was cut off."""
-    # Cut off inside, after and before the text of its last field.
+    # Cut off inside, after or before the text of its last field.
     yield from _decoded(text + '"}')
     yield from _decoded(_CUT_ESCAPE.sub("", text) + '"}')
     yield from _decoded(text + "}")

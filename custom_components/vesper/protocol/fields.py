@@ -34,7 +34,7 @@ class FaultKind(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Fault:
-    """One thing that is wrong with a message: where, what kind, and what was wanted."""
+    """One thing that is wrong with a message."""
 
     path: str
     kind: FaultKind
@@ -98,16 +98,20 @@ def dump_json(data: object) -> bytes:
 
 
 def is_object_like(payload: bytes) -> bool:
-    """Return whether a payload at least begins like a JSON object.
+    """Return whether a payload begins like a JSON object.
 
-    The last will that a broker publishes for a dead device is mostly plain text.
+    The last will (LWT) of a device, which the broker publishes when the device is gone,
+    usually does not: it is plain text.
     """
     return payload.lstrip(_BLANKS).startswith(b"{")
 
 
 def natural(name: str, value: object, most: int, faults: list[Fault]) -> int | None:
-    """Return a whole number from 0 to most, or None with a fault unless it is null."""
-    # Not `isinstance`: true and false are no numbers here.
+    """Return a whole number from 0 to `most`; an invalid one is None.
+
+    Unless it is null, that is a fault.
+    """
+    # Not `isinstance`, because true and false are not numbers here.
     if type(value) is int and 0 <= value <= most:
         return value
     if value is not None:
@@ -126,7 +130,7 @@ def is_name(value: object) -> TypeGuard[str]:
 
 
 def optional_name(path: str, value: object, faults: list[Fault]) -> str | None:
-    """Return a name, or None with a fault unless it is null."""
+    """Return a name; an invalid one is None, and a fault unless it is null."""
     if is_name(value):
         return value
     if value is not None:
@@ -154,7 +158,7 @@ def required_name(data: dict[str, Any], name: str, faults: list[Fault]) -> str |
 
 
 def text(data: dict[str, Any], name: str, faults: list[Fault]) -> str:
-    """Return a text as one line, cut to its limit; "" where there is none."""
+    """Return a text as one line, cut to its limit; "" without a text."""
     value = data.get(name)
     if value is None:
         return ""
@@ -180,7 +184,7 @@ def invalid(path: str, wanted: str, value: object) -> Fault:
 
 
 def quote(value: object) -> str:
-    """Return a value as a log line shows it: short, on one line."""
+    """Return a short text of a value, for one line of a log."""
     match value:
         case dict():
             return "an object"

@@ -15,7 +15,7 @@ MAX_UPTIME = 2**32 - 1
 #: In bytes; no ESP32 has as much.
 MAX_HEAP = 2**32 - 1
 
-#: Far over any code that ESP-IDF knows.
+#: Far above all codes of ESP-IDF.
 MAX_CODE = 2**16 - 1
 
 FIRMWARE_VERSION_NAMES = ("firmware_version", "fw_version", "fw", "version")
@@ -28,9 +28,9 @@ _NAME_WITHOUT_EVENTS = _EVENTS_NAME + _NULL
 
 @dataclass(kw_only=True, slots=True)
 class Heartbeat:
-    """A validated heartbeat; None where a field is absent or can't be used."""
+    """A validated heartbeat; a field is None if it is absent or invalid."""
 
-    # Not frozen: that triples the time to make one, 1 µs of 12 for each heartbeat.
+    # Not frozen: that would triple the time to create one, 1 µs of 12 for a heartbeat.
 
     uptime: int | None
     """Seconds since boot."""
@@ -55,9 +55,9 @@ def parse_heartbeat(
 ) -> Heartbeat | Malformed:
     """Parse the payload of `status/heartbeat`.
 
-    A bad field is None and named in the faults. Where the payload holds the known
-    entries of `recent_events` to the letter, they are not parsed again: that is half
-    of the time that a heartbeat takes.
+    An invalid field is None and named in the faults. If the payload contains exactly
+    the known entries of `recent_events`, they are not parsed again, which saves half of
+    the time that a heartbeat takes.
     """
     faults: list[Fault] = []
     repeated = None
@@ -84,26 +84,29 @@ def parse_heartbeat(
 
 
 def restore_events(payload: bytes, events: bytes) -> bytes:
-    """Return the payload of a heartbeat with the entries back in their place."""
+    """Return the payload of a heartbeat with its entries restored."""
     head, name, tail = payload.partition(_NAME_WITHOUT_EVENTS)
     return b"".join((head, _EVENTS_NAME, events, tail)) if name else payload
 
 
 def _without_events(payload: bytes, events: bytes) -> tuple[bytes, bytes | None]:
-    """Return a payload with null in place of these entries, and them if it has them."""
+    """Replace known entries in a payload by null.
+
+    Return the payload and the entries, or None for these if it does not contain them.
+    """
     name_at = payload.find(_EVENTS_NAME)
     begin = name_at + len(_EVENTS_NAME)
     if name_at < 0 or not payload.startswith(events, begin):
         return payload, None
     rest = payload[:begin] + _NULL + payload[begin + len(events) :]
-    # Of two with this name, the last one counts, or one is nested elsewhere.
+    # If the name occurs twice, it is not clear which one counts.
     return (rest, events) if rest.count(_EVENTS) == 1 else (payload, None)
 
 
 def _recent_events(
     fields: dict[str, Any], repeated: bytes | None, faults: list[Fault]
 ) -> bytes | None:
-    """Return the valid entries as JSON, or those that are repeated."""
+    """Return the valid entries as JSON, or the repeated ones."""
     if "recent_events" not in fields:
         return None
     if (items := fields["recent_events"]) is None:
@@ -115,7 +118,7 @@ def _recent_events(
 def _fields(
     data: dict[str, Any], device_id: str, faults: list[Fault]
 ) -> dict[str, Any] | None:
-    """Return the fields, also of an envelope; None if another device sent them."""
+    """Return the fields, also those in an envelope; None with a wrong device id."""
     claimed = data.get("device_id")
     if type(envelope := data.get("payload")) is dict:
         data = data | envelope

@@ -20,7 +20,7 @@ MAX_INFO_BYTES = 4 * 1024
 #: Home Assistant can't write values with hundreds of levels.
 MAX_INFO_DEPTH = 8
 
-#: An info message is about one moment, so a retained one says nothing.
+#: An info message reports an event, so a retained one is of no use.
 RETAINED_INFO = Fault(
     path="",
     kind=FaultKind.RETAINED,
@@ -38,7 +38,7 @@ class Info:
 
     @property
     def melody_uid(self) -> str | None:
-        """Return the melody, None where no usable one is named."""
+        """Return the melody, None without a valid one."""
         uid = self.payload.get("melody_uid")
         return uid if is_name(uid) else None
 

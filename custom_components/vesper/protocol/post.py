@@ -12,18 +12,18 @@ POST = Source(name="post", parse=parse_heartbeat)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Post:
-    """A posted heartbeat: the device that it names, and all of its faults."""
+    """A posted heartbeat, with all of its faults."""
 
     device_id: str
-    """"" where it names none that can be used."""
+    """The device id in the payload, "" if there is no valid one."""
     payload: bytes
     faults: list[Fault]
 
 
 def parse_post(payload: bytes) -> Post:
-    """Check a posted heartbeat; one fault is enough to reject it as a whole.
+    """Check a posted heartbeat; any fault rejects it as a whole.
 
-    HTTP has an answer, so a device learns at once what is wrong. `device_id` and
+    HTTP has a response, which tells the device at once what is wrong. `device_id` and
     `uptime` are required.
     """
     faults: list[Fault] = []
@@ -45,7 +45,7 @@ def parse_post(payload: bytes) -> Post:
                 reason=f"must be {DEVICE_ID_WANTED}",
             )
         )
-    # Only two different ids within one post are a mismatch.
+    # There is no topic: only two different ids in the payload are a mismatch.
     message = parse_heartbeat(payload, claimed)
     if isinstance(message, Heartbeat) and fields.get("uptime") is None:
         faults.append(missing("uptime"))

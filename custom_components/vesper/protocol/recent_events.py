@@ -23,13 +23,13 @@ from .fields import Fault, FaultKind, dump_json, invalid
 #: Firmware sends a ring buffer of 16 entries.
 MAX_EVENTS = 64
 
-#: The data of an event are unsigned 32-bit numbers, or were meant to be.
+#: The data of an event are 32-bit numbers, which may be signed by mistake.
 MAX_EVENT_DATA = 2**32 - 1
 
 #: The fields of an entry, in the order of `RecentEvent`.
 _FIELDS = ("t", "d0", "d1", "ts", "up")
 
-#: 2020-01-01 in Unix seconds: before this the clock of the device was not set.
+#: 2020-01-01 in Unix seconds: an earlier time means that the clock was not set.
 _CLOCK_SET = 1_577_836_800
 
 #: What a decoded event says, ready for JSON and for the attributes of an entity.
@@ -49,7 +49,7 @@ class RecentEvent(NamedTuple):
 
     @property
     def time(self) -> datetime | None:
-        """Return when it happened, in UTC; None where the clock was not set."""
+        """Return when it happened, in UTC; None if the clock was not set."""
         return datetime.fromtimestamp(self.ts, UTC) if 0 < self.ts <= MAX_TIME else None
 
     @property
@@ -58,10 +58,10 @@ class RecentEvent(NamedTuple):
         return key_of(EventTag, self.tag) if self.tag in EventTag else "unknown"
 
     def decoded(self) -> Meaning:
-        """Return what its data mean, by name.
+        """Return its decoded data, by name.
 
         A reason is a name and a code, `rssi` is in dBm, `elapsed_ms` in milliseconds,
-        `status` an HTTP status or an errno. Data of an unnamed tag stay numbers.
+        `status` is an HTTP status or an errno. Data of an unnamed tag stay numbers.
         """
         if (decode := _DECODERS.get(self.tag)) is not None:
             return decode(self.d0, self.d1)
@@ -79,10 +79,11 @@ class RecentEvent(NamedTuple):
 
 
 def parse_events(items: object, faults: list[Fault]) -> tuple[RecentEvent, ...] | None:
-    """Return the valid entries of a list; bad ones are skipped with a fault.
+    """Return the valid entries of a list; invalid ones are skipped with a fault.
 
-    Of too many the last are used: a ring buffer lists the oldest first. None where
-    there is no list, or nothing but bad entries: that would make all seem new later.
+    If there are too many, the last ones are used, because a ring buffer lists the
+    oldest first. Return None if there is no list, or if all entries are invalid: with
+    an empty list, all entries would look new later.
     """
     if items is None:
         return None
@@ -122,7 +123,7 @@ def _parse_event(path: str, item: object, faults: list[Fault]) -> RecentEvent | 
 
 
 def encode_events(events: Iterable[RecentEvent]) -> bytes:
-    """Return entries as compact JSON, the form in which they are kept."""
+    """Return entries as compact JSON, as which they are kept."""
     return dump_json([dict(zip(_FIELDS, event, strict=True)) for event in events])
 
 
@@ -135,10 +136,10 @@ def decode_events(text: bytes) -> tuple[RecentEvent, ...]:
 def new_events(
     known: Iterable[RecentEvent], events: Iterable[RecentEvent]
 ) -> tuple[RecentEvent, ...]:
-    """Return the entries that were not there before, the oldest first.
+    """Return the entries that are not among the known ones, the oldest first.
 
-    The lists are compared as multisets: their order is not promised. Of entries with
-    the same time it is kept.
+    The lists are compared by how often they contain each entry, because their order is
+    not guaranteed. Entries with the same time keep their order.
     """
     counts, new = Counter(known), []
     for event in events:
@@ -150,7 +151,7 @@ def new_events(
 
 
 def oldest_first(events: Iterable[RecentEvent]) -> tuple[RecentEvent, ...]:
-    """Sort entries by time where the clock was set, else by uptime."""
+    """Sort entries by time if the clock was set, otherwise by uptime."""
     return tuple(
         sorted(
             events,

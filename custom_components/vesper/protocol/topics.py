@@ -14,14 +14,14 @@ DEFAULT_PREFIX = "vesper"
 #: In characters; MQTT allows more.
 MAX_PREFIX_LENGTH = 255
 
-#: One or two dots alone have a meaning in the path of a URL.
+#: Not one or two dots alone, which have a meaning in the path of a URL.
 _DEVICE_ID = re.compile(r"(?!\.{1,2}\Z)[A-Za-z0-9_.:-]{1,64}")
 DEVICE_ID_WANTED = "1 to 64 of A-Z a-z 0-9 _ . : -"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Source:
-    """A way by which messages arrive."""
+    """A way in which messages arrive."""
 
     name: str
     """The name under which its messages are recorded and counted."""
