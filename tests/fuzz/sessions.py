@@ -21,6 +21,7 @@ from hypothesis.stateful import (
 import pytest
 
 from custom_components.vesper.const import DOMAIN
+from custom_components.vesper.hub.refusals import REFUSAL_TIME
 from homeassistant.const import EVENT_STATE_CHANGED, EVENT_STATE_REPORTED
 from homeassistant.core import Event, State, callback
 from homeassistant.helpers import entity_registry as er
@@ -383,6 +384,8 @@ class Sessions(RuleBasedStateMachine):
         self.wait(self.vesper.hub.async_remove_device(device.device_id))
         self.reference.remove_device(device.device_id)
         device.retained = b""
+        # A broker that disconnects at once, twice in an hour, refuses the removal.
+        self.pass_time(REFUSAL_TIME + CRUMB)
         self._faults = self.count_faults()
 
     @invariant()
