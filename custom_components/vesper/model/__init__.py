@@ -1,1 +1,4 @@
-"""Model a fleet of Vesper devices, without Home Assistant, input/output or a clock."""
+"""Model of a fleet of Vesper devices.
+
+It does not depend on Home Assistant, does no input or output and reads no clock.
+"""

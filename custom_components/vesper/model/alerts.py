@@ -1,4 +1,4 @@
-"""Keep the active alerts of one device: current state, never a log."""
+"""Active alerts of a device: current state, no log."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -34,14 +34,14 @@ MAX_NOTE_LENGTH = 255
 
 
 def is_note(value: object) -> TypeGuard[str]:
-    """Return whether a value is one line of text, which may be empty."""
+    """Return whether a value is one line of text."""
     return (
         isinstance(value, str) and len(value) <= MAX_NOTE_LENGTH and value.isprintable()
     )
 
 
 class ClosedBy(StrEnum):
-    """What closed an alert that the device did not clear."""
+    """What closed an alert not cleared by the device."""
 
     ACTION = "action"
     """A user, with an action."""
@@ -93,7 +93,7 @@ class ActiveAlert:
 
 @dataclass(eq=False, kw_only=True, slots=True)
 class Alerts:
-    """The active alerts of one device, and its subsystems with a sensor."""
+    """The active alerts and subsystems of one device."""
 
     active: dict[str, ActiveAlert] = field(default_factory=dict)
     """The active alerts, by subsystem."""
@@ -129,7 +129,7 @@ class Alerts:
         return max([self.further, *(one.severity for one in self.active.values())])
 
     def as_json(self) -> list[dict[str, str | bool | None]]:
-        """Return the active alerts as the API shows them, the worst first."""
+        """Return the alerts for the API, the worst first."""
         return [
             alert.as_json()
             for alert in sorted(
@@ -147,7 +147,7 @@ class Alerts:
         monotonic: float,
         suppressed: bool = False,
     ) -> Change:
-        """Apply the state of a subsystem and return what changed.
+        """Apply an alert and return what changed.
 
         A retained one is of unknown age: it neither ends an alert nor replaces what a
         live message reported.
@@ -168,7 +168,7 @@ class Alerts:
         )
 
     def _clear(self, subsystem: str, *, live: bool) -> Change:
-        """Remove the alert of a subsystem, if there is one."""
+        """Remove the alert of a subsystem, if any."""
         if subsystem not in self.active and not (live and subsystem in self.unknown):
             return Change.NOTHING
         self.unknown -= {subsystem}
@@ -221,9 +221,10 @@ class Alerts:
         return change | self._change(worst)
 
     def _add_subsystem(self, subsystem: str) -> Change:
-        """Give a subsystem a sensor, if it has none and there is a place.
+        """Give a subsystem a sensor, if there is room.
 
-        It takes the place of the one that has been OK for longest.
+        If all places are taken, it takes the place of the one that has been OK for
+        longest.
         """
         if subsystem in self.subsystems:
             return Change.NOTHING
@@ -271,7 +272,7 @@ class Alerts:
         return change | self._change(worst)
 
     def unconfirm(self) -> Change:
-        """Mark all alerts as unconfirmed until the device reports them again."""
+        """Mark all alerts as unconfirmed."""
         return self._unconfirm(self.active.values())
 
     def restart(self, boot: float, now: float, monotonic: float) -> Change:
@@ -296,18 +297,18 @@ class Alerts:
         return self._unconfirm([self.active[name] for name in earlier])
 
     def reset_timeout(self) -> None:
-        """Give the device the full time again to raise its alerts after a restart."""
+        """Reset the timeout of alerts from before a restart."""
         self._timeout_start = None
 
     def postpone_timeout(self, monotonic: float) -> None:
-        """Give the device the full time again, for a day after its restart at most."""
+        """Reset the timeout within a day after a restart."""
         if self._restarted_at is None:
             self._restarted_at = monotonic
         if monotonic - self._restarted_at < MAX_POSTPONEMENT:
             self.reset_timeout()
 
     def close_overdue(self, time: float, seconds: int, *, is_uptime: bool) -> Change:
-        """Close the alerts that the device did not raise again after a restart.
+        """Close alerts not raised again after a restart.
 
         The time is its uptime, which no jump of a clock distorts, or that of the
         monotonic clock if it has none.
@@ -329,14 +330,17 @@ class Alerts:
         )
 
     def close(self, subsystem: str) -> Change:
-        """Close an alert on behalf of a user, if there is one."""
+        """Close an alert on behalf of a user."""
         if subsystem not in self.active:
             return Change.NOTHING
         self.unconfirmed_since_restart -= {subsystem}
         return self._close((subsystem,), ClosedBy.ACTION)
 
     def forget(self, subsystem: str) -> Change:
-        """Forget a subsystem whose sensor a user has removed; its alert stays."""
+        """Forget a subsystem whose sensor was removed.
+
+        Its alert, if any, stays active.
+        """
         if subsystem not in self.subsystems:
             return Change.NOTHING
         self.subsystems = tuple(name for name in self.subsystems if name != subsystem)
@@ -344,7 +348,7 @@ class Alerts:
         return Change.ALERTS
 
     def acknowledge(self, subsystem: str, note: str, user: str | None) -> Change:
-        """Acknowledge an alert on behalf of a user, if there is one."""
+        """Acknowledge an alert on behalf of a user."""
         if (alert := self.active.get(subsystem)) is None:
             return Change.NOTHING
         self.active[subsystem] = replace(

@@ -4,7 +4,7 @@ from enum import IntFlag
 
 
 class Change(IntFlag):
-    """The aspects of a device that a message or a timeout can change."""
+    """The aspects of a device that can change."""
 
     NOTHING = 0
     CONNECTIVITY = 1 << 0

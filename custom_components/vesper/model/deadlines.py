@@ -4,14 +4,14 @@ from collections.abc import Iterable
 
 
 class Deadlines:
-    """The devices that are monitored, and when each times out.
+    """The monitored devices, and when each times out.
 
     Times are seconds of a monotonic clock, so a jump of the wall clock neither causes
     nor hides an outage. Finding the due ones scans all devices: 1 ms for 10,000.
     """
 
     def __init__(self, timeout: float) -> None:
-        """Set the seconds of silence after which a device times out."""
+        """Set the common timeout, in seconds."""
         self.timeout = timeout
         self._deadlines: dict[str, float] = {}
         self._timeouts: dict[str, float] = {}
@@ -31,9 +31,9 @@ class Deadlines:
         self._deadlines[device_id] = now + timeout
 
     def set_timeout(self, device_id: str, timeout: float) -> None:
-        """Set the timeout of a device, from its next `touch` on.
+        """Set the timeout of a device.
 
-        A timeout below the common one is ignored.
+        It applies from the next `touch` on. A timeout below the common one is ignored.
         """
         if timeout > self.timeout:
             self._timeouts[device_id] = timeout
@@ -52,7 +52,7 @@ class Deadlines:
         self._timeouts.pop(device_id, None)
 
     def due(self, now: float) -> list[str]:
-        """Return the devices that have timed out, the earliest first."""
+        """Return the timed-out devices, the earliest first."""
         due = [
             (deadline, device_id)
             for device_id, deadline in self._deadlines.items()
@@ -61,7 +61,10 @@ class Deadlines:
         return [device_id for _, device_id in sorted(due)]
 
     def pop(self, device_id: str, now: float) -> bool:
-        """Stop monitoring a device and return True if it has timed out."""
+        """Stop monitoring a device that has timed out.
+
+        Return False if it has not.
+        """
         if self._deadlines.get(device_id, now + 1) > now:
             return False
         del self._deadlines[device_id]
@@ -69,5 +72,5 @@ class Deadlines:
 
     @property
     def next_deadline(self) -> float | None:
-        """Return when the next device times out, None without any."""
+        """Return when the next device times out, if any."""
         return min(self._deadlines.values(), default=None)

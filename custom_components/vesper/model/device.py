@@ -1,4 +1,4 @@
-"""Keep the state of one device and return what each message changes."""
+"""State of one device, changed by its messages."""
 
 from dataclasses import dataclass
 from typing import assert_never
@@ -45,7 +45,7 @@ class Device(DeviceState):
         monotonic: float | None = None,
         posted: bool = False,
     ) -> Change:
-        """Apply a message and return what it changed; a stale one changes nothing.
+        """Apply a message and return what it changed.
 
         `live` is whether it can be a sign of life (docs/liveness.md, "Online"): neither
         retained nor a last will (LWT). Without `monotonic`, the wall clock counts.
@@ -79,7 +79,7 @@ class Device(DeviceState):
         return seen | change if seen else change
 
     def set_maintenance(self, until: float | None, user: str | None = None) -> Change:
-        """Begin, extend or end its maintenance, on behalf of a user if there is one."""
+        """Begin, extend or end its maintenance."""
         if until == self.maintenance_until:
             return Change.NOTHING
         had_problem = self.has_problem
@@ -109,7 +109,7 @@ class Device(DeviceState):
         return change
 
     def expect_response(self) -> None:
-        """Report the next live message, whatever it is, as `Change.RESPONSE`.
+        """Report the next live message as `Change.RESPONSE`.
 
         It is `Change.CONTACT` where it is also the first one.
         """
@@ -133,7 +133,7 @@ class Device(DeviceState):
         )
 
     def broker_disconnected(self) -> Change:
-        """Handle the loss of the broker link: what it sends meanwhile is lost."""
+        """Handle the loss of the broker link."""
         self.link_up = False
         self.rhythm.interrupt()
         return (
@@ -143,7 +143,7 @@ class Device(DeviceState):
         )
 
     def broker_connected(self) -> Change:
-        """Handle the return of the broker link; what was known before stays known."""
+        """Handle the return of the broker link."""
         # A loss that was over at once may not have been handled.
         change = self.broker_disconnected() if self.link_up else Change.NOTHING
         self.link_up = True
@@ -178,7 +178,7 @@ class Device(DeviceState):
         return change
 
     def _set_online(self, *, online: bool) -> None:
-        """Set whether it is online, and record what that means."""
+        """Set whether it is online, and record the occurrence."""
         self._record(
             connectivity_occurrence(
                 self.device_id,
@@ -239,7 +239,7 @@ class Device(DeviceState):
         return change
 
     def _close_overdue(self, uptime: int | None, monotonic: float) -> Change:
-        """Close alerts from before a restart whose time is over."""
+        """Close overdue alerts from before a restart."""
         has_clock = self.restarts.has_clock
         time = uptime if has_clock else monotonic
         if time is None:
@@ -273,7 +273,7 @@ class Device(DeviceState):
     def _apply_alert(
         self, alert: Alert, now: float, monotonic: float, *, live: bool
     ) -> Change:
-        """Apply the state of a subsystem; a retained one is no transition."""
+        """Apply an alert."""
         before = self.alerts.active.get(alert.subsystem)
         change = self.alerts.apply(
             alert,
@@ -308,7 +308,7 @@ class Device(DeviceState):
         melody: str | None = None,
         reason: StopReason = StopReason.STOPPED,
     ) -> Change:
-        """Set what plays, None for unknown, and record what that means."""
+        """Set what plays, and record the occurrence."""
         change, occurrence = self.playback.set(
             self.device_id, playing=playing, melody=melody, reason=reason
         )
@@ -316,7 +316,7 @@ class Device(DeviceState):
         return change
 
     def _closed(self, change: Change) -> Change:
-        """Record alerts that were closed, if any were, and return the change."""
+        """Record the closed alerts, and return the change."""
         for alert in self.alerts.last_closed if change else ():
             closed_by = self.alerts.closed_by[alert.subsystem]
             self._record(alert_occurrence(self.device_id, alert, None, closed_by))
@@ -329,21 +329,21 @@ class Device(DeviceState):
 
 
 def _connectivity_change(device: Device) -> Change:
-    """Return what a change of the link changes by itself."""
+    """Return what changes together with the broker link."""
     if device.online is False:
         return Change.CONNECTIVITY
     return Change.CONNECTIVITY | Change.REACHABILITY
 
 
 def _is_boot_logged(change: Change, telemetry: Telemetry) -> bool:
-    """Return whether a heartbeat that made a change has a new boot in its log."""
+    """Return whether the event log has a new boot."""
     return bool(
         change and change & Change.EVENT_LOG and contains_boot(telemetry.event_log.new)
     )
 
 
 def _can_close_alerts(device: Device, now: float) -> bool:
-    """Return whether alerts from before a restart may be closed.
+    """Return whether alerts may be closed after a restart.
 
     While the link is down a health check may be missed.
     """
@@ -356,5 +356,5 @@ def _can_close_alerts(device: Device, now: float) -> bool:
 
 
 def _problem_change(device: Device, *, before: bool) -> Change:
-    """Return whether a device has a problem now and had none before, or vice versa."""
+    """Return `Change.PROBLEM` if a problem began or ended."""
     return Change.NOTHING if device.has_problem is before else Change.PROBLEM

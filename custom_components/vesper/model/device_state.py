@@ -70,7 +70,10 @@ class DeviceState:
 
     @property
     def has_problem(self) -> bool:
-        """Return whether it has an alert, or is offline outside maintenance."""
+        """Return whether it has an alert or is offline.
+
+        In maintenance, being offline is no problem.
+        """
         return bool(self.alerts.severity) or (
             self.online is False and not self.in_maintenance
         )

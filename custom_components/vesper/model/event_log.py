@@ -1,4 +1,4 @@
-"""Keep the device's own ring buffer and find what is new in it."""
+"""Event log of a device and its new entries."""
 
 from dataclasses import dataclass
 
@@ -34,7 +34,7 @@ class EventLog:
         return decode_events(self.text) if self.text else ()
 
     def apply(self, text: bytes, *, live: bool) -> tuple[RecentEvent, ...]:
-        """Apply the entries of a heartbeat and return the unknown ones.
+        """Apply a heartbeat's entries and return the unknown ones.
 
         The first time, all are returned, but none counts as new, since they may be old.
         Later, a retained heartbeat changes nothing, since it may be older.
@@ -52,7 +52,7 @@ class EventLog:
         return self.new
 
     def restart(self) -> bool:
-        """Handle a restart; return whether all entries count as new.
+        """Handle a restart; return whether all entries are new.
 
         A boot adds an entry. If the log has one, but no new one, the restart has
         emptied the log and filled it with entries that look the same: without a clock,

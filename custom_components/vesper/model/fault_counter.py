@@ -7,10 +7,10 @@ from ..protocol.fields import Fault, FaultKind
 
 
 class FaultCounter(Counter[tuple[str, str, FaultKind]]):
-    """How often each fault occurred, by source, field and kind."""
+    """The number of faults by source, field and kind."""
 
     def add(self, source: str, faults: Iterable[Fault]) -> list[Fault]:
-        """Count the faults of a message, and return those that are new."""
+        """Count the faults and return those that are new."""
         first = []
         for fault in faults:
             key = (source, fault.field, fault.kind)
@@ -33,7 +33,7 @@ class FaultCounter(Counter[tuple[str, str, FaultKind]]):
 
     @property
     def retained(self) -> int:
-        """Return how many messages were ignored because they were retained."""
+        """Return how many retained messages were ignored."""
         return sum(
             count for (_, _, kind), count in self.items() if kind is FaultKind.RETAINED
         )

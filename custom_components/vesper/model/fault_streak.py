@@ -1,4 +1,4 @@
-"""Measure how long the heartbeats of a device have been malformed."""
+"""Streak of malformed heartbeats of a device."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ LASTING_COUNT = 3
 
 @dataclass(eq=False, kw_only=True, slots=True)
 class FaultStreak:
-    """Live heartbeats in a row that each had a fault."""
+    """Consecutive live heartbeats that each had a fault."""
 
     began: float
     """When the first one arrived, in seconds since 1970, as all times here."""
@@ -31,5 +31,5 @@ class FaultStreak:
 
     @property
     def lasting(self) -> bool:
-        """Return whether it is long enough to be reported to a user."""
+        """Return whether it is long enough to report."""
         return self.count >= LASTING_COUNT and self.last - self.began >= LASTING_SECONDS

@@ -11,7 +11,10 @@ OFFLINE = "offline"
 
 
 class _Status(NamedTuple):
-    """What counts of a device: its alerts only outside maintenance."""
+    """The status by which a device is counted.
+
+    In maintenance, its alerts do not count.
+    """
 
     online: bool | None
     severity: Severity
@@ -19,7 +22,7 @@ class _Status(NamedTuple):
 
 
 class Fleet:
-    """How many devices have which status, kept up to date by each change."""
+    """The number of devices with each status."""
 
     def __init__(self) -> None:
         """Start without devices."""
@@ -27,7 +30,7 @@ class Fleet:
         self._counts: Counter[_Status] = Counter()
 
     def update(self, device: Device) -> bool:
-        """Count a device by its status, and return whether that has changed.
+        """Count a device, and return whether its status changed.
 
         One that is disabled does not count.
         """
@@ -64,7 +67,7 @@ class Fleet:
 
     @property
     def online_in_use(self) -> int:
-        """Return how many devices are online and not in maintenance."""
+        """Return how many devices outside maintenance are online."""
         return sum(
             count
             for status, count in self._counts.items()
@@ -73,7 +76,7 @@ class Fleet:
 
     @property
     def offline(self) -> int:
-        """Return how many devices are offline and not in maintenance."""
+        """Return how many devices outside maintenance are offline."""
         return sum(
             count
             for status, count in self._counts.items()
@@ -82,7 +85,10 @@ class Fleet:
 
     @property
     def health(self) -> str:
-        """Return the worst severity, or `offline`, which is worse than a warning."""
+        """Return the worst severity or `offline`.
+
+        `offline` ranks between a warning and a critical alert.
+        """
         severity = self.severity
         return (
             OFFLINE if self.offline and severity <= Severity.WARNING else severity.key

@@ -1,4 +1,4 @@
-"""Predict when the heap of a device is used up."""
+"""Prediction of when the heap is used up."""
 
 from dataclasses import dataclass
 
@@ -21,7 +21,10 @@ MAX_POINTS = 16
 
 @dataclass(eq=False, slots=True)
 class HeapTrend:
-    """The low-water mark of the free heap since boot, in bytes, over the uptime."""
+    """The low-water mark of the free heap over uptime.
+
+    The mark is in bytes, the uptime in seconds.
+    """
 
     _points: tuple[tuple[int, int], ...] = ()
     """Uptime in seconds and mark, the oldest first: the first sample and each fall."""
@@ -34,9 +37,10 @@ class HeapTrend:
         self._returned = 0
 
     def sample(self, uptime: int, *, free: int | None, least: int | None) -> None:
-        """Add a sample of the free heap and its low-water mark, as far as known.
+        """Add a sample of the free heap.
 
-        Without the mark, the least free heap of all samples is used.
+        `least` is its low-water mark. Without the mark, the least free heap of all
+        samples is used.
         """
         sizes = [size for size in (free, least) if size is not None]
         points = self._points
@@ -57,10 +61,11 @@ class HeapTrend:
         self._returned = max(self._returned, min(max(sizes), points[0][1]) - mark)
 
     def seconds_left(self, uptime: int) -> float | None:
-        """Return in how many seconds the heap is used up, None for never.
+        """Return the seconds until the heap is used up.
 
-        The slope is that of the whole window or of its later half, whichever is
-        smaller: a mark that fell after the start and then stays is no leak.
+        Return None if there is no leak. The slope is that of the whole window or of its
+        later half, whichever is smaller: a mark that fell after the start and then
+        stays is no leak.
         """
         if not self._points:
             return None
@@ -74,11 +79,17 @@ class HeapTrend:
         return mark / slope if slope > 0 else None
 
     def _mark_at(self, uptime: float) -> int:
-        """Return the mark at an uptime since the first sample."""
+        """Return the mark at an uptime.
+
+        The uptime must not be before the first sample.
+        """
         return next(mark for at, mark in reversed(self._points) if at <= uptime)
 
     def _thin(self) -> None:
-        """Drop the point whose neighbors are the closest, to keep them even."""
+        """Drop the point whose neighbors are closest.
+
+        So the points stay evenly spaced.
+        """
         points = self._points
         inner = range(1, len(points) - 1)
         at = min(inner, key=lambda at: points[at + 1][0] - points[at - 1][0])

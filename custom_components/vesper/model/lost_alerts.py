@@ -1,4 +1,4 @@
-"""Remember that an alert of a device could not be read."""
+"""Alerts of a device that could not be read."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ REQUEST_INTERVAL = 60
 
 @dataclass(eq=False, kw_only=True, slots=True)
 class LostAlerts:
-    """Whether the last alert of a device was lost because it can't be read."""
+    """Whether the last alert of a device was unreadable."""
 
     fields: frozenset[str] = frozenset()
     """The fields that were wrong, "" for the payload as a whole; empty if it was read.
@@ -21,7 +21,7 @@ class LostAlerts:
     """When a health check was requested last, in seconds since 1970."""
 
     def record(self, alert: UnreadableAlert, now: float) -> Change:
-        """Record an alert that was lost: a health check may raise it again."""
+        """Record an alert that was lost."""
         change = self._set(frozenset(fault.field for fault in alert.faults))
         # The lower bound covers a wall clock that was set back.
         if not 0 <= now - self._requested_at < REQUEST_INTERVAL:

@@ -1,4 +1,4 @@
-"""Keep the last messages of a device and count them."""
+"""Message counts and last messages of a device."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -30,13 +30,13 @@ class Record(NamedTuple):
 
     @property
     def payload(self) -> bytes:
-        """Return the payload as it was received, cut if it was too long."""
+        """Return the payload as received, cut if too long."""
         return restore_events(self.stored, self.events) if self.events else self.stored
 
 
 @dataclass(eq=False, slots=True)
 class MessageLog:
-    """How many messages one device sent, and the last of them."""
+    """The message counts and last messages of one device."""
 
     live: int = 0
     """How many were live, not retained by the broker."""

@@ -1,4 +1,4 @@
-"""Describe what happens to devices that automations may act on.
+"""Occurrences that automations may act on.
 
 Each is one real change, and neither a repeated message nor a gap in the messages.
 """
@@ -19,7 +19,7 @@ _PLAYBACK = {None: None, False: "stopped", True: "playing"}
 
 
 class OccurrenceKind(StrEnum):
-    """The kinds of occurrences; all but those in `BY_USER` are triggers."""
+    """The kinds of occurrences."""
 
     ALERT_ACKNOWLEDGED = "alert_acknowledged"
     ALERT_CLEARED = "alert_cleared"
@@ -55,7 +55,10 @@ class StopReason(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Occurrence:
-    """One thing that happened; a field that its kind does not use is None."""
+    """One thing that happened.
+
+    A field that its kind does not use is None.
+    """
 
     kind: OccurrenceKind
     device_id: str | None
@@ -97,7 +100,7 @@ def alert_occurrence(
     after: ActiveAlert | None,
     closed_by: ClosedBy | None = None,
 ) -> Occurrence | None:
-    """Return the occurrence of a change of an alert, if it is one.
+    """Return the occurrence of a change of an alert.
 
     An alert that gets worse is raised again, one that gets better is not.
     """
@@ -146,7 +149,7 @@ def connectivity_occurrence(
     last_seen: float | None = None,
     offline_since: float | None = None,
 ) -> Occurrence | None:
-    """Return the occurrence of a change of connectivity, if it is one.
+    """Return the occurrence of a change of connectivity.
 
     A device whose connectivity was not known before has none.
     """
@@ -170,9 +173,9 @@ def playback_occurrence(
     melody: str | None,
     reason: StopReason,
 ) -> Occurrence | None:
-    """Return the occurrence of a change of playback, if it is one; None is unknown.
+    """Return the occurrence of a change of playback.
 
-    Playback that becomes unknown has not stopped.
+    None means unknown. Playback that becomes unknown has not stopped.
     """
     if not after and (not before or after is None):
         return None
@@ -189,7 +192,7 @@ def playback_occurrence(
 
 
 def restart_occurrence(device_id: str, code: int | None) -> Occurrence:
-    """Return the occurrence of a restart, with the code of its reason."""
+    """Return the occurrence of a restart."""
     return Occurrence(
         kind=OccurrenceKind.RESTARTED,
         device_id=device_id,
@@ -198,7 +201,7 @@ def restart_occurrence(device_id: str, code: int | None) -> Occurrence:
 
 
 def maintenance_occurrence(device_id: str, until: float | None) -> Occurrence:
-    """Return the occurrence of maintenance until a time, None for its end."""
+    """Return the occurrence of a change of maintenance."""
     return Occurrence(
         kind=(
             OccurrenceKind.MAINTENANCE_ENDED

@@ -1,4 +1,4 @@
-"""Detect an outage of the fleet from devices that go offline one by one."""
+"""Detection of outages of the fleet."""
 
 from collections import OrderedDict
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ MIN_LOST = 3
 
 @dataclass(eq=False, kw_only=True, slots=True)
 class Outage:
-    """An outage: more than half of the online devices, within one timeout."""
+    """The loss of most online devices within one timeout."""
 
     started: float
     window_end: float
@@ -23,11 +23,17 @@ class Outage:
 
     @property
     def is_over(self) -> bool:
-        """Return whether half of the lost devices are back, or all were removed."""
+        """Return whether half of the lost devices are back.
+
+        It is also over when all of them were removed.
+        """
         return 2 * len(self.offline) <= len(self.known)
 
     def add(self, device_id: str) -> None:
-        """Count a lost device, even one that had come back."""
+        """Add a lost device.
+
+        One that had come back and is lost again is not counted twice.
+        """
         if device_id not in self.known:
             self.lost += 1
             self.known.add(device_id)
@@ -35,7 +41,7 @@ class Outage:
 
 
 class Outages:
-    """The devices that went offline, and whether that is one outage.
+    """The offline devices, alone or in an outage.
 
     A device that goes offline may be part of an outage until one timeout, the window,
     has passed. Only then is it reported alone. Times are seconds of a monotonic clock.
@@ -43,7 +49,7 @@ class Outages:
     """
 
     def __init__(self, timeout: float) -> None:
-        """Set the seconds of silence after which a device is offline."""
+        """Set the common timeout, in seconds."""
         self.current: Outage | None = None
         self._timeout = timeout
         # When each went offline, and how many were online right before. All of them
@@ -69,7 +75,10 @@ class Outages:
             self._window[device_id] = (now, online_before)
 
     def came_online(self, device_id: str) -> Outage | None:
-        """Handle a device that is online again; return an outage that ends."""
+        """Handle a device that is online again.
+
+        Return the outage that this ends, if any.
+        """
         self._window.pop(device_id, None)
         self._alone.pop(device_id, None)
         outage = self.current
@@ -82,13 +91,16 @@ class Outages:
         return outage
 
     def discard(self, device_id: str) -> Outage | None:
-        """Handle the removal of a device; return an outage that ends."""
+        """Handle the removal of a device.
+
+        Return the outage that this ends, if any.
+        """
         if self.current is not None:
             self.current.known.discard(device_id)
         return self.came_online(device_id)
 
     def start_outage(self, now: float) -> Outage | None:
-        """Return the outage that starts now, None if none does."""
+        """Return the outage that starts now, if any."""
         self._close_window(now)
         if self.current is not None or len(self._window) < MIN_LOST:
             return None
@@ -107,7 +119,7 @@ class Outages:
         return self.current
 
     def pop_alone(self, now: float) -> str | None:
-        """Return the next device that is offline alone, or None.
+        """Return the next device that is offline alone.
 
         During an outage, the others wait for its end.
         """
@@ -130,7 +142,7 @@ class Outages:
         return next(iter(self._window.values()))[0] + self._timeout
 
     def _close_window(self, now: float) -> None:
-        """Move devices whose window has passed to those that are alone."""
+        """Move devices whose window has passed to `_alone`."""
         while self._window:
             device_id, (when, _) = next(iter(self._window.items()))
             if when + self._timeout > now:

@@ -27,7 +27,7 @@ class Playback:
         melody: str | None = None,
         reason: StopReason = StopReason.STOPPED,
     ) -> tuple[Change, Occurrence | None]:
-        """Set what plays, None for unknown; return what changed and what it means.
+        """Set what plays; return the change and its occurrence.
 
         Playback becomes unknown whenever its end may be missed, so that a device does
         not seem to play forever.

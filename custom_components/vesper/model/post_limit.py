@@ -13,12 +13,15 @@ MAX_ADDRESSES = 256
 
 @dataclass(eq=False, slots=True)
 class PostLimit:
-    """When one device or address posted, in seconds of a monotonic clock."""
+    """When one device or address posted.
+
+    Times are seconds of a monotonic clock.
+    """
 
     _recent: tuple[float, ...] = ()
 
     def wait(self, now: float) -> float:
-        """Return in how many seconds another post is accepted, 0 for now."""
+        """Return the seconds until another post is accepted."""
         if len(self._recent) < MAX_POSTS:
             return 0
         return max(0, self._recent[0] + POST_WINDOW - now)
@@ -29,14 +32,17 @@ class PostLimit:
 
 
 class AddressLimits:
-    """When addresses posted something invalid or of an unknown device."""
+    """The post limits of addresses.
+
+    Only posts that are invalid or of an unknown device count.
+    """
 
     def __init__(self) -> None:
         """Begin without posts."""
         self._limits: OrderedDict[str, PostLimit] = OrderedDict()
 
     def wait(self, address: str, now: float) -> float:
-        """Return in how many seconds such a post is accepted again, 0 for now."""
+        """Return the seconds until such a post is accepted."""
         limit = self._limits.get(address)
         return 0 if limit is None else limit.wait(now)
 

@@ -38,12 +38,15 @@ def report(device: Device) -> dict[str, Any]:
 
 
 def iso_time(seconds: float | None) -> str | None:
-    """Return a time in seconds since 1970 in ISO 8601, to the second."""
+    """Return a time in ISO 8601, to the second.
+
+    It is given in seconds since 1970.
+    """
     if seconds is None:
         return None
     return datetime.fromtimestamp(int(seconds), UTC).isoformat()
 
 
 def _named(table: type[IntEnum], code: int | None) -> dict[str, str | int] | None:
-    """Return a code with its name, None where there is none."""
+    """Return a code with its name."""
     return None if code is None else {"name": label_of(table, code), "code": code}

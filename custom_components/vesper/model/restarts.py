@@ -94,7 +94,7 @@ class Restarts:
     def detect_stale(
         self, uptime: int | None, now: float, monotonic: float
     ) -> Stale | None:
-        """Return why a live heartbeat is stale, None if it is not.
+        """Return why a live heartbeat is stale, or None.
 
         An uptime only grows with time, unless the device has restarted since the last
         heartbeat. A late heartbeat is recorded: a second one may show that its boot is
@@ -126,10 +126,11 @@ class Restarts:
         changed: bool,
         boot_logged: bool,
     ) -> Boot:
-        """Return which boot a heartbeat belongs to; it is live and not stale.
+        """Return which boot a heartbeat belongs to.
 
-        `changed` is whether any telemetry has changed, `boot_logged` whether the event
-        log has a new boot. If an earlier boot has come back, that is recorded.
+        The heartbeat is live and not stale. `changed` is whether any telemetry has
+        changed, `boot_logged` whether the event log has a new boot. If an earlier boot
+        has come back, that is recorded.
         """
         last = self.uptime
         if uptime is not None and last is not None:
@@ -162,7 +163,7 @@ class Restarts:
         return Boot.NEW if boot_logged else Boot.SAME
 
     def update(self, uptime: int, now: float, monotonic: float, boot: Boot) -> None:
-        """Remember the uptime of a live heartbeat, and whether it grew."""
+        """Remember the uptime of a live heartbeat."""
         last = self.uptime
         started = monotonic - uptime
         is_known = boot is Boot.SAME and self.heard is not None
@@ -176,7 +177,7 @@ class Restarts:
         self.started = now - uptime
 
     def estimate_boot(self, uptime: int | None, monotonic: float) -> float:
-        """Return when a device that has restarted began, by the monotonic clock."""
+        """Return when the device booted, by the monotonic clock."""
         boot = monotonic
         if uptime is not None and (self.has_clock or uptime != self.uptime):
             boot -= uptime
@@ -191,7 +192,7 @@ class Restarts:
         self._boots = (*self._boots, self._boot(now, monotonic))[-_BOOTS:]
 
     def loop(self, now: float) -> tuple[Restart, ...]:
-        """Return the restarts of a restart loop, none without a loop."""
+        """Return the restarts of a restart loop, if any."""
         last = self._last
         if len(last) == LOOP_RESTARTS and 0 <= now - last[0].at <= LOOP_SECONDS:
             return last
@@ -208,7 +209,7 @@ class Restarts:
         return last - first <= SHARED_SECONDS and 0 <= now - last <= SHARED_SECONDS
 
     def _elapsed(self, now: float, monotonic: float) -> float:
-        """Return the seconds since the last live heartbeat with an uptime.
+        """Return the seconds since the last uptime was received.
 
         After a restart of Home Assistant, the wall clock is used.
         """
@@ -223,11 +224,14 @@ class Restarts:
         return self.heard - self.uptime
 
     def _is_too_early(self, boot: float, elapsed: float) -> bool:
-        """Return whether delays and drift can't explain a boot time."""
+        """Return whether a boot time is too early.
+
+        Delays of messages and the drift of clocks can't explain it then.
+        """
         return boot < self._earliest - max(BOOT_TIME_JITTER, elapsed / 100)
 
     def _record_late(self, uptime: int, boot: float) -> bool:
-        """Record a late heartbeat, and return whether its boot is running.
+        """Record a late heartbeat; return whether its boot runs.
 
         Delayed messages give unrelated boot times. If two late heartbeats give the same
         one, that boot is still running: on another device if the current boot was heard
@@ -248,13 +252,13 @@ class Restarts:
 
     @staticmethod
     def _overran(last: int, uptime: int, elapsed: float) -> bool:
-        """Return whether the counter of milliseconds began again at 0."""
+        """Return whether the counter of milliseconds has overrun."""
         expected = last + elapsed - COUNTER_SECONDS
         return abs(uptime - expected) <= max(UPTIME_JITTER, elapsed / 100)
 
     @staticmethod
     def _began_again(last: int, uptime: int, elapsed: float) -> bool:
-        """Return whether the device restarted although the uptime did not fall.
+        """Return whether the device restarted without a lower uptime.
 
         Then the uptime is less than the time that has passed. If it has grown, the boot
         time must also have moved by more than delays and the drift of clocks explain.
@@ -267,7 +271,10 @@ class Restarts:
         )
 
     def _record_return(self, boot: float, now: float, monotonic: float) -> bool:
-        """Return whether an earlier boot has come back, and make it the current one."""
+        """Return whether an earlier boot has come back.
+
+        If it has, it is the current boot again.
+        """
         current = self._boot(now, monotonic)
         for known in self._boots:
             if abs(boot - known) <= UPTIME_JITTER:

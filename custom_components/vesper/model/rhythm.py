@@ -24,9 +24,10 @@ MAX_TIMEOUT = 3600
 
 @dataclass(eq=False, slots=True)
 class Rhythm:
-    """The rhythm of the heartbeats of one device, over MQTT and HTTP.
+    """The rhythm of one device's heartbeats.
 
-    Times are seconds of a monotonic clock, so a jump of the wall clock makes no gap.
+    It covers MQTT and HTTP. Times are seconds of a monotonic clock, so a jump of the
+    wall clock makes no gap.
     """
 
     gaps: tuple[int, ...] = ()
@@ -35,7 +36,7 @@ class Rhythm:
 
     @property
     def timeout(self) -> int:
-        """Return the timeout in seconds, 0 while the rhythm is unknown."""
+        """Return the timeout in seconds, 0 while unknown."""
         if len(self.gaps) < MIN_GAPS:
             return 0
         quartile = sorted(self.gaps)[(len(self.gaps) - 1) // 4]
@@ -52,5 +53,5 @@ class Rhythm:
             self.gaps = (*self.gaps[1 - KEPT_GAPS :], round(gap))
 
     def interrupt(self) -> None:
-        """Handle a gap in reception that the device did not cause."""
+        """Handle a gap that the device did not cause."""
         self._last = None

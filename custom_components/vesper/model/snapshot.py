@@ -38,14 +38,17 @@ def _is_flag(value: object) -> bool:
 
 
 def _is_time(value: object) -> TypeGuard[float]:
-    """Return whether a value is a time in seconds since 1970 that can be shown."""
+    """Return whether a value is a valid time.
+
+    A valid time is in seconds since 1970 and can be shown in any time zone.
+    """
     return (
         type(value) is float or type(value) is int
     ) and -MAX_TIME <= value <= MAX_TIME
 
 
 def _is_user(value: object) -> TypeGuard[str]:
-    """Return whether a value is the name of a user."""
+    """Return whether a value is a user's name."""
     return is_note(value) and value != ""
 
 
@@ -120,7 +123,10 @@ def serialize(device: Device) -> bytes:
 
 
 def deserialize(device_id: str, data: Mapping[str, Any]) -> Device:
-    """Return a stored device; whether it is online is not known."""
+    """Return a stored device.
+
+    Whether it is online is not known.
+    """
     return Device(
         device_id=device_id,
         alerts=_alerts(data),
@@ -165,7 +171,7 @@ def _alerts(data: Mapping[str, Any]) -> Alerts:
 
 
 def _alert(item: object) -> ActiveAlert | None:
-    """Return a stored alert, None without a valid subsystem and state."""
+    """Return a stored alert, None if it is invalid."""
     if not isinstance(item, dict):
         return None
     alert = read_alert(item, [])
@@ -197,7 +203,7 @@ def _alert(item: object) -> ActiveAlert | None:
 def _marked(
     items: object, read: Iterable[ActiveAlert | None], mark: str
 ) -> frozenset[str]:
-    """Return the subsystems of the stored alerts that have a mark."""
+    """Return the subsystems whose stored alerts have a mark."""
     return frozenset(
         alert.subsystem
         for item, alert in zip(_some(items), read, strict=True)
@@ -206,7 +212,7 @@ def _marked(
 
 
 def _time(item: Mapping[str, Any], name: str, default: datetime) -> datetime:
-    """Return a stored time, or the default for a bad one."""
+    """Return a stored time, or the default."""
     value = item.get(name)
     return datetime.fromtimestamp(value, UTC) if _is_time(value) else default
 
@@ -249,5 +255,5 @@ def _good(data: object, fields: Mapping[str, _Check]) -> dict[str, Any]:
 
 
 def _some(items: object) -> list[Any]:
-    """Return the items of a list, up to the limit of a device."""
+    """Return at most `MAX_ACTIVE` items of a list."""
     return items[:MAX_ACTIVE] if isinstance(items, list) else []

@@ -1,4 +1,4 @@
-"""Keep what a device reports about itself in its heartbeats."""
+"""What a device reports about itself in heartbeats."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -31,7 +31,10 @@ FIELDS = {
 
 @dataclass(eq=False, kw_only=True, slots=True)
 class Telemetry:
-    """The values of the heartbeats; None for what was never reported."""
+    """The values of the heartbeats.
+
+    A value that was never reported is None.
+    """
 
     firmware_version: str | None = None
     reset_reason: int | None = None
@@ -53,9 +56,10 @@ class Telemetry:
     _heap_written_at: float = float("-inf")
 
     def apply(self, heartbeat: Heartbeat, *, live: bool, now: float) -> Change:
-        """Apply a heartbeat and return what changed; absent fields stay.
+        """Apply a heartbeat and return what changed.
 
-        A retained one is of unknown age: it only fills in what is not known yet.
+        Absent fields keep their values. A retained heartbeat is of unknown age: it only
+        fills in what is not known yet.
         """
         change = Change.NOTHING
         for name, changed in FIELDS.items():
@@ -83,7 +87,7 @@ class Telemetry:
         return change
 
     def update_signal(self, events: Iterable[RecentEvent]) -> Change:
-        """Set the signal of the last Wi-Fi connection in some entries.
+        """Set the signal of the last Wi-Fi connection.
 
         The entries are sorted, the oldest first.
         """
@@ -109,7 +113,7 @@ class Telemetry:
         return change
 
     def _set_heap_free(self, heap_free: int, now: float) -> Change:
-        """Set the free heap, and return whether to write its state.
+        """Set the free heap; return whether to write it.
 
         It changes with nearly every heartbeat, so its writes are throttled. The last
         written value is not known here, since other changes write the sensor too, so a
