@@ -36,7 +36,10 @@ RETAINED_ALERT = Fault(
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Alert:
-    """A transition of one subsystem; severity OK ends its alert."""
+    """A transition of one subsystem.
+
+    Severity OK ends its alert.
+    """
 
     subsystem: str
     severity: Severity
@@ -46,7 +49,10 @@ class Alert:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class UnreadableAlert(Malformed):
-    """An alert that can't be used; the device will not send it again."""
+    """An alert that can't be used.
+
+    The device does not send it again by itself.
+    """
 
 
 def parse_alert(
@@ -64,7 +70,7 @@ def parse_alert(
 
 
 def read_alert(data: dict[str, Any], faults: list[Fault]) -> Alert | UnreadableAlert:
-    """Return the alert in a JSON object, and add its faults."""
+    """Return the alert in a JSON object."""
     subsystem = required_name(data, "subsystem", faults)
     severity = _severity(data, faults)
     if subsystem is None or severity is None:
@@ -78,7 +84,7 @@ def read_alert(data: dict[str, Any], faults: list[Fault]) -> Alert | UnreadableA
 
 
 def _severity(data: dict[str, Any], faults: list[Fault]) -> Severity | None:
-    """Return the severity of a state, or None with a fault."""
+    """Return the severity, or None with a fault."""
     state = data.get("state")
     if isinstance(state, str):
         state = state.strip(PADDING)

@@ -134,26 +134,26 @@ EVENT_KEYS = [*(tag.name.lower() for tag in EventTag), "unknown"]
 
 
 def keys_of(table: type[IntEnum]) -> list[str]:
-    """Return all states that `key_of` can return for a table."""
+    """Return all states that `key_of` can return."""
     return [*(code.name.lower() for code in table), "other"]
 
 
 def key_of(table: type[IntEnum], code: int) -> str:
-    """Return the state of a code, `other` if it has no name."""
+    """Return the state of a code, or `other`."""
     return table(code).name.lower() if code in table else "other"
 
 
 def label_of(table: type[IntEnum], code: int) -> str:
-    """Return the name of a code for the API, `unknown (N)` if it has none."""
+    """Return the name of a code for the API."""
     return table(code).name if code in table else f"unknown ({code})"
 
 
 def rssi_dbm(value: int) -> int | None:
-    """Return the signal strength in dBm from an unsigned 16-bit number.
+    """Return the signal strength in dBm.
 
-    A negative number is used as it is. Return None if the result is not from -128 to 0:
-    the radio reports 8 bits, and values above 0, which ESP-IDF may return right beside
-    an access point, are not usable.
+    The value is an unsigned 16-bit number; a negative one is used as it is. Return None
+    if the result is not from -128 to 0: the radio reports 8 bits, and values above 0,
+    which ESP-IDF may return right beside an access point, are not usable.
     """
     dbm = value - 2**16 if value in _UNSIGNED_DBM else value
     return dbm if dbm in _DBM else None

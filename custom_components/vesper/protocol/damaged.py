@@ -1,4 +1,4 @@
-"""Read JSON that was damaged on its way (docs/protocol.md, "Alert")."""
+"""Parser of damaged JSON (docs/protocol.md, "Alert")."""
 
 from collections.abc import Iterator
 from json import JSONDecoder
@@ -17,7 +17,7 @@ _CUT_ESCAPE = re.compile(r"\\(?:u[0-9A-Fa-f]{0,3})?\Z")
 
 
 def loads_damaged(payload: bytes, last_field: str) -> object:
-    """Return the JSON value of a payload, even if it is damaged.
+    """Return the value of JSON that may be damaged.
 
     It may be cut off inside the field `last_field`. Raises ValueError if it can't be
     read.
@@ -37,7 +37,7 @@ def loads_damaged(payload: bytes, last_field: str) -> object:
 
 
 def _completed(text: str) -> Iterator[object]:
-    """Yield the values that a text may have been before it was cut off."""
+    """Yield the possible values of a cut-off text."""
     # Cut off inside, after or before the text of its last field.
     yield from _decoded(text + '"}')
     yield from _decoded(_CUT_ESCAPE.sub("", text) + '"}')
@@ -46,7 +46,7 @@ def _completed(text: str) -> Iterator[object]:
 
 
 def _decoded(text: str) -> Iterator[object]:
-    """Yield the value of a text, if it is JSON."""
+    """Yield the JSON value of a text, if any."""
     try:
         yield _DECODER.decode(text)
     except ValueError, RecursionError:

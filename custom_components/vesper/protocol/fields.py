@@ -1,4 +1,4 @@
-"""Read single fields of a payload and name their faults."""
+"""Fields of a payload and their faults."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ _NAME_WANTED = f"1 to {MAX_NAME_LENGTH} printable characters"
 
 
 class FaultKind(StrEnum):
-    """What can be wrong with a message or one of its fields."""
+    """What can be wrong with a message or field."""
 
     TOO_LARGE = "too_large"
     NOT_JSON = "not_json"
@@ -42,13 +42,13 @@ class Fault:
 
     @property
     def field(self) -> str:
-        """Return the path without list positions, as faults are counted."""
+        """Return the path without list positions."""
         return _POSITION.sub("[]", self.path)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Malformed:
-    """A message that can't be used, for the reasons in its faults."""
+    """A message that can't be used."""
 
     faults: list[Fault]
 
@@ -59,7 +59,7 @@ def load_object(
     faults: list[Fault],
     loads: Callable[[bytes], object] = orjson.loads,
 ) -> dict[str, Any] | None:
-    """Return the JSON object of a payload, or None with a fault.
+    """Return the JSON object, or None with a fault.
 
     The limit is in bytes.
     """
@@ -92,7 +92,7 @@ def load_object(
 
 
 def dump_json(data: object) -> bytes:
-    """Return data as compact JSON that is to be kept."""
+    """Return data as compact JSON to keep."""
     # A copy: what orjson returns keeps a buffer of 4 kB.
     return bytes(memoryview(orjson.dumps(data)))
 
@@ -107,9 +107,9 @@ def is_object_like(payload: bytes) -> bool:
 
 
 def natural(name: str, value: object, most: int, faults: list[Fault]) -> int | None:
-    """Return a whole number from 0 to `most`; an invalid one is None.
+    """Return a whole number from 0 to `most`.
 
-    Unless it is null, that is a fault.
+    Any other value is returned as None, and is a fault unless it is null.
     """
     # Not `isinstance`, because true and false are not numbers here.
     if type(value) is int and 0 <= value <= most:
@@ -120,7 +120,7 @@ def natural(name: str, value: object, most: int, faults: list[Fault]) -> int | N
 
 
 def is_name(value: object) -> TypeGuard[str]:
-    """Return whether a value is a string that can name something."""
+    """Return whether a value can be a name."""
     return (
         isinstance(value, str)
         and 0 < len(value) <= MAX_NAME_LENGTH
@@ -130,7 +130,10 @@ def is_name(value: object) -> TypeGuard[str]:
 
 
 def optional_name(path: str, value: object, faults: list[Fault]) -> str | None:
-    """Return a name; an invalid one is None, and a fault unless it is null."""
+    """Return a name, None for an invalid one.
+
+    An invalid name is a fault, unless it is null.
+    """
     if is_name(value):
         return value
     if value is not None:
@@ -141,7 +144,7 @@ def optional_name(path: str, value: object, faults: list[Fault]) -> str | None:
 def first_name(
     data: dict[str, Any], spellings: Iterable[str], faults: list[Fault]
 ) -> str | None:
-    """Return the first usable name among the spellings of a field."""
+    """Return the first usable name of a field."""
     for spelling in spellings:
         value = data.get(spelling)
         if value is not None and (name := optional_name(spelling, value, faults)):
@@ -158,7 +161,7 @@ def required_name(data: dict[str, Any], name: str, faults: list[Fault]) -> str |
 
 
 def text(data: dict[str, Any], name: str, faults: list[Fault]) -> str:
-    """Return a text as one line, cut to its limit; "" without a text."""
+    """Return a text as one line, shortened if needed."""
     value = data.get(name)
     if value is None:
         return ""
@@ -170,12 +173,12 @@ def text(data: dict[str, Any], name: str, faults: list[Fault]) -> str:
 
 
 def missing(path: str) -> Fault:
-    """Return the fault of a required field that is absent."""
+    """Return the fault of a missing required field."""
     return Fault(path=path, kind=FaultKind.MISSING, reason="is required")
 
 
 def invalid(path: str, wanted: str, value: object) -> Fault:
-    """Return the fault of a field that is not what is wanted."""
+    """Return the fault of an invalid field."""
     return Fault(
         path=path,
         kind=FaultKind.INVALID,
@@ -184,7 +187,7 @@ def invalid(path: str, wanted: str, value: object) -> Fault:
 
 
 def quote(value: object) -> str:
-    """Return a short text of a value, for one line of a log."""
+    """Return a value as one short line of text."""
     match value:
         case dict():
             return "an object"

@@ -28,7 +28,10 @@ _NAME_WITHOUT_EVENTS = _EVENTS_NAME + _NULL
 
 @dataclass(kw_only=True, slots=True)
 class Heartbeat:
-    """A validated heartbeat; a field is None if it is absent or invalid."""
+    """A validated heartbeat.
+
+    A field is None if it is absent or invalid.
+    """
 
     # Not frozen: that would triple the time to create one, 1 µs of 12 for a heartbeat.
 
@@ -84,7 +87,7 @@ def parse_heartbeat(
 
 
 def restore_events(payload: bytes, events: bytes) -> bytes:
-    """Return the payload of a heartbeat with its entries restored."""
+    """Return a heartbeat's payload with its entries restored."""
     head, name, tail = payload.partition(_NAME_WITHOUT_EVENTS)
     return b"".join((head, _EVENTS_NAME, events, tail)) if name else payload
 
@@ -106,7 +109,7 @@ def _without_events(payload: bytes, events: bytes) -> tuple[bytes, bytes | None]
 def _recent_events(
     fields: dict[str, Any], repeated: bytes | None, faults: list[Fault]
 ) -> bytes | None:
-    """Return the valid entries as JSON, or the repeated ones."""
+    """Return the valid or repeated entries as JSON."""
     if "recent_events" not in fields:
         return None
     if (items := fields["recent_events"]) is None:
@@ -118,7 +121,10 @@ def _recent_events(
 def _fields(
     data: dict[str, Any], device_id: str, faults: list[Fault]
 ) -> dict[str, Any] | None:
-    """Return the fields, also those in an envelope; None with a wrong device id."""
+    """Return the fields, also those in an envelope.
+
+    Return None with a fault if the device id is wrong.
+    """
     claimed = data.get("device_id")
     if type(envelope := data.get("payload")) is dict:
         data = data | envelope

@@ -58,7 +58,7 @@ def parse_info(
 
 
 def _details(data: dict[str, Any], faults: list[Fault]) -> dict[str, Any]:
-    """Return the inner payload; an invalid one is empty, with a fault."""
+    """Return the inner payload, empty if it is invalid."""
     details = data.get("payload")
     if details is None:
         return {}

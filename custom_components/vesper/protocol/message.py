@@ -11,11 +11,11 @@ type Message = Heartbeat | Alert | UnreadableAlert | Info | Malformed
 
 
 class Parser(Protocol):
-    """Parse the payload of one kind of message; never raises.
+    """Parser of one kind of message.
 
-    `device_id` is the id in the topic. `known_events` are the entries of
-    `recent_events` that the device has already sent, as `encode_events` returns them: a
-    heartbeat that repeats them is parsed faster. Other messages ignore them.
+    It never raises. `device_id` is the id in the topic. `known_events` are the entries
+    of `recent_events` that the device has already sent, as `encode_events` returns
+    them: a heartbeat that repeats them is parsed faster. Other messages ignore them.
     """
 
     def __call__(

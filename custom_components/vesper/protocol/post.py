@@ -21,10 +21,10 @@ class Post:
 
 
 def parse_post(payload: bytes) -> Post:
-    """Check a posted heartbeat; any fault rejects it as a whole.
+    """Check a posted heartbeat.
 
-    HTTP has a response, which tells the device at once what is wrong. `device_id` and
-    `uptime` are required.
+    Any fault rejects it as a whole: HTTP has a response, which tells the device at once
+    what is wrong. `device_id` and `uptime` are required.
     """
     faults: list[Fault] = []
     if (data := load_object(payload, MAX_HEARTBEAT_BYTES, faults)) is None:

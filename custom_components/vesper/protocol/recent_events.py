@@ -49,7 +49,7 @@ class RecentEvent(NamedTuple):
 
     @property
     def time(self) -> datetime | None:
-        """Return when it happened, in UTC; None if the clock was not set."""
+        """Return when it happened in UTC, None if unknown."""
         return datetime.fromtimestamp(self.ts, UTC) if 0 < self.ts <= MAX_TIME else None
 
     @property
@@ -79,11 +79,11 @@ class RecentEvent(NamedTuple):
 
 
 def parse_events(items: object, faults: list[Fault]) -> tuple[RecentEvent, ...] | None:
-    """Return the valid entries of a list; invalid ones are skipped with a fault.
+    """Return the valid entries of a list.
 
-    If there are too many, the last ones are used, because a ring buffer lists the
-    oldest first. Return None if there is no list, or if all entries are invalid: with
-    an empty list, all entries would look new later.
+    Invalid ones are skipped with a fault. If there are too many, the last ones are
+    used, because a ring buffer lists the oldest first. Return None if there is no list,
+    or if all entries are invalid: with an empty list, all entries would look new later.
     """
     if items is None:
         return None
@@ -123,7 +123,7 @@ def _parse_event(path: str, item: object, faults: list[Fault]) -> RecentEvent | 
 
 
 def encode_events(events: Iterable[RecentEvent]) -> bytes:
-    """Return entries as compact JSON, as which they are kept."""
+    """Return entries as compact JSON."""
     return dump_json([dict(zip(_FIELDS, event, strict=True)) for event in events])
 
 
@@ -136,7 +136,7 @@ def decode_events(text: bytes) -> tuple[RecentEvent, ...]:
 def new_events(
     known: Iterable[RecentEvent], events: Iterable[RecentEvent]
 ) -> tuple[RecentEvent, ...]:
-    """Return the entries that are not among the known ones, the oldest first.
+    """Return the new entries, the oldest first.
 
     The lists are compared by how often they contain each entry, because their order is
     not guaranteed. Entries with the same time keep their order.
@@ -151,7 +151,10 @@ def new_events(
 
 
 def oldest_first(events: Iterable[RecentEvent]) -> tuple[RecentEvent, ...]:
-    """Sort entries by time if the clock was set, otherwise by uptime."""
+    """Return the entries, the oldest first.
+
+    Those whose clock was not set come first and are sorted by uptime.
+    """
     return tuple(
         sorted(
             events,

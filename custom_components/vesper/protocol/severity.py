@@ -4,7 +4,7 @@ from enum import IntEnum
 
 
 class Severity(IntEnum):
-    """The states of a subsystem, the worst last (docs/protocol.md, "Alert")."""
+    """The states of a subsystem, worst last (docs/protocol.md, "Alert")."""
 
     OK = 0
     WARNING = 1
@@ -13,5 +13,5 @@ class Severity(IntEnum):
 
     @property
     def key(self) -> str:
-        """Return the name that entities and the API show, in lower case."""
+        """Return the lower-case name that entities show."""
         return self.name.lower()

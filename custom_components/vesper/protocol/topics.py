@@ -1,4 +1,4 @@
-"""Name the topics of a fleet, and validate prefixes and device ids."""
+"""Topics of a fleet, their prefixes and device ids."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -38,7 +38,10 @@ class StatusTopic(Source):
     qos: int
 
     def of(self, prefix: str, device_id: str) -> str:
-        """Return the topic of one device, or of all with `+` as the id."""
+        """Return the topic of a device.
+
+        With `+` as the id, it is the topic of all devices.
+        """
         return f"{prefix}/{device_id}/status/{self.name}"
 
     def device_id_at(self, prefix: str) -> slice:
@@ -73,7 +76,7 @@ class PrefixProblem(StrEnum):
 
 
 def prefix_problem(prefix: str) -> PrefixProblem | None:
-    """Return what is wrong with a topic prefix, None if nothing is.
+    """Return what is wrong with a prefix, if anything.
 
     A prefix is one or more levels, such as `vesper` or `site1/vesper`.
     """
@@ -89,5 +92,8 @@ def prefix_problem(prefix: str) -> PrefixProblem | None:
 
 
 def is_device_id(text: str) -> bool:
-    """Return whether a text is a device id (docs/protocol.md, "Device ids")."""
+    """Return whether a text is a device id.
+
+    See docs/protocol.md, "Device ids".
+    """
     return _DEVICE_ID.fullmatch(text) is not None
