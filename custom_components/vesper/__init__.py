@@ -33,7 +33,7 @@ CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
 
 
 async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
-    """Set up the actions and the HTTP API, which outlive the entry."""
+    """Set up the actions and the HTTP API."""
     async_setup_services(hass)
     async_register_views(hass)
     return True

@@ -105,7 +105,7 @@ async def async_setup_entry(
     entry: VesperConfigEntry,
     async_add_entities: AddConfigEntryEntitiesCallback,
 ) -> None:
-    """Set up the binary sensors of the fleet and its devices."""
+    """Set up the binary sensors."""
     async_add_entities(
         VesperFleetBinarySensor(entry, description)
         for description in FLEET_DESCRIPTIONS
@@ -123,7 +123,7 @@ class VesperBinarySensor(VesperEntity, BinarySensorEntity):
     @property
     @override
     def is_on(self) -> bool | None:
-        """Return whether it is on, None while it is not known."""
+        """Return whether it is on, None while unknown."""
         return self.entity_description.value_fn(self.device)
 
 

@@ -27,7 +27,7 @@ from .model.device import Device
 
 
 def _target_schema(options: dict[vol.Marker, Any]) -> vol.Schema:
-    """Return the schema of a condition with a target and these options."""
+    """Return the schema of a condition with these options."""
     return vol.Schema(
         {
             vol.Required(CONF_TARGET): cv.TARGET_FIELDS,
@@ -110,7 +110,7 @@ def _make_condition(is_true: Callable[[VesperHub, Device], bool]) -> type[Condit
 
 
 class HasAlertCondition(VesperCondition):
-    """Test whether there is an active alert with the minimum severity."""
+    """Condition for an active alert with the minimum severity."""
 
     _schema = _target_schema(ALERT_OPTIONS)
 

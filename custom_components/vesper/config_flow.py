@@ -52,7 +52,7 @@ PREFIX_SCHEMA = vol.Schema({vol.Required(CONF_PREFIX): TextSelector()})
 
 
 def _whole_number(**config: Unpack[NumberSelectorConfig]) -> vol.All[Any]:
-    """Return the validator of a whole number, with a box to enter it."""
+    """Return the validator of a whole number."""
     config["mode"] = NumberSelectorMode.BOX
     return vol.All(NumberSelector(config), vol.Coerce(int))
 
@@ -213,7 +213,7 @@ class VesperOptionsFlow(OptionsFlowWithReload):
     async def async_step_http(
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
-        """Turn heartbeats over HTTP on or off, or renew their key."""
+        """Handle heartbeats over HTTP and their key."""
         has_key = CONF_HTTP_KEY in self.config_entry.options
         if user_input is None:
             return self.async_show_form(
@@ -232,7 +232,7 @@ class VesperOptionsFlow(OptionsFlowWithReload):
     async def async_step_key(
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
-        """Show a new key once; it is valid when the user has submitted the form."""
+        """Show the new key once, then save its digest."""
         if user_input is not None:
             return self._async_save({CONF_HTTP_KEY: digest_of(self._key)})
         return self.async_show_form(
@@ -257,7 +257,7 @@ class VesperOptionsFlow(OptionsFlowWithReload):
 
 
 def _normalized(user_input: Mapping[str, Any]) -> str:
-    """Return the prefix without outer blanks and a trailing slash."""
+    """Strip blanks and a trailing slash from the prefix."""
     prefix: str = user_input[CONF_PREFIX]
     return prefix.strip().removesuffix("/")
 

@@ -1,4 +1,7 @@
-"""Diagnostics of the fleet and its devices, without any request to them."""
+"""Diagnostics of the fleet and its devices.
+
+Collecting them sends nothing to a device.
+"""
 
 import asyncio
 from collections import Counter
@@ -47,7 +50,7 @@ async def async_get_config_entry_diagnostics(
 async def async_get_device_diagnostics(
     hass: HomeAssistant, entry: VesperConfigEntry, device_entry: AnyDeviceEntry
 ) -> dict[str, Any]:
-    """Return diagnostics for a device; for the fleet, those of the entry."""
+    """Return diagnostics for a device or the fleet."""
     device_id = device_id_of(device_entry)
     if entry.state is ConfigEntryState.LOADED and device_id in (
         devices := entry.runtime_data.devices
@@ -137,7 +140,7 @@ def _everything(device: Device) -> dict[str, Any]:
 
 
 def _messages(device: Device) -> dict[str, Any]:
-    """Return the message counts, faults and last messages of a device."""
+    """Return the message counts, faults and last messages."""
     log = device.message_log
     return {
         "counters": {
@@ -162,7 +165,7 @@ def _messages(device: Device) -> dict[str, Any]:
 
 
 def _stale(logs: Iterable[MessageLog]) -> dict[str, int]:
-    """Return how many heartbeats of some devices were late or replayed."""
+    """Return how many heartbeats were late or replayed."""
     counts = sum((log.stale for log in logs), Counter[Stale]())
     return {stale.value: counts[stale] for stale in Stale}
 

@@ -1,4 +1,4 @@
-"""Base of the entities of a device and of the fleet."""
+"""Base entities of the devices and of the fleet."""
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
@@ -56,7 +56,7 @@ class VesperEntityDescription(EntityDescription):
 
 
 class VesperEntity(Entity):
-    """An entity of a device, written when one of its changes happens."""
+    """An entity of a device."""
 
     entity_description: VesperEntityDescription
     _attr_has_entity_name = True
@@ -112,11 +112,14 @@ class VesperEntity(Entity):
 
     @callback
     def async_entity_id_changed(self, old_entity_id: str) -> None:
-        """Handle a new entity id: there is nothing to do."""
+        """Do nothing when the entity id has changed."""
 
     @callback
     def _async_notified(self, change: Change, context: Context | None) -> None:
-        """Handle a change, made by the action of a context if there is one."""
+        """Handle a change of the device.
+
+        The context is that of the action that caused it, None without one.
+        """
         if context is not None:
             self.async_set_context(context)
         self.async_device_changed(change)
@@ -146,7 +149,7 @@ class VesperFleetEntity(Entity):
 
     @callback
     def async_entity_id_changed(self, old_entity_id: str) -> None:
-        """Handle a new entity id: there is nothing to do."""
+        """Do nothing when the entity id has changed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -197,7 +200,7 @@ async def async_add_device_entities[D: VesperEntityDescription](
     entity_class: Callable[[VesperHub, Device, D], VesperEntity],
     descriptions: Sequence[D],
 ) -> None:
-    """Add the described entities of all devices, present and future."""
+    """Add entities for all present and future devices."""
     hub = entry.runtime_data
     if not (descriptions := hub.entity_set.select(descriptions)):
         return

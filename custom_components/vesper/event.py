@@ -37,7 +37,7 @@ class VesperEventDescription(VesperEntityDescription, EventEntityDescription):
 
 
 def _activity(device: Device, change: Change) -> Iterator[_Event]:
-    """Yield the last info message, and alerts that were closed."""
+    """Yield the last info message and the closed alerts."""
     if change & Change.ACTIVITY:
         activity = device.activity
         if TYPE_CHECKING:
@@ -92,7 +92,7 @@ async def async_setup_entry(
     entry: VesperConfigEntry,
     async_add_entities: AddConfigEntryEntitiesCallback,
 ) -> None:
-    """Set up the events of the fleet and its devices."""
+    """Set up the event entities."""
     async_add_entities(
         VesperFleetEvent(entry, description) for description in FLEET_DESCRIPTIONS
     )

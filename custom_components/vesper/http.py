@@ -56,7 +56,7 @@ class _RejectedError(web.HTTPException):
         faults: Iterable[Fault] = (),
         headers: Mapping[str, str] | None = None,
     ) -> None:
-        """Set the response, which has the same form for all requests."""
+        """Set the response, which always has the same form."""
         self.status_code = status
         errors = [{"path": fault.path, "message": fault.reason} for fault in faults]
         super().__init__(
@@ -104,7 +104,7 @@ class VesperDiagnosticsView(HomeAssistantView):
     name = "api:vesper:diagnostics"
 
     async def get(self, request: web.Request, device_id: str) -> web.Response:
-        """Return the decoded heartbeats, and the last one as it was received."""
+        """Return the decoded heartbeats and the last raw one."""
         hub, device = _find(request, device_id)
         last = device.message_log.heartbeat
         return self.json(
@@ -130,7 +130,7 @@ class VesperHeartbeatView(HomeAssistantView):
     requires_auth = False
 
     async def post(self, request: web.Request) -> web.Response:
-        """Accept a heartbeat as a whole, or return all of its faults."""
+        """Accept a heartbeat, or return all of its faults."""
         hass = request.app[KEY_HASS]
         _check_key(request, _loaded_entry(hass))
         if request.content_type != CONTENT_TYPE_JSON:
@@ -173,7 +173,10 @@ def async_register_views(hass: HomeAssistant) -> None:
 
 
 def _loaded_entry(hass: HomeAssistant) -> VesperConfigEntry:
-    """Return the entry; raises _RejectedError if it is not loaded."""
+    """Return the loaded entry.
+
+    Raises _RejectedError if there is none.
+    """
     for entry in hass.config_entries.async_entries(DOMAIN):
         if entry.state is ConfigEntryState.LOADED:
             return entry
@@ -202,7 +205,10 @@ def _find(request: web.Request, device_id: str) -> tuple[VesperHub, Device]:
 
 
 def _is_readable(request: web.Request, hub: VesperHub, device: Device) -> bool:
-    """Return whether the user may read an entity of a device."""
+    """Return whether the user may read a device.
+
+    It is enough that they may read one of its entities.
+    """
     return is_permitted(
         request.app[KEY_HASS],
         request[KEY_HASS_USER],
@@ -212,12 +218,12 @@ def _is_readable(request: web.Request, hub: VesperHub, device: Device) -> bool:
 
 
 def _connected(hub: VesperHub, device: Device) -> bool | None:
-    """Return whether a device is online, None while it is not known."""
+    """Return whether a device is online, None while unknown."""
     return device.online if hub.connected else None
 
 
 def _summary(hub: VesperHub, device: Device) -> dict[str, Any]:
-    """Return a device as an item of the list of devices."""
+    """Return the summary of a device for the list."""
     connected = _connected(hub, device)
     severities = [alert.severity for alert in device.alerts.active.values()]
     return {
@@ -239,10 +245,10 @@ def _summary(hub: VesperHub, device: Device) -> dict[str, Any]:
 def _check_limits(
     request: web.Request, hub: VesperHub, post: Post, device: Device | None
 ) -> None:
-    """Raise _RejectedError if a device or an address posts too often.
+    """Raise _RejectedError if there are too many posts.
 
-    Only posts that are invalid or of an unknown device count for the address, because
-    many devices may share one.
+    They are limited for each device and each address. Only posts that are invalid or of
+    an unknown device count for the address, because many devices may share one.
     """
     now, address = monotonic(), request.remote or ""
     wait = 0.0 if device is None else device.post_limit.wait(now)
@@ -259,7 +265,7 @@ def _check_limits(
 
 
 def _check_key(request: web.Request, entry: VesperConfigEntry) -> None:
-    """Raise _RejectedError if posting is off or the key is wrong."""
+    """Raise _RejectedError unless the request has the key."""
     scheme, _, bearer = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
     keys = [request.headers.get(KEY_HEADER, "")]
     if scheme.lower() == "bearer":
@@ -275,10 +281,10 @@ def _check_key(request: web.Request, entry: VesperConfigEntry) -> None:
 
 
 async def _read(request: web.Request) -> bytes:
-    """Return the body; raises _RejectedError if it is too large or slow.
+    """Return the body of a post.
 
-    The decompressed bytes are counted as they arrive, because the header with the
-    length may be wrong.
+    Raises _RejectedError if it is too large, too slow or broken. The decompressed bytes
+    are counted as they arrive, because the header with the length may be wrong.
     """
     body = bytearray()
     try:

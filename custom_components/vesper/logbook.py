@@ -68,7 +68,7 @@ def async_describe_events(
 
     @callback
     def async_describe(event: Event[Any]) -> dict[str, str]:
-        """Describe an occurrence, with the present name of the device."""
+        """Describe an occurrence with the device's current name."""
         data = event.data
         device = dr.async_get(hass).async_get(data[ATTR_DEVICE_ID])
         name = device and (device.name_by_user or device.name)
@@ -81,11 +81,11 @@ def async_describe_events(
 
 
 def _with_detail(sentence: str, detail: str) -> str:
-    """Return a sentence with a detail, if there is one."""
+    """Return a sentence with its detail, if any."""
     return f"{sentence}: {detail}" if detail else sentence
 
 
 def _local_time(timestamp: float) -> str:
-    """Return a point in time in the local time zone."""
+    """Return a time in the local time zone."""
     local = dt_util.as_local(dt_util.utc_from_timestamp(timestamp))
     return local.strftime("%Y-%m-%d %H:%M")

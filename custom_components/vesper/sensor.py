@@ -215,18 +215,18 @@ async def async_setup_entry(
     entry: VesperConfigEntry,
     async_add_entities: AddConfigEntryEntitiesCallback,
 ) -> None:
-    """Set up the sensors of the fleet, its devices and their subsystems."""
+    """Set up the sensors."""
     hub = entry.runtime_data
 
     @callback
     def _async_add_alert_sensor(device: Device, subsystem: str) -> None:
-        """Add the sensor of a subsystem, unless its device was removed."""
+        """Add an alert sensor, unless its device was removed."""
         if hub.devices.get(device.device_id) is device:
             async_add_entities([VesperAlertSensor(hub, device, subsystem)])
 
     @callback
     def _async_admit_alert_sensor(device: Device, subsystem: str) -> None:
-        """Add the sensor of a subsystem as soon as there is room for it."""
+        """Add an alert sensor once there is room."""
         if (replaced := device.alerts.replaced) is not None:
             hub.registry.async_discard_alert_sensor(device.device_id, replaced)
             hub.admission.async_discard_alert_sensor(
@@ -269,7 +269,7 @@ class VesperSensor(VesperEntity, SensorEntity):
 
 
 class VesperAlertSensor(VesperEntity, SensorEntity):
-    """The state of one subsystem, ok when its alert was cleared."""
+    """A sensor with the state of one subsystem."""
 
     entity_description: VesperAlertSensorDescription
 
@@ -292,7 +292,10 @@ class VesperAlertSensor(VesperEntity, SensorEntity):
         self._written = self._values()
 
     def _values(self) -> tuple[ActiveAlert | None, bool, ClosedBy | None]:
-        """Return the alert, whether it is known, and what closed the last one."""
+        """Return what the state and its attributes show.
+
+        These are the alert, whether it is known, and what closed the last one.
+        """
         alerts = self.device.alerts
         return (
             alerts.active.get(self._subsystem),
@@ -303,7 +306,7 @@ class VesperAlertSensor(VesperEntity, SensorEntity):
     @property
     @override
     def native_value(self) -> str | None:
-        """Return the severity of the subsystem's alert, None while it is not known."""
+        """Return the severity of the alert, None while unknown."""
         alert, is_known, _ = self._written
         if alert is not None:
             return alert.severity.key
@@ -336,7 +339,7 @@ class VesperAlertSensor(VesperEntity, SensorEntity):
     @override
     @callback
     def async_device_changed(self, change: Change) -> None:
-        """Write the state if the alert of this subsystem has changed."""
+        """Write the state if this subsystem's alert has changed."""
         if (written := self._values()) != self._written:
             self._written = written
             self.async_write_ha_state()
@@ -355,7 +358,7 @@ class VesperFleetSensor(VesperFleetValueEntity, SensorEntity):
 
 
 def _key(table: type[IntEnum], code: int | None) -> str | None:
-    """Return the state of a code, None while none was reported."""
+    """Return the state of a code, None without one."""
     return None if code is None else key_of(table, code)
 
 

@@ -157,7 +157,7 @@ async def _async_set_maintenance(call: ServiceCall) -> None:
 async def _async_change_alert(
     call: ServiceCall, step: Callable[[Device, str | None], Change]
 ) -> None:
-    """Change an alert on the devices of the target that have it.
+    """Change an alert on the devices that have it.
 
     The step gets each of them and the name of the user, None for an automation. Raises
     ServiceValidationError if none has it.
@@ -211,5 +211,5 @@ async def _async_find(call: ServiceCall, policy: str) -> tuple[VesperHub, list[D
 
 
 def _alerts(device: Device) -> JsonValueType:
-    """Return the active alerts of a device, the worst first."""
+    """Return the active alerts, the worst first."""
     return [{**alert} for alert in device.alerts.as_json()]

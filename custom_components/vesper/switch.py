@@ -67,7 +67,7 @@ class VesperMaintenanceSwitch(VesperEntity, SwitchEntity):
 
     @override
     async def async_turn_on(self, **kwargs: Any) -> None:
-        """Start maintenance with the default duration, if not yet started."""
+        """Start maintenance with the default duration."""
         if not self.device.in_maintenance:
             await self._async_set_maintenance(DEFAULT_MAINTENANCE)
 
@@ -77,7 +77,7 @@ class VesperMaintenanceSwitch(VesperEntity, SwitchEntity):
         await self._async_set_maintenance(timedelta())
 
     async def _async_set_maintenance(self, duration: timedelta) -> None:
-        """Set the maintenance on behalf of the user of the action."""
+        """Set the maintenance on behalf of the user."""
         user = await async_user_name(self.hass, self._context)
         self.hub.maintenance.async_set(
             [self.device], duration, user=user, context=self._context

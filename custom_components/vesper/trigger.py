@@ -47,7 +47,7 @@ class AlertClearedTrigger(VesperTrigger):
 
 
 class AlertRaisedTrigger(LastingTrigger):
-    """Trigger when an alert is raised, or gets worse, and stays for a time."""
+    """Trigger when an alert is raised or gets worse."""
 
     kind = OccurrenceKind.ALERT_RAISED
     _opposite = OccurrenceKind.ALERT_CLEARED
@@ -56,14 +56,14 @@ class AlertRaisedTrigger(LastingTrigger):
 
     @override
     def _matches(self, occurrence: Occurrence) -> bool:
-        """Return whether the subsystem is selected, with the minimum severity."""
+        """Return whether the subsystem and severity are selected."""
         return is_alert_selected(
             self._options, occurrence.subsystem, occurrence.to_state
         )
 
     @override
     def _lasts(self, before: Occurrence, occurrence: Occurrence) -> bool:
-        """Return whether the timer goes on after a change of the alert.
+        """Return whether the timer goes on after a change.
 
         It does if the alert had the minimum severity all the time and is not worse than
         when the timer started. So an alert whose severity goes up and down still
@@ -83,7 +83,7 @@ class AlertRaisedTrigger(LastingTrigger):
 
     @override
     def _of(self, device: Device, occurrence: Occurrence) -> Occurrence | None:
-        """Return the alert as it is now, if it has the minimum severity."""
+        """Return the current alert, if it is still selected."""
         alert = device.alerts.active.get(occurrence.subsystem or "")
         if alert is None or not is_alert_selected(
             self._options, alert.subsystem, alert.severity.key
@@ -98,7 +98,7 @@ class AlertRaisedTrigger(LastingTrigger):
 
 
 class ConnectivityTrigger(LastingTrigger):
-    """Trigger when the connectivity of a device changes and stays for a time."""
+    """Trigger when the connectivity of a device changes."""
 
     _schema = target_schema(FOR_OPTION)
 
@@ -110,7 +110,7 @@ class ConnectivityTrigger(LastingTrigger):
 
 
 class CameOnlineTrigger(ConnectivityTrigger):
-    """Trigger when a device that was offline is online again."""
+    """Trigger when an offline device is online again."""
 
     kind = OccurrenceKind.CAME_ONLINE
     _opposite = OccurrenceKind.WENT_OFFLINE
@@ -118,7 +118,7 @@ class CameOnlineTrigger(ConnectivityTrigger):
 
 
 class FleetOutageTrigger(VesperTrigger):
-    """Trigger when most devices of a fleet go offline together."""
+    """Trigger when most devices go offline together."""
 
     kind = OccurrenceKind.FLEET_OUTAGE
     _schema = vol.Schema({vol.Required(CONF_OPTIONS, default={}): {}})
@@ -145,13 +145,13 @@ class RestartedTrigger(VesperTrigger):
 
     @override
     def _matches(self, occurrence: Occurrence) -> bool:
-        """Return whether the reason is selected; all are if none is."""
+        """Return whether the reason is selected."""
         reasons = self._options[CONF_REASONS]
         return not reasons or occurrence.reason in reasons
 
 
 class StartedPlayingTrigger(VesperTrigger):
-    """Trigger when a device starts to play, or plays another melody."""
+    """Trigger when a device starts to play a melody."""
 
     kind = OccurrenceKind.STARTED_PLAYING
     _variables = ("melody", "from_state", "to_state")
@@ -165,7 +165,7 @@ class StoppedPlayingTrigger(VesperTrigger):
 
 
 class WentOfflineTrigger(ConnectivityTrigger):
-    """Trigger when a device that was online has timed out."""
+    """Trigger when an online device has timed out."""
 
     kind = OccurrenceKind.WENT_OFFLINE
     _opposite = OccurrenceKind.CAME_ONLINE

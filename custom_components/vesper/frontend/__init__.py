@@ -1,4 +1,4 @@
-"""Serve the cards and the dashboard strategy, and load them on each page.
+"""Cards and dashboard strategy, loaded on each page.
 
 A dashboard resource would not work in YAML mode, and it would appear among those of the
 user.
@@ -20,7 +20,7 @@ DATA_URL: HassKey[str] = HassKey("vesper_frontend_url")
 
 
 async def async_load(hass: HomeAssistant) -> None:
-    """Load the frontend on each page opened from now on."""
+    """Load the frontend on newly opened pages."""
     if (url := hass.data.get(DATA_URL)) is None:
         url = hass.data[DATA_URL] = await _async_serve(hass)
     frontend.add_extra_js_url(hass, url)
@@ -28,7 +28,7 @@ async def async_load(hass: HomeAssistant) -> None:
 
 @callback
 def async_remove(hass: HomeAssistant) -> None:
-    """Stop loading the frontend on pages opened from now on."""
+    """Stop loading the frontend on newly opened pages."""
     if (url := hass.data.get(DATA_URL)) is not None:
         frontend.remove_extra_js_url(hass, url)
 
@@ -53,7 +53,7 @@ async def _async_serve(hass: HomeAssistant) -> str:
 
 
 def _hash_modules(folder: Path) -> str:
-    """Return a hash of the names and contents of all modules."""
+    """Return a hash of all modules."""
     digest = sha256()
     for path in (folder / ENTRY, *sorted((folder / CARDS).glob("*.js"))):
         content = path.read_bytes()
