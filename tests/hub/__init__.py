@@ -1,1 +1,1 @@
-"""Tests of the hub, through MQTT messages and entity states."""
+"""Tests of the hub by messages and entity states."""

@@ -1,4 +1,4 @@
-"""Test the limits of devices, subsystems and entities, and their issue."""
+"""Test the limits of devices, subsystems and entities."""
 
 from collections.abc import Iterator
 import json
@@ -34,13 +34,13 @@ DISABLED_ENTITIES = 8
 
 @pytest.fixture(autouse=True)
 def quiet(caplog: pytest.LogCaptureFixture) -> None:
-    """Keep a flood out of the debug log, which would take most of the time."""
+    """Keep a flood out of the slow debug log."""
     caplog.set_level(logging.INFO)
 
 
 @pytest.fixture
 def room(request: pytest.FixtureRequest) -> Iterator[int]:
-    """Limit Home Assistant to the fleet's entities and so many more."""
+    """Limit entities to the fleet's and a few more."""
     most = FLEET_ENTITIES + request.param
     name = "MAX_ENABLED_ENTITIES_PER_CONFIG_ENTRY"
     with (
@@ -60,7 +60,7 @@ async def _limit(vesper: Vesper, devices: int) -> None:
 
 
 async def _flood(vesper: Vesper, count: int, name: str = "flood") -> None:
-    """Let many ids send a heartbeat in one turn of the event loop."""
+    """Let many ids send heartbeats in one turn."""
     for number in range(count):
         async_fire_mqtt_message(
             vesper.hass, f"vesper/{name}-{number}/status/heartbeat", "{}"
@@ -69,7 +69,7 @@ async def _flood(vesper: Vesper, count: int, name: str = "flood") -> None:
 
 
 def _placeholders(hass: HomeAssistant) -> dict[str, str] | None:
-    """Return the placeholders of the repair issue, None without one."""
+    """Return the repair issue's placeholders, if there is one."""
     issues = list(ir.async_get(hass).issues.values())
     if not issues:
         return None
@@ -97,7 +97,7 @@ async def test_counts_of_entities(vesper: Vesper) -> None:
 async def test_flood_of_devices(
     vesper: Vesper, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A flood is limited, with one log line and one repair issue."""
+    """A flood is limited and causes a single issue."""
     await vesper.heartbeat(uptime=5)
     await vesper.alert("SD", "WARNING")
     await _flood(vesper, 10_000)
@@ -124,7 +124,7 @@ async def test_flood_of_devices(
 async def test_flood_of_names_that_are_none(
     vesper: Vesper, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Invalid ids are counted and logged once, not as devices."""
+    """Invalid ids are counted and not added as devices."""
     for number in range(100):
         await vesper.publish(f"böse {number}", "heartbeat", b"{}")
     assert not vesper.hub.devices
@@ -138,7 +138,7 @@ async def test_flood_of_names_that_are_none(
 async def test_issue_comes_and_goes(
     vesper: Vesper, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The repair issue is updated and removed with the number."""
+    """The repair issue follows the number of rejected devices."""
     await _limit(vesper, 1)
     await vesper.heartbeat()
     assert _placeholders(vesper.hass) is None
@@ -182,7 +182,7 @@ async def test_issue_goes_with_the_entry(vesper: Vesper) -> None:
 
 
 async def test_limit_raised(vesper: Vesper) -> None:
-    """A rejected device is added once the limit is raised."""
+    """A rejected device is added under a higher limit."""
     await _limit(vesper, 1)
     await _flood(vesper, 2)
     await _limit(vesper, 2)
@@ -225,7 +225,7 @@ async def test_place_of_a_removed_device(vesper: Vesper) -> None:
 async def test_flood_of_subsystems(
     vesper: Vesper, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A device has so many alerts and no more; the others are counted."""
+    """A device has a limited number of active alerts."""
     for number in range(MAX_ACTIVE + 8):
         await vesper.alert(f"S{number}", "WARNING")
     await vesper.alert(f"S{MAX_ACTIVE}", "CLEARED")
@@ -270,7 +270,7 @@ async def test_all_entities_or_none(
 async def test_alert_sensors_beyond(
     room: int, vesper: Vesper, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """An alert without a sensor counts and is in the issue."""
+    """An alert without a sensor still counts."""
     await vesper.heartbeat(uptime=5)
     await vesper.alert("first", "WARNING")
     await vesper.alert("second", "WARNING")
@@ -298,7 +298,7 @@ async def test_alert_sensors_beyond(
 @pytest.mark.parametrize("room", [2 * DEVICE_ENTITIES + 3], indirect=True)
 @pytest.mark.usefixtures("room")
 async def test_alert_sensor_waits_for_room(vesper: Vesper) -> None:
-    """The sensor is added with the current alert when there is room."""
+    """The sensor is added when there is room."""
     await vesper.heartbeat("removed")
     await vesper.heartbeat()
     for subsystem in ("first", "second", "third"):
@@ -321,7 +321,7 @@ async def test_alert_sensor_waits_for_room(vesper: Vesper) -> None:
 @pytest.mark.parametrize("room", [DEVICE_ENTITIES + 3], indirect=True)
 @pytest.mark.usefixtures("room")
 async def test_waiting_for_a_device_that_went(vesper: Vesper) -> None:
-    """No sensor is added for a device that was removed meanwhile."""
+    """No sensor is added for a removed device."""
     await vesper.heartbeat()
     for subsystem in ("first", "second", "third", "fourth"):
         await vesper.alert(subsystem, "WARNING")
@@ -336,7 +336,7 @@ async def test_waiting_for_a_device_that_went(vesper: Vesper) -> None:
 @pytest.mark.parametrize("room", [DEVICE_ENTITIES + 2], indirect=True)
 @pytest.mark.usefixtures("room")
 async def test_waiting_sensors_are_bounded(vesper: Vesper) -> None:
-    """One that another subsystem takes the place of does not wait any longer."""
+    """A sensor whose place was taken stops waiting."""
     for number in range(MAX_SUBSYSTEMS):
         await vesper.alert(f"S{number}", "WARNING")
     for number in range(5, 20):
@@ -350,7 +350,7 @@ async def test_waiting_sensors_are_bounded(vesper: Vesper) -> None:
 
 @pytest.mark.parametrize("room", [DEVICE_ENTITIES + 2], indirect=True)
 async def test_known_alert_sensor_at_the_cap(room: int, vesper: Vesper) -> None:
-    """A registered sensor is restored at the limit of entities."""
+    """A registered sensor is restored at the limit."""
     await vesper.heartbeat()
     await vesper.alert("first", "WARNING")
     await vesper.alert("second", "WARNING")

@@ -7,7 +7,7 @@ from custom_components.vesper.hub.api_key import digest_of, is_key, new_key
 
 
 def test_new_key() -> None:
-    """Each key is unique, fits into a header and matches its digest."""
+    """Each key is unique and matches its own digest."""
     key, another = new_key(), new_key()
     digest = digest_of(key)
     assert is_key(key, digest)

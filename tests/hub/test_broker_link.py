@@ -40,7 +40,7 @@ class Broker:
 
     @contextmanager
     def frozen(self) -> Iterator[None]:
-        """Have it take what is sent, and respond to nothing."""
+        """Take what is sent, and respond to nothing."""
         subscribe = self._client.subscribe
         responds = subscribe.side_effect
         subscribe.side_effect = lambda *_, **__: (0, next(self._mids))
@@ -64,7 +64,7 @@ async def wait(vesper: Vesper, *steps: float) -> None:
 
 
 async def test_asked_when_a_device_is_due(vesper: Vesper, broker: Broker) -> None:
-    """Heartbeats in time ask nothing of the broker, and silence asks once."""
+    """The broker is asked once, when devices are silent."""
     for _ in range(20):
         await vesper.heartbeat()
         await vesper.advance(60)
@@ -79,7 +79,10 @@ async def test_asked_when_a_device_is_due(vesper: Vesper, broker: Broker) -> Non
 async def test_asks_by_no_message_and_keeps_the_subscription(
     vesper: Vesper, broker: Broker
 ) -> None:
-    """What a broker may refuse is not published, and no message is missed."""
+    """It publishes nothing and misses no message.
+
+    A broker may refuse what is published.
+    """
     await vesper.heartbeat(retain=True)
     await vesper.advance(91)
     assert broker.questions == 1
@@ -96,7 +99,7 @@ async def test_asks_by_no_message_and_keeps_the_subscription(
 async def test_a_message_since_then_proves_the_link(
     vesper: Vesper, broker: Broker, payload: bytes, *, retain: bool
 ) -> None:
-    """Whatever the broker has sent since a device was due saves the question."""
+    """Any message since a device was due is enough."""
     await vesper.heartbeat()
     vesper.freezer.tick(90.1)
     async_fire_mqtt_message(
@@ -125,7 +128,7 @@ async def test_a_message_from_before_proves_nothing(
 async def test_a_frozen_broker(
     vesper: Vesper, broker: Broker, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It makes no device offline, and each has a full timeout when it goes on."""
+    """It makes no device offline."""
     await vesper.heartbeat()
     await vesper.alert("FileManager", "WARNING")
     caplog.clear()
@@ -159,7 +162,7 @@ async def test_a_frozen_broker(
 
 
 async def test_a_message_of_a_frozen_broker(vesper: Vesper, broker: Broker) -> None:
-    """Any message proves the link at once, whatever was not answered before."""
+    """Any message proves the link at once."""
     await vesper.heartbeat()
     await vesper.heartbeat("other")
     with broker.frozen():
@@ -175,7 +178,7 @@ async def test_a_message_of_a_frozen_broker(vesper: Vesper, broker: Broker) -> N
 
 
 async def test_a_message_instead_of_a_response(vesper: Vesper, broker: Broker) -> None:
-    """A broker that answers no question is believed for its messages."""
+    """Its messages prove the link without a response."""
     await vesper.heartbeat()
     with broker.frozen():
         await wait(vesper, 91, FIRST_HALF)
@@ -189,7 +192,7 @@ async def test_a_message_instead_of_a_response(vesper: Vesper, broker: Broker) -
 async def test_another_subscriber_of_a_higher_qos(
     vesper: Vesper, broker: Broker
 ) -> None:
-    """MQTT then asks at that QoS, and the response counts as well."""
+    """The response at the higher QoS counts as well."""
     await mqtt.async_subscribe(vesper.hass, TOPIC, Mock(), 2)
     await vesper.heartbeat()
     await vesper.advance(91)
@@ -199,7 +202,7 @@ async def test_another_subscriber_of_a_higher_qos(
 
 
 async def test_mqtt_notices_it_too(vesper: Vesper, broker: Broker) -> None:
-    """A frozen broker that is restarted is asked no more for its answer."""
+    """After the reconnect the old question is given up."""
     await vesper.heartbeat()
     with broker.frozen():
         await wait(vesper, 91, FIRST_HALF, ALMOST, REST)
@@ -216,7 +219,7 @@ async def test_mqtt_notices_it_too(vesper: Vesper, broker: Broker) -> None:
 
 
 async def test_the_connection_ends_meanwhile(vesper: Vesper, broker: Broker) -> None:
-    """Who is due is not declared offline, and the next question is asked as ever."""
+    """A device that is due is not declared offline."""
     await vesper.heartbeat()
     with broker.frozen():
         await wait(vesper, 91, FIRST_HALF)
@@ -232,7 +235,7 @@ async def test_the_connection_ends_meanwhile(vesper: Vesper, broker: Broker) -> 
 
 
 async def test_mqtt_is_disabled_meanwhile(vesper: Vesper, broker: Broker) -> None:
-    """It can't be asked then, which says nothing of the devices."""
+    """It can't be asked, so no device is offline."""
     await vesper.heartbeat()
     with patch(
         "homeassistant.components.mqtt.client.mqtt_config_entry_enabled",
@@ -257,7 +260,7 @@ async def test_closed_while_it_is_frozen(vesper: Vesper, broker: Broker) -> None
 async def test_a_link_that_comes_back_before_all_know_that_it_was_lost(
     hass: HomeAssistant, vesper: Vesper
 ) -> None:
-    """Those to whom the loss had not come yet had a gap all the same."""
+    """Devices that were not notified had a gap too."""
     for number in range(4):
         await vesper.heartbeat(f"bell-{number}", uptime=5)
         await vesper.alert("SD", "WARNING", device_id=f"bell-{number}")
@@ -279,7 +282,7 @@ async def test_a_link_that_comes_back_before_all_know_that_it_was_lost(
 async def test_a_link_that_is_lost_again_at_once(
     hass: HomeAssistant, vesper: Vesper
 ) -> None:
-    """Nobody is watched without a link, however short it was there."""
+    """No device is monitored while there is no link."""
     await vesper.heartbeat(uptime=5)
     for connected in (False, True, False):
         async_dispatcher_send(hass, mqtt.MQTT_CONNECTION_STATE, connected)

@@ -26,7 +26,7 @@ FLEET_STAYS = "fleet_stays"
 
 @pytest.fixture(autouse=True)
 def no_errors_logged(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
-    """Let Home Assistant log rejected removals, but no other error."""
+    """Allow errors of rejected removals, but no others."""
     yield
     assert {
         record.name
@@ -37,7 +37,7 @@ def no_errors_logged(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
 
 @pytest.fixture
 def retained(vesper: Vesper) -> list[Any]:
-    """Return what was published retained, as (topic, payload, QoS, retained).
+    """Return the arguments of what was published retained.
 
     The broker sends it to all subscribers.
     """
@@ -54,7 +54,7 @@ def retained(vesper: Vesper) -> list[Any]:
 
 
 class Page:
-    """The page of a device with its button to remove it."""
+    """A device's page with its button to remove it."""
 
     def __init__(self, vesper: Vesper, hass_ws_client: WebSocketGenerator) -> None:
         """Take the Vesper helper."""
@@ -101,7 +101,7 @@ async def test_refused_while_online(
 
 
 async def test_offline_device(vesper: Vesper, page: Page, retained: list[Any]) -> None:
-    """An offline device is removed with its state and retained messages."""
+    """It is removed with its state and retained messages."""
     await vesper.heartbeat()
     await vesper.heartbeat("other")
     await vesper.alert("SD", "FAILED")
@@ -160,7 +160,7 @@ async def test_message_during_removal(vesper: Vesper, page: Page) -> None:
 
 @pytest.mark.usefixtures("retained")
 async def test_removed_and_back_between_two_chunks(vesper: Vesper) -> None:
-    """A new device gets no notification meant for the removed one."""
+    """A new device gets no notification for its predecessor."""
     for device_id in ("bell-1", "bell-2"):
         await vesper.heartbeat(device_id)
     await vesper.advance(DEFAULT_HEARTBEAT_TIMEOUT + 1)
@@ -221,7 +221,7 @@ async def test_message_right_after_removal(vesper: Vesper) -> None:
 async def test_device_without_live_message(
     vesper: Vesper, page: Page, retained: list[Any]
 ) -> None:
-    """A device known only by retained messages can be removed."""
+    """A device known by retained messages can be removed."""
     await vesper.heartbeat(retain=True)
     assert vesper.value("connectivity") == STATE_UNKNOWN
     assert (await page.remove())["success"]
@@ -235,7 +235,7 @@ async def test_device_without_live_message(
 async def test_refused_while_disconnected(
     vesper: Vesper, page: Page, retained: list[Any]
 ) -> None:
-    """A device can't be removed while the broker is disconnected."""
+    """No device is removed while the broker is disconnected."""
     await vesper.heartbeat()
     await vesper.advance(DEFAULT_HEARTBEAT_TIMEOUT + 1)
     await vesper.disconnect_broker()
@@ -255,7 +255,7 @@ async def test_refused_while_disconnected(
 async def test_refused_while_not_loaded(
     vesper: Vesper, page: Page, retained: list[Any]
 ) -> None:
-    """A device can't be removed while the entry is not loaded."""
+    """No device is removed while the entry is unloaded."""
     await vesper.heartbeat()
     assert await vesper.hass.config_entries.async_unload(vesper.entry.entry_id)
     answer = await page.remove()
@@ -291,7 +291,7 @@ async def test_device_of_another_integration(vesper: Vesper, page: Page) -> None
 async def test_device_unknown_to_the_hub(
     vesper: Vesper, page: Page, retained: list[Any]
 ) -> None:
-    """A device that only the registry has can be removed."""
+    """A device only in the registry can be removed."""
     dr.async_get(vesper.hass).async_get_or_create(
         config_entry_id=vesper.entry.entry_id, identifiers={(DOMAIN, "ghost")}
     )
@@ -318,7 +318,7 @@ async def test_device_of_the_broker_alone(vesper: Vesper, retained: list[Any]) -
 async def test_refused_by_the_broker(
     vesper: Vesper, page: Page, topic: str, *, retain: bool
 ) -> None:
-    """Without the message back within 5 seconds, the device stays."""
+    """Without the message back in time, the device stays."""
     await vesper.heartbeat()
     await vesper.advance(DEFAULT_HEARTBEAT_TIMEOUT + 1)
 

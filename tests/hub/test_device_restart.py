@@ -1,4 +1,4 @@
-"""Alerts that a device does not raise again after a restart."""
+"""Alerts that are not raised again after a restart."""
 
 import pytest
 from pytest_homeassistant_custom_component.common import async_capture_events
@@ -9,7 +9,7 @@ from tests.common import BELL, Vesper, log_entry, logged
 
 
 async def restart(vesper: Vesper) -> None:
-    """Restart a bell with two alerts, and raise one of them again."""
+    """Restart a bell; raise one of two alerts again."""
     await vesper.heartbeat(uptime=5000)
     await vesper.alert("SD", "WARNING", "SD mount failed")
     await vesper.alert("Clock", "CRITICAL", "NTP sync failed")
@@ -19,7 +19,7 @@ async def restart(vesper: Vesper) -> None:
 
 
 async def run(vesper: Vesper, first: int, last: int) -> None:
-    """Send the heartbeats of the bell from one uptime to another."""
+    """Send heartbeats from one uptime to another."""
     for uptime in range(first, last + 1, 30):
         await vesper.advance(30)
         await vesper.heartbeat(uptime=uptime)
@@ -109,7 +109,7 @@ async def test_a_twin_closes_no_alert(vesper: Vesper) -> None:
 
 @pytest.mark.parametrize("before", [-2, 0, 2])
 async def test_an_alert_of_either_boot(vesper: Vesper, before: int) -> None:
-    """It is not confirmed, and is closed after three times the usual time."""
+    """It is closed after three times the usual time."""
     await vesper.heartbeat(uptime=5000)
     await vesper.advance(30)
     await vesper.alert("FileManager", "FAILED")
@@ -136,7 +136,7 @@ async def test_an_alert_after_the_boot(vesper: Vesper) -> None:
 
 @pytest.mark.parametrize("jump", [-3600, -600, 600, 2_400_000_000])
 async def test_the_wall_clock_is_set(vesper: Vesper, jump: int) -> None:
-    """Alerts are before or after a boot by the monotonic clock."""
+    """The monotonic clock orders alerts and boots."""
     await vesper.heartbeat(uptime=5000)
     await vesper.alert("SD", "WARNING")
     await vesper.advance(30)
@@ -151,7 +151,7 @@ async def test_the_wall_clock_is_set(vesper: Vesper, jump: int) -> None:
 
 
 async def test_a_device_without_uptime(vesper: Vesper) -> None:
-    """Its time is that of Home Assistant's clock, from the logged boot on."""
+    """Its time runs from the boot in its log."""
     await vesper.heartbeat(recent_events=[])
     await vesper.alert("SD", "WARNING")
     await vesper.advance(30)
@@ -171,7 +171,7 @@ async def test_a_device_without_uptime(vesper: Vesper) -> None:
 async def test_a_restart_while_home_assistant_did_not_run(
     vesper: Vesper, uptime: int
 ) -> None:
-    """It is detected although the event log has no boot."""
+    """It is detected without a boot in the log."""
     log = [log_entry(5, 1, 404, up=40)]
     await vesper.heartbeat(uptime=200, recent_events=log)
     await vesper.alert("SD", "WARNING")
@@ -185,7 +185,7 @@ async def test_a_restart_while_home_assistant_did_not_run(
 
 
 async def test_a_spare_device_with_the_same_id(vesper: Vesper) -> None:
-    """It has run for longer: its second heartbeat shows the replacement."""
+    """Its second heartbeat shows the replacement."""
     await vesper.alert("SD", "WARNING")
     await vesper.advance(10)
     await vesper.heartbeat(uptime=5000, recent_events=[log_entry(5, 1, 404, up=40)])
@@ -202,7 +202,7 @@ async def test_a_spare_device_with_the_same_id(vesper: Vesper) -> None:
 
 
 async def test_home_assistant_stood_still(vesper: Vesper) -> None:
-    """The clock of a paused machine stands still: the device has not restarted."""
+    """A paused machine is no restart of the device."""
     await vesper.heartbeat(uptime=5000, recent_events=[log_entry(1, 4)])
     await vesper.alert("SD", "WARNING")
     await run(vesper, 5330, 6500)
@@ -212,7 +212,7 @@ async def test_home_assistant_stood_still(vesper: Vesper) -> None:
 
 
 async def test_a_first_heartbeat_that_was_queued(vesper: Vesper) -> None:
-    """The next ones show that it was late, not another restart."""
+    """The next ones show that it was late."""
     log = [log_entry(1, 4)]
     await vesper.heartbeat(uptime=5000, recent_events=[log_entry(1, 1)])
     await vesper.advance(400)
@@ -227,7 +227,7 @@ async def test_a_first_heartbeat_that_was_queued(vesper: Vesper) -> None:
 
 @pytest.mark.parametrize("uptime", [0, 100])
 async def test_a_device_without_a_clock(vesper: Vesper, uptime: int) -> None:
-    """It always sends the same uptime: only its log shows a restart."""
+    """Only its log shows a restart."""
     first, second = [log_entry(1, 1)], [log_entry(1, 4)]
     await vesper.heartbeat(uptime=uptime, recent_events=first)
     await vesper.alert("SD", "WARNING")
@@ -246,7 +246,7 @@ async def test_a_device_without_a_clock(vesper: Vesper, uptime: int) -> None:
 
 
 async def test_a_heartbeat_of_the_boot_before(vesper: Vesper) -> None:
-    """It has a higher uptime, and is late: nothing is closed too early."""
+    """It is late, and nothing is closed too early."""
     await restart(vesper)
     await run(vesper, 40, 70)
     await vesper.heartbeat(uptime=4990)

@@ -1,4 +1,4 @@
-"""A device that a user has disabled is followed, but ignored."""
+"""A disabled device is followed, but otherwise ignored."""
 
 import logging
 
@@ -62,7 +62,7 @@ async def test_it_counts_nowhere(
     *,
     reloaded: bool,
 ) -> None:
-    """It is in no sum, trigger, logbook, outage or log."""
+    """It is in no sum, trigger, log or outage."""
     automations: list[Automation] = [
         await automate(hass, kind, devices(hass))
         for kind in ("alert_raised", "came_online", "restarted", "went_offline")
@@ -101,7 +101,7 @@ async def test_its_repairs_end(vesper: Vesper) -> None:
 
 
 async def test_it_is_not_asked(vesper: Vesper) -> None:
-    """Health checks are for devices that count; it is asked when it counts again."""
+    """It is asked only when it counts again."""
     await set_disabled(vesper, by=USER)
     publish = vesper.mqtt._mqttc.publish  # noqa: SLF001
     await vesper.advance(91)
@@ -119,7 +119,7 @@ async def test_it_is_not_asked(vesper: Vesper) -> None:
 
 
 async def test_it_is_disabled_before_its_turn(vesper: Vesper) -> None:
-    """A health check that was to be requested is not."""
+    """A pending health check is not requested."""
     await vesper.disconnect_broker()
     await vesper.reconnect_broker()
     for device_id in (*OTHERS, BELL):
@@ -133,7 +133,7 @@ async def test_it_is_disabled_before_its_turn(vesper: Vesper) -> None:
 
 
 async def test_it_is_in_no_outage(vesper: Vesper) -> None:
-    """Three of the others that go offline are one, with three devices lost."""
+    """Only the three other devices are counted as lost."""
     await set_disabled(vesper, by=USER)
     await vesper.advance(91)
     assert vesper.state("outage", FLEET).attributes["lost"] == 3

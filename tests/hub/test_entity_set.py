@@ -40,12 +40,12 @@ async def _choose(vesper: Vesper, entity_set: EntitySet) -> None:
 
 
 def _enabled(vesper: Vesper, device_id: str = BELL) -> set[str]:
-    """Return the keys of the enabled entities of a device."""
+    """Return the keys of a device's enabled entities."""
     return set(vesper.values(device_id))
 
 
 async def test_what_is_enabled(vesper: Vesper) -> None:
-    """The entities that the cards show are enabled, others registered."""
+    """Only entities that the cards show are enabled."""
     await vesper.heartbeat(uptime=5)
     assert _enabled(vesper) == SHOWN
     assert len(vesper.keys()) == 17
@@ -53,7 +53,7 @@ async def test_what_is_enabled(vesper: Vesper) -> None:
 
 @pytest.mark.parametrize("entity_set", EntitySet)
 def test_so_many_devices_fit(entity_set: EntitySet) -> None:
-    """The entities of the fleet and alert sensors are reserved."""
+    """Entities of the fleet and alerts have reserved room."""
     each = len(entity_set.enabled(DESCRIPTIONS))
     reserved = RESERVED_FOR_ALERTS if entity_set.has_alert_sensors else 0
     most = entity_set.max_devices * each + reserved + 8
@@ -78,7 +78,7 @@ async def test_essential_entities(vesper: Vesper) -> None:
 async def test_from_all_to_the_essential_and_back(
     vesper: Vesper, entity_registry: er.EntityRegistry
 ) -> None:
-    """Entities are removed, and restored as a user left them."""
+    """Restored entities are as a user left them."""
     await vesper.heartbeat(uptime=5)
     await vesper.alert(SUBSYSTEM, "WARNING")
     everything = vesper.keys()
@@ -106,7 +106,7 @@ async def test_from_all_to_the_essential_and_back(
 async def test_known_devices_that_do_not_fit_are_rejected(
     vesper: Vesper, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A known device has all of its entities or is rejected."""
+    """A known device has all entities or is rejected."""
     await _choose(vesper, EntitySet.ESSENTIAL)
     for number in range(4):
         await vesper.heartbeat(f"bell-{number}", uptime=5)
@@ -177,7 +177,7 @@ async def test_more_enabled_by_hand_than_fits(
 async def _submit(
     hass: HomeAssistant, entry: MockConfigEntry, **options: object
 ) -> dict[str, str]:
-    """Submit the form of the limits and return its errors."""
+    """Submit the form of limits and return its errors."""
     menu = await hass.config_entries.options.async_init(entry.entry_id)
     form = await hass.config_entries.options.async_configure(
         menu["flow_id"], {"next_step_id": "limits"}
@@ -191,7 +191,7 @@ async def _submit(
 
 
 async def test_more_devices_than_fit_are_refused(vesper: Vesper) -> None:
-    """The form rejects a limit of devices that can't fit."""
+    """The form rejects a limit that can't fit."""
     hass, entry = vesper.hass, vesper.entry
     all_of_them = {CONF_ENTITIES: EntitySet.ALL, CONF_MAX_DEVICES: 1001}
     assert await _submit(hass, entry, **all_of_them) == {
@@ -203,7 +203,7 @@ async def test_more_devices_than_fit_are_refused(vesper: Vesper) -> None:
 
 
 async def test_all_entities_of_too_many_devices_are_refused(vesper: Vesper) -> None:
-    """The form rejects all entities if known devices don't fit."""
+    """The form rejects all entities if devices don't fit."""
     await _choose(vesper, EntitySet.ESSENTIAL)
     await vesper.heartbeat("bell-1")
     await vesper.heartbeat("bell-2")

@@ -1,4 +1,4 @@
-"""Devices that are back get a health check, one after the other."""
+"""Devices that are back get health checks in turn."""
 
 import json
 import logging
@@ -19,14 +19,14 @@ class Asked:
         self._publish = vesper.mqtt._mqttc.publish  # noqa: SLF001
 
     async def take(self, seconds: float = 10) -> list[str]:
-        """Advance the time in steps no longer than the check interval."""
+        """Advance the time in short steps."""
         self._publish.reset_mock()
         for _ in range(round(seconds / 0.05)):
             await self._vesper.advance(0.05)
         return self.now()
 
     def now(self) -> list[str]:
-        """Return the devices asked since the last call of `take` began."""
+        """Return the devices asked since `take` was last called."""
         asked = []
         for call in self._publish.call_args_list:
             topic, payload, qos, retain = call.args[:4]
@@ -55,7 +55,7 @@ MESSAGES: list[tuple[str, Any]] = [
 async def test_a_new_device_is_asked_once(
     vesper: Vesper, asked: Asked, topic: str, message: Any
 ) -> None:
-    """The first live message of any kind causes the check."""
+    """The first live message of any kind causes it."""
     await vesper.heartbeat(retain=True)
     assert await asked.take(1) == []
     payload = json.dumps(message).encode()
@@ -69,7 +69,10 @@ async def test_a_new_device_is_asked_once(
 async def test_a_device_whose_alert_is_lost_is_asked(
     vesper: Vesper, asked: Asked
 ) -> None:
-    """At once, and not again by its answer, which may be lost as well."""
+    """It is asked at once, but not repeatedly.
+
+    Its answer may be lost as well.
+    """
     await vesper.heartbeat()
     assert await asked.take(1) == [BELL]
     await vesper.publish(BELL, "alerts", b'{"subsystem": "SD", "state": "FAI')
@@ -93,7 +96,7 @@ async def test_a_device_that_is_back_is_asked(vesper: Vesper, asked: Asked) -> N
 
 
 async def test_after_a_reconnect(vesper: Vesper, asked: Asked) -> None:
-    """Each device is asked with its first message, online or not."""
+    """Each device is asked with its first message."""
     await vesper.heartbeat()
     await vesper.heartbeat("other")
     assert sorted(await asked.take(1)) == [BELL, "other"]
@@ -152,7 +155,7 @@ async def test_message_while_disconnected(vesper: Vesper, asked: Asked) -> None:
 async def test_offline_or_removed_device_is_not_asked(
     vesper: Vesper, asked: Asked
 ) -> None:
-    """A device that is offline or removed leaves the queue."""
+    """An offline or removed device leaves the queue."""
     for device_id in ("first", "removed", "last"):
         await vesper.heartbeat(device_id, retain=True)
     await vesper.advance(60)
@@ -184,7 +187,7 @@ async def test_no_health_check_after_unload(vesper: Vesper, asked: Asked) -> Non
 async def test_failures(
     vesper: Vesper, asked: Asked, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A request that fails is no error, and the next device is asked."""
+    """After a failed request the next device is asked."""
     vesper.mqtt.async_publish.side_effect = HomeAssistantError("full")
     await vesper.heartbeat("unlucky")
     await asked.take(1)

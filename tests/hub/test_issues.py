@@ -1,4 +1,4 @@
-"""Test when the repair issues of devices are raised and removed."""
+"""Test when repair issues of devices come and go."""
 
 import json
 from pathlib import Path
@@ -30,7 +30,7 @@ NAME = f"Vesper {BELL}"
 
 
 def _issues(hass: HomeAssistant) -> list[ir.IssueEntry]:
-    """Return the active issues of devices, after checking their required fields."""
+    """Return the active issues, with their fields checked."""
     severities = {description.key: description.severity for description in ISSUES}
     issues = [
         issue
@@ -61,14 +61,14 @@ def _placeholders(hass: HomeAssistant) -> dict[str, dict[str, str]]:
 async def _malform(
     vesper: Vesper, *payloads: bytes, seconds: int = LASTING_SECONDS + 60
 ) -> None:
-    """Send malformed heartbeats of the bell for so many seconds."""
+    """Send malformed heartbeats for so many seconds."""
     for number in range(seconds // 30 + 1):
         await vesper.publish(BELL, "heartbeat", payloads[number % len(payloads)])
         await vesper.advance(30)
 
 
 async def _restart(vesper: Vesper, *reasons: int) -> None:
-    """Restart the bell once for each reason, two minutes apart."""
+    """Restart the bell once for each reason."""
     for reason in reasons:
         await vesper.heartbeat(uptime=110)
         await vesper.advance(60)
@@ -77,7 +77,10 @@ async def _restart(vesper: Vesper, *reasons: int) -> None:
 
 
 async def _leak(vesper: Vesper, *, seconds: int = 2 * MIN_WINDOW) -> None:
-    """Decrease the free heap at a rate that exhausts it in ten hours."""
+    """Decrease the free heap at a steady rate.
+
+    It would be exhausted in ten hours.
+    """
     for uptime in range(0, seconds + 1, 60):
         free = 180_000 - 5 * uptime
         await vesper.heartbeat(uptime=uptime, heap_free=free, heap_min_free=free)
@@ -85,7 +88,7 @@ async def _leak(vesper: Vesper, *, seconds: int = 2 * MIN_WINDOW) -> None:
 
 
 async def _alternate(vesper: Vesper, *, seconds: int = 300) -> None:
-    """Let two devices send under the id of the bell."""
+    """Let two devices send with the bell's id."""
     for elapsed in range(0, seconds + 1, 30):
         await vesper.heartbeat(uptime=5000 + elapsed)
         await vesper.heartbeat(uptime=100 + elapsed)
@@ -96,7 +99,7 @@ async def _alternate(vesper: Vesper, *, seconds: int = 300) -> None:
 
 
 async def test_malformed_heartbeats(vesper: Vesper) -> None:
-    """An issue after ten minutes names all fields with faults."""
+    """After ten minutes an issue names all faulty fields."""
     payloads = (
         b'{"uptime": "long", "heap_free": 5}',
         b'{"recent_events": [{"t": 1}], "uptime": -1}',
@@ -152,7 +155,7 @@ async def test_other_malformed_messages(vesper: Vesper) -> None:
 
 
 async def test_lost_alert(vesper: Vesper) -> None:
-    """An issue names what was wrong at once, until the next readable one."""
+    """At once, an issue names what was wrong."""
     await vesper.report_everything()
     before = vesper.values()
     await vesper.publish(BELL, "alerts", b'{"subsystem": "SD", "sta')
@@ -170,7 +173,7 @@ async def test_lost_alert(vesper: Vesper) -> None:
 
 
 async def test_lost_alert_that_was_kept(vesper: Vesper) -> None:
-    """What the broker kept may have been an alarm as well."""
+    """A retained alert may have been an alarm too."""
     await vesper.heartbeat(uptime=5)
     await vesper.publish(BELL, "alerts", b"{}", retain=True)
     assert list(_placeholders(vesper.hass)) == ["lost_alert"]
@@ -181,7 +184,7 @@ async def test_lost_alert_that_was_kept(vesper: Vesper) -> None:
 
 
 async def test_lost_alert_of_a_stranger(vesper: Vesper) -> None:
-    """A sender of nothing but unreadable messages is no device."""
+    """A sender of unreadable messages only is no device."""
     await vesper.publish(BELL, "alerts", b"{}")
     assert not _placeholders(vesper.hass)
 
@@ -190,7 +193,7 @@ async def test_lost_alert_of_a_stranger(vesper: Vesper) -> None:
 
 
 async def test_more_alerts(vesper: Vesper) -> None:
-    """A repair says that there are more, until fewer are active."""
+    """An issue says that there are more alerts."""
     for number in range(MAX_ACTIVE):
         await vesper.alert(f"s{number}", "WARNING")
     await vesper.advance(CHECK)
@@ -209,7 +212,7 @@ async def test_more_alerts(vesper: Vesper) -> None:
 
 
 async def test_restart_loop(vesper: Vesper) -> None:
-    """The issue is raised at once, and removed within the hour."""
+    """It begins at once and ends within an hour."""
     await _restart(vesper, 4, 6, 4)
     assert not _placeholders(vesper.hass)
     await vesper.heartbeat(uptime=110)
@@ -247,7 +250,7 @@ async def test_shared_id(vesper: Vesper, caplog: pytest.LogCaptureFixture) -> No
 
 @pytest.mark.usefixtures("entity_registry_enabled_by_default")
 async def test_values_of_two_devices(vesper: Vesper, writes: Writes) -> None:
-    """They do not alternate as long as both use the id."""
+    """They do not alternate while both use the id."""
     await _alternate(vesper)
     writes.take()
     for number in range(20):
@@ -286,7 +289,7 @@ async def test_clock_set(vesper: Vesper) -> None:
 
 
 async def test_heap_exhaustion(vesper: Vesper) -> None:
-    """A leak is reported with the hours left, which are updated."""
+    """A leak is reported with the hours left."""
     await _leak(vesper, seconds=MIN_WINDOW - 60)
     assert not _placeholders(vesper.hass)
     updates = async_capture_events(vesper.hass, ir.EVENT_REPAIRS_ISSUE_REGISTRY_UPDATED)
@@ -305,7 +308,7 @@ async def test_heap_exhaustion(vesper: Vesper) -> None:
 
 
 async def test_heap_that_rests(vesper: Vesper) -> None:
-    """The issue is removed once the leak stopped for as long."""
+    """The issue is removed once the leak has stopped."""
     await _leak(vesper)
     assert "heap_exhaustion" in _placeholders(vesper.hass)
     for uptime in range(2 * MIN_WINDOW, 5 * MIN_WINDOW, 60):
@@ -331,7 +334,7 @@ async def test_device_in_order(vesper: Vesper) -> None:
 
 
 async def test_name_of_the_device(vesper: Vesper) -> None:
-    """The issue has the current device name and ends with the device."""
+    """The issue has the current name of the device."""
     await _malform(vesper, b"{")
     assert not _placeholders(vesper.hass), "it never became a device"
     await vesper.heartbeat(uptime=5)
@@ -370,7 +373,7 @@ async def test_ignored_incident(vesper: Vesper) -> None:
 
 
 async def test_several_at_once(vesper: Vesper) -> None:
-    """Each device has its own issues, and each ends by itself."""
+    """Each device has its own issues."""
     await _restart(vesper, 9, 9, 9, 9)
     assert _placeholders(vesper.hass)["restart_loop"]["reasons"] == "BROWN_OUT x4"
     await vesper.heartbeat("hall", uptime=5)

@@ -1,4 +1,4 @@
-"""Maintenance: a device is shown, but triggers and counts for nothing."""
+"""Maintenance: a device is shown, but triggers nothing."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -25,7 +25,7 @@ async def set_maintenance(vesper: Vesper, *device_ids: str, **duration: int) -> 
 
 
 def until(vesper: Vesper) -> datetime | None:
-    """Return the end that the switch shows, None while it is off."""
+    """Return the end of maintenance, if it is on."""
     shown = vesper.state("maintenance")
     end: datetime | None = shown.attributes.get("until")
     assert (shown.state == "on") is (end is not None)
@@ -47,7 +47,7 @@ async def test_all(
 
 
 async def test_switch(vesper: Vesper) -> None:
-    """It sets an hour, ends maintenance, and keeps a longer time."""
+    """It sets an hour, but keeps a longer time."""
     await vesper.heartbeat()
     switch = {"entity_id": vesper.entity_id("maintenance")}
     assert until(vesper) is None
@@ -93,7 +93,7 @@ async def test_it_ends_by_itself(vesper: Vesper) -> None:
 
 
 async def test_it_survives_a_restart(vesper: Vesper) -> None:
-    """It continues after a reload, or ends if it is over by then."""
+    """It continues after a reload if it isn't over."""
     await vesper.heartbeat()
     await set_maintenance(vesper, hours=1)
     end = until(vesper)
@@ -108,7 +108,7 @@ async def test_it_survives_a_restart(vesper: Vesper) -> None:
 
 
 async def test_it_starts_no_automation(hass: HomeAssistant, vesper: Vesper) -> None:
-    """Changes are shown, but trigger nothing until it is over."""
+    """Changes are shown, but trigger nothing."""
     await vesper.heartbeat(uptime=5000)
     automations = [
         await automate(hass, trigger, devices(hass))
@@ -136,7 +136,7 @@ async def test_it_starts_no_automation(hass: HomeAssistant, vesper: Vesper) -> N
 
 
 async def test_its_alerts_do_not_count(vesper: Vesper) -> None:
-    """The health of the fleet is that of its other devices."""
+    """The fleet's health is that of its other devices."""
 
     def shown() -> tuple[str, ...]:
         return tuple(
@@ -165,7 +165,7 @@ async def test_its_alerts_do_not_count(vesper: Vesper) -> None:
 async def test_its_timeout_is_no_outage(
     vesper: Vesper, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Devices in maintenance are no outage, and are logged singly."""
+    """Devices in maintenance are logged singly, without an outage."""
     for device_id in (BELL, *OTHERS):
         await vesper.heartbeat(device_id)
     await set_maintenance(vesper, *OTHERS, hours=1)
@@ -179,7 +179,7 @@ async def test_its_timeout_is_no_outage(
 
 
 async def test_the_others_make_an_outage_alone(vesper: Vesper) -> None:
-    """A device in maintenance does not count for an outage."""
+    """A device in maintenance does not count for outages."""
     for device_id in (BELL, *OTHERS):
         await vesper.heartbeat(device_id)
     for number in range(5):
@@ -234,7 +234,7 @@ async def test_a_device_that_goes_meanwhile(
 
 
 async def test_the_clock_was_set_back(vesper: Vesper) -> None:
-    """Maintenance of more than the longest time ahead is over."""
+    """Maintenance beyond the longest time ahead is over."""
     vesper.freezer.move_to("2030-01-01T12:00:00.25Z")
     await vesper.heartbeat()
     await vesper.call(

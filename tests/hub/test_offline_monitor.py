@@ -45,7 +45,7 @@ LIVE = [
 
 
 async def test_a_full_timeout(vesper: Vesper) -> None:
-    """A device is offline after 90 s without messages, not before."""
+    """A device is offline after 90 s without messages."""
     await vesper.heartbeat()
     assert vesper.value("connectivity") == "on"
     await vesper.advance(89)
@@ -71,7 +71,7 @@ async def test_the_timeout_of_the_options(
 
 @pytest.mark.parametrize(("topic", "payload"), LIVE)
 async def test_signs_of_life(vesper: Vesper, topic: str, payload: bytes) -> None:
-    """Every live message keeps a device online, and brings it back."""
+    """Every live message shows that a device is online."""
     await vesper.heartbeat()
     for _ in range(3):
         await vesper.advance(89)
@@ -91,7 +91,10 @@ async def test_signs_of_life(vesper: Vesper, topic: str, payload: bytes) -> None
 async def test_a_last_will_in_plain_text(
     vesper: Vesper, topic: str, will: bytes
 ) -> None:
-    """The broker sends it for a dead device: it is malformed, but no sign of life."""
+    """It is malformed, but no sign of life.
+
+    The broker sends it for a dead device.
+    """
     await vesper.heartbeat()
     await vesper.advance(80)
     seen = vesper.hub.devices[BELL].last_seen
@@ -109,7 +112,7 @@ async def test_a_last_will_in_plain_text(
 async def test_an_empty_payload_is_no_message(
     vesper: Vesper, topic: str, *, retain: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Clearing a retained message is no message and no fault."""
+    """Clearing a retained message is no fault."""
     await vesper.publish("ghost", topic, b"", retain=retain)
     assert list(vesper.hub.devices) == []
     await vesper.heartbeat()
@@ -145,7 +148,7 @@ async def test_each_device_has_its_own_timeout(vesper: Vesper) -> None:
 
 
 async def test_many_devices_time_out_at_once(vesper: Vesper) -> None:
-    """More devices than one chunk holds are all marked offline."""
+    """More devices than a chunk holds are marked offline."""
     device_ids = [f"bell-{number}" for number in range(60)]
     for device_id in device_ids:
         await vesper.heartbeat(device_id)
@@ -158,7 +161,7 @@ async def test_many_devices_time_out_at_once(vesper: Vesper) -> None:
 
 
 async def test_a_slow_rhythm(hass: HomeAssistant, vesper: Vesper) -> None:
-    """A device with a heartbeat each 5 minutes does not go on and off."""
+    """A device with slow heartbeats stays online."""
     for _ in range(5):
         await vesper.heartbeat()
         await vesper.advance(300)
@@ -177,12 +180,12 @@ async def test_a_slow_rhythm(hass: HomeAssistant, vesper: Vesper) -> None:
 
 
 async def test_a_listener_that_raises(vesper: Vesper) -> None:
-    """It does not end the monitoring of the other devices."""
+    """The other devices are still monitored."""
     failures: list[BaseException | None] = []
 
     @callback
     def _raise(_change: Change, _context: Context | None) -> None:
-        """Raise, and retrieve the exception from the task that it ends."""
+        """Raise, and retrieve the exception from the task."""
         task = asyncio.current_task()
         assert task is not None
         task.add_done_callback(lambda done: failures.append(done.exception()))
@@ -202,14 +205,14 @@ async def test_a_listener_that_raises(vesper: Vesper) -> None:
 async def test_a_sign_of_life_while_others_time_out(
     hass: HomeAssistant, vesper: Vesper
 ) -> None:
-    """A device that is heard while others are marked offline stays online."""
+    """A device that is heard meanwhile stays online."""
     await vesper.heartbeat("first", uptime=5)
     await vesper.heartbeat("second", uptime=5)
     connectivity = vesper.entity_id("connectivity", "first")
 
     @callback
     def hear_the_second(event: Event[EventStateChangedData]) -> None:
-        """Publish a heartbeat of the second device once the first is offline."""
+        """Publish the second's heartbeat once the first is offline."""
         if event.data["entity_id"] == connectivity:
             async_fire_mqtt_message(
                 hass, "vesper/second/status/heartbeat", b'{"uptime": 100}', 1
@@ -319,7 +322,7 @@ async def test_a_full_timeout_after_reconnect(vesper: Vesper) -> None:
 
 @pytest.mark.parametrize("jump", [86_400, 91, 1, -1, -91, -86_400])
 async def test_the_wall_clock_jumps(vesper: Vesper, jump: float) -> None:
-    """A jump of the wall clock neither causes nor hides a timeout."""
+    """It neither causes nor hides a timeout."""
     await vesper.heartbeat()
     await vesper.advance(60)
     with vesper.wall_clock_set(jump):
@@ -340,7 +343,7 @@ async def test_the_wall_clock_jumps(vesper: Vesper, jump: float) -> None:
 async def test_last_seen_after_the_wall_clock_jumped(
     vesper: Vesper, freezer: FrozenDateTimeFactory, jump: float
 ) -> None:
-    """It shows the current time, even if earlier than before."""
+    """It shows the current time, even if earlier."""
     await vesper.heartbeat()
     with vesper.wall_clock_set(jump):
         await vesper.heartbeat()
@@ -371,7 +374,7 @@ async def test_an_unchanged_heartbeat(
 async def test_drift_once_a_minute(
     vesper: Vesper, writes: Writes, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """An hour of heap drift writes one entity once a minute at most."""
+    """Heap drift writes one entity once a minute."""
     heartbeat = dict(EVERYTHING)
     await vesper.heartbeat(**heartbeat)
     writes.take()
@@ -387,7 +390,7 @@ async def test_drift_once_a_minute(
 
 @pytest.mark.usefixtures("entity_registry_enabled_by_default")
 async def test_last_seen_once_a_minute(vesper: Vesper, writes: Writes) -> None:
-    """An hour of heartbeats writes one entity once a minute at most."""
+    """Heartbeats write one entity once a minute at most."""
     await vesper.heartbeat()
     writes.take()
     for _ in range(360):
@@ -461,7 +464,7 @@ async def test_writes_what_changes(vesper: Vesper, writes: Writes) -> None:
 
 
 async def test_writes_of_a_new_device(vesper: Vesper, writes: Writes) -> None:
-    """Each entity of a new device is written once, with its values."""
+    """Each entity of a new device is written once."""
     writes.take()
     await vesper.heartbeat(firmware_version="1.2.0")
     assert writes.take() == sorted(

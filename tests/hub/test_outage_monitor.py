@@ -1,4 +1,4 @@
-"""Many devices lost at once are one outage, in the event and the log."""
+"""Many devices lost at once are one outage."""
 
 from typing import Any
 from unittest.mock import patch
@@ -25,7 +25,7 @@ async def send_heartbeats(vesper: Vesper, *device_ids: str) -> None:
 
 
 def last_event(vesper: Vesper) -> dict[str, Any] | None:
-    """Return the last event of the fleet, None if there was none."""
+    """Return the last event of the fleet, if any."""
     state = vesper.state("outage", FLEET)
     if state.state == STATE_UNKNOWN:
         return None
@@ -36,7 +36,7 @@ def last_event(vesper: Vesper) -> dict[str, Any] | None:
 async def test_an_outage_from_beginning_to_end(
     vesper: Vesper, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """One event and one log line for its start and its end."""
+    """Start and end have one event and line each."""
     await send_heartbeats(vesper, *bells(10))
     await vesper.advance(60)
     await send_heartbeats(vesper, *bells(2))
@@ -86,7 +86,7 @@ async def test_all_at_once_are_counted(vesper: Vesper) -> None:
 async def test_one_after_the_other(
     vesper: Vesper, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Devices that time out later belong to the same outage."""
+    """Devices that time out later belong to one outage."""
     for device_id in bells(5):
         await send_heartbeats(vesper, device_id)
         await vesper.advance(10)
@@ -114,7 +114,7 @@ async def test_one_after_the_other(
 async def test_few_offline_devices_are_logged_separately(
     vesper: Vesper, caplog: pytest.LogCaptureFixture, online: int, lost: int
 ) -> None:
-    """A line for each, once it can't be part of an outage."""
+    """Each is logged when it can't be an outage."""
     await send_heartbeats(vesper, *bells(online))
     await vesper.advance(60)
     await send_heartbeats(vesper, *bells(online)[lost:])

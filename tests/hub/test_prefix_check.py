@@ -14,7 +14,7 @@ def _issue(vesper: Vesper) -> ir.IssueEntry | None:
 
 
 async def test_nothing_is_heard(vesper: Vesper) -> None:
-    """After ten minutes the issue names the prefix; the first device ends it."""
+    """After ten minutes an issue names the prefix."""
     await vesper.advance(INTERVAL - 1)
     assert _issue(vesper) is None
     await vesper.advance(2)
@@ -31,7 +31,7 @@ async def test_nothing_is_heard(vesper: Vesper) -> None:
 
 
 async def test_while_there_is_no_link(vesper: Vesper) -> None:
-    """Nothing can be heard then; the next check is after the same time."""
+    """There is no issue without a link."""
     await vesper.disconnect_broker()
     await vesper.advance(INTERVAL + 1)
     assert _issue(vesper) is None

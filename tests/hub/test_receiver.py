@@ -133,7 +133,7 @@ BAD_IDS = ["", "x" * 65, "bell 1", "bell\n1", "Glocke-ä", "bell*", "\u202ebell"
 async def test_malformed(
     vesper: Vesper, writes: Writes, caplog: pytest.LogCaptureFixture, bad: Bad
 ) -> None:
-    """It is counted by device and kind, logged once, and changes nothing."""
+    """It is counted by kind, and changes nothing."""
     await vesper.report_everything()
     await vesper.heartbeat("other")
     writes.take()
@@ -161,7 +161,7 @@ async def test_malformed(
 async def test_partly_malformed(
     vesper: Vesper, caplog: pytest.LogCaptureFixture, bad: Bad
 ) -> None:
-    """One bad field is counted and named; the others are applied."""
+    """The fields that are not malformed are applied."""
     await vesper.heartbeat()
     await vesper.publish(BELL, bad.topic, bad.payload)
     assert vesper.hub.devices[BELL].faults == Counter({bad.key: 1})
@@ -277,7 +277,7 @@ async def test_ids_of_all_kinds(vesper: Vesper, device_id: str) -> None:
 async def test_logged_once_for_each_kind(
     vesper: Vesper, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A flood of malformed messages logs a handful of lines."""
+    """A flood of malformed messages logs few lines."""
     await vesper.heartbeat()
     for number in range(200):
         await vesper.heartbeat(uptime=-number - 1)
@@ -294,7 +294,7 @@ async def test_logged_once_for_each_kind(
 async def test_a_bad_entry_that_moves(
     vesper: Vesper, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A bad entry is logged once, at any position of the buffer."""
+    """A bad entry is logged once at any position."""
     bad = BOOT | {"d0": "brown-out"}
     for count in range(10):
         for _ in range(2):
@@ -367,12 +367,12 @@ async def test_retained_heartbeat_fills_in(vesper: Vesper) -> None:
 
 
 def _alert_sensors(vesper: Vesper) -> set[str]:
-    """Return the keys of the alert sensors of the bell."""
+    """Return the keys of the bell's alert sensors."""
     return {key for key in sorted(vesper.keys()) if key.startswith("alert_")}
 
 
 async def test_retained_heartbeat_overwrites_nothing(vesper: Vesper) -> None:
-    """Not even what is known from before a restart of Home Assistant."""
+    """Not even values from before a restart are overwritten."""
     old = {
         "firmware_version": "1.0",
         "reset_reason": 4,
@@ -393,7 +393,7 @@ async def test_retained_heartbeat_overwrites_nothing(vesper: Vesper) -> None:
 async def test_too_many_subsystems(
     vesper: Vesper, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Some of them have a sensor, more count, and of all the severity is shown."""
+    """More of them count than have a sensor."""
     for number in range(66):
         await vesper.alert(f"s{number}", "CRITICAL" if number == 65 else "WARNING")
     assert vesper.value("active_alerts") == "64"
@@ -413,7 +413,7 @@ async def test_too_many_subsystems(
 
 
 async def test_place_of_a_subsystem(vesper: Vesper) -> None:
-    """The sensor of the one that has been OK for longest goes, the new one comes."""
+    """A new sensor replaces the one OK for longest."""
     for number in range(32):
         await vesper.alert(f"s{number}", "WARNING")
     for subsystem in ("s5", "s3"):
@@ -436,7 +436,7 @@ async def test_place_of_a_subsystem(vesper: Vesper) -> None:
 async def test_place_that_is_lost_at_once(
     hass: HomeAssistant, vesper: Vesper, *, is_known: bool
 ) -> None:
-    """A sensor that is not added yet does not stay either."""
+    """A sensor that is not added yet goes, too."""
     if is_known:
         await vesper.heartbeat()
     for number in range(40):
@@ -491,7 +491,7 @@ async def test_damaged_alert(vesper: Vesper, payload: bytes, message: str) -> No
     ],
 )
 async def test_text_of_an_alert(vesper: Vesper, msg: str, shown: str) -> None:
-    """It is shown in one line and cut to the limit."""
+    """It is shown in one line of limited length."""
     await vesper.alert("FileManager", "WARNING", msg)
     assert vesper.state("alert_FileManager").attributes["message"] == shown
     assert not vesper.hub.devices[BELL].faults
@@ -509,7 +509,7 @@ async def test_other_topics_are_not_ours(vesper: Vesper) -> None:
 async def test_an_error_of_our_own(
     vesper: Vesper, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """An exception loses one message and is logged with its traceback."""
+    """An exception loses one message and is logged."""
     await vesper.heartbeat()
     with patch.object(Device, "apply", side_effect=ZeroDivisionError("ours")):
         await vesper.heartbeat(uptime=5)

@@ -61,17 +61,17 @@ addresses = st.one_of(
 
 @pytest.fixture(autouse=True)
 def auto_enable_custom_integrations() -> None:
-    """Start no Home Assistant: these tests do not use it."""
+    """Start no Home Assistant for these tests."""
 
 
 def _shown(payload: bytes) -> str:
-    """Return what is shown of a payload, in the form that is searched."""
+    """Return what is shown of a payload, as text."""
     return json.dumps(redacted_json(payload), ensure_ascii=False)
 
 
 @pytest.mark.parametrize("key", SECRET_KEYS)
 def test_secret_key(key: str) -> None:
-    """A secret is detected by its key, in JSON and in texts."""
+    """A secret is detected by its key."""
     payload = json.dumps({key: "Home", "uptime": 5}).encode()
     assert redacted_json(payload) == {key: REDACTED, "uptime": 5}
     assert redacted_json(payload[:-1]) == f'{{"{key}": {REDACTED}, "uptime": 5'
@@ -94,12 +94,12 @@ def test_that_there_is_a_secret(value: Any) -> None:
 
 @pytest.mark.parametrize("value", [["8.8.8.8"], {"a": "Home"}, 3_232_235_777, 1.5, []])
 def test_secret_of_any_kind(value: Any) -> None:
-    """A secret may be an object, a list or a number."""
+    """A secret may be an object, list or number."""
     assert redacted_json(orjson.dumps({"dns": value})) == {"dns": REDACTED}
 
 
 def test_network() -> None:
-    """The names of a network are redacted, not its signal."""
+    """Names of a network are redacted, not its signal."""
     wifi = {"name": "Home", "rssi": -53, "names": ["Home"]}
     expected = {"name": REDACTED, "rssi": -53, "names": REDACTED}
     assert redacted_json(orjson.dumps({"WiFi": wifi})) == {"WiFi": expected}
@@ -138,7 +138,7 @@ def test_network() -> None:
     ],
 )
 def test_text(text: str, shown: str) -> None:
-    """In texts a secret ends with its quotes, clause or line."""
+    """A secret ends with its quotes, clause or line."""
     assert redacted_json(text.encode()) == shown
     if not text.startswith("{"):
         assert redacted_json(orjson.dumps({"msg": text})) == {"msg": shown}
@@ -192,7 +192,7 @@ def test_never_raises(payload: bytes) -> None:
 def test_no_secret_gets_through(
     key: str, secret: str, others: dict[str, Any], around: str, data: st.DataObject
 ) -> None:
-    """A secret is redacted anywhere in JSON, cut off or not."""
+    """A secret is redacted anywhere in JSON."""
     whole = json.dumps({**others, key: secret, "uptime": 5}, ensure_ascii=False)
     payload = (around % whole).encode()
     assert secret not in _shown(payload)

@@ -1,4 +1,4 @@
-"""What makes the broker close the connection is not sent for ever."""
+"""Test that refused messages are not sent for ever."""
 
 import asyncio
 import logging
@@ -18,7 +18,7 @@ INFO = "vesper/+/status/info"
 
 
 class Broker:
-    """A broker that closes the connection when a topic is used."""
+    """A broker that closes the connection over a topic."""
 
     def __init__(self, vesper: Vesper) -> None:
         """Take the client that is connected."""
@@ -26,7 +26,7 @@ class Broker:
         self._client = vesper.mqtt._mqttc  # noqa: SLF001
 
     def used(self, topic: str) -> int:
-        """Return how often a topic was used since the last call."""
+        """Return a topic's uses since the last call."""
         calls = (
             *self._client.publish.call_args_list,
             *self._client.subscribe.call_args_list,
@@ -61,7 +61,7 @@ def _named(vesper: Vesper) -> list[str]:
 
 
 async def _request_health_check(vesper: Vesper, broker: Broker) -> int:
-    """Let the device be heard, and return how often it is asked."""
+    """Send a heartbeat and return the number of requests."""
     await vesper.heartbeat()
     await vesper.advance(0.05)
     return broker.used(CONTROL)
@@ -70,7 +70,7 @@ async def _request_health_check(vesper: Vesper, broker: Broker) -> int:
 async def test_health_checks(
     vesper: Vesper, broker: Broker, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """After the second time, none is requested until the entry is reloaded."""
+    """None is requested any more after the second time."""
     for _ in range(2):
         assert not _named(vesper)
         assert await _request_health_check(vesper, broker) == 1
@@ -114,7 +114,7 @@ async def test_an_hour_later(vesper: Vesper, broker: Broker) -> None:
 
 
 async def test_what_was_sent_counts_once(vesper: Vesper, broker: Broker) -> None:
-    """A connection that is lost again at once has nothing to do with it."""
+    """Another disconnect right after it does not count."""
     await _request_health_check(vesper, broker)
     for _ in range(3):
         await vesper.disconnect_broker()
@@ -123,7 +123,7 @@ async def test_what_was_sent_counts_once(vesper: Vesper, broker: Broker) -> None
 
 
 async def test_removal(vesper: Vesper, broker: Broker) -> None:
-    """A retained heartbeat is not cleared again, and health checks go on."""
+    """A retained heartbeat is not cleared again."""
     await vesper.heartbeat(retain=True)
     await vesper.advance(91)
     client = vesper.mqtt._mqttc  # noqa: SLF001
@@ -148,7 +148,7 @@ async def test_removal(vesper: Vesper, broker: Broker) -> None:
 
 
 async def test_questions_about_the_link(vesper: Vesper, broker: Broker) -> None:
-    """The link then counts as up while MQTT is connected."""
+    """The link counts as up while MQTT is connected."""
     for times in (1, 2):
         await vesper.heartbeat()
         await vesper.advance(10)

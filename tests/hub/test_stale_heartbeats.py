@@ -10,7 +10,7 @@ def stale(vesper: Vesper) -> dict[Stale, int]:
 
 
 async def test_overtaken(vesper: Vesper, writes: Writes) -> None:
-    """It is no restart, shows nothing old, and keeps no device online."""
+    """It shows nothing old, and keeps no device online."""
     await vesper.heartbeat(uptime=3600, heap_free=50_000)
     await vesper.info("playback_started")
     await vesper.alert("SD", "WARNING")
@@ -32,7 +32,10 @@ async def test_overtaken(vesper: Vesper, writes: Writes) -> None:
 
 
 async def test_replayed(vesper: Vesper) -> None:
-    """A bridge repeats what another broker kept of a dead device."""
+    """A repeated heartbeat is no sign of life.
+
+    A bridge repeats what another broker kept of a dead device.
+    """
     await vesper.heartbeat(uptime=3600)
     await vesper.advance(30)
     await vesper.heartbeat(uptime=3630)
@@ -44,7 +47,7 @@ async def test_replayed(vesper: Vesper) -> None:
 
 
 async def test_faults_of_a_stale_heartbeat_are_counted(vesper: Vesper) -> None:
-    """What is wrong with it is named, though it changes nothing."""
+    """Its faults are named, though it changes nothing."""
     await vesper.heartbeat(uptime=3600)
     await vesper.advance(30)
     await vesper.heartbeat(uptime=3630)
@@ -58,7 +61,7 @@ async def test_faults_of_a_stale_heartbeat_are_counted(vesper: Vesper) -> None:
 
 
 async def test_replayed_after_a_restart_of_home_assistant(vesper: Vesper) -> None:
-    """It is no sign of life then either; the device itself is one."""
+    """Only the device itself is a sign of life."""
     await vesper.heartbeat(uptime=3600)
     await vesper.advance(30)
     await vesper.heartbeat(uptime=3630)
@@ -94,7 +97,10 @@ async def test_wall_clock_that_jumps(vesper: Vesper) -> None:
 
 
 async def test_counter_that_ran_over(vesper: Vesper) -> None:
-    """After 49.7 days the uptime begins again, but the device has not restarted."""
+    """The uptime begins again without a restart.
+
+    The counter runs over after 49.7 days.
+    """
     await vesper.heartbeat(uptime=int(COUNTER_SECONDS) - 20)
     await vesper.alert("SD", "WARNING")
     await vesper.info("playback_started")

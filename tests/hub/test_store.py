@@ -1,4 +1,4 @@
-"""Test what is stored, when, and what a restart restores."""
+"""Test what is stored and what a restart restores."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -81,7 +81,7 @@ class Disk:
 
     @asynccontextmanager
     async def killed(self) -> AsyncIterator[None]:
-        """Kill Home Assistant and start it with what is stored."""
+        """Kill Home Assistant and start it from the store."""
         saved = deepcopy(self._storage.get(KEY))
         entry_id = self._vesper.entry.entry_id
         config_entries = self._vesper.hass.config_entries
@@ -112,7 +112,7 @@ def disk(vesper: Vesper, hass_storage: dict[str, Any]) -> Disk:
 
 
 async def test_a_transition_is_on_disk_at_once(vesper: Vesper, disk: Disk) -> None:
-    """Each change of an alert is stored within a second."""
+    """An alert's change is stored within a second."""
     for state, alerts in (
         ("WARNING", [("SD", "WARNING")]),
         ("FAILED", [("SD", "FAILED")]),
@@ -218,7 +218,7 @@ async def test_saved_when_home_assistant_stops(
     caplog: pytest.LogCaptureFixture,
     wait: float,
 ) -> None:
-    """MQTT stopping does not change the stored devices, nor does a scheduled write."""
+    """MQTT stopping does not change the stored devices."""
     await vesper.report_everything()
     await vesper.advance(wait)
     await vesper.heartbeat(uptime=3650)
@@ -285,7 +285,7 @@ async def test_a_fleet_is_saved_in_chunks(vesper: Vesper, disk: Disk) -> None:
 async def test_all_is_there_at_once(
     hass: HomeAssistant, vesper: Vesper, disk: Disk, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Each entity shows its last value at once, and nothing fires."""
+    """Each entity shows its last value at once."""
     await vesper.report_everything()
     await vesper.advance(870)
     await vesper.heartbeat(**EVERYTHING | {"uptime": 3600 + 870})
@@ -316,7 +316,7 @@ async def test_all_is_there_at_once(
 
 
 async def test_connectivity_after_a_restart(vesper: Vesper, disk: Disk) -> None:
-    """It is known after a live message or a full timeout."""
+    """It is unknown until a live message or timeout."""
     await vesper.heartbeat(uptime=5)
     await vesper.heartbeat("other", uptime=5)
     await vesper.advance(AT_ONCE)
@@ -335,7 +335,7 @@ async def test_connectivity_after_a_restart(vesper: Vesper, disk: Disk) -> None:
 
 
 async def test_playback_after_a_restart(vesper: Vesper) -> None:
-    """It is restored until the first message of the device."""
+    """It is restored until the device's first message."""
     await vesper.report_everything()
     await vesper.reload()
     assert (vesper.value("playing"), vesper.value("melody")) == (STATE_ON, "ABC123")
@@ -373,7 +373,7 @@ async def test_log_after_a_restart(vesper: Vesper) -> None:
 async def test_options_keep_everything(
     hass: HomeAssistant, vesper: Vesper, writes: Writes
 ) -> None:
-    """A reload by a change of options keeps the state."""
+    """A reload by changed options keeps the state."""
     await vesper.report_everything()
     before = vesper.values()
     hass.config_entries.async_update_entry(
@@ -513,7 +513,7 @@ async def test_removed_and_back_at_once(
 async def test_removed_after_a_restart(
     vesper: Vesper, disk: Disk, seconds: float
 ) -> None:
-    """A device that was not saved since is removed from the store."""
+    """A device is removed even if not saved since."""
     await vesper.heartbeat()
     await vesper.advance(AT_ONCE)
     await vesper.reload()
@@ -528,7 +528,7 @@ async def test_removed_after_a_restart(
 async def test_entities_keep_their_ids(
     vesper: Vesper, disk: Disk, entity_registry: er.EntityRegistry
 ) -> None:
-    """A kill before the registries are saved duplicates no entity."""
+    """A kill before registries are saved duplicates no entity."""
     await vesper.report_everything()
     await vesper.advance(AT_ONCE)
     entries = er.async_entries_for_config_entry(entity_registry, FLEET)

@@ -1,4 +1,4 @@
-"""Test the store with real files: damaged ones, and disks that can't be written."""
+"""Test the store with damaged files and failing disks."""
 
 # ruff: noqa: ASYNC240  # blocking file access is fine in a test
 
@@ -45,7 +45,7 @@ def path(hass: HomeAssistant) -> Path:
 
 @pytest.fixture
 async def stopped(hass: HomeAssistant, vesper: Vesper, path: Path) -> Vesper:
-    """Return a fleet that saved an alert and is unloaded."""
+    """Return an unloaded fleet that saved an alert."""
     await vesper.alert("SD", "FAILED")
     assert await hass.config_entries.async_unload(FLEET)
     assert path.is_file()
@@ -81,7 +81,7 @@ async def test_json_that_is_not_ours(
     issue_registry: ir.IssueRegistry,
     damaged: str,
 ) -> None:
-    """It is renamed, named in a repair issue, and all starts empty."""
+    """It is renamed and named in a repair issue."""
     path.write_text(damaged)
     assert await hass.config_entries.async_setup(FLEET)
     (backup,) = _backups(path)

@@ -27,7 +27,7 @@ async def test_excluded_targets(vesper: Vesper) -> None:
         dr.async_get(vesper.hass).async_update_device(device, area_id=area.id)
 
     def chosen(excluded: dict[str, str]) -> set[str]:
-        """Return the bells of the area that are not excluded."""
+        """Return the area's bells that are not excluded."""
         target = Target(vesper.hass, {"area_id": area.id, "exclude": excluded})
         return target.device_ids & {bell, hall}
 
