@@ -34,7 +34,7 @@ class Automation:
         self.detach: CALLBACK_TYPE | None = None
 
     def take(self) -> list[dict[str, Any]]:
-        """Return the variables of the runs since the last call."""
+        """Return the variables of runs since the last call."""
         runs, self.runs = self.runs, []
         return runs
 
@@ -106,7 +106,7 @@ async def condition(
 
 
 def registered_id(hass: HomeAssistant, device_id: str = BELL) -> str:
-    """Return the registry id of a device or the fleet."""
+    """Return the registry id of a device or fleet."""
     identifier = f"{FLEET}/fleet" if device_id == FLEET else device_id
     device = dr.async_get(hass).async_get_device_by_identifier(
         ("vesper", identifier), FLEET

@@ -1,4 +1,4 @@
-"""Helpers of all tests: publish device messages, read entity states."""
+"""Helpers of all tests: device messages and entity states."""
 
 import asyncio
 from collections.abc import Iterator
@@ -49,7 +49,7 @@ EVERYTHING: dict[str, Any] = {
 
 
 def log_entry(t: int, d0: int = 0, d1: int = 0, ts: int = 0, up: int = 0) -> Any:
-    """Return an entry of the ring buffer, as sent in a heartbeat."""
+    """Return an entry of the ring buffer."""
     return {"t": t, "d0": d0, "d1": d1, "ts": ts, "up": up}
 
 
@@ -79,7 +79,7 @@ class Vesper:
 
     @property
     def hub(self) -> VesperHub:
-        """Return the hub, which is a new one after each reload."""
+        """Return the hub; each reload makes a new one."""
         hub: VesperHub = self.entry.runtime_data
         return hub
 
@@ -135,7 +135,7 @@ class Vesper:
         )
 
     async def report_everything(self) -> None:
-        """Publish a message of each kind, so that all entities exist."""
+        """Publish messages that make all entities exist."""
         await self.heartbeat(**EVERYTHING, recent_events=[BOOT, WIFI_UP])
         await self.heartbeat(**EVERYTHING, recent_events=[BOOT, WIFI_UP, HTTP_FAIL])
         await self.alert("FileManager", "WARNING", "SD mount failed")
@@ -165,7 +165,7 @@ class Vesper:
             yield
 
     async def finish_subscriptions(self) -> None:
-        """Have MQTT subscribe to all topics that it has scheduled."""
+        """Have MQTT subscribe to all scheduled topics."""
         client = self.mqtt.return_value
         for _ in range(2000):
             if not client._subscribe_debouncer._task:  # noqa: SLF001
@@ -195,7 +195,7 @@ class Vesper:
         await self.hass.async_block_till_done()
 
     def keys(self, device_id: str = BELL) -> set[str]:
-        """Return the keys of all entities of a device or the fleet."""
+        """Return the keys of all entities of a device."""
         return {
             entity.unique_id.removeprefix(f"{device_id}_")
             for entity in self._entities()
@@ -221,7 +221,7 @@ class Vesper:
         return self.state(key, device_id).state
 
     def values(self, device_id: str = BELL) -> dict[str, str]:
-        """Return the state of each enabled entity of a device, by key."""
+        """Return the states of enabled entities by key."""
         return {
             entity.unique_id.removeprefix(f"{device_id}_"): state.state
             for entity in self._entities()
@@ -257,7 +257,7 @@ class Writes:
 
 
 def logged(caplog: pytest.LogCaptureFixture, least: int = logging.INFO) -> list[str]:
-    """Return the log messages of the integration in this test."""
+    """Return what the integration has logged in this test."""
     return [
         record.getMessage()
         for record in caplog.records

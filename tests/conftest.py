@@ -1,4 +1,4 @@
-"""Fixtures of all tests: MQTT without a broker, and the Vesper entry."""
+"""Fixtures of all tests: MQTT and the Vesper entry."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Generator
@@ -32,7 +32,7 @@ from tests.common import FLEET, Vesper, Writes
 
 @pytest.fixture
 def hass(hass: HomeAssistant) -> HomeAssistant:
-    """Return a Home Assistant without the large package of its frontend."""
+    """Return a Home Assistant without its large frontend package."""
     hass.config.components.add("frontend")
     hass.data[DATA_EXTRA_MODULE_URL] = UrlManager(Mock(), [])
     return hass
@@ -40,7 +40,7 @@ def hass(hass: HomeAssistant) -> HomeAssistant:
 
 @pytest.fixture(autouse=True)
 async def enable_event_loop_debug(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Check that callbacks are scheduled in the event loop's thread.
+    """Check that callbacks are scheduled in the loop's thread.
 
     The debug mode that Home Assistant's tests enable here checks that too, but
     extracts the stack for every future and handle, which was a third of the time of
@@ -64,7 +64,7 @@ async def enable_event_loop_debug(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True, scope="session")
 def patient_executor() -> Generator[None]:
-    """Extend the time that executor threads have to end to a minute.
+    """Give executor threads a minute to end.
 
     Home Assistant would interrupt one after half a second. On a loaded machine, a
     thread that is interrupted during its shutdown does not wake the next one.
@@ -80,7 +80,10 @@ def auto_enable_custom_integrations(enable_custom_integrations: None) -> None:
 
 @pytest.fixture(autouse=True)
 def no_errors_logged(caplog: pytest.LogCaptureFixture) -> Generator[None]:
-    """Fail if a callback raised, which the MQTT client only logs."""
+    """Fail if an error was logged.
+
+    The MQTT client only logs what its callbacks raise.
+    """
     yield
     errors = [
         record.getMessage()
@@ -98,9 +101,10 @@ def snapshot(snapshot: SnapshotAssertion) -> SnapshotAssertion:
 
 @pytest.fixture(autouse=True)
 def asked_at_once() -> Generator[None]:
-    """Let questions to the broker be sent in the next turn: time stands still in tests.
+    """Ask the broker questions in the next turn.
 
-    Home Assistant sends a SUBSCRIBE later, so that it may have several topics.
+    Home Assistant sends a SUBSCRIBE later, so that it may have several topics, but time
+    stands still in tests.
     """
     schedule = EnsureJobAfterCooldown.async_schedule
 
@@ -119,7 +123,7 @@ def asked_at_once() -> Generator[None]:
 
 @pytest.fixture
 async def mqtt_mock(mqtt_mock: Any) -> AsyncGenerator[Any]:
-    """Set up MQTT, and stop the timer of its client at the end."""
+    """Set up MQTT and stop its timer afterwards."""
     client = mqtt_mock._mqttc  # noqa: SLF001
     publish = client.publish.side_effect
     # To those who are subscribed, a broker sends what is published as not retained.
@@ -134,7 +138,10 @@ async def mqtt_mock(mqtt_mock: Any) -> AsyncGenerator[Any]:
 
 @pytest.fixture
 def no_broker() -> Generator[None]:
-    """Keep MQTT clients from subscribing at the broker, which responds all the same."""
+    """Keep MQTT clients from subscribing at the broker.
+
+    It responds to each question all the same.
+    """
     with (
         patch(
             "homeassistant.components.mqtt.client.EnsureJobAfterCooldown.async_schedule"
@@ -149,7 +156,7 @@ def no_broker() -> Generator[None]:
 
 @pytest.fixture
 def entry(hass: HomeAssistant) -> MockConfigEntry:
-    """Add a Vesper entry with the default prefix, not set up yet."""
+    """Add a Vesper entry, not set up yet."""
     entry = MockConfigEntry(
         domain=DOMAIN, title="Vesper", data={CONF_PREFIX: "vesper"}, entry_id=FLEET
     )
@@ -182,7 +189,7 @@ async def vesper(
 
 @pytest.fixture
 def writes(hass: HomeAssistant) -> Writes:
-    """Record the writes of states from the start of the test."""
+    """Record all writes of states in the test."""
     return Writes(hass)
 
 
@@ -197,7 +204,7 @@ def as_installed() -> None:
 
 @pytest.fixture(autouse=True)
 def enabled_by_hand(request: pytest.FixtureRequest) -> Generator[None]:
-    """Enable most of the entities that are disabled by default."""
+    """Enable most entities that are disabled by default."""
     if "as_installed" in request.fixturenames:
         yield
         return
@@ -228,7 +235,7 @@ def entity_registry_enabled_by_default() -> Generator[None]:
 
 @pytest.fixture
 async def waiting_runs(hass: HomeAssistant) -> AsyncGenerator[None]:
-    """Ignore runs of automations that wait, and stop them at the end."""
+    """Ignore waiting automations, and stop them at the end."""
     with patch.object(hass, "async_block_till_done", take_turns):
         yield
         if hass.services.has_service("automation", SERVICE_TURN_OFF):

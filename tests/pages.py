@@ -21,7 +21,7 @@ TEXT = "\n".join(PAGES.values())
 
 
 def blocks(language: str) -> Iterator[tuple[str, str]]:
-    """Yield every code block of a language, with its page.
+    """Yield a language's code blocks with their pages.
 
     A block in a list is indented as a whole, which both languages accept.
     """
@@ -41,6 +41,6 @@ def headings(page: str) -> list[str]:
 
 
 def section(page: str, heading: str) -> str:
-    """Return the text below a heading of the second level."""
+    """Return the text below a second-level heading."""
     _, _, rest = PAGES[page].partition(f"\n## {heading}\n")
     return rest.partition("\n## ")[0]

@@ -1,4 +1,4 @@
-"""Fixtures of the pure layers: no Home Assistant, fixed examples."""
+"""Fixtures of the pure layers, without Home Assistant."""
 
 from hypothesis import settings
 import pytest
@@ -10,4 +10,4 @@ settings.load_profile("vesper")
 
 @pytest.fixture(autouse=True)
 def auto_enable_custom_integrations() -> None:
-    """Start no Home Assistant: the pure layers do not use it."""
+    """Start no Home Assistant for the pure layers."""

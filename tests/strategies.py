@@ -1,4 +1,4 @@
-"""Draw JSON of any kind, and the steps of a device's life."""
+"""Draw any JSON and steps of a device's life."""
 
 from dataclasses import dataclass
 import json
@@ -61,12 +61,15 @@ likely_objects = st.dictionaries(
 
 
 def encode(value: object) -> bytes:
-    """Return a value as JSON; nan, infinities and lone surrogates are not rejected."""
+    """Return a value as JSON, even nan and infinities.
+
+    Lone surrogates are not rejected either.
+    """
     return json.dumps(value).encode()
 
 
 def heartbeat(**fields: object) -> Message:
-    """Return the message that a heartbeat with these fields is parsed to."""
+    """Return the message of a heartbeat with these fields."""
     return parse_heartbeat(encode(fields), DEVICE_ID)
 
 
@@ -78,7 +81,7 @@ def alert(subsystem: str, state: str, msg: str = "") -> Message:
 
 
 def info(kind: str, **payload: object) -> Message:
-    """Return the message that an info of a type with details is parsed to."""
+    """Return the message of an info with these details."""
     return parse_info(encode({"type": kind, "payload": payload}), DEVICE_ID)
 
 
@@ -91,7 +94,10 @@ class Received:
     live: bool
 
     def parse(self) -> Message:
-        """Return the message, parsed again: the device may add to its faults."""
+        """Return the message, parsed again at each call.
+
+        The device may add to its faults.
+        """
         return self.parse_payload(encode(self.fields), DEVICE_ID)
 
     def apply(self, device: Device, now: float) -> Change:
@@ -205,7 +211,7 @@ _EARLIER: list[tuple[int, Step]] = [
 def lives_with(
     waits: st.SearchStrategy[int],
 ) -> st.SearchStrategy[list[tuple[int, Step]]]:
-    """Draw the steps of a device's life, with the seconds before each."""
+    """Draw the steps and waits of a device's life."""
     return st.builds(
         list.__add__,
         st.sampled_from([[], _EARLIER]),

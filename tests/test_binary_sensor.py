@@ -26,7 +26,7 @@ async def test_all(
 
 
 async def test_connectivity_shows_last_seen_while_offline(vesper: Vesper) -> None:
-    """An offline device has the attribute, an online one has not."""
+    """The attribute exists only while the device is offline."""
     await vesper.heartbeat(retain=True)
     await vesper.advance(DEFAULT_HEARTBEAT_TIMEOUT + 1)
     assert vesper.value("connectivity") == "off"
@@ -39,7 +39,7 @@ async def test_connectivity_shows_last_seen_while_offline(vesper: Vesper) -> Non
 
 
 async def test_problem(vesper: Vesper) -> None:
-    """It is on with any alert, and while the device is offline."""
+    """It is on with any alert or while offline."""
     await vesper.heartbeat()
     assert vesper.value("problem") == "off"
     await vesper.alert("FileManager", "WARNING")
@@ -58,7 +58,7 @@ async def test_problem(vesper: Vesper) -> None:
 
 
 async def test_playing(vesper: Vesper) -> None:
-    """It is unknown until the device reports playback, then follows it."""
+    """It follows the playback that the device reports."""
     await vesper.heartbeat()
     assert vesper.value("playing") == STATE_UNKNOWN
     await vesper.info("playback_stopped")

@@ -86,7 +86,7 @@ class Notifications:
 
 
 async def use(hass: HomeAssistant, name: str, **inputs: Any) -> Notifications:
-    """Make an automation of a blueprint, and record its notifications."""
+    """Use a blueprint and record its notifications."""
     calls = async_mock_service(hass, "test", "notify")
     notify = {
         "action": "test.notify",
@@ -124,7 +124,7 @@ def running(hass: HomeAssistant) -> int:
 async def test_import(
     hass: HomeAssistant, aioclient_mock: AiohttpClientMocker, path: Path
 ) -> None:
-    """It can be imported by the URL that its page links and it names."""
+    """It can be imported from its source URL."""
     source = f"https://github.com/{REPOSITORY}/blob/main/{path.relative_to(ROOT)}"
     raw = f"https://raw.githubusercontent.com/{REPOSITORY}/main"
     text = await hass.async_add_executor_job(path.read_text)
@@ -152,7 +152,7 @@ def test_documented(path: Path) -> None:
 
 @pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
 def test_inputs(path: Path) -> None:
-    """Every input has a description, a selector and a valid default."""
+    """Every input is described; its default is valid."""
     inputs = BLUEPRINT_SCHEMA(load_yaml_dict(path))["blueprint"]["input"]
     for name, described in inputs.items():
         assert described.keys() >= {"name", "description", "selector"}, name
@@ -177,7 +177,7 @@ async def test_default_action(hass: HomeAssistant, vesper: Vesper) -> None:
 
 
 async def test_trouble(hass: HomeAssistant, vesper: Vesper) -> None:
-    """Trouble and recovery notify once each, for this device only."""
+    """Trouble and recovery of the device notify once each."""
     for device_id in (BELL, OTHER):
         await vesper.heartbeat(device_id)
     notifications = await use(hass, "device_in_trouble", devices=devices(hass))
@@ -201,7 +201,7 @@ async def test_trouble(hass: HomeAssistant, vesper: Vesper) -> None:
 async def test_trouble_gets_worse_and_better(
     hass: HomeAssistant, vesper: Vesper
 ) -> None:
-    """A worse state notifies, a better one does not, recovery once."""
+    """Only a worse state and the recovery notify."""
     await vesper.heartbeat()
     notifications = await use(hass, "device_in_trouble", devices=devices(hass))
     for state in ("WARNING", "FAILED", "CRITICAL", "WARNING", "CRITICAL"):
@@ -292,7 +292,7 @@ async def test_trouble_over_a_gap(
 
 
 async def test_trouble_of_a_new_device(hass: HomeAssistant, vesper: Vesper) -> None:
-    """An alert may be the first message of a device."""
+    """An alert may be a device's first message."""
     notifications = await use(
         hass, "device_in_trouble", devices={"device_id": [registered_id(hass, FLEET)]}
     )
@@ -328,7 +328,10 @@ async def test_trouble_without_active_alerts(
 async def test_trouble_without_the_sensor_of_a_subsystem(
     hass: HomeAssistant, vesper: Vesper
 ) -> None:
-    """It is not required: there may be no room for it."""
+    """An alert notifies also if it has no sensor.
+
+    There may be no room for the sensor.
+    """
     await vesper.alert("SD", "WARNING")
     await vesper.alert("SD", "CLEARED")
     disable(vesper, "alert_SD")
@@ -344,7 +347,7 @@ async def test_trouble_without_the_sensor_of_a_subsystem(
 
 
 async def send_alerts(vesper: Vesper, *alerts: tuple[str, str, str]) -> None:
-    """Publish states of subsystems, each of a device, at once."""
+    """Publish alert states of subsystems all at once."""
     for device_id, subsystem, state in alerts:
         payload = json_bytes({"subsystem": subsystem, "state": state})
         topic = f"vesper/{device_id}/status/alerts"
@@ -353,7 +356,10 @@ async def send_alerts(vesper: Vesper, *alerts: tuple[str, str, str]) -> None:
 
 
 def everywhere(state: str) -> list[tuple[str, str, str]]:
-    """Return a state of 1,024 subsystems, more than there may be runs."""
+    """Return a state for each of 1,024 subsystems.
+
+    These are more than there may be runs.
+    """
     return [
         (f"bell-{device}", f"S{subsystem}", state)
         for device in range(16)
@@ -364,7 +370,7 @@ def everywhere(state: str) -> list[tuple[str, str, str]]:
 @pytest.mark.parametrize("entity_set", [EntitySet.ESSENTIAL])
 @pytest.mark.parametrize("name", ["device_in_trouble", "escalate_alert"])
 async def test_many_alerts(hass: HomeAssistant, vesper: Vesper, name: str) -> None:
-    """Alerts that stay active take no place from others, whose end is reported too."""
+    """Alerts that stay active take no place from others."""
     notifications = await use(
         hass, name, devices={"device_id": [registered_id(hass, FLEET)]}
     )
@@ -416,7 +422,7 @@ async def test_many_devices_offline(hass: HomeAssistant, vesper: Vesper) -> None
 
 
 async def add_helpers(hass: HomeAssistant, vesper: Vesper) -> None:
-    """Add a switch and a connectivity sensor of another integration to the bell."""
+    """Add entities of another integration to the bell."""
     for domain, state, attributes in (
         ("switch", "on", {}),
         ("binary_sensor", "on", {"device_class": "connectivity"}),
@@ -453,7 +459,7 @@ async def test_quiet_hours_with_helpers(
 
 
 async def test_offline_with_helpers(hass: HomeAssistant, vesper: Vesper) -> None:
-    """A ping to the device does not bring it back online."""
+    """A ping does not bring the device back online."""
     await vesper.heartbeat()
     await add_helpers(hass, vesper)
     notifications = await use(hass, "device_offline", devices=devices(hass))
@@ -497,7 +503,7 @@ async def test_escalation_with_helpers(
 
 @pytest.fixture
 async def at_night(hass: HomeAssistant, vesper: Vesper) -> Notifications:
-    """Return an automation with quiet hours, late in the evening."""
+    """Return an automation with quiet hours, before they begin."""
     await hass.config.async_set_time_zone("UTC")
     vesper.freezer.move_to("2026-11-22 21:00:00+00:00")
     await vesper.heartbeat()
@@ -520,7 +526,7 @@ async def until(vesper: Vesper, hour: str) -> None:
 async def test_quiet_hours_hold_trouble_back(
     vesper: Vesper, at_night: Notifications
 ) -> None:
-    """An alert of the night that is still active notifies in the morning."""
+    """An alert still active in the morning notifies then."""
     await until(vesper, "22 23:00:00")
     await vesper.alert("SD", "WARNING")
     await until(vesper, "23 02:00:00")
@@ -542,7 +548,7 @@ async def test_quiet_hours_hold_trouble_back(
 async def test_quiet_hours_report_what_is_new(
     vesper: Vesper, at_night: Notifications
 ) -> None:
-    """An alert that was reported in the evening is reported again if it got worse."""
+    """An alert that got worse overnight is reported again."""
     for subsystem in ("SD", "Net"):
         await vesper.alert(subsystem, "WARNING")
     assert len(at_night.take()) == 2
@@ -578,7 +584,7 @@ async def test_quiet_hours_hold_trouble_back_as_it_stands(
 async def test_maintenance_holds_trouble_back(
     vesper: Vesper, at_night: Notifications
 ) -> None:
-    """A device in maintenance when quiet hours end is left out."""
+    """A device in maintenance is left out."""
     await until(vesper, "22 23:00:00")
     await vesper.alert("SD", "CRITICAL")
     await act(vesper, "set_maintenance", duration={"hours": 10})
@@ -587,7 +593,7 @@ async def test_maintenance_holds_trouble_back(
 
 
 async def test_trouble_in_maintenance(hass: HomeAssistant, vesper: Vesper) -> None:
-    """The end of an alert that began in maintenance does not notify."""
+    """An alert that began in maintenance does not notify."""
     await vesper.heartbeat()
     notifications = await use(hass, "device_in_trouble", devices=devices(hass))
     await act(vesper, "set_maintenance", duration={"hours": 1})
@@ -600,7 +606,7 @@ async def test_trouble_in_maintenance(hass: HomeAssistant, vesper: Vesper) -> No
 async def test_quiet_hours_list_a_limited_number(
     vesper: Vesper, at_night: Notifications
 ) -> None:
-    """Many alerts of a night are one notification that a phone can show."""
+    """Many alerts are one notification of limited length."""
     await until(vesper, "22 23:00:00")
     for number in range(64):
         await vesper.alert(f"S{number}", "WARNING", "x" * 255)
@@ -639,7 +645,7 @@ async def test_quiet_hours_hold_recovery_back(
 async def test_quiet_hours_list_what_is_left(
     vesper: Vesper, at_night: Notifications
 ) -> None:
-    """Where a reported alert has ended, all that are active are listed."""
+    """When a reported alert has ended, others are listed."""
     for subsystem in ("SD", "Net"):
         await vesper.alert(subsystem, "WARNING")
     assert len(at_night.take()) == 2
@@ -658,7 +664,7 @@ async def test_quiet_hours_list_what_is_left(
 
 
 async def test_offline(hass: HomeAssistant, vesper: Vesper) -> None:
-    """An offline device notifies after the delay, its return once."""
+    """An offline device and its return notify once each."""
     await vesper.heartbeat()
     notifications = await use(
         hass, "device_offline", devices=devices(hass), duration={"minutes": 10}
@@ -684,7 +690,7 @@ async def test_offline(hass: HomeAssistant, vesper: Vesper) -> None:
 
 
 async def test_offline_over_a_gap(hass: HomeAssistant, vesper: Vesper) -> None:
-    """A reconnect to the broker is no return of a device."""
+    """A reconnect to the broker is no return."""
     await vesper.heartbeat()
     notifications = await use(hass, "device_offline", devices=devices(hass))
     await vesper.advance(91)
@@ -700,7 +706,7 @@ async def test_offline_over_a_gap(hass: HomeAssistant, vesper: Vesper) -> None:
 
 
 async def test_offline_without_return(hass: HomeAssistant, vesper: Vesper) -> None:
-    """A return does not notify if it is turned off."""
+    """The notification of the return can be turned off."""
     await vesper.heartbeat()
     notifications = await use(
         hass, "device_offline", devices=devices(hass), recovery=False, duration=0
@@ -756,7 +762,7 @@ async def test_digest(hass: HomeAssistant, vesper: Vesper, morning: None) -> Non
 async def test_digest_of_a_bad_day(
     hass: HomeAssistant, vesper: Vesper, morning: None
 ) -> None:
-    """It is short enough for a notification, the worst first, and counts the rest."""
+    """It lists the worst first and counts the rest."""
     notifications = await use(hass, "health_digest")
     for device in range(20):
         for subsystem in range(64):
@@ -821,7 +827,7 @@ async def test_digest_while_not_loaded(
 
 @pytest.fixture
 async def escalated(hass: HomeAssistant, vesper: Vesper) -> Notifications:
-    """Return an automation that escalates critical alerts after half an hour."""
+    """Return an automation that escalates after half an hour."""
     await vesper.heartbeat()
     return await use(hass, "escalate_alert", devices=devices(hass))
 
@@ -862,7 +868,7 @@ async def test_escalation(vesper: Vesper, escalated: Notifications) -> None:
 async def test_escalation_ends_with_acknowledgment(
     vesper: Vesper, escalated: Notifications
 ) -> None:
-    """An acknowledged alert does not notify until it gets worse."""
+    """An acknowledged alert notifies only if it gets worse."""
     await vesper.alert("SD", "CRITICAL")
     await let_pass(vesper, 20)
     await act(vesper, "acknowledge_alert", subsystem="SD")
@@ -879,7 +885,7 @@ async def test_escalation_ends_with_acknowledgment(
 async def test_escalation_ends_with_the_alert(
     vesper: Vesper, escalated: Notifications, state: str
 ) -> None:
-    """An alert that is cleared or less severe does not notify."""
+    """A cleared or less severe alert does not notify."""
     await vesper.alert("SD", "CRITICAL")
     await let_pass(vesper, 20)
     await vesper.alert("SD", state)
@@ -891,7 +897,7 @@ async def test_escalation_ends_with_the_alert(
 async def test_escalation_of_what_gets_worse(
     vesper: Vesper, escalated: Notifications
 ) -> None:
-    """It notifies once, with the current state and its own delay."""
+    """It notifies once, and its delay begins again."""
     await vesper.alert("SD", "CRITICAL", "slow")
     await let_pass(vesper, 10)
     await vesper.alert("SD", "FAILED", "dead")

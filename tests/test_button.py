@@ -1,4 +1,4 @@
-"""The button of a device: its command, and when it is rejected."""
+"""Test the button of a device and its command."""
 
 import json
 
@@ -38,7 +38,7 @@ async def test_all(
 
 @pytest.mark.parametrize("retain", [True, False])
 async def test_press(vesper: Vesper, *, retain: bool) -> None:
-    """It publishes one command, QoS 0, not retained, also while unknown."""
+    """It publishes one command that is not retained."""
     await vesper.heartbeat(retain=retain)
     publish = vesper.mqtt._mqttc.publish  # noqa: SLF001
     publish.reset_mock()
@@ -62,7 +62,7 @@ async def test_press_without_device(vesper: Vesper) -> None:
 
 
 async def test_press_while_disconnected(vesper: Vesper) -> None:
-    """No command is queued while disconnected, and the call fails."""
+    """No command is queued while disconnected."""
     await vesper.heartbeat()
     await vesper.disconnect_broker()
     publish = vesper.mqtt._mqttc.publish  # noqa: SLF001

@@ -1,4 +1,4 @@
-"""Test that each kind of message and occurrence has all of its places."""
+"""Test that kinds of messages and occurrences are complete."""
 
 from pathlib import Path
 from typing import get_args, get_type_hints
@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[1]
 
 
 def test_every_kind_of_message_is_received() -> None:
-    """The parsers of all topics and posts together return every kind of message."""
+    """The parsers together return every kind of message."""
     returned = {
         kind
         for source in (*STATUS_TOPICS, POST)
@@ -27,14 +27,17 @@ def test_every_kind_of_message_is_received() -> None:
 
 
 def test_every_occurrence_has_its_place() -> None:
-    """Each is a trigger or by a user, and in the logbook or left to an entity."""
+    """Each is a trigger and logged, with known exceptions.
+
+    What a user does is no trigger, and what an entity shows is not logged.
+    """
     kinds = set(OccurrenceKind)
     assert {OccurrenceKind(name) for name in TRIGGERS} == kinds - BY_USER
     assert {OccurrenceKind(kind) for kind in SENTENCES} == kinds - NOT_LOGGED
 
 
 def test_the_report_is_documented() -> None:
-    """The example of the HTTP API has each member of the diagnostics."""
+    """The HTTP API's example has every member of diagnostics."""
     page = (ROOT / "docs" / "http-api.md").read_text()
     names = {*report(Device(device_id="chapel")), "heartbeat"}
     missing = {name for name in names if f'"{name}"' not in page}

@@ -1,4 +1,4 @@
-"""Conditions: the state of devices, as far as it is known."""
+"""Conditions: the state of devices as far as known."""
 
 from typing import Any
 
@@ -98,7 +98,7 @@ async def test_while_not_loaded(
 async def test_has_alert(
     hass: HomeAssistant, vesper: Vesper, options: dict[str, Any], *, is_true: bool
 ) -> None:
-    """One alert must match both the subsystem and the severity."""
+    """One alert must match both subsystem and severity."""
     await vesper.alert("FileManager", "WARNING")
     await vesper.alert("Network", "CRITICAL")
     checker = await condition(hass, "has_alert", devices(hass), **options)
@@ -141,7 +141,7 @@ async def test_behavior(
 async def test_nothing_chosen(
     hass: HomeAssistant, vesper: Vesper, behavior: str
 ) -> None:
-    """Nothing is true of a target without devices of Vesper."""
+    """Nothing is true of a target without Vesper devices."""
     await vesper.heartbeat()
     area_id = ar.async_get(hass).async_create("Chapel").id
     checker = await condition(
@@ -157,7 +157,7 @@ async def test_nothing_chosen(
 
 
 def test_target_support() -> None:
-    """Every condition has a target as Home Assistant's own have."""
+    """Every condition has a target like Home Assistant's own."""
     assert_conditions_target_support(
         CONDITIONS, dict.fromkeys(CONDITIONS, TargetSupport.CUSTOM)
     )

@@ -72,7 +72,7 @@ def setup_entry() -> Iterator[AsyncMock]:
 
 @pytest.fixture
 def loaded(vesper: Vesper) -> MockConfigEntry:
-    """Return an entry that is set up with the prefix `vesper`."""
+    """Return a loaded entry with the prefix `vesper`."""
     return vesper.entry
 
 
@@ -86,7 +86,7 @@ async def _start(hass: HomeAssistant) -> dict[str, Any]:
 
 
 async def _submit(hass: HomeAssistant, flow: dict[str, Any], prefix: str) -> Any:
-    """Submit a prefix to a flow and return the result."""
+    """Submit a prefix and return the flow's result."""
     return await hass.config_entries.flow.async_configure(
         flow["flow_id"], {CONF_PREFIX: prefix}
     )
@@ -95,7 +95,7 @@ async def _submit(hass: HomeAssistant, flow: dict[str, Any], prefix: str) -> Any
 async def _options(
     hass: HomeAssistant, entry: MockConfigEntry, choice: str
 ) -> dict[str, Any]:
-    """Return the form of the options, chosen in the menu."""
+    """Return the form of options chosen in the menu."""
     menu: Any = await hass.config_entries.options.async_init(entry.entry_id)
     assert menu["type"] is FlowResultType.MENU
     assert menu["menu_options"] == ["limits", "http"]
@@ -105,7 +105,7 @@ async def _options(
 async def _configure(
     hass: HomeAssistant, flow: dict[str, Any], **user_input: Any
 ) -> dict[str, Any]:
-    """Submit a form of the options and return the result."""
+    """Submit a form of options and return the result."""
     result = await hass.config_entries.options.async_configure(
         flow["flow_id"], user_input
     )
@@ -155,7 +155,7 @@ async def test_user(
 @pytest.mark.usefixtures("mqtt_mock", "setup_entry")
 @pytest.mark.parametrize(("typed", "error"), BAD_PREFIXES)
 async def test_user_recovers(hass: HomeAssistant, typed: str, error: str) -> None:
-    """An invalid prefix is named, kept in the form, and corrected."""
+    """An invalid prefix is named and can be corrected."""
     form = await _start(hass)
     result = await _submit(hass, form, typed)
     assert result["type"] is FlowResultType.FORM
@@ -191,7 +191,7 @@ async def test_user_mqtt_disabled(hass: HomeAssistant) -> None:
 async def test_user_mqtt_not_loaded(
     hass: HomeAssistant, state: ConfigEntryState
 ) -> None:
-    """An MQTT entry that is not loaded has its own abort reason."""
+    """The flow aborts if MQTT is not loaded."""
     MockConfigEntry(domain="mqtt", state=state).add_to_hass(hass)
     # The component is there, so that the flow does not set it up with its entry.
     hass.config.components.add("mqtt")
@@ -203,7 +203,7 @@ async def test_user_mqtt_not_loaded(
 
 @pytest.mark.usefixtures("setup_entry")
 async def test_user_not_connected(hass: HomeAssistant, mqtt_mock: Any) -> None:
-    """The flow needs a broker connection, which may come later."""
+    """The flow needs a connection to the broker."""
     mqtt_mock.connected = False
     result = await _start(hass)
     assert result["type"] is FlowResultType.ABORT
@@ -294,7 +294,7 @@ async def test_reconfigure_leaves_the_old_prefix(
 async def test_reconfigure_recovers(
     hass: HomeAssistant, loaded: MockConfigEntry, typed: str, error: str
 ) -> None:
-    """An invalid prefix changes nothing; the next one is accepted."""
+    """An invalid prefix changes nothing and can be corrected."""
     form: Any = await loaded.start_reconfigure_flow(hass)
     result = await _submit(hass, form, typed)
     assert result["type"] is FlowResultType.FORM
@@ -422,7 +422,7 @@ async def test_options_at_the_bounds(
 
 
 async def test_first_key(hass: HomeAssistant, loaded: MockConfigEntry) -> None:
-    """Enabling posts makes a key, shown once and never stored."""
+    """A new key is shown once and never stored."""
     hass.config_entries.async_update_entry(loaded, options={CONF_MAX_DEVICES: 7})
     hub = loaded.runtime_data
     form = await _options(hass, loaded, "http")
@@ -453,7 +453,7 @@ async def test_first_key(hass: HomeAssistant, loaded: MockConfigEntry) -> None:
 
 
 async def test_key_is_renewed(hass: HomeAssistant, loaded: MockConfigEntry) -> None:
-    """A new key replaces the old one once it was shown."""
+    """A new key replaces the old one once shown."""
     hass.config_entries.async_update_entry(loaded, options={CONF_HTTP_KEY: "digest"})
     form = await _options(hass, loaded, "http")
     shown = await _configure(hass, form, enabled=True, new_key=True)

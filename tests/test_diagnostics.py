@@ -1,4 +1,4 @@
-"""The diagnostics download of an entry and of a device."""
+"""The diagnostics download of an entry or a device."""
 
 from collections.abc import Iterator
 import logging
@@ -99,7 +99,7 @@ async def _live(vesper: Vesper) -> None:
 async def test_entry(
     vesper: Vesper, downloads: Downloads, snapshot: SnapshotAssertion
 ) -> None:
-    """The entry's download has the fleet's sums and each device in short."""
+    """It has the fleet's sums and summaries of devices."""
     await _live(vesper)
     assert await downloads.of_entry() == snapshot
 
@@ -113,7 +113,7 @@ async def test_device(
 
 
 async def test_fleet(vesper: Vesper, downloads: Downloads) -> None:
-    """The download of the fleet's device is that of the entry."""
+    """The fleet's device has the download of the entry."""
     await vesper.heartbeat()
     download = await downloads.of_device(fleet_identifier(FLEET))
     assert download == await downloads.of_entry()
@@ -146,7 +146,7 @@ async def test_broker_down(vesper: Vesper, downloads: Downloads) -> None:
 
 
 async def test_not_loaded(vesper: Vesper, downloads: Downloads) -> None:
-    """An entry that is not loaded is reported so, for its devices too."""
+    """An entry that is not loaded is reported so."""
     await vesper.heartbeat()
     await vesper.hass.config_entries.async_set_disabled_by(
         vesper.entry.entry_id, ConfigEntryDisabler.USER
@@ -210,7 +210,7 @@ async def test_networks_are_redacted(vesper: Vesper, downloads: Downloads) -> No
 
 
 async def test_last_messages(vesper: Vesper, downloads: Downloads) -> None:
-    """The last messages of a device are as received, the newest last."""
+    """The last messages are as received, the newest last."""
     for number in range(MAX_MESSAGES + 2):
         await vesper.heartbeat(uptime=number, extra={"a": [number]})
     messages = (await downloads.of_device())["last_messages"]

@@ -1,4 +1,4 @@
-"""The state of each entity while its device or the broker is away."""
+"""Entity states while the device or broker is away."""
 
 from collections.abc import Awaitable, Callable
 
@@ -23,13 +23,13 @@ async def time_out_and_disconnect_broker(vesper: Vesper) -> None:
 
 
 async def disconnect_broker_past_timeout(vesper: Vesper) -> None:
-    """Disconnect the broker for longer than the timeout of the bell."""
+    """Disconnect the broker for longer than the timeout."""
     await vesper.disconnect_broker()
     await vesper.advance(86_400)
 
 
 async def reconnect_all(vesper: Vesper) -> None:
-    """Lose the broker and the bell, and bring both back."""
+    """Lose broker and bell, and bring both back."""
     await time_out_and_disconnect_broker(vesper)
     await vesper.reconnect_broker()
     await vesper.heartbeat(uptime=3700)
@@ -100,7 +100,7 @@ async def test_matrix(
 
 
 async def test_all_is_there_at_first(vesper: Vesper) -> None:
-    """Fleet entities exist without devices, a device's with its first message."""
+    """Fleet entities exist before there are any devices."""
     assert vesper.values(FLEET) == {
         "devices": "0",
         "devices_offline": "0",
@@ -131,7 +131,7 @@ async def test_a_short_disconnect(vesper: Vesper) -> None:
 
 
 async def test_offline_device_after_reconnect(vesper: Vesper) -> None:
-    """A device that was offline before the disconnect is so after it."""
+    """A device that was offline before stays offline."""
     await vesper.report_everything()
     await time_out_and_disconnect_broker(vesper)
     await vesper.reconnect_broker()

@@ -1,4 +1,4 @@
-"""The events of a device: its activity and its event log."""
+"""The events of a device: activity and event log."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ from .common import BELL, BOOT, HTTP_FAIL, WIFI_UP, Vesper, Writes, log_entry
 
 
 def last_event(vesper: Vesper) -> tuple[Any, Any, Any]:
-    """Return the event type, the type the device sent, and its payload."""
+    """Return the event type, sent type and payload."""
     attributes = vesper.state("activity").attributes
     return (
         attributes["event_type"],
@@ -53,7 +53,7 @@ async def test_all(
 async def test_types(
     vesper: Vesper, kind: str, event_type: str, payload: dict[str, Any]
 ) -> None:
-    """A known type has its name, others are `other`, with type and payload."""
+    """A known type has its name, others are `other`."""
     await vesper.heartbeat()
     assert vesper.value("activity") == STATE_UNKNOWN
     await vesper.info(kind, payload)
@@ -79,7 +79,7 @@ async def test_types(
 async def test_odd_payloads(
     vesper: Vesper, kind: str, payload: Any, shown: dict[str, Any]
 ) -> None:
-    """A malformed payload loses neither the event nor its type."""
+    """A malformed payload does not lose the event."""
     await vesper.heartbeat()
     await vesper.info(kind, payload)
     started = kind == "playback_started"
@@ -89,7 +89,7 @@ async def test_odd_payloads(
 
 
 async def test_fires_each_time(hass: HomeAssistant, vesper: Vesper) -> None:
-    """The same event twice fires twice, at the same time too."""
+    """Equal events fire as often as they are sent."""
     await vesper.heartbeat()
     changes = async_capture_events(hass, EVENT_STATE_CHANGED)
     for _ in range(3):
@@ -103,7 +103,7 @@ async def test_fires_each_time(hass: HomeAssistant, vesper: Vesper) -> None:
 
 
 async def test_info_message_adds_a_device(vesper: Vesper) -> None:
-    """A device added by an info message has that event."""
+    """An info message that adds a device fires too."""
     await vesper.info("playback_started", {"melody_uid": "ABC123"})
     assert last_event(vesper) == (
         "playback_started",
@@ -114,7 +114,7 @@ async def test_info_message_adds_a_device(vesper: Vesper) -> None:
 
 
 async def test_retained_info_fires_nothing(vesper: Vesper) -> None:
-    """A retained info message adds no device and changes nothing."""
+    """A retained info adds no device and changes nothing."""
     payload = b'{"type": "playback_started", "payload": {"melody_uid": "ABC123"}}'
     await vesper.publish("ghost", "info", payload, retain=True)
     assert "ghost" not in vesper.hub.devices
@@ -163,19 +163,19 @@ class Log:
             )
 
     def take(self) -> list[dict[str, Any]]:
-        """Return the attributes of the events since the last call."""
+        """Return the events' attributes since the last call."""
         taken = list(self._fired)
         self._fired.clear()
         return taken
 
     def types(self) -> list[str]:
-        """Return the types of the events since the last call."""
+        """Return the event types since the last call."""
         return [fired["event_type"] for fired in self.take()]
 
 
 @pytest.fixture
 async def log(vesper: Vesper) -> Log:
-    """Return the log of a bell with one ring buffer."""
+    """Return the log of a bell with one buffer."""
     await vesper.heartbeat(recent_events=[BOOT, WIFI_UP])
     return Log(vesper)
 
@@ -300,7 +300,7 @@ NAMED = {"time": None, "uptime": 60}
 async def test_log_is_decoded(
     vesper: Vesper, log: Log, item: Any, fired: dict[str, Any]
 ) -> None:
-    """Each kind of entry is a type, with named data and device time."""
+    """Each kind of entry fires with named data."""
     await vesper.heartbeat(recent_events=[BOOT, WIFI_UP, item])
     assert log.take() == [fired]
 
@@ -345,14 +345,17 @@ async def test_the_first_log_fires_nothing(vesper: Vesper) -> None:
 
 
 async def test_log_of_a_device_that_was_updated(vesper: Vesper) -> None:
-    """Firmware 1.0.0 has no log: the first one is of the update."""
+    """The first log after an update fires nothing.
+
+    Firmware 1.0.0 has no log.
+    """
     await vesper.heartbeat(uptime=3600, firmware_version="1.0.0")
     await vesper.heartbeat(uptime=5, recent_events=[BOOT])
     assert vesper.value("device_log") == STATE_UNKNOWN
 
 
 async def test_log_of_a_crash_loop(vesper: Vesper, log: Log) -> None:
-    """Each boot replaces the log with equal entries, which are new."""
+    """Equal entries are new after each boot."""
     entries = [log_entry(1, 4), log_entry(2, 65480, up=3)]
     await vesper.heartbeat(uptime=500, recent_events=entries)
     log.take()
@@ -393,7 +396,7 @@ async def test_log_after_a_reload(vesper: Vesper, log: Log) -> None:
 
 
 async def test_log_after_a_reconnect(vesper: Vesper, log: Log) -> None:
-    """New entries in the buffer fire once; a retained log fires nothing."""
+    """New entries fire once; a retained log fires nothing."""
     entries = [log_entry(6, count, up=count) for count in range(16)]
     await vesper.disconnect_broker()
     await vesper.advance(86_400)
@@ -425,7 +428,7 @@ async def test_log_with_bad_entries(vesper: Vesper, log: Log) -> None:
 async def test_log_writes_no_more_than_its_news(
     vesper: Vesper, log: Log, writes: Writes
 ) -> None:
-    """One write for each new entry, none for repeated ones."""
+    """Only new entries are written, each of them once."""
     entries = [log_entry(6, count, up=count) for count in range(16)]
     await vesper.heartbeat(recent_events=entries[:15])
     writes.take()

@@ -106,7 +106,7 @@ HARMLESS = HOSTILE.replace("`", "'")
 async def test_text_from_a_device_is_text(
     hass: HomeAssistant, vesper: Vesper, upstairs: None
 ) -> None:
-    """It is between backticks and contains none, so it is no Markdown."""
+    """It is in backticks, so it is no Markdown."""
     calls = async_mock_service(hass, "persistent_notification", "create")
     await use(hass, "A bell has a problem")
     await vesper.alert(HOSTILE, "FAILED", HOSTILE)
@@ -118,7 +118,7 @@ async def test_text_from_a_device_is_text(
 async def test_text_on_a_card_is_text(
     hass: HomeAssistant, vesper: Vesper, upstairs: None, title: str
 ) -> None:
-    """A Markdown card shows the text of a device, whatever is in it."""
+    """A Markdown card shows the device's text as text."""
     await vesper.alert(HOSTILE, "FAILED", HOSTILE)
     shown = Template(CARDS[title]["content"], hass).async_render()
     assert f"`{HARMLESS}: {HARMLESS}`" in shown
@@ -126,7 +126,7 @@ async def test_text_on_a_card_is_text(
 
 
 def test_every_text_from_a_device_is_text() -> None:
-    """Each example makes it harmless, except as data of an action."""
+    """Each example makes it harmless before it is shown."""
     lines = [
         line.strip()
         for _, block in blocks("yaml")
@@ -141,7 +141,7 @@ def test_every_text_from_a_device_is_text() -> None:
 async def test_the_first_automation(
     hass: HomeAssistant, vesper: Vesper, upstairs: None
 ) -> None:
-    """The one of the README shows the text of a device as text."""
+    """The README's automation shows a device's text as text."""
     calls = async_mock_service(hass, "persistent_notification", "create")
     (part,) = (part.values[0] for part in PARTS if part.id.startswith("README"))
     target = {"device_id": registered_id(hass)}
@@ -156,7 +156,7 @@ async def test_the_first_automation(
 async def test_acknowledged_on_the_phone(
     hass: HomeAssistant, vesper: Vesper, upstairs: None
 ) -> None:
-    """The button acknowledges only its own alert, and nothing waits for it."""
+    """The button acknowledges only its own alert."""
     calls = async_mock_service(hass, "notify", "mobile_app_phone")
     await use(hass, "Acknowledge alerts on the phone")
     for subsystem in ("a/b", "Net"):

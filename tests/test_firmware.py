@@ -1,4 +1,4 @@
-"""The simulated firmware follows the protocol, and so does its fleet."""
+"""The simulated firmware and its fleet follow the protocol."""
 
 import json
 from typing import Any
@@ -21,14 +21,14 @@ HEALTH_COMMAND = b'{"v": 2, "cmd": "system.health"}'
 
 @pytest.fixture
 def device() -> Firmware:
-    """Return a device that has run for an hour and just sent a heartbeat."""
+    """Return a device that has just sent a heartbeat."""
     device = Firmware("chapel", booted=-3600.0, epoch=1_800_000_000.0)
     device.tick(0.0)
     return device
 
 
 def sent(publications: list[Publication]) -> list[tuple[str, dict[str, Any]]]:
-    """Return the last topic level and the decoded payload of each publication."""
+    """Return the last topic level and payload of each."""
     return [(p.topic.rsplit("/", 1)[1], json.loads(p.payload)) for p in publications]
 
 
@@ -41,7 +41,7 @@ def heartbeat(device: Firmware) -> dict[str, Any]:
 
 
 def test_heartheartbeats_come_every_30_s_retained() -> None:
-    """A day of heartheartbeats: one each 30 s, QoS 1, retained, with the uptime."""
+    """Heartbeats come every 30 s, QoS 1 and retained."""
     device = Firmware("chapel", prefix="site1/vesper")
     for now in range(86_400):
         published = device.tick(float(now))
@@ -53,19 +53,19 @@ def test_heartheartbeats_come_every_30_s_retained() -> None:
 
 
 def test_a_heartbeat_that_is_late_is_not_made_up_for(device: Firmware) -> None:
-    """After a stall there is one heartbeat, then the usual ones."""
+    """After a stall there is only one heartbeat."""
     assert len(device.tick(100.0)) == 1
     assert device.next_due == 120.0
     assert device.tick(119.9) == []
 
 
 def test_first_heartbeat_follows_the_boot() -> None:
-    """Devices that booted at different times send at different times."""
+    """Heartbeats are due by the time of the boot."""
     assert Firmware("chapel", booted=-100.0).next_due == 20.0
 
 
 def test_shapes_of_the_heartbeat(device: Firmware) -> None:
-    """Firmware 1.1.0 sends five diagnostics that 1.0.0 does not have."""
+    """Firmware 1.1.0 sends five diagnostics that 1.0.0 lacks."""
     new = heartbeat(device)
     old = heartbeat(Firmware("chapel", version="1.0.0"))
     assert set(old) == {"device_id", "uptime", "firmware_version"}
@@ -81,7 +81,7 @@ def test_shapes_of_the_heartbeat(device: Firmware) -> None:
 
 
 def test_heap_drifts_over_its_low_water_mark(device: Firmware) -> None:
-    """Free heap moves from heartbeat to heartbeat; its minimum only falls."""
+    """Free heap varies; its minimum only falls."""
     heartbeats = [
         json.loads(device.tick(now)[0].payload) for now in range(30, 6000, 30)
     ]
@@ -120,7 +120,7 @@ def test_ring_buffer_repeats_and_forgets(device: Firmware) -> None:
 
 
 def test_an_alert_is_sent_once_per_transition(device: Firmware) -> None:
-    """Raised, repeated, worse, cleared, cleared again: three messages, not retained."""
+    """An alert is sent only when its state changes."""
     device.raise_alert("FileManager", "WARNING", "SD mount failed")
     device.raise_alert("FileManager", "WARNING", "SD mount failed again")
     device.raise_alert("FileManager", "CRITICAL", "SD gone")
@@ -143,7 +143,7 @@ def test_an_alert_is_sent_once_per_transition(device: Firmware) -> None:
 
 
 def test_playback(device: Firmware) -> None:
-    """Start and stop are sent with QoS 0; a stop without a melody is not."""
+    """Start and stop are sent with QoS 0."""
     device.stop_playback()
     device.start_playback("ABC123")
     assert device.playing
@@ -187,7 +187,7 @@ def test_other_commands_are_ignored(
 
 
 def test_restart_forgets_reported_alerts(device: Firmware) -> None:
-    """The health check 5 minutes after a restart raises them again."""
+    """The health check after a restart raises them again."""
     device.raise_alert("FileManager", "WARNING", "SD mount failed")
     device.raise_alert("TimeKeeper", "CRITICAL", "NTP sync failed")
     device.start_playback("ABC123")
@@ -216,7 +216,10 @@ def test_restart_forgets_reported_alerts(device: Firmware) -> None:
 def test_a_new_fault_after_a_restart_is_sent_after_the_heartbeat(
     device: Firmware,
 ) -> None:
-    """So a client takes the alert for one of the new boot."""
+    """The heartbeat of the new boot is sent first.
+
+    So a client takes the alert for one of the new boot.
+    """
     device.restart()
     device.raise_alert("FileManager", "WARNING", "SD mount failed")
     kinds = [kind for kind, _ in sent(device.tick(10.0))]
@@ -235,7 +238,7 @@ def test_health_command_after_a_restart_raises_what_is_wrong(device: Firmware) -
 
 
 def test_a_disconnected_device_sends_and_receives_nothing(device: Firmware) -> None:
-    """After the reconnect it sends a heartbeat, then the alerts."""
+    """After the reconnect it starts with a heartbeat."""
     device.raise_alert("TimeKeeper", "WARNING", "NTP sync failed")
     device.tick(1.0)
     device.disconnect_wifi()
@@ -268,7 +271,7 @@ def test_a_disconnected_device_sends_and_receives_nothing(device: Firmware) -> N
 
 
 def test_expected_states_follow_the_device(device: Firmware) -> None:
-    """The worst alert, cleared ones as ok, and the melody."""
+    """They show the worst alert and the melody."""
     assert expected_states(device) == {
         "connectivity": "on",
         "health": "ok",
@@ -327,7 +330,7 @@ def test_expected_states_of_the_first_firmware() -> None:
 
 @pytest.mark.parametrize("scenario", SCENARIOS)
 def test_a_fleet_is_made_from_each_scenario(scenario: str) -> None:
-    """The default is six devices, healthy until their stories start."""
+    """By default it has six devices, healthy at first."""
     expected = Fleet("localhost", 1883, scenario=scenario).expected()
     assert len(expected) == 6
     assert {states["health"] for states in expected.values()} == {"ok"}

@@ -14,7 +14,7 @@ from .common import BELL, FLEET, Vesper, Writes
 def registered(
     vesper: Vesper, device_registry: dr.DeviceRegistry, device_id: str
 ) -> dr.DeviceEntry:
-    """Return the registry entry of a device or the fleet."""
+    """Return the registry entry of a device or fleet."""
     if device_id == FLEET:
         device_id = f"{FLEET}/fleet"
     entry = device_registry.async_get_device_by_identifier(
@@ -25,7 +25,7 @@ def registered(
 
 
 async def test_counts(vesper: Vesper) -> None:
-    """The counts of devices, online and with alerts, and the health."""
+    """They count devices, online ones and those with alerts."""
 
     def counts() -> tuple[str, ...]:
         keys = ("devices", "devices_online", "devices_offline", "devices_with_alerts")
@@ -84,7 +84,7 @@ async def test_a_device_in_maintenance_is_not_missing(vesper: Vesper) -> None:
 async def test_one_write_for_many(
     hass: HomeAssistant, vesper: Vesper, writes: Writes
 ) -> None:
-    """Changes of many devices at once are written once for the fleet."""
+    """The fleet is written once for many changes."""
     for number in range(10):
         await vesper.heartbeat(f"bell-{number}", retain=number > 1)
     writes.take()
@@ -100,7 +100,7 @@ async def test_one_write_for_many(
 async def test_devices_of_the_registry(
     vesper: Vesper, device_registry: dr.DeviceRegistry
 ) -> None:
-    """The fleet is a service, by which each device is connected."""
+    """The fleet is a service that connects the devices."""
     await vesper.heartbeat(firmware_version="1.2.0")
     fleet = registered(vesper, device_registry, FLEET)
     assert fleet.entry_type is dr.DeviceEntryType.SERVICE
@@ -247,7 +247,7 @@ async def test_rename(vesper: Vesper, entity_registry: er.EntityRegistry) -> Non
 
 
 async def test_ids_that_run_into_one_another(vesper: Vesper) -> None:
-    """Devices whose ids share a prefix have their own entities."""
+    """Ids with the same prefix have their own entities."""
     await vesper.alert("health", "WARNING", device_id="bell")
     await vesper.heartbeat("bell_alert")
     assert vesper.hass.states.get("sensor.vesper_bell_alert_health") is not None
@@ -255,7 +255,7 @@ async def test_ids_that_run_into_one_another(vesper: Vesper) -> None:
 
 
 async def test_the_id_of_the_fleet(vesper: Vesper) -> None:
-    """A device with the fleet's id is not the fleet."""
+    """A device with its id is not the fleet."""
     await vesper.heartbeat(FLEET)
     assert vesper.value("connectivity", FLEET) == "on"
     assert vesper.value("devices", FLEET) == "1"

@@ -1,4 +1,4 @@
-"""Malicious or broken senders: bounded memory, and text is only text."""
+"""Hostile senders: memory is bounded, text is only text."""
 
 import json
 import logging
@@ -51,12 +51,12 @@ UNPRINTABLE = [
 
 @pytest.fixture(autouse=True)
 def quiet(caplog: pytest.LogCaptureFixture) -> None:
-    """Keep a flood out of the debug log, which would take most of the time."""
+    """Keep a flood out of the slow debug log."""
     caplog.set_level(logging.INFO)
 
 
 def _lines(caplog: pytest.LogCaptureFixture) -> list[str]:
-    """Return the log lines, each checked to be short ASCII."""
+    """Return the log lines, checked to be short ASCII."""
     lines = logged(caplog)
     for line in lines:
         assert line.isascii()
@@ -73,7 +73,7 @@ def _known(vesper: Vesper) -> dict[str, str]:
 async def test_ten_thousand_ids_in_a_minute(
     vesper: Vesper, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """All structures are bounded, with one issue; known devices work."""
+    """All structures are bounded, and known devices still work."""
     most = 20
     vesper.hass.config_entries.async_update_entry(
         vesper.entry, options={CONF_MAX_DEVICES: most}
@@ -185,7 +185,7 @@ def _records(vesper: Vesper) -> list[Any]:
 
 
 async def test_duplicate_keys(vesper: Vesper) -> None:
-    """The last one is used, as is usual for JSON."""
+    """The last one counts, as usual in JSON."""
     await vesper.publish(
         BELL, "alerts", b'{"subsystem":"a","state":"OK","state":"FAILED"}'
     )
@@ -220,7 +220,7 @@ async def test_duplicate_keys(vesper: Vesper) -> None:
 async def test_clocks_in_the_past_and_future(
     vesper: Vesper, ts: int, time: str | None
 ) -> None:
-    """A device's clock is shown if possible, and has no effect."""
+    """A device's clock is shown, but has no effect."""
     await vesper.heartbeat(uptime=100, recent_events=[BOOT])
     await vesper.info("playback_started")
     entry = log_entry(6, 3, ts=ts, up=2**32 - 1)
@@ -245,7 +245,7 @@ async def test_an_uptime_of_an_age(vesper: Vesper) -> None:
 async def test_restart_again_and_again(
     vesper: Vesper, caplog: pytest.LogCaptureFixture, seconds: int
 ) -> None:
-    """A device in a restart loop is online, without a flood of log lines."""
+    """A device in a restart loop counts as online."""
     await vesper.report_everything()
     await vesper.advance(10)
     for number in range(120):
@@ -277,7 +277,7 @@ async def test_restart_again_and_again(
 async def test_text_is_text(
     vesper: Vesper, caplog: pytest.LogCaptureFixture, text: str
 ) -> None:
-    """Names, messages and melodies are shown unchanged and not interpreted."""
+    """Text of a device is shown and not interpreted."""
     await vesper.heartbeat(firmware_version=text, reset_reason=text, note=text)
     await vesper.alert(text, "WARNING", text)
     await vesper.info("playback_started", {"melody_uid": text})
@@ -307,7 +307,7 @@ async def test_text_is_text(
 async def test_text_that_is_none(
     vesper: Vesper, caplog: pytest.LogCaptureFixture, text: str
 ) -> None:
-    """Unprintable text is no name, and replaced in a message."""
+    """Unprintable text is no name, and replaced in messages."""
     await vesper.heartbeat(firmware_version=text)
     await vesper.alert(text, "WARNING")
     await vesper.alert(SUBSYSTEM, text)

@@ -79,7 +79,10 @@ SHOWN = {"last_disconnect_code": "last_disconnect"}
 
 @pytest.fixture(autouse=True)
 def no_access_log(caplog: pytest.LogCaptureFixture) -> None:
-    """Keep aiohttp from logging calls with a clock that was set meanwhile."""
+    """Keep aiohttp from logging calls.
+
+    The clock may have been set since a call began.
+    """
     caplog.set_level(logging.WARNING, "aiohttp.access")
 
 
@@ -116,14 +119,14 @@ async def _get(client: TestClient[Any, Any], path: str) -> Any:
 
 
 async def _post(device: TestClient[Any, Any], **fields: Any) -> tuple[int, Any]:
-    """Post a heartbeat with these fields, and return status and response."""
+    """Post a heartbeat and return status and response."""
     return await _post_body(device, json.dumps(fields).encode())
 
 
 async def _post_body(
     device: TestClient[Any, Any], body: Any, **headers: str
 ) -> tuple[int, Any]:
-    """Post a body with the right key, and return status and response."""
+    """Post a body and return status and response."""
     response = await device.post(
         POST,
         data=body,
@@ -133,7 +136,7 @@ async def _post_body(
 
 
 async def _answer(response: Any) -> Any:
-    """Return the JSON of a response, with its format checked."""
+    """Return a response's JSON after checking its format."""
     assert response.headers["Cache-Control"] == "no-store"
     answer = await response.json()
     if response.status != HTTPStatus.OK:
@@ -153,7 +156,7 @@ def _paths(answer: Any) -> list[str]:
 
 @pytest.mark.parametrize("path", GETS)
 async def test_anonymous(vesper: Vesper, device: Any, path: str) -> None:
-    """A login is required, also with the key for posts."""
+    """A login is required; the key does not suffice."""
     await vesper.heartbeat()
     assert (await device.get(path)).status == HTTPStatus.UNAUTHORIZED
     assert (await device.get(path, headers=BEARER)).status == HTTPStatus.UNAUTHORIZED
@@ -167,7 +170,7 @@ async def test_users(
     hass_read_only_access_token: str,
     path: str,
 ) -> None:
-    """Any user who may read an entity of the device may read."""
+    """Who may read an entity may read its device."""
     await vesper.heartbeat()
     read_only = await hass_client(hass_read_only_access_token)
     assert await _get(read_only, path) == await _get(client, path)
@@ -181,7 +184,7 @@ async def test_a_user_without_rights(
     hass_read_only_access_token: str,
     path: str,
 ) -> None:
-    """Neither a device nor its name is shown, and the address is not banned."""
+    """Neither a device nor its name is shown."""
     await vesper.heartbeat()
     hass_read_only_user.mock_policy({"entities": {"entity_ids": {"light.x": True}}})
     client = await hass_client(hass_read_only_access_token)
@@ -239,7 +242,7 @@ async def test_login_is_no_key(vesper: Vesper, client: Any) -> None:
 async def test_right_key(
     vesper: Vesper, device: Any, path: str, headers: dict[str, str]
 ) -> None:
-    """The key is accepted in either header and on either path."""
+    """Both headers and both paths accept the key."""
     response = await device.post(path, json=V1_0_0, headers=headers)
     assert response.status == HTTPStatus.OK
     assert await _answer(response) == {"device_id": BELL, "new": True}
@@ -260,7 +263,7 @@ async def test_turned_off(
 async def test_not_loaded(
     hass: HomeAssistant, entry: MockConfigEntry, client: Any, device: Any
 ) -> None:
-    """The API reports that the entry is not loaded, until it is."""
+    """The API reports an entry that is not loaded."""
     assert await hass.config_entries.async_unload(entry.entry_id)
     for path in GETS:
         response = await client.get(path)
@@ -287,7 +290,7 @@ async def test_no_entry(hass: HomeAssistant, mqtt_mock: Any, hass_client: Any) -
 async def test_unloaded_while_posting(
     hass: HomeAssistant, entry: MockConfigEntry, device: Any
 ) -> None:
-    """A slow post does not reach a hub that is closed meanwhile."""
+    """A slow post does not reach a closed hub."""
 
     async def body() -> AsyncIterator[bytes]:
         yield b'{"device_id": "bell",'
@@ -318,7 +321,7 @@ async def test_unknown_device(
 
 @pytest.fixture
 def at_a_known_time(freezer: Any) -> None:
-    """Freeze the time at 2026-11-22, so that snapshots are the same."""
+    """Freeze the time, so that snapshots are the same."""
     freezer.move_to("2026-11-22T12:00:00+00:00")
 
 
@@ -362,7 +365,7 @@ async def test_no_device(client: Any) -> None:
     ],
 )
 async def test_status(vesper: Vesper, client: Any, state: str, color: str) -> None:
-    """The status is the worst alert, unless the device is not online."""
+    """The status is the worst alert while online."""
     await vesper.alert("FileManager", state)
     (listed,) = await _get(client, DEVICES)
     assert (listed["status"], listed["connected"]) == (color, True)
@@ -372,7 +375,7 @@ async def test_status(vesper: Vesper, client: Any, state: str, color: str) -> No
 
 
 async def test_not_known(vesper: Vesper, client: Any) -> None:
-    """It is unknown by retained messages only, and while disconnected."""
+    """It is unknown without live messages or a link."""
     await vesper.heartbeat(retain=True, uptime=5)
     (listed,) = await _get(client, DEVICES)
     assert (listed["status"], listed["connected"]) == ("grey", None)
@@ -398,7 +401,7 @@ async def test_before_a_heartbeat(vesper: Vesper, client: Any) -> None:
 
 
 async def test_heartbeat_as_it_came(vesper: Vesper, client: Any) -> None:
-    """The last heartbeat is complete, with repeated and unknown fields."""
+    """Repeated and unknown fields of the heartbeat are shown."""
     for uptime in (5, 35, 65):
         sent: dict[str, Any] = {"uptime": uptime, "recent_events": [BOOT, WIFI_UP]}
         sent["new"] = [uptime]
@@ -423,7 +426,7 @@ async def test_deep_heartbeat(vesper: Vesper, client: Any) -> None:
 
 
 async def test_long_heartbeat(vesper: Vesper, client: Any) -> None:
-    """A very long heartbeat is shown as far as it was stored."""
+    """A very long heartbeat is shown in part."""
     await vesper.heartbeat(uptime=5, note="x" * 5000)
     shown = (await _get(client, DIAGNOSTICS))["heartbeat"]
     assert shown.startswith('{"uptime": 5, "note": "xxx')
@@ -433,7 +436,7 @@ async def test_long_heartbeat(vesper: Vesper, client: Any) -> None:
 
 
 async def test_post_is_live(vesper: Vesper, device: Any) -> None:
-    """A post has the effect of a heartbeat, and publishes nothing."""
+    """A post has the effect of a heartbeat."""
     status, answer = await _post(
         device, device_id=BELL, **EVERYTHING, recent_events=[BOOT, WIFI_UP]
     )
@@ -459,7 +462,7 @@ async def test_post_is_live(vesper: Vesper, device: Any) -> None:
 
 
 async def test_post_that_is_stale(vesper: Vesper, device: Any) -> None:
-    """It is received, but changes nothing and is no sign of life."""
+    """It is accepted, but is no sign of life."""
     for uptime in (3600, 3630, 3660):
         await _post(device, device_id=BELL, uptime=uptime)
         await vesper.advance(30)
@@ -534,7 +537,7 @@ async def test_post_without_a_broker(vesper: Vesper, client: Any, device: Any) -
 async def test_bad_post(
     vesper: Vesper, device: Any, body: bytes, paths: list[str]
 ) -> None:
-    """Each fault is named, and no field of the post is applied."""
+    """Each fault is named, and no field is applied."""
     status, answer = await _post_body(device, body)
     assert status == HTTPStatus.BAD_REQUEST
     assert _paths(answer) == paths
@@ -549,7 +552,7 @@ async def test_bad_post(
 async def test_bad_post_of_a_known_device(
     vesper: Vesper, client: Any, device: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It is counted and logged once, but is no sign of life."""
+    """It is counted, but is no sign of life."""
     await vesper.heartbeat(**EVERYTHING)
     await vesper.advance(91)
     bad = {"device_id": BELL, "uptime": 9000, "heap_free": "much"}
@@ -600,7 +603,7 @@ def _padded(length: int) -> bytes:
 
 
 async def _in_chunks(body: bytes) -> AsyncIterator[bytes]:
-    """Yield a body in chunks, so that its length is not sent."""
+    """Yield a body in chunks, without its length."""
     for start in range(0, len(body), 1000):
         yield body[start : start + 1000]
 
@@ -669,7 +672,7 @@ async def test_broken_packing(vesper: Vesper, device: Any) -> None:
 
 
 async def test_too_many_posts(vesper: Vesper, device: Any) -> None:
-    """Ten in any minute, valid or not, for each device."""
+    """Each device may post ten times in any minute."""
     for number in range(10):
         await vesper.advance(3)
         fields = V1_0_0 if number % 2 == 0 else {"device_id": BELL}
@@ -703,7 +706,7 @@ async def test_too_many_posts(vesper: Vesper, device: Any) -> None:
 async def test_too_many_posts_of_an_address(
     vesper: Vesper, device: Any, body: bytes
 ) -> None:
-    """Ten in any minute that are invalid or of unknown devices."""
+    """Invalid posts and unknown devices are limited by address."""
     await _post(device, **V1_0_0)
     for number in range(9):
         await _post_body(device, body.replace(b"%d", b"%d" % number))
@@ -745,7 +748,7 @@ async def test_a_body_that_does_not_arrive(vesper: Vesper, device: Any) -> None:
 async def test_no_room(
     hass: HomeAssistant, entry: MockConfigEntry, vesper: Vesper, device: Any
 ) -> None:
-    """The limit of devices applies, with the same repair issue."""
+    """The limit of devices applies to posts as well."""
     hass.config_entries.async_update_entry(
         entry, options={**entry.options, CONF_MAX_DEVICES: 1}
     )
@@ -780,7 +783,7 @@ async def _post_every(vesper: Vesper, device: Any, seconds: int) -> None:
 
 
 async def test_slow_rhythm(vesper: Vesper, device: Any) -> None:
-    """A device that posts every ten minutes times out after half an hour."""
+    """The timeout is three times the interval of posts."""
     await _post_every(vesper, device, 600)
     for _ in range(19):
         await vesper.advance(90)
@@ -812,7 +815,7 @@ async def test_fast_rhythm_has_the_timeout(vesper: Vesper, device: Any) -> None:
 
 
 async def test_rhythm_and_mqtt(vesper: Vesper, device: Any) -> None:
-    """A faster heartbeat over MQTT ends the extended timeout; an alert does not."""
+    """A faster heartbeat over MQTT ends the extended timeout."""
     await _post_every(vesper, device, 600)
     await vesper.advance(1000)
     await vesper.alert("FileManager", "WARNING")
@@ -829,7 +832,10 @@ async def test_rhythm_and_mqtt(vesper: Vesper, device: Any) -> None:
 
 
 async def test_a_post_closes_no_alert_for_a_day(vesper: Vesper, device: Any) -> None:
-    """A device that posts may be unable to raise its alerts again."""
+    """Posts close an unconfirmed alert only after a day.
+
+    A device that posts may be unable to raise its alerts again.
+    """
     await vesper.heartbeat(uptime=5000)
     await vesper.alert("FileManager", "FAILED")
     await vesper.advance(60)
@@ -871,13 +877,13 @@ async def test_rhythm_after_a_reconnect(vesper: Vesper, device: Any) -> None:
 
 
 async def _over_mqtt(vesper: Vesper, device: Any, sent: dict[str, Any]) -> list[str]:
-    """Send a heartbeat over MQTT, and return the paths of its faults."""
+    """Send a heartbeat over MQTT and return faulty paths."""
     await vesper.heartbeat(**sent)
     return [path for _, path, _ in vesper.hub.devices[BELL].faults]
 
 
 async def _over_http(vesper: Vesper, device: Any, sent: dict[str, Any]) -> list[str]:
-    """Post a heartbeat, and return the paths of its faults."""
+    """Post a heartbeat and return faulty paths."""
     status, answer = await _post(device, **sent)
     return [] if status == HTTPStatus.OK else _paths(answer)
 
@@ -892,7 +898,7 @@ def _reported(sent: Any) -> dict[str, Any]:
 
 @pytest.mark.parametrize("way", WAYS)
 async def test_old_shape(vesper: Vesper, client: Any, device: Any, way: Any) -> None:
-    """Firmware 1.0.0 sends none of the five fields, which stay unknown."""
+    """Firmware 1.0.0 lacks five fields, which stay unknown."""
     assert await way(vesper, device, V1_0_0) == []
     answer = await _get(client, DIAGNOSTICS)
     assert answer["uptime"] == 3600
@@ -931,7 +937,7 @@ async def test_field_is_optional(  # noqa: PLR0913
 async def test_field_of_the_wrong_type(
     vesper: Vesper, client: Any, device: Any, name: str, value: Any
 ) -> None:
-    """Over MQTT the other fields are applied, of a post none."""
+    """Over MQTT the other fields are still applied."""
     assert await _over_mqtt(vesper, device, V1_1_0) == []
     sent = {**V1_1_0, "uptime": 3630, "heap_free": 99_999, name: value}
     before = await _get(client, DIAGNOSTICS)
@@ -951,7 +957,7 @@ async def test_field_of_the_wrong_type(
 async def test_field_of_an_event(
     vesper: Vesper, client: Any, device: Any, absence: str, name: str
 ) -> None:
-    """Over MQTT the other entries are applied, of a post none."""
+    """Over MQTT the other entries are still applied."""
     event: dict[str, Any] = {**HTTP_FAIL, name: None if absence == "null" else "7"}
     if absence == "missing":
         del event[name]

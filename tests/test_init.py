@@ -1,4 +1,4 @@
-"""Test set-up, reload and unload of the entry, and reloads of MQTT."""
+"""Test set-up, reload and unload of the entry."""
 
 import asyncio
 from datetime import timedelta
@@ -49,7 +49,7 @@ from tests.common import BELL, FLEET, Vesper, Writes, reload_mqtt
 
 
 def _listeners(hass: HomeAssistant) -> dict[str, int]:
-    """Return the number of listeners of each event and signal."""
+    """Return the number of listeners by event and signal."""
     signals = {
         str(signal): len(to) for signal, to in hass.data[DATA_DISPATCHER].items()
     }
@@ -68,7 +68,7 @@ def _shown(hass: HomeAssistant) -> set[str]:
 
 
 async def test_without_mqtt(hass: HomeAssistant, entry: MockConfigEntry) -> None:
-    """Without MQTT the set-up is retried, and the reason shown."""
+    """The set-up is retried, and the reason is shown."""
     assert not await hass.config_entries.async_setup(entry.entry_id)
     assert entry.state is ConfigEntryState.SETUP_RETRY
     assert entry.error_reason_translation_key == "mqtt_unavailable"
@@ -94,7 +94,7 @@ async def test_starts_by_itself(hass: HomeAssistant, entry: MockConfigEntry) -> 
 
 @pytest.mark.usefixtures("mqtt_mock")
 async def test_subscriptions(hass: HomeAssistant, entry: MockConfigEntry) -> None:
-    """Heartbeat and alerts are QoS 1, info is QoS 0, all as bytes."""
+    """Each topic has its QoS, and payloads are bytes."""
     with patch(
         "homeassistant.components.mqtt.async_subscribe", wraps=mqtt.async_subscribe
     ) as subscribe:
@@ -219,7 +219,7 @@ async def test_many_known_at_once(vesper: Vesper) -> None:
 async def test_unload_leaves_nothing(
     hass: HomeAssistant, vesper: Vesper, writes: Writes
 ) -> None:
-    """No listener, subscription, issue or timer is left after unload."""
+    """Unload leaves no listener, subscription, issue or timer."""
     # What Home Assistant itself sets up with the first entry stays.
     entry_id = vesper.entry.entry_id
     assert await hass.config_entries.async_unload(entry_id)
@@ -384,7 +384,7 @@ async def test_mqtt_reloads_then_ours(
 async def test_rounds_of_both_reloads(
     hass: HomeAssistant, vesper: Vesper, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A fault is counted and logged once after any reloads."""
+    """A fault is counted once after any reloads."""
     for _ in range(3):
         await reload_mqtt(hass)
         await vesper.reload()
@@ -435,7 +435,7 @@ async def test_remove_entry(
 async def test_failed_unload(
     hass: HomeAssistant, vesper: Vesper, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Devices are still monitored if the platforms can't be unloaded.
+    """Devices are still monitored if an unload fails.
 
     An alert that arrived meanwhile was dropped, so the device is asked.
     """

@@ -1,4 +1,4 @@
-"""Test the layers of the integration: imports, purity and size."""
+"""Test the layers: imports, purity and size."""
 
 import ast
 from collections.abc import Callable, Iterator
@@ -72,7 +72,7 @@ class Module:
 
 
 class Import(NamedTuple):
-    """A name that a module imports, in full, and the name it has there."""
+    """A name that a module imports, and its alias."""
 
     line: int
     module: str
@@ -81,7 +81,7 @@ class Import(NamedTuple):
 
 
 def _layer(name: str) -> str:
-    """Return the layer of a module of ours, by its full name."""
+    """Return the layer of a module by full name."""
     top = name.removeprefix(NAME).removeprefix(".").partition(".")[0]
     if top in FOLDERS:
         return FOLDERS[top]
@@ -91,7 +91,7 @@ def _layer(name: str) -> str:
 
 
 def _read(package: Path) -> dict[str, Module]:
-    """Return all modules of a package, by their full names."""
+    """Return all modules of a package by full name."""
     modules = {}
     for path in sorted(package.rglob("*.py")):
         parts = path.relative_to(package).with_suffix("").parts
@@ -111,7 +111,7 @@ def _read(package: Path) -> dict[str, Module]:
 
 
 def _imports(module: Module) -> Iterator[Import]:
-    """Yield all imports of a module, wherever they are in it."""
+    """Yield all imports of a module, wherever they are."""
     for node in ast.walk(module.tree):
         match node:
             case ast.Import():
@@ -131,7 +131,7 @@ def _imports(module: Module) -> Iterator[Import]:
 
 
 def _ours(modules: dict[str, Module], found: Import) -> str | None:
-    """Return the module of ours that is imported, None where it is none of ours."""
+    """Return our module that is imported, if any."""
     full = f"{found.module}.{found.name}"
     if full in modules:
         return full
@@ -141,12 +141,12 @@ def _ours(modules: dict[str, Module], found: Import) -> str | None:
 
 
 def _beside(module: Module, ours: str) -> bool:
-    """Return whether a module of ours is in the same folder as another one."""
+    """Return whether an import is from the same folder."""
     return module.package != NAME and f"{ours}.".startswith(f"{module.package}.")
 
 
 def every_file_has_a_layer(modules: dict[str, Module]) -> Iterator[str]:
-    """Keep every file in a folder that has a layer, and no layer empty."""
+    """Keep files in layers, and leave no layer empty."""
     for module in modules.values():
         if module.layer is None:
             yield (
@@ -158,7 +158,10 @@ def every_file_has_a_layer(modules: dict[str, Module]) -> Iterator[str]:
 
 
 def layers_import_downwards(modules: dict[str, Module]) -> Iterator[str]:
-    """Import from below only; platforms and entry points never each other."""
+    """Import only from layers below.
+
+    Platforms and entry points never import each other.
+    """
     for module in modules.values():
         if module.layer is None:
             continue
@@ -177,7 +180,7 @@ def layers_import_downwards(modules: dict[str, Module]) -> Iterator[str]:
 
 
 def pure_layers_read_no_clock(modules: dict[str, Module]) -> Iterator[str]:
-    """Read no clock in what is pure: the time is passed in."""
+    """Read no clock in what is pure."""
     for module in modules.values():
         if module.layer not in PURE:
             continue
@@ -197,7 +200,7 @@ def pure_layers_read_no_clock(modules: dict[str, Module]) -> Iterator[str]:
 
 
 def no_import_is_circular(modules: dict[str, Module]) -> Iterator[str]:
-    """Import nothing that, however far round, imports the same module."""
+    """Import nothing that leads back to the same module."""
     graph = {
         module.name: {_ours(modules, found) for found in _imports(module)}
         - {None, module.name}
@@ -315,7 +318,7 @@ def test_rule_is_kept(tmp_path: Path, rule: Rule, file: str, text: str) -> None:
     ],
 )
 def test_import_is_refused(tmp_path: Path, file: str, text: str, broken: str) -> None:
-    """An import that a layer must not have is named, with its line."""
+    """A forbidden import of a layer is named."""
     (found,) = layers_import_downwards(_tree(tmp_path, file, text))
     assert found.startswith(f"custom_components/vesper/{file}:")
     assert broken in found
@@ -331,7 +334,7 @@ def test_import_is_refused(tmp_path: Path, file: str, text: str, broken: str) ->
     ],
 )
 def test_clock_is_refused(tmp_path: Path, text: str) -> None:
-    """What reads the time is named, under whatever name it was imported."""
+    """A clock is named, however it was imported."""
     (found,) = pure_layers_read_no_clock(_tree(tmp_path, "model/x.py", text))
     assert "vesper/model/x.py:2: 'model' must not read a clock (datetime.dat" in found
 
@@ -358,13 +361,16 @@ def test_clock_is_refused(tmp_path: Path, text: str) -> None:
 def test_file_is_refused(
     tmp_path: Path, rule: Rule, file: str, text: str, broken: str
 ) -> None:
-    """A file that is where, round or large as it must not be is named."""
+    """A misplaced, circular or too large file is named."""
     (found,) = rule(_tree(tmp_path, file, text))
     assert broken in found
 
 
 def _tree(folder: Path, file: str, text: str) -> dict[str, Module]:
-    """Return the modules of a tree that keeps all rules, but for one file."""
+    """Return the modules of a tree with this file.
+
+    Its other files keep all rules.
+    """
     package = folder / "custom_components/vesper"
     for name, content in {**TREE, file: text}.items():
         path = package / name

@@ -43,7 +43,7 @@ class Logbook:
 
 @pytest.fixture
 def platforms() -> list[Platform]:
-    """Set up few platforms: the lines do not use entities."""
+    """Set up few platforms: lines do not use entities."""
     return [Platform.SWITCH]
 
 
@@ -86,7 +86,7 @@ async def test_alerts(hass: HomeAssistant, vesper: Vesper, logbook: Logbook) -> 
 
 
 async def test_restart(vesper: Vesper, logbook: Logbook) -> None:
-    """The line has the reason if reported; closed alerts have lines too."""
+    """The line has the reason if it is reported."""
     await vesper.alert("SD", "WARNING")
     logbook.take()
     await vesper.advance(30)
@@ -104,7 +104,7 @@ async def test_restart(vesper: Vesper, logbook: Logbook) -> None:
 
 
 async def test_connectivity(vesper: Vesper, logbook: Logbook) -> None:
-    """Devices that go offline or online have lines; a disconnect has none."""
+    """Devices that go offline or come online have lines."""
     await vesper.disconnect_broker()
     await vesper.reconnect_broker()
     await vesper.heartbeat(uptime=5001)
@@ -125,7 +125,7 @@ async def test_connectivity(vesper: Vesper, logbook: Logbook) -> None:
 async def test_maintenance(
     hass: HomeAssistant, vesper: Vesper, logbook: Logbook
 ) -> None:
-    """Its start and its end have lines, events meanwhile too."""
+    """Its start, its end and events meanwhile have lines."""
     target = devices(hass)
     await vesper.call("vesper.set_maintenance", **target, duration={"hours": 1})
     await vesper.alert("SD", "WARNING")
@@ -139,7 +139,7 @@ async def test_maintenance(
 
 
 async def test_heartbeats_and_playback(vesper: Vesper, logbook: Logbook) -> None:
-    """Frequent events, and those of an entity, have no line."""
+    """Frequent events and those of entities have no line."""
     for uptime in range(5000, 5600, 30):
         await vesper.advance(30)
         await vesper.heartbeat(uptime=uptime, heap_free=uptime)

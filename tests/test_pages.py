@@ -29,7 +29,7 @@ def test_length(page: str) -> None:
 
 @pytest.mark.parametrize("page", PAGES)
 def test_links(page: str) -> None:
-    """Each link within the repository has a file and a heading."""
+    """Each link within the repository has its target."""
     links = re.findall(r"\]\(([^)]+)\)|(?:src|href)=\"([^\"]+)\"", PAGES[page])
     for link in (markdown or html for markdown, html in links):
         if link.startswith("https://"):
@@ -45,7 +45,7 @@ def test_links(page: str) -> None:
 
 @pytest.mark.parametrize("page", DOCS)
 def test_is_listed(page: str) -> None:
-    """Each page is listed in the README, by its title."""
+    """The README lists each page by its title."""
     assert f"| [{headings(page)[0]}]({page}) |" in PAGES["README.md"]
 
 

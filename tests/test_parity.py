@@ -141,7 +141,7 @@ DESCRIPTIONS = [
 
 
 def _states(platform: str, description: EntityDescription) -> set[str]:
-    """Return the translated states or event types of an entity."""
+    """Return the translated states or event types."""
     if platform in (Platform.BINARY_SENSOR, Platform.SWITCH):
         return {STATE_ON, STATE_OFF}
     for names in ("options", "event_types"):
@@ -151,7 +151,7 @@ def _states(platform: str, description: EntityDescription) -> set[str]:
 
 
 def _calls(*names: str) -> Iterator[tuple[Path, dict[str, ast.expr]]]:
-    """Yield the keyword arguments of all calls of functions of these names."""
+    """Yield the arguments of calls of these functions."""
     for path, tree in SOURCES.items():
         for node in ast.walk(tree):
             if isinstance(node, ast.Call):
@@ -161,7 +161,7 @@ def _calls(*names: str) -> Iterator[tuple[Path, dict[str, ast.expr]]]:
 
 
 def _value(path: Path, node: ast.expr) -> Any:
-    """Return the value of an argument: a literal or a module constant."""
+    """Return the value of a literal or module constant."""
     try:
         if isinstance(node, ast.Name):
             parts = path.relative_to(ROOT).with_suffix("").parts
@@ -175,7 +175,7 @@ def _value(path: Path, node: ast.expr) -> Any:
 
 
 def _names_given(path: Path, arguments: dict[str, ast.expr], argument: str) -> set[str]:
-    """Return the names of the placeholders that a call passes."""
+    """Return the names of placeholders that a call passes."""
     given = arguments.get(argument)
     if given is None:
         return set()
@@ -207,7 +207,7 @@ EVERY_TEXT = [pytest.param(path, text, id=path) for path, text in _texts(TEXTS)]
 
 
 def test_shape() -> None:
-    """The file of texts has only parts that Home Assistant knows."""
+    """The texts have only parts that Home Assistant knows."""
     assert set(TEXTS) <= {
         *("common", "conditions", "config", "config_panel", "config_subentries"),
         *("conversation", "device", "device_automation", "entity", "entity_component"),
@@ -282,7 +282,7 @@ def test_every_entity_has_texts() -> None:
 
 @pytest.mark.parametrize(("platform", "description"), DESCRIPTIONS)
 def test_entity_texts(platform: str, description: EntityDescription) -> None:
-    """Each entity has name, states and unit in the texts."""
+    """The texts have each entity's name and states."""
     assert description.translation_key is not None
     texts = TEXTS["entity"][platform][description.translation_key]
     if description is ALERT:
@@ -352,7 +352,7 @@ def test_errors_of_the_flows() -> None:
 
 
 def test_aborts_of_the_flows() -> None:
-    """The abort reasons of code and texts are the same."""
+    """Code and texts have the same abort reasons."""
     calls = _calls("async_abort", "async_update_reload_and_abort")
     # Without a reason Home Assistant's own text would be shown.
     reasons = {_value(path, arguments["reason"]) for path, arguments in calls}
@@ -470,7 +470,7 @@ def test_a_call_that_can_not_be_read(
     arguments = {str(word.arg): word.value for word in node.keywords}
 
     def read() -> None:
-        """Read the arguments as the test of the issues does."""
+        """Read arguments like the test of the issues."""
         _value(path, arguments["key"])
         _names_given(path, arguments, "placeholders")
 
@@ -566,7 +566,7 @@ def test_options_of_automation(part: str, key: str) -> None:
 
 
 def test_selectors() -> None:
-    """Each text of a selector belongs to one that is used."""
+    """Each text of a selector is used."""
     offered = {
         choice["translation_key"]
         for part in AUTOMATION
@@ -618,7 +618,7 @@ def test_icons_are_of_entities() -> None:
 
 @pytest.mark.parametrize(("platform", "description"), DESCRIPTIONS)
 def test_icon(platform: str, description: EntityDescription) -> None:
-    """An entity without a device class icon has its own."""
+    """Entities without a device class icon have their own."""
     icons = ICONS.get(platform, {}).get(description.translation_key)
     if icons is None:
         assert description.device_class not in (None, "enum")
@@ -717,7 +717,7 @@ def test_brand_holds_no_more() -> None:
 
 
 def test_quality_scale() -> None:
-    """Every rule has a status, and documented rules their page."""
+    """Every rule has a status, documented ones a page."""
     text = (PACKAGE / "quality_scale.yaml").read_text()
     scale: Any = parse_yaml(text)
     assert set(scale) == {"rules"}
@@ -762,7 +762,7 @@ def test_issues_are_documented() -> None:
 
 
 def _imports(tree: ast.AST, package: str = "") -> Iterator[str]:
-    """Yield the imports of a module of a package, with their full names."""
+    """Yield the full names that a module imports."""
     for node in ast.walk(tree):
         match node:
             case ast.Import():

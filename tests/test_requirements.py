@@ -24,7 +24,7 @@ REQUIREMENT = re.compile(
 
 
 def _pins(name: str) -> set[str]:
-    """Return the packages of a file, each with its version."""
+    """Return the packages of a file with their versions."""
     return {
         f"{found['name']}=={found['version']}"
         for found in REQUIREMENT.finditer(FILES[name])
@@ -32,20 +32,20 @@ def _pins(name: str) -> set[str]:
 
 
 def _normalized(requirement: str) -> str:
-    """Return a requirement with the name of its package as it is in the files."""
+    """Return a requirement with its package name normalized."""
     name, _, version = requirement.partition("==")
     return f"{re.sub(r'[-_.]+', '-', name).lower()}=={version}"
 
 
 def test_each_group_has_a_file() -> None:
-    """Each dependency group has a file, and nothing else is there."""
+    """The files are those of the dependency groups."""
     assert set(FILES) == set(GROUPS)
     assert all(path.suffix == ".txt" for path in FOLDER.iterdir())
 
 
 @pytest.mark.parametrize("name", FILES)
 def test_form(name: str) -> None:
-    """Each package has an exact version and hashes; no file names a host."""
+    """Each package has an exact version and hashes."""
     rest = REQUIREMENT.sub("", re.sub(r"^#.*\n", "", FILES[name], flags=re.MULTILINE))
     assert rest == ""
     assert "://" not in FILES[name]
@@ -53,12 +53,15 @@ def test_form(name: str) -> None:
 
 @pytest.mark.parametrize("group", GROUPS)
 def test_up_to_date(group: str) -> None:
-    """The files have the versions of pyproject.toml; scripts/lock makes them so."""
+    """The files have the versions of pyproject.toml.
+
+    scripts/lock updates them.
+    """
     assert {_normalized(requirement) for requirement in GROUPS[group]} <= _pins(group)
 
 
 def test_other_platforms() -> None:
-    """There are hashes for each platform, not only for the one they were made on."""
+    """There are hashes for each platform."""
     for name, package in (("uv", "uv"), ("test", "ruff"), ("release", "aiohttp")):
         (found,) = (
             found

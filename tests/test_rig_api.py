@@ -10,7 +10,7 @@ from tests.rig.api import Api
 
 
 async def _logs_in_then_closes(request: web.Request) -> web.WebSocketResponse:
-    """Act as a Home Assistant that stops during a command."""
+    """Act as Home Assistant that stops during a command."""
     response = web.WebSocketResponse()
     await response.prepare(request)
     await response.send_json({"type": "auth_required"})

@@ -43,7 +43,7 @@ type Start = Callable[..., ChildProcess]
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Start]:
-    """Return a function that starts a program and waits until it runs."""
+    """Return a function that starts a program."""
     with ExitStack() as stack:
 
         def start(name: str, program: str, grace: float) -> ChildProcess:
@@ -59,7 +59,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
 
 
 def test_an_obedient_process_ends_by_itself(start: Start) -> None:
-    """It is waited for only as long as it takes."""
+    """It is not waited for longer than needed."""
     process = start("obedient", OBEDIENT, 30)
     assert process.exit_code is None
     process.stop()
@@ -80,7 +80,7 @@ def test_stubborn_processes_end_by_force_together(start: Start) -> None:
 
 
 def test_a_restarted_process_has_its_whole_grace(start: Start) -> None:
-    """A request to end before the restart does not count."""
+    """An earlier request to end does not count."""
     process = start("restarted", OBEDIENT, 30)
     process.stop()
     process.start()
@@ -107,7 +107,10 @@ def test_an_interrupted_stop_leaves_nothing(
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux can do that")
 def test_nothing_outlives_a_killed_rig(tmp_path: Path) -> None:
-    """Ports and files of a killed rig are free again."""
+    """The children of a killed rig end as well.
+
+    They would keep its ports and files.
+    """
     with subprocess.Popen(  # noqa: S603  # our own
         [sys.executable, "-c", RIG, tmp_path / "child.log"],
         stdout=subprocess.PIPE,
@@ -124,7 +127,7 @@ def test_nothing_outlives_a_killed_rig(tmp_path: Path) -> None:
 
 
 def test_ports_end_at_the_last(socket_enabled: None) -> None:
-    """The search for a free port stays within valid ports."""
+    """The search for a port stays within valid ones."""
     with socket.socket() as taken:
         with suppress(OSError):  # another process has it then
             taken.bind((LOCALHOST, LAST_PORT))

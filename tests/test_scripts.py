@@ -14,7 +14,7 @@ RELEASE = "release -- .venv-release/bin/python -m pytest -c tests/e2e/pytest.ini
 
 @pytest.fixture
 def scripts(tmp_path: Path) -> Path:
-    """Return a copy of the scripts that runs nothing but prints what it would."""
+    """Return a copy of the scripts that only prints."""
     copytree(ROOT / "scripts", tmp_path / "scripts")
     (tmp_path / "scripts/setup").write_text(
         '#!/bin/sh\necho "$*"\nenv | grep ^FUZZ_ | sort\n'
@@ -23,7 +23,7 @@ def scripts(tmp_path: Path) -> Path:
 
 
 def _run(script: Path, *arguments: str) -> tuple[int, list[str]]:
-    """Return the exit code and the lines that a script prints."""
+    """Return the exit code and output of a script."""
     result = subprocess.run(  # noqa: S603  # our own
         [script, *arguments],
         check=False,

@@ -1,4 +1,4 @@
-"""Sensors of a device and its subsystems, from message to state."""
+"""Sensors of a device, from message to state."""
 
 from collections import Counter
 from typing import Any, get_type_hints
@@ -132,7 +132,7 @@ async def test_subsystems_differ_by_case(vesper: Vesper) -> None:
 
 
 async def test_health_and_active_alerts(vesper: Vesper) -> None:
-    """Health is the worst active alert; alerts are sorted by it."""
+    """Health is the worst alert, which is listed first."""
     vesper.freezer.move_to("2030-01-01T12:00:00Z")
     await vesper.heartbeat()
     assert vesper.value("health") == "ok"
@@ -170,7 +170,7 @@ async def test_health_and_active_alerts(vesper: Vesper) -> None:
 
 
 async def test_a_restart_leaves_alerts_unconfirmed(vesper: Vesper) -> None:
-    """The firmware does not report earlier alerts after a boot."""
+    """The firmware does not report them after a boot."""
     await vesper.report_everything()
     await vesper.advance(30)
     await vesper.heartbeat(uptime=10)
@@ -225,7 +225,7 @@ async def test_many_subsystems_in_one_turn(
 
 @pytest.mark.usefixtures("entity_registry_enabled_by_default")
 async def test_last_seen(vesper: Vesper) -> None:
-    """It is the time of the last live message, to the second."""
+    """It is the time of the last live message."""
     vesper.freezer.move_to("2030-01-01T12:00:00.9Z")
     await vesper.heartbeat(retain=True)
     assert vesper.value("last_seen") == STATE_UNKNOWN
@@ -258,7 +258,7 @@ async def test_what_is_not_for_the_recorder(
 
 @pytest.mark.usefixtures("entity_registry_enabled_by_default")
 async def test_firmware_1_0_0(vesper: Vesper) -> None:
-    """It sends no diagnostics: they are unknown, which is no fault."""
+    """Its missing diagnostics are unknown, which is no fault."""
     vesper.freezer.move_to("2030-01-01T12:00:00.9Z")
     await vesper.heartbeat(device_id=BELL, uptime=3600, firmware_version="1.0.0")
     values = vesper.values()
@@ -303,7 +303,7 @@ async def test_firmware_1_1_0(vesper: Vesper) -> None:
 async def test_an_absent_field(
     vesper: Vesper, field: str, key: str, value: Any
 ) -> None:
-    """It is unknown at first; later its value is kept."""
+    """A value is unknown until sent, then kept."""
     in_full = EVERYTHING | {"recent_events": [BOOT, WIFI_UP]}
     fields = in_full | {field: value}
     if value == "absent":
@@ -321,7 +321,7 @@ async def test_an_absent_field(
 
 @pytest.mark.usefixtures("entity_registry_enabled_by_default")
 async def test_what_changes_with_each_heartbeat(vesper: Vesper, writes: Writes) -> None:
-    """No entity is written more often than once a minute."""
+    """No entity is written more than once a minute."""
     numbers = {
         name
         for name, hint in get_type_hints(Heartbeat).items()
@@ -359,7 +359,7 @@ async def test_what_changes_with_each_heartbeat(vesper: Vesper, writes: Writes) 
 async def test_codes(
     vesper: Vesper, key: str, field: str, code: int, state: str
 ) -> None:
-    """A named code is shown by name, with its number as attribute."""
+    """A code is shown by name, with its number."""
     fields: dict[str, Any] = {field: code}
     await vesper.heartbeat(**fields)
     assert vesper.value(key) == state
@@ -377,7 +377,7 @@ async def test_unnamed_codes_differ(vesper: Vesper) -> None:
 async def test_free_heap_is_current_after_the_device_was_offline(
     vesper: Vesper,
 ) -> None:
-    """What its sensor showed as the device came back is not taken for the last one."""
+    """The first heartbeat after the return is shown."""
     await vesper.heartbeat(uptime=60, heap_free=170 * 1024)
     await vesper.advance(30)
     await vesper.heartbeat(uptime=90, heap_free=64 * 1024)
@@ -429,7 +429,7 @@ async def test_wifi_signal(vesper: Vesper) -> None:
 
 @pytest.mark.parametrize("state", ["CLEARED", "FAILED"])
 async def test_alert_sensor_that_a_user_removed(vesper: Vesper, state: str) -> None:
-    """It stays away until its subsystem raises an alert again."""
+    """It stays away until its subsystem raises an alert."""
     await vesper.alert("FileManager", "WARNING")
     await vesper.alert("FileManager", state)
     registry = er.async_get(vesper.hass)

@@ -47,7 +47,7 @@ ALERT = {
 
 @pytest.fixture
 def platforms() -> list[Platform]:
-    """Set up the platforms that show the effects of the services."""
+    """Set up the platforms that show the effects."""
     return [Platform.BINARY_SENSOR, Platform.EVENT, Platform.SENSOR]
 
 
@@ -79,7 +79,7 @@ async def begin(hass: HomeAssistant) -> None:
 
 
 async def test_targets(hass: HomeAssistant, vesper: Vesper) -> None:
-    """Devices are chosen by any kind of target; the fleet is all."""
+    """Devices are chosen by any kind of target."""
     registry = dr.async_get(hass)
     floor = fr.async_get(hass).async_create("Upstairs")
     area = ar.async_get(hass).async_create("Chapel", floor_id=floor.floor_id)
@@ -105,7 +105,7 @@ async def test_targets(hass: HomeAssistant, vesper: Vesper) -> None:
     "target", [{}, {"device_id": "nothing"}, {"area_id": ["nowhere"]}]
 )
 async def test_no_device(vesper: Vesper, target: dict[str, Any]) -> None:
-    """A target without a device of Vesper is an error."""
+    """A target without a Vesper device is an error."""
     with pytest.raises(ServiceValidationError) as error:
         await vesper.call("vesper.get_alerts", **target)
     assert error.value.translation_key == "no_device"
@@ -141,7 +141,7 @@ async def test_get_alerts_is_what_http_answers(
 
 
 async def test_acknowledge(hass: HomeAssistant, vesper: Vesper) -> None:
-    """The note is shown until the alert gets worse or ends."""
+    """A worse alert and its end remove the note."""
 
     def shown() -> tuple[bool, str]:
         attributes = vesper.state("alert_FileManager").attributes
@@ -176,7 +176,7 @@ async def test_acknowledge(hass: HomeAssistant, vesper: Vesper) -> None:
 async def test_clear(
     hass: HomeAssistant, vesper: Vesper, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The alert ends as by the device, marked as cleared by a user."""
+    """The alert ends, marked as cleared by a user."""
     cleared = await automate(hass, "alert_cleared", devices(hass))
     await vesper.call("vesper.clear_alert", **devices(hass), subsystem="FileManager")
     shown = vesper.state("alert_FileManager")
@@ -205,7 +205,7 @@ async def test_clear(
 
 
 async def test_clear_what_a_restart_left(hass: HomeAssistant, vesper: Vesper) -> None:
-    """A cleared alert is not closed again ten minutes later."""
+    """A cleared alert is not closed again later."""
     await vesper.heartbeat(uptime=5000)
     await vesper.advance(30)
     await vesper.heartbeat(uptime=10)
@@ -219,7 +219,7 @@ async def test_clear_what_a_restart_left(hass: HomeAssistant, vesper: Vesper) ->
 
 @pytest.mark.parametrize("action", ["acknowledge_alert", "clear_alert"])
 async def test_among_many(hass: HomeAssistant, vesper: Vesper, action: str) -> None:
-    """Devices without the alert stay unchanged; if none has it, it fails."""
+    """Devices without the alert stay unchanged."""
     all_devices = devices(hass, [FLEET])
     await vesper.call(f"vesper.{action}", **all_devices, subsystem="FileManager")
     assert vesper.keys(OTHER) == vesper.keys() - {"alert_FileManager"}
@@ -263,7 +263,7 @@ async def test_bad_data(
 
 
 async def test_health_check(hass: HomeAssistant, vesper: Vesper) -> None:
-    """Any message in time is a response; other devices have none."""
+    """Any message in time is a response."""
     publish = vesper.mqtt._mqttc.publish  # noqa: SLF001
     publish.reset_mock()
     check = in_the_background(
@@ -294,7 +294,7 @@ async def test_health_check(hass: HomeAssistant, vesper: Vesper) -> None:
 async def test_health_check_ends_with_the_last_answer(
     hass: HomeAssistant, vesper: Vesper
 ) -> None:
-    """It ends when all have responded, also an offline device."""
+    """It ends when all devices have responded."""
     await vesper.advance(91)
     assert vesper.value("connectivity") == "off"
     check = in_the_background(
@@ -368,7 +368,7 @@ async def test_health_check_leaves_nothing(
 
 
 async def test_no_health_check_once_the_entry_is_unloaded(vesper: Vesper) -> None:
-    """A waiting call fails with the unload, not with no response."""
+    """A waiting call fails with the unload."""
     await vesper.heartbeat()
     hub = vesper.hub
     await vesper.reload()
@@ -421,7 +421,7 @@ async def test_a_user_who_may_only_read(
 
 @pytest.mark.parametrize("action", ACTIONS)
 async def test_a_user_of_one_device(vesper: Vesper, action: str) -> None:
-    """The rights are those of an entity of each device in the target."""
+    """A user needs the rights for each target device."""
     user = MockUser().add_to_hass(vesper.hass)
     allowed = {vesper.entity_id("health"): True}
     user.mock_policy({"entities": {"entity_ids": allowed}})

@@ -1,4 +1,4 @@
-"""What scripts/setup leaves unchanged and what it installs, with a fake uv."""
+"""Test scripts/setup with a fake uv."""
 
 import os
 from pathlib import Path
@@ -47,7 +47,7 @@ def _put(clone: Path, name: str, script: str) -> None:
 
 
 def _calls(clone: Path) -> list[str]:
-    """Return the arguments of each call of the fake programs."""
+    """Return the arguments of the fake programs' calls."""
     return (clone.parent / "calls").read_text().splitlines()
 
 
@@ -73,7 +73,7 @@ def test_nothing_is_made_twice(clone: Path) -> None:
 @pytest.mark.parametrize("folder", [".venv", ".venv-release", ".cache"])
 @pytest.mark.parametrize("exists", [True, False])
 def test_a_link_is_not_followed(clone: Path, folder: str, *, exists: bool) -> None:
-    """The target stays unchanged, and a folder replaces the link."""
+    """A folder replaces the link; its target stays unchanged."""
     other = clone.parent / "other"
     kept = other / "bin/python"
     if exists:
@@ -90,7 +90,7 @@ def test_a_link_is_not_followed(clone: Path, folder: str, *, exists: bool) -> No
 
 
 def test_only_known_files_are_installed(clone: Path) -> None:
-    """Packages are those of the requirements, each with a known hash."""
+    """Packages are those of the requirements, with known hashes."""
     _set_up(clone)
     installed = [call for call in _calls(clone) if call.startswith("pip ")]
     assert len(installed) == 2
@@ -103,7 +103,7 @@ def test_only_known_files_are_installed(clone: Path) -> None:
 
 @pytest.mark.parametrize("other", ["uv 0.1.0 (old)", f"uv {VERSION}0", "broken"])
 def test_another_uv_is_not_used(clone: Path, other: str) -> None:
-    """The version of the requirements is fetched, and its hash is checked."""
+    """The version of the requirements is fetched and checked."""
     kept = clone.parent / "kept"
     kept.write_text(UV.replace("VERSION", VERSION))
     kept.chmod(0o755)
@@ -131,7 +131,7 @@ cp "{kept}" .cache/uv/bin/uv
 
 
 def test_a_change_of_the_requirements_is_installed(clone: Path) -> None:
-    """Only the environment whose packages have changed is set up again."""
+    """Only the environment with changed packages is set up."""
     _set_up(clone)
     with (clone / "scripts/requirements/release.txt").open("a") as file:
         file.write("# changed\n")

@@ -33,7 +33,7 @@ async def _info(hass: HomeAssistant) -> dict[str, Any]:
 
 
 async def test_info(hass: HomeAssistant, vesper: Vesper) -> None:
-    """The page shows the state of the fleet, and each line has its text."""
+    """The page shows the fleet's state, with all texts."""
     await vesper.heartbeat(uptime=5)
     await vesper.heartbeat("tower", retain=True, uptime=5)
     await vesper.publish(BELL, "alerts", b"no JSON")
@@ -87,7 +87,7 @@ async def test_disconnected(hass: HomeAssistant, vesper: Vesper) -> None:
 
 
 async def test_http_intake(hass: HomeAssistant, vesper: Vesper) -> None:
-    """The HTTP intake is on if it has a key, which is not shown."""
+    """The HTTP intake is on with a key."""
     hass.config_entries.async_update_entry(vesper.entry, options={"http_key": "digest"})
     await vesper.reload()
     assert (await _info(hass))["http_intake"] is True

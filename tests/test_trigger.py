@@ -50,12 +50,12 @@ def platforms() -> list[Platform]:
 
 
 def alert(state: str, subsystem: str = "FileManager", **choices: Any) -> Act:
-    """Return a step that sends an alert of the bell."""
+    """Return a step that sends the bell's alert."""
     return lambda vesper: vesper.alert(subsystem, state, "SD mount failed", **choices)
 
 
 def heartbeat(**fields: Any) -> Act:
-    """Return a step that sends a heartbeat of the bell."""
+    """Return a step that sends the bell's heartbeat."""
     return lambda vesper: vesper.heartbeat(**fields)
 
 
@@ -70,7 +70,7 @@ def wait(seconds: float) -> Act:
 
 
 def set_maintenance(**duration: int) -> Act:
-    """Return a step that starts maintenance of the bell, or ends it."""
+    """Return a step that starts or ends maintenance."""
     return lambda vesper: vesper.call(
         "vesper.set_maintenance",
         **devices(vesper.hass),
@@ -79,7 +79,7 @@ def set_maintenance(**duration: int) -> Act:
 
 
 def acknowledge(subsystem: str = "FileManager") -> Act:
-    """Return a step that acknowledges an alert of the bell."""
+    """Return a step that acknowledges the bell's alert."""
     return lambda vesper: vesper.call(
         "vesper.acknowledge_alert", **devices(vesper.hass), subsystem=subsystem
     )
@@ -117,7 +117,7 @@ async def reconnect_broker(vesper: Vesper) -> None:
 
 
 def boots(runs: int, **fields: Any) -> Steps:
-    """Return steps that restart the bell and let it run a minute."""
+    """Return the steps of a restart of the bell."""
     return [
         (wait(60), 0),
         (heartbeat(uptime=5, **fields), runs),
@@ -410,7 +410,7 @@ async def test_steps(
     options: dict[str, Any],
     steps: Steps,
 ) -> None:
-    """Each step runs the automation the expected number of times."""
+    """Each step runs the automation as often as expected."""
     await vesper.heartbeat()
     automation = await automate(hass, trigger, devices(hass), options)
     counts = []
@@ -474,7 +474,7 @@ FIVE_MINUTES = {"for": {"minutes": 5}}
 async def test_lasting(
     hass: HomeAssistant, vesper: Vesper, trigger: str, steps: Steps
 ) -> None:
-    """With `for` the state has to last, and runs once."""
+    """With `for` the state has to last."""
     await vesper.heartbeat()
     automation = await automate(hass, trigger, devices(hass), FIVE_MINUTES)
     counts = []
@@ -550,7 +550,7 @@ async def test_lasting(
     ],
 )
 async def test_lasting_alert(hass: HomeAssistant, vesper: Vesper, steps: Steps) -> None:
-    """With `for` the alert has to last with the minimum severity, and runs once."""
+    """With `for` the minimum severity has to last."""
     await vesper.heartbeat()
     options = {**FIVE_MINUTES, "severity": "critical"}
     automation = await automate(hass, "alert_raised", devices(hass), options)
@@ -567,7 +567,7 @@ async def test_lasting_alert(hass: HomeAssistant, vesper: Vesper, steps: Steps) 
 async def test_variables_of_a_lasting_alert(
     hass: HomeAssistant, vesper: Vesper, *, acknowledged: bool
 ) -> None:
-    """They have the alert as it is when the automation runs."""
+    """They have the alert's state when the automation runs."""
     await vesper.heartbeat()
     automation = await automate(hass, "alert_raised", devices(hass), FIVE_MINUTES)
     await vesper.alert("FileManager", "FAILED", "dead")
@@ -801,7 +801,7 @@ async def test_variables(
 
 
 async def test_without_an_area(hass: HomeAssistant, vesper: Vesper) -> None:
-    """A device without a name or area has its default name."""
+    """Without a name a device has its default name."""
     await vesper.heartbeat()
     automation = await automate(hass, "alert_raised", devices(hass))
     await vesper.alert("FileManager", "WARNING")
@@ -810,7 +810,7 @@ async def test_without_an_area(hass: HomeAssistant, vesper: Vesper) -> None:
 
 
 async def test_fleet_outage(hass: HomeAssistant, vesper: Vesper) -> None:
-    """An outage runs once, as do the devices that go offline."""
+    """An outage runs the automation once."""
     outage = await automate(hass, "fleet_outage")
     offline = await automate(hass, "went_offline", devices(hass, [FLEET]))
     for _ in range(2):
@@ -843,7 +843,7 @@ async def test_fleet_outage(hass: HomeAssistant, vesper: Vesper) -> None:
 
 
 async def _raises(vesper: Vesper, automation: Automation, device_id: str) -> int:
-    """Return how often an automation runs when a device raises an alert."""
+    """Return how often a device's alert runs an automation."""
     await vesper.alert("FileManager", "CLEARED", device_id=device_id)
     await vesper.alert("FileManager", "FAILED", device_id=device_id)
     return len(automation.take())
@@ -851,7 +851,7 @@ async def _raises(vesper: Vesper, automation: Automation, device_id: str) -> int
 
 @pytest.fixture
 async def places(hass: HomeAssistant, vesper: Vesper) -> dict[str, str]:
-    """Place and label a device; return the ids of its targets."""
+    """Place and label a device; return its targets."""
     for device_id in (BELL, OTHER):
         await vesper.heartbeat(device_id)
     labels = lr.async_get(hass)
@@ -897,7 +897,7 @@ async def places(hass: HomeAssistant, vesper: Vesper) -> dict[str, str]:
 async def test_targets(
     hass: HomeAssistant, vesper: Vesper, places: dict[str, str], key: str, place: str
 ) -> None:
-    """A device is chosen by id, entity, area, floor or label."""
+    """Each kind of target chooses the device."""
     automation = await automate(hass, "alert_raised", {key: places[place]})
     assert await _raises(vesper, automation, BELL) == 1
     assert await _raises(vesper, automation, OTHER) == 0
@@ -906,7 +906,7 @@ async def test_targets(
 async def test_the_fleet_stands_for_its_devices(
     hass: HomeAssistant, vesper: Vesper
 ) -> None:
-    """The fleet as target includes all devices, later ones too."""
+    """The fleet as target includes all devices."""
     automation = await automate(hass, "alert_raised", devices(hass, [FLEET]))
     assert await _raises(vesper, automation, BELL) == 1
     assert await _raises(vesper, automation, OTHER) == 1
@@ -915,7 +915,7 @@ async def test_the_fleet_stands_for_its_devices(
 async def test_what_moves(
     hass: HomeAssistant, vesper: Vesper, places: dict[str, str]
 ) -> None:
-    """A device counts while it is in a chosen area."""
+    """A device counts while in a chosen area."""
     automation = await automate(hass, "alert_raised", {"area_id": places["area"]})
     assert await _raises(vesper, automation, OTHER) == 0
     registry = dr.async_get(hass)
@@ -986,7 +986,7 @@ async def test_while_home_assistant_starts(hass: HomeAssistant, vesper: Vesper) 
 
 
 async def test_suppressed(hass: HomeAssistant, vesper: Vesper) -> None:
-    """A device in maintenance runs nothing, and the trace has the reason."""
+    """A device in maintenance runs nothing."""
     await vesper.heartbeat()
     automation = await automate(hass, "alert_raised", devices(hass))
     with patch.object(Device, "is_suppressed", return_value=True):
@@ -1015,7 +1015,7 @@ async def test_suppressed_without_a_trace(hass: HomeAssistant, vesper: Vesper) -
 async def test_suppressed_meanwhile(
     hass: HomeAssistant, vesper: Vesper, *, back: bool
 ) -> None:
-    """A device in maintenance at the end of `for` runs nothing."""
+    """In maintenance, the end of `for` runs nothing."""
     await vesper.heartbeat()
     automation = await automate(hass, "went_offline", devices(hass), FIVE_MINUTES)
     await vesper.advance(91)
@@ -1036,7 +1036,7 @@ async def test_suppressed_meanwhile(
 
 
 def test_target_support() -> None:
-    """Every trigger of devices has a target as Home Assistant's own have."""
+    """Every device trigger has a target like Home Assistant's."""
     assert_triggers_target_support(
         TRIGGERS,
         dict.fromkeys(TRIGGERS, TargetSupport.CUSTOM)

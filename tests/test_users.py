@@ -1,4 +1,4 @@
-"""Actions of a user: attributes, states and the logbook show who it was."""
+"""Attributes, states and the logbook show the acting user."""
 
 from typing import Any
 
@@ -40,7 +40,7 @@ async def act(
 async def test_acknowledgement(
     hass: HomeAssistant, vesper: Vesper, anna: Context
 ) -> None:
-    """The alert has the name until it gets worse, also after a restart."""
+    """The alert has the name until it gets worse."""
     logged = async_capture_events(hass, EVENT_OCCURRENCE)
     target = {**devices(hass), "subsystem": "FileManager"}
     await act(hass, "vesper.acknowledge_alert", anna, **target, note="on it")
@@ -60,7 +60,7 @@ async def test_acknowledgement(
 async def test_acknowledgement_without_a_name(
     hass: HomeAssistant, vesper: Vesper, name: str | None
 ) -> None:
-    """An automation, or a user without a name, takes the place of an earlier user."""
+    """A later acknowledgment without a name replaces the user."""
     target = {**devices(hass), "subsystem": "FileManager"}
     user = MockUser(name=name, is_owner=True).add_to_hass(hass)
     await act(hass, "vesper.acknowledge_alert", Context(user_id=user.id), **target)
@@ -75,7 +75,7 @@ async def test_acknowledgement_without_a_name(
 async def test_maintenance(
     hass: HomeAssistant, vesper: Vesper, anna: Context, action: str
 ) -> None:
-    """Its switch has the name until another user extends it or it ends."""
+    """Its switch has the name until extended or ended."""
     logged = async_capture_events(hass, EVENT_OCCURRENCE)
     data = {} if action == "switch.turn_on" else {"duration": {"hours": 1}}
     switch = {"entity_id": vesper.entity_id("maintenance")}
@@ -112,7 +112,7 @@ async def test_maintenance_that_ends_by_itself(
 async def test_automations_are_triggered_by_the_user(
     hass: HomeAssistant, vesper: Vesper, anna: Context, lasting: dict[str, Any]
 ) -> None:
-    """The runs have the user's context, those of a device's messages none."""
+    """Runs have the context of the user who acted."""
     cleared = await automate(hass, "alert_cleared", devices(hass))
     raised = await automate(hass, "alert_raised", devices(hass), lasting)
     await act(

@@ -1,4 +1,4 @@
-"""The workflows of GitHub and the updates of what they and the tests use."""
+"""The workflows of GitHub and their updates."""
 
 from pathlib import Path
 import re
@@ -19,7 +19,7 @@ PINNED = re.compile(r"\s+(?:- )?uses: [\w./-]+@[0-9a-f]{40} # \S.*")
 
 
 def _unpinned(text: str) -> list[str]:
-    """Return the lines, with their numbers, that use an action without a commit."""
+    """Return numbered lines with an action without a commit."""
     return [
         f"{number}: {line.strip()}"
         for number, line in enumerate(text.splitlines(), 1)
@@ -29,7 +29,7 @@ def _unpinned(text: str) -> list[str]:
 
 @pytest.mark.parametrize("path", WORKFLOWS.values(), ids=WORKFLOWS)
 def test_actions_are_pinned(path: Path) -> None:
-    """Each action is one commit, with its version in a comment."""
+    """Each action is one commit, with its version."""
     text = path.read_text()
     assert _unpinned(text) == []
     workflow: Any = parse_yaml(text)
@@ -48,13 +48,13 @@ def test_actions_are_pinned(path: Path) -> None:
     ],
 )
 def test_unpinned_is_found(line: str) -> None:
-    """A tag, a branch, a part of a hash and a hash without a version are found."""
+    """Anything but a commit with a version is found."""
     step = f"      - uses: {line}"
     assert _unpinned(f"steps:\n{step}\n") == [f"2: {step.strip()}"]
 
 
 def test_updates() -> None:
-    """Dependabot looks for new versions each week, in few pull requests."""
+    """Dependabot looks for new versions each week."""
     updates: Any = parse_yaml((FOLDER / "dependabot.yml").read_text())
     assert {entry["package-ecosystem"] for entry in updates["updates"]} == {
         "github-actions",
