@@ -40,7 +40,7 @@ def heartbeat(device: Firmware) -> dict[str, Any]:
     return payload
 
 
-def test_heartheartbeats_come_every_30_s_retained() -> None:
+def test_heartbeats_come_every_30_s_retained() -> None:
     """Heartbeats come every 30 s, QoS 1 and retained."""
     device = Firmware("chapel", prefix="site1/vesper")
     for now in range(86_400):
