@@ -17,7 +17,10 @@ BROKER_DISCONNECTED = Change.CONNECTIVITY | Change.REACHABILITY
 def receive(
     device: Device, message: Message, *, after: float = 0.0, jump: float = 0.0
 ) -> Change:
-    """Apply a live message, so many seconds after NOW; the wall clock has jumped."""
+    """Apply a live message `after` seconds after NOW.
+
+    The wall clock has jumped by `jump` seconds meanwhile.
+    """
     now = NOW + after
     return device.apply(message, live=True, now=now + jump, monotonic=now)
 

@@ -30,5 +30,5 @@ def entry(happened: RecentEvent) -> dict[str, Json]:
 
 
 def log(*events: RecentEvent, **fields: Json) -> Message:
-    """Return a heartbeat with these entries in its ring buffer."""
+    """Return a heartbeat with these entries in its log."""
     return heartbeat(recent_events=[entry(one) for one in events], **fields)

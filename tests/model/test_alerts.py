@@ -130,7 +130,7 @@ def raise_alerts(device: Device, count: int) -> None:
 
 
 def test_the_place_that_was_ok_longest_is_reused(online: Device) -> None:
-    """A sensor says more for a subsystem that has an alert."""
+    """The subsystem that was OK longest loses its sensor."""
     raise_alerts(online, MAX_SUBSYSTEMS)
     for number in (7, 3, 5):
         receive(online, alert(f"Subsystem {number}", "CLEARED"))
@@ -155,7 +155,7 @@ def test_a_place_that_may_have_an_alert_is_not_reused(online: Device) -> None:
 
 
 def test_alerts_without_a_sensor_count(online: Device) -> None:
-    """They are active alerts as any other, and get a place once there is one."""
+    """Alerts without a sensor are active alerts too."""
     raise_alerts(online, MAX_SUBSYSTEMS)
     new = alert("One more", "FAILED")
     assert receive(online, new) == Change.ALERTS | Change.SEVERITY
@@ -184,7 +184,7 @@ def test_what_closed_an_alert_is_kept_for_sensors_only(online: Device) -> None:
 
 
 def test_the_severity_of_all_further_alerts_counts(online: Device) -> None:
-    """Of them only that is kept, until there is room and the device is asked."""
+    """Only the worst severity of further alerts is kept."""
     raise_alerts(online, MAX_ACTIVE)
     assert len(online.alerts.active) == MAX_ACTIVE
     for state, expected in (
@@ -261,7 +261,7 @@ def test_a_timeout_leaves_the_alerts(online: Device) -> None:
 
 
 def test_the_api_shows_the_worst_alerts_first(online: Device) -> None:
-    """Equal ones are sorted by name; times are in UTC."""
+    """Alerts of equal severity are sorted by name."""
     receive(online, alert("TimeKeeper", "WARNING", "NTP sync failed"))
     receive(online, alert("Player", "FAILED"))
     receive(online, alert("FileManager", "WARNING"))
@@ -304,7 +304,7 @@ def test_an_acknowledgement_does_not_hold_for_a_worse_alert(
 
 
 def test_an_alert_is_announced_at_its_worst(online: Device) -> None:
-    """It is remembered when it began, got worse, and at what severity triggers ran."""
+    """An alert knows when it began and got worse."""
     replay(online, alert("Player", "WARNING"))
     times = [online.alerts.active["Player"].raised_at]
     for after, state in enumerate(("WARNING", "FAILED", "CRITICAL"), 1):
@@ -354,7 +354,7 @@ def test_an_alert_that_is_over_can_not_be_changed(online: Device) -> None:
 
 
 def test_a_user_clears_an_alert(online: Device) -> None:
-    """It ends, even if the device was expected to raise it again."""
+    """An alert that a user clears ends at once."""
     receive(online, heartbeat(uptime=5000))
     receive(online, alert("Player", "WARNING"), after=1)
     receive(online, heartbeat(uptime=10), after=60)
@@ -395,7 +395,7 @@ def test_a_retained_alert_does_not_replace_a_live_one(online: Device) -> None:
 
 
 def test_a_retained_alert_counts_after_a_gap(online: Device) -> None:
-    """It may be newer; a retained CLEARED may not be."""
+    """A retained alert counts, a retained CLEARED does not."""
     receive(online, alert("FileManager", "WARNING"))
     online.broker_disconnected()
     assert Change.SEVERITY & replay(online, alert("FileManager", "FAILED"))
@@ -573,7 +573,7 @@ def test_what_closed_an_alert_is_known_until_the_next_one() -> None:
 
 
 def test_a_closed_alert_is_known_to_be_over() -> None:
-    """Also if the device has not reported the subsystem since the start."""
+    """The subsystem of a closed alert is not unknown."""
     device = restarted()
     device.alerts.unknown |= {"FileManager"}
     receive(device, heartbeat(uptime=610), after=660)

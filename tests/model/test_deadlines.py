@@ -9,7 +9,7 @@ DEVICES = ["chapel", "hall", "school", "tower"]
 
 
 def pop_all_due(deadlines: Deadlines, now: float) -> list[str]:
-    """Return all devices that are due, and stop monitoring them."""
+    """Return all due devices and stop monitoring them."""
     due = deadlines.due(now)
     assert all(deadlines.pop(device_id, now) for device_id in due)
     return due
@@ -37,7 +37,7 @@ def test_a_device_is_due_after_the_full_timeout() -> None:
 
 
 def test_a_device_is_due_once() -> None:
-    """A device that timed out is not monitored until its next message."""
+    """A device is not monitored after its timeout."""
     deadlines = Deadlines(TIMEOUT)
     deadlines.touch("chapel", 0.0)
     assert pop_all_due(deadlines, 1000.0) == ["chapel"]
@@ -46,7 +46,7 @@ def test_a_device_is_due_once() -> None:
 
 
 def test_the_earliest_is_first() -> None:
-    """Devices that are due are ordered by their last message."""
+    """Due devices are ordered by their last message."""
     deadlines = Deadlines(TIMEOUT)
     for now, device_id in enumerate(["chapel", "hall", "tower", "chapel"]):
         deadlines.touch(device_id, now)
@@ -55,7 +55,7 @@ def test_the_earliest_is_first() -> None:
 
 
 def test_heard_meanwhile() -> None:
-    """A device that sends a message after it was found due has not timed out."""
+    """A device heard meanwhile has not timed out."""
     deadlines = Deadlines(TIMEOUT)
     deadlines.touch("chapel", 0.0)
     assert deadlines.due(90.0) == ["chapel"]
@@ -64,7 +64,7 @@ def test_heard_meanwhile() -> None:
 
 
 def test_a_restart_gives_all_a_full_timeout() -> None:
-    """When the link is back, no device is due for what was missed."""
+    """Once the link is back, no device is due."""
     deadlines = Deadlines(TIMEOUT)
     deadlines.touch("chapel", 0.0)
     deadlines.touch("removed", 0.0)
@@ -74,7 +74,7 @@ def test_a_restart_gives_all_a_full_timeout() -> None:
 
 
 def test_an_extended_timeout() -> None:
-    """A slower rhythm is given its time, also after the link is back."""
+    """A device with a slower rhythm gets more time."""
     deadlines = Deadlines(TIMEOUT)
     deadlines.set_timeout("chapel", 900.0)
     assert "chapel" not in deadlines
@@ -85,7 +85,7 @@ def test_an_extended_timeout() -> None:
 
 
 def test_an_extended_timeout_ends() -> None:
-    """With a rhythm within the usual timeout, that applies again."""
+    """The usual timeout applies again to a faster rhythm."""
     deadlines = Deadlines(TIMEOUT)
     deadlines.set_timeout("chapel", 900.0)
     deadlines.set_timeout("chapel", 60.0)

@@ -67,7 +67,7 @@ def test_a_live_message_shows_a_device_online(device: Device, message: Message) 
 
 @a_sign_of_life
 def test_a_live_message_brings_a_device_back(online: Device, message: Message) -> None:
-    """A device that was offline is online with the next message."""
+    """A device goes online with its next message."""
     online.mark_offline(NOW)
     assert not CAME_ONLINE & ~receive(online, message)
     assert online.online is True
@@ -109,7 +109,7 @@ def test_a_timeout_marks_a_device_offline(online: Device) -> None:
 
 
 def test_a_device_without_live_messages_goes_offline(device: Device) -> None:
-    """A device known by a retained message times out too."""
+    """A device with only retained messages times out too."""
     assert Change.CONNECTIVITY & device.mark_offline(NOW)
     assert device.online is False
 
@@ -155,7 +155,7 @@ def test_a_heartbeat_that_changes_nothing_is_no_change(online: Device) -> None:
 def test_last_seen_is_written_once_a_minute(
     online: Device, after: float, change: Change
 ) -> None:
-    """An online device updates it at most once a minute."""
+    """It is updated at most once a minute."""
     assert receive(online, heartbeat(), after=after) == change
     assert online.last_seen == NOW + after
 
@@ -190,7 +190,7 @@ def test_a_new_firmware_version_is_a_change(online: Device) -> None:
 def test_what_a_heartbeat_does_not_report_stays(
     online: Device, message: Message
 ) -> None:
-    """A field without a valid value keeps the stored one."""
+    """A missing or invalid field keeps its value."""
     assert receive(online, message) == Change.NOTHING
     assert (online.restarts.uptime, online.telemetry.firmware_version) == (100, "1.0.0")
 
@@ -205,7 +205,7 @@ def test_what_a_heartbeat_does_not_report_stays(
 def test_an_uptime_that_falls_is_a_restart(
     online: Device, uptime: int, after: float
 ) -> None:
-    """The device counts from its boot, which was after its last heartbeat."""
+    """The device has booted after its last heartbeat."""
     assert Change.RESTART & receive(online, heartbeat(uptime=uptime), after=after)
     assert online.restarts.uptime == uptime
 
@@ -216,7 +216,7 @@ def test_an_uptime_that_falls_is_a_restart(
 def test_a_heartbeat_that_was_overtaken_changes_nothing(
     online: Device, uptime: int, after: float
 ) -> None:
-    """It is older than what is known, so it is no restart and no sign of life."""
+    """A heartbeat older than the last is no restart."""
     message = heartbeat(uptime=uptime, heap_free=1, recent_events=[])
     assert receive(online, message, after=after) == Change.STALE
     assert online.message_log.stale == {Stale.LATE: 1}
@@ -233,7 +233,7 @@ def test_a_heartbeat_that_was_overtaken_changes_nothing(
 def test_a_replayed_heartbeat_changes_nothing(
     online: Device, after: float, change: Change
 ) -> None:
-    """A device whose uptime grows does not send the same one much later."""
+    """An uptime that is repeated much later is stale."""
     receive(online, heartbeat(uptime=130), after=30)
     assert (
         receive(online, heartbeat(uptime=130, heap_free=1), after=after)
@@ -245,7 +245,7 @@ def test_a_replayed_heartbeat_changes_nothing(
 
 
 def test_the_uptime_of_firmware_without_a_clock(online: Device) -> None:
-    """It never grows, so any live heartbeat is a sign of life."""
+    """A constant uptime does not make a heartbeat stale."""
     for after in range(0, 90, 30):
         assert receive(online, heartbeat(uptime=100), after=after) in (
             Change.NOTHING,
@@ -256,7 +256,10 @@ def test_the_uptime_of_firmware_without_a_clock(online: Device) -> None:
 
 
 def test_a_counter_that_runs_over_is_no_restart(online: Device) -> None:
-    """After it, alerts are given the full time again: their timeout is an uptime."""
+    """A device goes on playing when its uptime overruns.
+
+    Its alerts are given the full time again: their timeout is an uptime.
+    """
     online.restarts = Restarts()
     receive(online, heartbeat(uptime=int(COUNTER_SECONDS) - 20))
     receive(online, info("playback_started"))
@@ -267,7 +270,7 @@ def test_a_counter_that_runs_over_is_no_restart(online: Device) -> None:
 
 
 def test_a_restart_ends_what_is_known_of_the_clock(online: Device) -> None:
-    """A boot loop may send the same uptime once in each boot."""
+    """A boot loop may repeat the same uptime."""
     receive(online, heartbeat(uptime=130), after=30)
     for after in (60, 90, 120):
         assert receive(online, heartbeat(uptime=3), after=after) & Change.RESTART
@@ -279,13 +282,13 @@ def test_a_restart_ends_what_is_known_of_the_clock(online: Device) -> None:
 def test_an_uptime_that_does_not_fall_is_no_restart(
     online: Device, uptime: int
 ) -> None:
-    """However much it grows: with more than there was time for, it is late."""
+    """An uptime that grows too much is only late."""
     change = receive(online, heartbeat(uptime=uptime))
     assert not change & ~(Change.BOOT_TIME | Change.STALE)
 
 
 def test_an_uptime_that_stands_still_is_a_restart(device: Device) -> None:
-    """The uptime is shorter than the time since the last heartbeat."""
+    """An uptime shorter than the gap shows a restart."""
     device.restarts.has_clock = True
     for number in range(3):
         change = receive(device, heartbeat(uptime=3), after=20 * number)
@@ -307,7 +310,7 @@ def test_a_heartbeat_that_comes_twice_is_no_restart(online: Device) -> None:
 
 
 def test_a_boot_that_is_logged_while_the_uptime_stands_still(device: Device) -> None:
-    """A new boot entry is a restart after any time."""
+    """Each new boot entry is a restart."""
     boot = {"t": 1, "d0": 4, "d1": 0, "ts": 0, "up": 0}
     receive(device, heartbeat(uptime=0, recent_events=[boot]))
     for number in range(2, 5):
@@ -370,7 +373,7 @@ def test_reports_since_a_restart_stay_valid(online: Device) -> None:
 def test_contact_is_reported_once_after_each_gap(
     device: Device, message: Message
 ) -> None:
-    """For a new device, after a timeout, and after a disconnect."""
+    """A timeout and a disconnect begin a new gap."""
     for gap in (
         Device.broker_connected,
         lambda timed_out: timed_out.mark_offline(NOW),
@@ -400,7 +403,7 @@ def test_maintenance(online: Device) -> None:
 
 
 def test_the_next_live_message_is_the_response(online: Device) -> None:
-    """Any live message is one, once; retained ones are none."""
+    """Any live message is a response, but only once."""
     online.expect_response()
     online.apply(heartbeat(), live=False, now=NOW + 1)
     assert Change.RESPONSE & receive(online, Malformed(faults=[]), after=2)
@@ -486,7 +489,7 @@ class Reference:
             self.read_log(message, live=live)
 
     def is_stale(self, message: Message, now: float) -> bool:
-        """Return whether a heartbeat was overtaken, or is sent once more."""
+        """Return whether a heartbeat is late or sent again."""
         if not isinstance(message, Heartbeat):
             return False
         uptime, elapsed = message.uptime, now - self.heard
@@ -534,7 +537,7 @@ class Reference:
             self.unconfirmed -= overdue
 
     def end(self, subsystem: str) -> None:
-        """End an alert: of those that are OK it is the last to lose its sensor."""
+        """End an alert; its subsystem is reused last."""
         del self.active[subsystem]
         if subsystem in self.subsystems:
             self.subsystems.remove(subsystem)
@@ -556,7 +559,7 @@ class Reference:
 
 
 def shown(device: Device) -> dict[Change, object]:
-    """Return the shown values of a device, by their change flag."""
+    """Return the shown values of a device by flag."""
     diagnostics = device.telemetry
     return {
         Change.CONNECTIVITY: device.online,
@@ -593,7 +596,7 @@ lives = lives_with(st.sampled_from([1, 29, 30, 60, 3600]))
 
 
 def of_any_life() -> Device:
-    """Return a device that closes its alerts soon after a restart."""
+    """Return a device that closes unconfirmed alerts soon."""
     return Device(device_id=DEVICE_ID, close_after=CLOSE_AFTER)
 
 
@@ -685,7 +688,7 @@ def test_exactly_what_changed_is_reported(life: list[tuple[int, Step]]) -> None:
 def test_the_written_last_seen_is_never_a_minute_old(
     life: list[tuple[int, Step]],
 ) -> None:
-    """An online device is never shown as seen long ago."""
+    """An online device always shows a recent time."""
     device, now, written = Device(device_id=DEVICE_ID), 1_000_000.0, None
     for wait, step in life:
         now += wait

@@ -1,4 +1,4 @@
-"""The event log of a device and what is new in it (docs/protocol.md)."""
+"""What is new in the event log (docs/protocol.md)."""
 
 from collections import Counter, deque
 
@@ -110,7 +110,10 @@ def test_a_buffer_that_started_again(known: Device) -> None:
 
 
 def test_a_buffer_that_came_to_the_same_again(known: Device) -> None:
-    """A boot logs itself, so it was emptied: all of it is of the new boot."""
+    """The same entries after a boot are new.
+
+    A boot logs itself, so the ring buffer was emptied.
+    """
     receive(known, log(PANIC, BACK, uptime=500), after=500)
     for start in range(540, 2000, 510):
         for uptime, new in [(10, [PANIC, BACK]), (40, []), (500, [])]:
@@ -119,7 +122,7 @@ def test_a_buffer_that_came_to_the_same_again(known: Device) -> None:
 
 
 def test_a_buffer_that_came_to_the_same_again_and_went_on(known: Device) -> None:
-    """What it begins with is of the new boot too, however much it reads as before."""
+    """Entries that read as before are new too."""
     receive(known, log(PANIC, BACK, uptime=500), after=500)
     again = log(PANIC, BACK, WIFI_DOWN, uptime=10)
     assert new_in(known, again, after=560) == [PANIC, WIFI_DOWN, BACK]
@@ -135,7 +138,7 @@ def test_a_list_of_nothing_but_bad_entries_is_no_log(known: Device) -> None:
 def test_a_buffer_without_the_boot_did_not_come_to_the_same_again(
     known: Device,
 ) -> None:
-    """The list is as before; a restart alone is no entry."""
+    """A restart alone adds no entry to the log."""
     receive(known, log(BACK, uptime=500), after=500)
     assert new_in(known, log(BACK, uptime=10), after=560) == []
 
@@ -330,7 +333,7 @@ def test_a_restart_without_a_log_makes_nothing_of_it_new(
 def test_a_log_is_compared_as_a_multiset(
     buffers: list[tuple[list[RecentEvent], bool]],
 ) -> None:
-    """A first list and a retained one have no new entries."""
+    """A first or retained list has no new entries."""
     event_log, known = EventLog(), None
     for buffer, live in buffers:
         unknown = event_log.apply(encode_events(buffer), live=live)

@@ -12,7 +12,7 @@ def fault(path: str, kind: FaultKind = FaultKind.INVALID) -> Fault:
 
 
 def test_the_first_of_each_kind_is_returned() -> None:
-    """Faults differ by source and kind, not by list position."""
+    """Faults differ by source and kind, not by position."""
     counter = FaultCounter()
     first = [fault("recent_events[0].d0"), fault("uptime")]
     assert counter.add("heartbeat", first) == first

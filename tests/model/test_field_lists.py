@@ -1,4 +1,4 @@
-"""Each field of a heartbeat and of an alert is in every list of the fields."""
+"""Each field is in every list of the fields."""
 
 from dataclasses import fields, replace
 from datetime import UTC, datetime
@@ -42,12 +42,12 @@ each_field = pytest.mark.parametrize(
 
 
 def value_of(name: str) -> Any:
-    """Return a value of a field as a heartbeat has it."""
+    """Return a field's value as heartbeats have it."""
     return VALUES[get_type_hints(Heartbeat)[name]]
 
 
 def shown(name: str) -> str:
-    """Return what a report shows of the value of a field."""
+    """Return what a report shows of a field's value."""
     value = value_of(name)
     return str(value[0]["d1"] if isinstance(value, list) else value)
 
@@ -91,7 +91,10 @@ def test_a_field_is_documented(name: str) -> None:
 
 
 def test_an_alert_is_stored_and_shown_with_all_fields() -> None:
-    """Only that the device confirmed it is forgotten: it may be over since."""
+    """All fields are kept, except that it is confirmed.
+
+    The alert may be over since.
+    """
     hints = get_type_hints(ActiveAlert)
     # When it arrived is a time of the monotonic clock, which begins with each boot.
     names = {field.name for field in fields(ActiveAlert)} - {"received"}

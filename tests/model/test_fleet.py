@@ -41,7 +41,7 @@ def test_a_device_counts_as_online_with_a_message(device: Device) -> None:
 
 
 def test_a_device_counts_as_offline_after_a_timeout(device: Device) -> None:
-    """A device that is offline is still one of the fleet."""
+    """A device that is offline stays in the fleet."""
     fleet = Fleet()
     device.apply(heartbeat(), live=True, now=0.0)
     fleet.update(device)
@@ -65,7 +65,7 @@ def test_a_device_in_maintenance_counts_as_well(device: Device) -> None:
 
 
 def test_two_alerts_of_a_device_count_once(device: Device) -> None:
-    """Devices with alerts are counted, not alerts; the worst is the fleet's."""
+    """Devices with alerts are counted, not their alerts."""
     fleet = Fleet()
     device.apply(alert("FileManager", "WARNING"), live=True, now=0.0)
     device.apply(alert("TimeKeeper", "FAILED"), live=True, now=0.0)

@@ -1,4 +1,4 @@
-"""Forecasts of heap exhaustion, for series with and without a leak."""
+"""Forecasts of heap exhaustion, with and without a leak."""
 
 from collections.abc import Callable, Iterator
 import random
@@ -46,7 +46,7 @@ def forecasts(
 
 
 def saw(period: float, amplitude: float, phase: float = 0.0) -> Series:
-    """Return a sawtooth series: it falls by a part of the heap and recovers."""
+    """Return a sawtooth: heap that falls and recovers."""
     return lambda now: HEAP * (1 - amplitude * ((now / period + phase) % 1))
 
 
@@ -59,7 +59,7 @@ either_way = pytest.mark.parametrize(
 @pytest.mark.parametrize("hours", [1, 3, 8, 20])
 @either_way
 def test_steady_leak(hours: int, *, reports_mark: bool) -> None:
-    """It is detected early, and its end within a twentieth."""
+    """A leak's end is foreseen early, within a twentieth."""
     end = hours * HOUR
     foreseen = list(
         forecasts(lambda now: HEAP * (1 - now / end), end, reports_mark=reports_mark)
@@ -71,7 +71,7 @@ def test_steady_leak(hours: int, *, reports_mark: bool) -> None:
 
 
 def test_slow_leak() -> None:
-    """A leak that takes days is reported a day before its end."""
+    """A leak of days is reported a day ahead."""
     end = 60 * HOUR
     foreseen = list(forecasts(lambda now: HEAP * (1 - now / end), end))
     assert foreseen[0][0] == pytest.approx(end - HORIZON, abs=300)
@@ -82,7 +82,7 @@ def test_slow_leak() -> None:
 @pytest.mark.parametrize("minutes", [1, 5, 14])
 @either_way
 def test_drop_at_the_start(part: float, minutes: int, *, reports_mark: bool) -> None:
-    """Heap that a device allocates at its start is no leak."""
+    """Heap that is allocated at boot is no leak."""
 
     def free_at(now: float) -> float:
         return HEAP * (1 - part * min(1, now / 60 / minutes))
@@ -100,7 +100,7 @@ def test_flat(*, reports_mark: bool) -> None:
 @pytest.mark.parametrize("part", [0.02, 0.2, 0.6])
 @either_way
 def test_noise(part: float, *, reports_mark: bool) -> None:
-    """Random drops that recover within a minute are no leak."""
+    """Drops that recover within a minute are no leak."""
     noise = random.Random(7)  # noqa: S311
     drawn = [HEAP * (1 - part * noise.random()) for _ in range(24 * 60 + 1)]
     foreseen = forecasts(
@@ -116,7 +116,7 @@ def test_noise(part: float, *, reports_mark: bool) -> None:
 def test_saw_tooth(
     period: float, amplitude: float, phase: float, *, reports_mark: bool
 ) -> None:
-    """The second tooth ends the report of a slow first descent."""
+    """The second tooth ends a report of the first."""
     foreseen = forecasts(
         saw(period, amplitude, phase), 5 * period + HOUR, reports_mark=reports_mark
     )
@@ -152,7 +152,7 @@ def test_slow_first_descent() -> None:
 def test_leak_under_a_saw_tooth(
     period: float, amplitude: float, hours: int, *, reports_mark: bool
 ) -> None:
-    """It is reported long before the end, and from then on."""
+    """A leak is reported early and without a break."""
     tooth = saw(period, amplitude)
     end = hours * HOUR * (1 - amplitude)
     foreseen = list(
@@ -185,7 +185,7 @@ def test_leak_that_stops() -> None:
 
 @pytest.mark.parametrize("rest", [10, 100, 1000])
 def test_rest_before_a_leak(rest: int) -> None:
-    """A leak after a long constant time is reported hours ahead."""
+    """A late leak is reported hours ahead."""
 
     def free_at(now: float) -> float:
         return HEAP * (1 - max(0, now - rest * HOUR) / 20 / HOUR)
@@ -196,7 +196,7 @@ def test_rest_before_a_leak(rest: int) -> None:
 
 
 def test_mark_that_was_low_before() -> None:
-    """A low mark stays constant until the leak reaches it."""
+    """A leak that reaches a low mark is found."""
     trend = HeapTrend()
     for minute in range(0, 300, 10):
         free = HEAP - 500 * minute
@@ -207,7 +207,7 @@ def test_mark_that_was_low_before() -> None:
 
 
 def test_another_boot() -> None:
-    """A mark that rises is of another boot, as after `clear`."""
+    """A mark that rises is of another boot."""
     trend = HeapTrend()
     assert trend.seconds_left(MIN_WINDOW) is None, "nothing is known yet"
 
@@ -240,7 +240,7 @@ def test_another_boot() -> None:
     )
 )
 def test_any_series(samples: list[tuple[int, int | None, int, bool]]) -> None:
-    """Few points are stored, and no forecast is in the past."""
+    """Few points are stored; no forecast is negative."""
     trend = HeapTrend()
     uptime = 0
     for step, least, free, clears in samples:

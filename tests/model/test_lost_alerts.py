@@ -21,7 +21,7 @@ def lost(payload: bytes = b"{") -> UnreadableAlert:
 
 
 def test_an_alert_is_lost_until_the_next_one_is_read(online: Device) -> None:
-    """What was wrong is named, and the alerts stay as they are."""
+    """The bad fields are named, and alerts stay active."""
     receive(online, alert("SD", "FAILED"))
     assert receive(online, lost()) == BOTH
     assert online.alerts.lost.fields == {""}
@@ -38,7 +38,7 @@ def test_an_alert_is_lost_until_the_next_one_is_read(online: Device) -> None:
     [(0, False), (REQUEST_INTERVAL - 1, False), (REQUEST_INTERVAL, True), (-1, True)],
 )
 def test_a_health_check_is_due_once_in_a_while(after: int, *, due: bool) -> None:
-    """An answer that can't be read asks for no further one, whatever comes between."""
+    """Another unreadable alert soon after requests no further check."""
     alerts = LostAlerts()
     alerts.record(lost(), NOW)
     alerts.end()

@@ -37,7 +37,7 @@ def _active(severity: Severity) -> ActiveAlert | None:
 
 @given(before=severities, after=severities)
 def test_alert(before: Severity, after: Severity) -> None:
-    """A worse state is raised, an ended alert is cleared, others are none."""
+    """Only a worse or ended alert is an occurrence."""
     occurred = alert_occurrence(DEVICE_ID, _active(before), _active(after))
     if after > before:
         assert occurred is not None
@@ -56,7 +56,7 @@ def test_alert(before: Severity, after: Severity) -> None:
 
 @given(st.lists(severities, min_size=1))
 def test_alerts_are_published_in_turn(states: list[Severity]) -> None:
-    """The occurrences alone show the active alert and the worst.
+    """Occurrences alone show the active alert and the worst.
 
     Each transition starts where the one before ended, except for a fall that was no
     occurrence.
@@ -147,7 +147,7 @@ def test_playback(
     ("code", "reason"), [(None, None), (4, "panic"), (4711, "other")]
 )
 def test_restart(code: int | None, reason: str | None) -> None:
-    """A restart has its reason by name, if it was reported."""
+    """The reason of a restart is shown by name."""
     device = Device(device_id=DEVICE_ID)
     device.apply(heartbeat(uptime=3600, reset_reason=1), live=True, now=0)
     device.apply(heartbeat(uptime=5, reset_reason=code), live=True, now=10)

@@ -1,4 +1,4 @@
-"""Outages of the fleet, and devices that go offline alone."""
+"""Outages of the fleet, and single offline devices."""
 
 from hypothesis import given, strategies as st
 import pytest
@@ -23,7 +23,7 @@ class Fleet:
             self.online.discard(str(number))
 
     def alone(self, now: float) -> list[str]:
-        """Return the devices that are reported as offline singly by now."""
+        """Return the devices reported as offline alone by now."""
         found = []
         while (device_id := self.outages.pop_alone(now)) is not None:
             found.append(device_id)
@@ -48,7 +48,7 @@ def test_most_of_the_fleet_is_an_outage(online: int, offline: int) -> None:
 
 @pytest.mark.parametrize("online", [1, 2, 6, 10, 1000])
 def test_half_of_the_fleet_is_none(online: int) -> None:
-    """Each device is reported once it can't be part of one."""
+    """Each device is reported alone after a timeout."""
     fleet = Fleet(online)
     offline = [*range(max(1, online // 2))]
     fleet.go_offline(*offline)
@@ -93,7 +93,7 @@ def test_a_device_that_is_back_is_not_lost() -> None:
 
 
 def test_new_devices_do_not_count() -> None:
-    """The fleet is those online when the first went offline."""
+    """Only devices online at the first timeout count."""
     fleet = Fleet(4)
     fleet.go_offline(0)
     fleet.online |= {"new", "newer", "newest"}

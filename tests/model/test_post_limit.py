@@ -8,7 +8,7 @@ from custom_components.vesper.model.post_limit import (
 
 
 def test_the_limit_is_ten_in_a_minute() -> None:
-    """The next one is accepted a minute after the first."""
+    """The next is accepted a minute after the first."""
     limit = PostLimit()
     for now in range(10):
         assert limit.wait(float(now)) == 0

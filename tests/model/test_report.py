@@ -32,7 +32,7 @@ def test_device_without_messages() -> None:
 
 
 def test_everything() -> None:
-    """Codes have their names, times are in UTC, and all is JSON."""
+    """Codes have names, and times are in UTC."""
     device = Device(device_id="bell")
     _receive(
         device,
@@ -84,7 +84,7 @@ def test_everything() -> None:
 
 
 def test_retained_heartbeat() -> None:
-    """It is marked as not live; a code may have no name."""
+    """The report of a retained heartbeat is not live."""
     device = Device(device_id="bell")
     _receive(device, live=False, uptime=3600, reset_reason=99)
     shown = report(device)

@@ -39,7 +39,10 @@ class Scenario:
     def receive(
         self, at: float, boot: float, *, jump: float = 0, **fields: Any
     ) -> None:
-        """Apply the heartbeat of a boot; the wall clock has jumped."""
+        """Apply the heartbeat of a boot.
+
+        The wall clock has jumped by `jump` seconds.
+        """
         message = heartbeat(uptime=int(at - boot), **fields)
         change = self.device.apply(
             message, live=True, now=NOW + at + jump, monotonic=at
@@ -48,7 +51,7 @@ class Scenario:
             self.restarted.append(at)
 
     def restart(self, at: float, **fields: Any) -> None:
-        """Apply the first heartbeat of a new boot, and a second one."""
+        """Apply the first two heartbeats of a new boot."""
         self.receive(at, at - 2, **fields)
         self.receive(at + 9, at - 2)
 
@@ -71,7 +74,7 @@ def scenario() -> Scenario:
 
 
 def test_restart_loop(scenario: Scenario) -> None:
-    """So many restarts within an hour, until the first is older."""
+    """Several restarts within an hour are a loop."""
     scenario.receive(0, -50)
     for number in range(LOOP_RESTARTS):
         assert not scenario.loop(LOOP_SECONDS)
@@ -107,7 +110,7 @@ def test_reason_that_is_not_reported(scenario: Scenario) -> None:
 
 @pytest.mark.parametrize("boots", [(-9000, -300), (-300, -9000), (-9000, -99, -300)])
 def test_devices_in_turn(scenario: Scenario, boots: tuple[float, ...]) -> None:
-    """They are detected in three rounds, with one restart each at most."""
+    """Their shared id is detected, and no restart loop."""
     rounds = 40
     for turn in range(rounds * len(boots)):
         scenario.receive(turn * 30 / len(boots), boots[turn % len(boots)])
@@ -140,7 +143,7 @@ def test_devices_with_logs_of_their_own(scenario: Scenario) -> None:
 
 
 def test_second_device_that_restarts(scenario: Scenario) -> None:
-    """A new boot of one of two devices is a restart."""
+    """A new boot of either device is a restart."""
     for turn in range(6):
         scenario.receive(15 * turn, (-9000, -300)[turn % 2])
     scenario.receive(90, 80)
@@ -173,7 +176,7 @@ def test_late_message_of_the_boot_before(scenario: Scenario) -> None:
 
 
 def test_restart_after_a_return_is_seen(scenario: Scenario) -> None:
-    """A device in a loop has a later boot each time."""
+    """A restart loop is not taken for two devices."""
     scenario.receive(0, -9000)
     for at in range(20, 400, 20):
         scenario.restart(at)
@@ -192,7 +195,7 @@ def test_restart_after_a_return_is_seen(scenario: Scenario) -> None:
     )
 )
 def test_steps_of_the_wall_clock(life: list[tuple[int, int, int]]) -> None:
-    """No step of the clock is detected as a second device.
+    """No step of the clock suggests a second device.
 
     It is set by hours and some, while boots lie at other distances.
     """
@@ -221,7 +224,7 @@ def test_clock_set_back_and_forth(scenario: Scenario) -> None:
 
 
 def test_heap_of_two_devices(scenario: Scenario) -> None:
-    """The heap of one device is not compared with the other's."""
+    """The heaps of two devices are not compared."""
     device = scenario.device
     for turn in range(200):
         first = turn % 2 == 0
@@ -234,7 +237,7 @@ def test_heap_of_two_devices(scenario: Scenario) -> None:
 
 
 def test_heap_of_the_boot_before(scenario: Scenario) -> None:
-    """A restart starts a new series, even with less free heap."""
+    """A restart starts a new series of samples."""
     device = scenario.device
     for at in range(0, 4000, 100):
         heap = 100_000 - 10 * at
@@ -248,7 +251,7 @@ def test_heap_of_the_boot_before(scenario: Scenario) -> None:
 
 
 def test_retained_heartbeats_are_no_samples(scenario: Scenario) -> None:
-    """Nor are those without an uptime: their time is unknown."""
+    """Heartbeats without an uptime are no samples either."""
     device = scenario.device
     for at in range(0, 4000, 100):
         heap = 100_000 - 10 * at
@@ -300,7 +303,7 @@ def test_boot_of_a_heartbeat(
 
 @pytest.mark.parametrize("late", [BOOT_TIME_JITTER, BOOT_TIME_JITTER + 1])
 def test_boot_time_that_moved(late: int) -> None:
-    """A later one shows a restart, by the wall clock over one of Home Assistant."""
+    """A boot time that is later shows a restart."""
     restarts = Restarts(uptime=10, started=NOW - 10)
     found = restarts.detect_boot(
         30, NOW + 20 + late, 0, changed=False, boot_logged=False
@@ -311,7 +314,10 @@ def test_boot_time_that_moved(late: int) -> None:
 @pytest.mark.parametrize("boot_logged", [True, False])
 @pytest.mark.parametrize("early", [BOOT_TIME_JITTER, BOOT_TIME_JITTER + 1])
 def test_more_uptime_than_there_was_time(early: int, *, boot_logged: bool) -> None:
-    """It is another device if its boot is logged; else the clock was set back."""
+    """Only with a logged boot is it another device.
+
+    Else the clock was set back.
+    """
     restarts = Restarts(uptime=1000, started=NOW - 1000)
     uptime = 1030 + early
     assert restarts.detect_stale(uptime, NOW + 30, 0) is None
@@ -323,7 +329,7 @@ def test_more_uptime_than_there_was_time(early: int, *, boot_logged: bool) -> No
 
 
 def test_queue_that_is_delivered_late() -> None:
-    """The first heartbeats are delayed, the last one is not: it is the same boot."""
+    """Heartbeats delivered late are of the same boot."""
     restarts = Restarts()
     restarts.update(10_000, NOW, 0, Boot.SAME)
     for uptime in (10_030, 10_060, 10_300, 10_330):
@@ -337,7 +343,7 @@ def test_queue_that_is_delivered_late() -> None:
 
 
 def test_earlier_boot_returns() -> None:
-    """It becomes the current one, and the other one may return."""
+    """Each of two boots may be current again."""
     restarts = Restarts()
     restarts.update(9000, NOW, 0, Boot.SAME)
     restarts.record(NOW + 30, 30, None)
@@ -356,7 +362,10 @@ def test_earlier_boot_returns() -> None:
 
 
 def test_device_that_is_late_at_first(scenario: Scenario) -> None:
-    """The wall clock was wrong while Home Assistant did not run: it has restarted."""
+    """A device that stays late has restarted.
+
+    The wall clock was wrong while Home Assistant did not run.
+    """
     scenario.device.restarts = Restarts(uptime=9000, started=NOW - 9000)
     scenario.receive(1, -500)
     assert scenario.device.message_log.stale == {Stale.LATE: 1}
@@ -367,7 +376,7 @@ def test_device_that_is_late_at_first(scenario: Scenario) -> None:
 
 
 def test_queue_of_late_messages(scenario: Scenario) -> None:
-    """However many come at once, also twice, they show no boot that goes on."""
+    """Late messages show no boot, however many come."""
     scenario.receive(0, -9000)
     for number in range(10):
         for _ in range(2):
@@ -393,7 +402,10 @@ def test_queue_of_late_messages(scenario: Scenario) -> None:
 def test_counter_that_ran_over(
     elapsed: int, late: int, boot: Boot, *, boot_logged: bool
 ) -> None:
-    """It begins again at 0 after 49.7 days: no restart, unless one is logged."""
+    """An overrun is no restart unless one is logged.
+
+    The counter begins again at 0 after 49.7 days.
+    """
     uptime = 20
     last = int(COUNTER_SECONDS) - elapsed + uptime - late
     restarts = Restarts()

@@ -31,12 +31,12 @@ def rhythm_of(*times: float) -> Rhythm:
     ],
 )
 def test_the_timeout(times: list[float], timeout: int) -> None:
-    """It is three times the lower quartile of the gaps."""
+    """It is three times the gaps' lower quartile."""
     assert rhythm_of(*times).timeout == timeout
 
 
 def test_the_last_eight_gaps_count() -> None:
-    """A device that becomes slower has a longer timeout after seven gaps."""
+    """A slower rhythm counts after seven gaps."""
     rhythm = rhythm_of(*range(0, 300, 30))
     timeouts = []
     for number in range(1, 9):
@@ -57,7 +57,10 @@ def test_what_is_not_received_is_no_gap() -> None:
 
 @given(st.lists(st.floats(0, 2 * MAX_GAP), max_size=30))
 def test_the_timeout_of_any_rhythm(gaps: list[float]) -> None:
-    """It is none, or between three times the shortest gap and an hour."""
+    """A timeout is none or within its bounds.
+
+    They are three times the shortest gap, and an hour.
+    """
     now, rhythm = 0.0, Rhythm()
     rhythm.record(now)
     for gap in gaps:

@@ -66,7 +66,7 @@ def restored(device: Device) -> Device:
 
 @pytest.fixture
 def device() -> Device:
-    """Return a device that has reported one value of each kind."""
+    """Return a device with a value of each kind."""
     device = Device(device_id=DEVICE_ID)
     receive(device, heartbeat(**EVERYTHING))
     receive(device, alert("Player", "CRITICAL", "amplifier does not answer"))
@@ -126,7 +126,7 @@ def test_it_stays_offline_for_as_long(device: Device) -> None:
 
 
 def test_alerts_keep_their_times(device: Device) -> None:
-    """A restored alert has been active for as long as before."""
+    """A restored alert keeps when it began and worsened."""
     receive(device, alert("Player", "FAILED"), after=60)
     (before,) = device.alerts.active.values()
     (after,) = restored(device).alerts.active.values()
@@ -164,7 +164,7 @@ def test_an_alert_from_before_a_restart_is_closed_in_the_end(device: Device) -> 
     + [{"FileManager": cause} for cause in (None, 7, "device", ["restart"])],
 )
 def test_a_cause_that_can_not_be_is_none(device: Device, closed_by: Json) -> None:
-    """An active alert has no cause, and only known causes are valid."""
+    """Only ended alerts have a cause, a known one."""
     data = stored(device) | {"closed_by": closed_by}
     assert deserialize(DEVICE_ID, data).alerts.closed_by == {}
 
@@ -345,7 +345,7 @@ def _alert_of_nothing(data: dict[str, Any]) -> None:
 def test_a_lost_alert_never_reads_as_all_clear(
     device: Device, damage: Callable[[dict[str, Any]], None]
 ) -> None:
-    """All subsystems are unknown, as any may have had it."""
+    """All subsystems are unknown after an alert is lost."""
     data = stored(device)
     damage(data)
     alerts = deserialize(DEVICE_ID, data).alerts
@@ -371,7 +371,7 @@ def test_valid_fields_of_an_alert_are_restored(device: Device) -> None:
 
 
 def test_alerts_without_a_sensor_are_stored(device: Device) -> None:
-    """They are active alerts as any other, and the bounds hold for what is stored."""
+    """All active alerts are stored, up to the limits."""
     for number in range(MAX_ACTIVE):
         receive(device, alert(f"Subsystem {number}", "WARNING"))
     data = stored(device)
@@ -409,7 +409,7 @@ def test_a_log_reported_again_is_the_same_log(device: Device) -> None:
 
 
 def test_a_log_with_a_number_that_is_none_is_forgotten() -> None:
-    """No event has NaN, and no file can store it."""
+    """A log with an invalid number is not known."""
     back = deserialize(DEVICE_ID, {"events": [{"t": 2**70}]})
     assert not back.telemetry.event_log.is_known
 
@@ -447,7 +447,7 @@ bad_events = json_values | st.builds(
 
 @st.composite
 def logs_before_and_after(draw: st.DrawFn) -> tuple[object, list[dict[str, int]]]:
-    """Draw a stored log, valid or not, and the next one."""
+    """Draw a log as stored, and the next one."""
     log = draw(event_logs)
     reported = log[draw(st.integers(0, len(log))) :] + draw(event_logs)
     damaged = log[:-1] + draw(st.lists(bad_events, min_size=1, max_size=2))
@@ -466,7 +466,7 @@ def test_a_stored_log_is_compared_with_the_next_one(
     *,
     live: bool,
 ) -> None:
-    """It is unknown if any of its entries is malformed."""
+    """A stored log with a malformed entry is unknown."""
     kept, reported = logs
     faults: list[Fault] = []
     events = parse_events(kept, faults)
@@ -546,7 +546,7 @@ def test_nothing_but_what_is_to_be_forgotten_is_lost(
     )
 )
 def test_whatever_is_read_makes_a_device(data: dict[str, Json]) -> None:
-    """Any stored data is deserialized and can be serialized again."""
+    """A device of any stored data can be stored."""
     device = deserialize(DEVICE_ID, data)
     stored(device)
     receive(device, heartbeat(**EVERYTHING))

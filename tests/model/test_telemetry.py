@@ -47,7 +47,10 @@ def known(device: Device) -> Device:
 
 
 def _moment(one: RecentEvent) -> tuple[int, int]:
-    """Return the order of an event, so that no two are equal in it."""
+    """Return the moment by which events are ordered.
+
+    No two that are drawn have the same one.
+    """
     return max(one.ts, 5), one.up
 
 
@@ -93,7 +96,7 @@ def test_an_absent_field_stays(known: Device, field: str, *, is_null: bool) -> N
 def test_what_is_bad_is_named_and_the_rest_is_taken(
     known: Device, field: str, value: Json
 ) -> None:
-    """A bad field keeps its value and is a fault each time."""
+    """A bad field keeps its value, with a fault."""
     fields = {name: other for name, (_, other, _) in VALUES.items()}
     for _ in range(2):
         message = heartbeat(**fields | {field: value})
@@ -141,7 +144,7 @@ def test_a_retained_heartbeat_overwrites_nothing(known: Device, field: str) -> N
 
 
 def test_a_retained_log_does_not_overwrite_the_signal() -> None:
-    """It may be known without a log, from a store that was damaged."""
+    """The signal may be known without a log."""
     device = Device(device_id=DEVICE_ID)
     device.telemetry.rssi = -70
     assert replay(device, log(BOOT, WIFI_UP)) == Change.NOTHING
@@ -180,7 +183,10 @@ def test_drift_that_came_to_rest_is_written_in_the_end(known: Device) -> None:
 
 
 def test_drift_that_came_back_is_written(known: Device) -> None:
-    """The sensor may have been written meanwhile, as the device came online."""
+    """The sensor may have been written in between.
+
+    It is when the device comes online.
+    """
     receive(known, heartbeat(heap_free=169_000), after=30)
     assert receive(known, heartbeat(heap_free=170_000), after=60) & Change.HEAP_FREE
     change = receive(known, heartbeat(heap_free=170_000), after=120)
@@ -188,7 +194,7 @@ def test_drift_that_came_back_is_written(known: Device) -> None:
 
 
 def test_trouble_is_written_at_once(known: Device) -> None:
-    """Low memory and its end are written at once, drift is not."""
+    """Low memory and its end are written at once."""
     for heap_free, is_written in (
         (LOW_HEAP, False),
         (LOW_HEAP - 1, True),
@@ -223,7 +229,7 @@ def test_an_hour_of_drift_is_written_once_a_minute(known: Device) -> None:
 def test_what_is_written_of_the_heap_is_never_a_minute_old(
     heartbeats: list[tuple[int, int]],
 ) -> None:
-    """It never hides low memory, and is not written unless it has changed."""
+    """What is written never hides low memory."""
     device, after = Device(device_id=DEVICE_ID), 0
     written: int | None = None
     written_at, has_changed = 0, False
@@ -260,7 +266,7 @@ def test_the_time_of_boot_is_worked_out(device: Device) -> None:
     ],
 )
 def test_jitter_moves_no_boot(known: Device, late: float, *, is_written: bool) -> None:
-    """A larger step, as of a clock that was set, does."""
+    """Only a larger step is written."""
     change = receive(known, heartbeat(uptime=1060), after=60, jump=late)
     assert change & ~Change.LAST_SEEN == (
         Change.BOOT_TIME if is_written else Change.NOTHING
@@ -317,7 +323,7 @@ signals = st.builds(
 def test_the_signal_is_that_of_the_newest_new_entry(
     buffers: list[list[RecentEvent]],
 ) -> None:
-    """The newest by time, in any order of the ring buffer."""
+    """The newest entry counts, in any order."""
     device, expected = Device(device_id=DEVICE_ID), None
     known: list[RecentEvent] = []
     for buffer in buffers:

@@ -51,12 +51,15 @@ a_name = pytest.mark.parametrize(
 
 
 def found(message: Message) -> list[tuple[str, FaultKind]]:
-    """Return the path and kind of each fault of a message."""
+    """Return the path and kind of a message's faults."""
     return [(fault.path, fault.kind) for fault in message.faults]
 
 
 def is_name(text: object) -> bool:
-    """Return whether a text is 1 to 64 printable characters, and not blank."""
+    """Return whether a value is a valid name.
+
+    That is a text of 1 to 64 printable characters, and not blank.
+    """
     return (
         isinstance(text, str)
         and 1 <= len(text) <= 64
@@ -66,7 +69,10 @@ def is_name(text: object) -> bool:
 
 
 def values(message: Heartbeat) -> dict[str, object]:
-    """Return the fields that a heartbeat has, with its events as entries."""
+    """Return the fields that a heartbeat has.
+
+    Its events are decoded to entries.
+    """
     fields = {
         "uptime": message.uptime,
         "heap_free": message.heap_free,
@@ -97,7 +103,7 @@ def depth(value: object) -> int:
 
 
 def assert_safe(message: Message) -> None:
-    """Check that the result of a parser is bounded and printable."""
+    """Check that a parser's result is bounded and printable."""
     assert len(message.faults) < 400
     for fault in message.faults:
         assert fault.path.isprintable()

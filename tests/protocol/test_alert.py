@@ -13,7 +13,7 @@ from .common import INVALID, a_name, assert_safe, found, is_name, not_a_name
 
 
 def parsed(**fields: object) -> Alert:
-    """Return the alert with these fields besides the required ones."""
+    """Return an alert with these additional fields."""
     message = parse_alert(
         encode({"subsystem": "FileManager", "state": "WARNING", **fields}), DEVICE_ID
     )
@@ -53,7 +53,7 @@ WHOLE = b'{"subsystem": "SD", "state": "CLEARED", "msg": "a \\u00e4 \\\\ b", "n"
 
 @pytest.mark.parametrize("end", range(WHOLE.index(b'"msg"') + 6, WHOLE.index(b', "n"')))
 def test_a_text_that_is_cut_off(end: int) -> None:
-    """It is read wherever it ends inside the message of the alert."""
+    """An alert is read wherever its text ends."""
     message = parse_alert(WHOLE[:end], DEVICE_ID)
     assert isinstance(message, Alert)
     assert (message.subsystem, message.severity) == ("SD", Severity.OK)
@@ -81,7 +81,7 @@ def test_a_text_that_is_cut_off(end: int) -> None:
     ],
 )
 def test_damage_that_leaves_a_state_open(payload: bytes) -> None:
-    """An alert that can't be read is malformed, never cleared."""
+    """An alert that can't be read is malformed."""
     assert isinstance(parse_alert(payload, DEVICE_ID), Malformed)
 
 
@@ -97,7 +97,7 @@ def test_damage_that_leaves_a_state_open(payload: bytes) -> None:
     ids=lambda field: f"{field!r:.30}",
 )
 def test_other_fields_are_ignored(field: bytes) -> None:
-    """Nothing in a field without a meaning loses the alert, nor raises."""
+    """No field without a meaning loses the alert."""
     payload = b'{%s, "subsystem": "SD", "state": "FAILED"}' % field
     message = parse_alert(payload, DEVICE_ID)
     assert isinstance(message, Alert)
@@ -106,7 +106,7 @@ def test_other_fields_are_ignored(field: bytes) -> None:
 
 @given(st.binary(max_size=40), st.integers(0, 99), st.integers(0, 99))
 def test_any_damage_is_read_or_named(noise: bytes, start: int, length: int) -> None:
-    """What is overwritten or lost never raises, and never clears by itself."""
+    """Damaged bytes never clear an alert by themselves."""
     payload = WHOLE.replace(b"CLEARED", b"FAILED")
     payload = payload[:start] + noise + payload[start + length :]
     message = parse_alert(payload, DEVICE_ID)
@@ -150,7 +150,7 @@ def test_any_other_state_is_rejected(state: Json) -> None:
 def test_subsystem_and_state_are_required(
     fields: dict[str, Json], missing: str
 ) -> None:
-    """An alert without one of them is malformed; both are named."""
+    """An alert without one of them is malformed."""
     message = parse_alert(encode(fields), DEVICE_ID)
     assert isinstance(message, Malformed)
     assert found(message) == [(missing, FaultKind.MISSING)]
@@ -194,7 +194,7 @@ def test_subsystems_that_are_rejected(value: Json) -> None:
     ],
 )
 def test_the_text_of_an_alert(fields: dict[str, Json], text: str) -> None:
-    """It is one line of bounded length, and may be absent."""
+    """It is one line, and may be absent."""
     message = parsed(**fields)
     assert message.message == text
     assert not message.faults
@@ -202,7 +202,7 @@ def test_the_text_of_an_alert(fields: dict[str, Json], text: str) -> None:
 
 @pytest.mark.parametrize("msg", [7, True, ["SD"], {"text": "SD"}])
 def test_a_bad_text_does_not_lose_the_alert(msg: Json) -> None:
-    """The alert is used without it; the field is named."""
+    """The alert is used without its text."""
     message = parsed(msg=msg)
     assert (message.severity, message.message) == (Severity.WARNING, "")
     assert found(message) == [("msg", INVALID)]

@@ -71,7 +71,7 @@ each_table = pytest.mark.parametrize("table", TABLES)
 def test_a_table_is_the_protocols(
     table: type[IntEnum], first: int, keys: list[str]
 ) -> None:
-    """The codes and names are exactly those of the protocol."""
+    """The names are exactly those of the protocol."""
     codes = range(first, first + len(keys))
     assert [key_of(table, code) for code in codes] == keys
     assert [label_of(table, code) for code in codes] == [key.upper() for key in keys]
@@ -104,7 +104,7 @@ def test_the_wifi_reasons_are_those_of_esp_idf_and_one_more() -> None:
     ],
 )
 def test_a_wifi_reason_has_its_name(code: int, label: str) -> None:
-    """The ends of each range of numbers, and the usual ones."""
+    """Names at the ends of each range are right."""
     assert label_of(WifiReason, code) == label
     assert key_of(WifiReason, code) == label.lower()
 
@@ -151,7 +151,7 @@ def test_signal_strength_is_in_dbm(value: int, dbm: int | None) -> None:
 
 @given(st.integers(-128, 0))
 def test_each_signal_strength_survives_the_cast(dbm: int) -> None:
-    """The device sends a signed number as 16 unsigned bits."""
+    """Devices send it as 16 bits without a sign."""
     assert rssi_dbm(dbm & 0xFFFF) == rssi_dbm(dbm) == dbm
 
 
@@ -164,7 +164,7 @@ def test_any_number_is_a_signal_strength_or_none(value: int) -> None:
 
 @given(st.sampled_from(TABLES), numbers)
 def test_any_code_has_a_state_and_a_label(table: type[IntEnum], code: int) -> None:
-    """Exactly the codes of the table have a state of their own."""
+    """Only codes of the table have their own state."""
     assert (key_of(table, code) == "other") is (code not in list(table))
     assert label_of(table, code).startswith("unknown (") is (code not in list(table))
 

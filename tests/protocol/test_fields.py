@@ -18,7 +18,7 @@ from .common import INVALID
     ],
 )
 def test_a_fault_is_counted_without_positions(path: str, counted: str) -> None:
-    """The position of an entry changes with each new one."""
+    """A fault's position in a list does not count."""
     assert Fault(path=path, kind=INVALID, reason="").field == counted
 
 
@@ -38,5 +38,5 @@ def test_a_fault_is_counted_without_positions(path: str, counted: str) -> None:
     ],
 )
 def test_what_begins_like_an_object(payload: bytes, *, begins: bool) -> None:
-    """Blanks and a byte order mark before it do not count."""
+    """Blanks and a byte order mark do not count."""
     assert is_object_like(payload) is begins

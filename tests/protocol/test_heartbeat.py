@@ -35,7 +35,7 @@ from .common import (
 
 
 def parsed(**fields: object) -> Heartbeat:
-    """Return the heartbeat with these fields, which must be valid."""
+    """Return a valid heartbeat with these fields."""
     message = heartbeat(**fields)
     assert isinstance(message, Heartbeat)
     return message
@@ -80,7 +80,7 @@ each_field = pytest.mark.parametrize("field", VALUES_IN_FULL)
 
 
 def test_a_heartbeat_in_full() -> None:
-    """All fields of the firmware are used without a fault."""
+    """All fields of the firmware are used."""
     message = parsed(**IN_FULL)
     assert values(message) == VALUES_IN_FULL
     assert not found(message)
@@ -140,7 +140,7 @@ def test_uptimes_that_are_rejected(uptime: Json) -> None:
 @each_field
 @pytest.mark.parametrize("is_null", [True, False], ids=["null", "absent"])
 def test_each_field_may_be_missing(field: str, *, is_null: bool) -> None:
-    """An absent field is no fault; the others are used."""
+    """An absent field is no fault."""
     fields = IN_FULL | {field: None}
     if not is_null:
         del fields[field]
@@ -183,7 +183,7 @@ def test_all_fields_may_be_bad() -> None:
     ],
 )
 def test_a_number_is_bounded(field: str, most: int) -> None:
-    """From 0 up to its maximum; one more is rejected."""
+    """A number over its maximum is rejected."""
     for value in (0, 1, most):
         message = parsed(**{field: value})
         assert values(message) == {field: value}
@@ -194,7 +194,7 @@ def test_a_number_is_bounded(field: str, most: int) -> None:
 
 
 def test_null_stands_for_an_absent_id() -> None:
-    """A field that is null is absent, which is no fault."""
+    """A field that is null is absent."""
     assert not found(parsed(device_id=None, fw=None, fw_version=None, version=None))
 
 
@@ -258,13 +258,16 @@ def test_the_senders_level_is_quoted_in_a_fault() -> None:
 
 
 def decoded(value: Json) -> Any:
-    """Return a value as decoded from JSON, with 64-bit whole numbers."""
+    """Return a value as decoded from JSON.
+
+    Its whole numbers are those of 64 bits.
+    """
     return orjson.loads(encode(value))
 
 
 @given(json_values)
 def test_any_uptime_leaves_the_version(value: Json) -> None:
-    """The uptime is used or named, the version is used."""
+    """The version is used with any uptime."""
     message = parsed(uptime=value, firmware_version="1.1.0")
     uptime = decoded(value)
     is_good = type(uptime) is int and 0 <= uptime <= MAX_UPTIME
@@ -275,7 +278,7 @@ def test_any_uptime_leaves_the_version(value: Json) -> None:
 
 @given(json_values)
 def test_any_version_leaves_the_uptime(value: Json) -> None:
-    """The version is used or named, the uptime is used."""
+    """The uptime is used with any version."""
     message = parsed(uptime=7, firmware_version=value)
     expected = {"uptime": 7} | ({"firmware_version": value} if is_name(value) else {})
     assert values(message) == expected
@@ -285,7 +288,7 @@ def test_any_version_leaves_the_uptime(value: Json) -> None:
 @each_field
 @given(value=json_values)
 def test_any_value_of_a_field_leaves_the_others(field: str, value: Json) -> None:
-    """It is used or named, and changes no other field."""
+    """Any value leaves the other fields unchanged."""
     message = parsed(**IN_FULL | {field: value})
     other = {name: one for name, one in VALUES_IN_FULL.items() if name != field}
     assert values(message).items() >= other.items()
@@ -318,7 +321,7 @@ def compact(value: object) -> bytes:
 
 
 def test_repeated_entries_are_replaced_in_the_payload() -> None:
-    """The payload is stored without them; the result is the same."""
+    """The payload is stored without repeated entries."""
     known = compact([A, B])
     payload = compact({"uptime": 31, "recent_events": [A, B], "heap_free": 9})
     message = parse_heartbeat(payload, DEVICE_ID, known)
@@ -385,7 +388,10 @@ texts = st.sampled_from([compact, encode])
 
 @st.composite
 def objects(draw: st.DrawFn, depth: int = 2) -> bytes:
-    """Draw an object with some fields of a heartbeat, in any order, some twice."""
+    """Draw an object with fields of a heartbeat.
+
+    They are in any order, and may occur twice.
+    """
     members = []
     for name in draw(
         st.lists(

@@ -14,7 +14,7 @@ from .common import INVALID, a_name, assert_safe, depth, found, not_a_name
 
 
 def parsed(kind: str, **payload: object) -> Info:
-    """Return the info of a type with its details, which must be valid."""
+    """Return a valid info with a type and details."""
     message = info(kind, **payload)
     assert isinstance(message, Info)
     return message
@@ -59,7 +59,7 @@ def test_the_type_is_required(fields: dict[str, Json]) -> None:
 
 @pytest.mark.parametrize("payload", [7, True, "ABC123", ["ABC123"]])
 def test_bad_details_do_not_lose_the_info(payload: Json) -> None:
-    """The type is used without them; the field is named."""
+    """An info is used without its bad details."""
     message = parse_info(
         encode({"type": "playback_started", "payload": payload}), DEVICE_ID
     )
@@ -69,7 +69,10 @@ def test_bad_details_do_not_lose_the_info(payload: Json) -> None:
 
 
 def nested(levels: int) -> dict[str, Any]:
-    """Return an object that nests so many levels, lists and objects in turn."""
+    """Return an object with so many nested levels.
+
+    Lists and objects take turns.
+    """
     value: Any = 0
     for level in range(levels - 1):
         value = {"a": value} if level % 2 else [0, value]

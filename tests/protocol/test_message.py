@@ -1,4 +1,4 @@
-"""Rules of all messages: no bytes make a parser raise."""
+"""Rules of all messages: no parser raises."""
 
 from hypothesis import example, given, strategies as st
 import pytest
@@ -73,7 +73,10 @@ def test_what_is_no_json_object_is_malformed(
     ],
 )
 def test_a_damaged_object_is_malformed(parse: Parser, payload: bytes) -> None:
-    """Only an alert is read all the same: the next heartbeat comes soon."""
+    """Only an alert is read although it is damaged.
+
+    Nothing else needs to be: the next heartbeat comes soon.
+    """
     message = parse(payload, DEVICE_ID)
     assert isinstance(message, Malformed)
     assert found(message) == [("", FaultKind.NOT_JSON)]
@@ -100,7 +103,7 @@ def test_a_damaged_object_is_malformed(parse: Parser, payload: bytes) -> None:
 def test_the_size_of_a_payload_is_bounded(
     parse: Parser, fields: dict[str, str], limit: int
 ) -> None:
-    """The largest one is accepted, one byte more is not parsed."""
+    """One byte more than the limit is too large."""
     payload = encode(fields)
     assert not parse(payload.ljust(limit), DEVICE_ID).faults
     assert found(parse(payload.ljust(limit + 1), DEVICE_ID)) == [

@@ -27,7 +27,7 @@ def test_no_bytes_make_it_raise(payload: bytes) -> None:
 
 @given(likely_posts)
 def test_no_fault_is_overlooked(fields: dict[str, Json]) -> None:
-    """A post without faults is a valid heartbeat with an uptime."""
+    """A post without faults is a valid heartbeat."""
     payload = encode(fields)
     post = parse_post(payload)
     assert post.payload == payload

@@ -134,7 +134,7 @@ def test_what_is_no_event_is_named_with_its_position(item: Json) -> None:
 
 
 def test_the_number_of_events_is_bounded() -> None:
-    """Of too many the newest are used, and that is named."""
+    """Of too many events the newest are used."""
     assert events_in(*[GOOD] * MAX_EVENTS) == ((TAKEN,) * MAX_EVENTS, [])
     bad = GOOD | {"d0": None}
     assert events_in(bad, *[GOOD] * (MAX_EVENTS - 1), bad) == (
@@ -160,7 +160,7 @@ def test_the_number_of_events_is_bounded() -> None:
     ],
 )
 def test_an_event_has_the_devices_time(ts: int, time: datetime | None) -> None:
-    """It has none if the clock was not set or impossible."""
+    """Without a valid clock there is no time."""
     assert event(EventTag.BOOT, ts=ts).time == time
 
 
@@ -203,7 +203,7 @@ def test_an_event_is_of_the_type_of_its_tag(tag: int, key: str) -> None:
     ],
 )
 def test_event_data_is_decoded_by_tag(happened: RecentEvent, meaning: Meaning) -> None:
-    """The data of an unnamed tag stay as they are."""
+    """Data of an unnamed tag stay as they are."""
     assert happened.decoded() == meaning
 
 
@@ -238,13 +238,13 @@ def test_event_data_is_decoded_by_tag(happened: RecentEvent, meaning: Meaning) -
 def test_the_api_shows_an_event_by_its_name(
     happened: RecentEvent, shown: Meaning
 ) -> None:
-    """The name has the firmware's prefix; an unknown time is null."""
+    """Names have the firmware's prefix."""
     assert happened.as_json() == shown
 
 
 @given(events)
 def test_any_event_can_be_shown(happened: RecentEvent) -> None:
-    """Any event has a type and can be serialized as JSON."""
+    """Any event has a type and is valid JSON."""
     assert happened.key in EVENT_KEYS
     shown = happened.as_json()
     assert orjson.loads(orjson.dumps(shown)) == shown
@@ -253,7 +253,7 @@ def test_any_event_can_be_shown(happened: RecentEvent) -> None:
 
 
 def test_no_list_is_none() -> None:
-    """Null is absent; another value that is no list is a fault."""
+    """Null is absent; another such value is a fault."""
     faults: list[Fault] = []
     assert parse_events(None, faults) is None
     assert not faults
@@ -265,7 +265,7 @@ def test_no_list_is_none() -> None:
 
 @given(json_values)
 def test_any_value_is_a_list_of_good_entries_or_none(value: Json) -> None:
-    """None is returned without a list or without valid entries."""
+    """It is None without a list or valid entries."""
     faults: list[Fault] = []
     parsed = parse_events(value, faults)
     if parsed is None:
@@ -279,7 +279,7 @@ def test_any_value_is_a_list_of_good_entries_or_none(value: Json) -> None:
 
 @given(st.lists(events, max_size=MAX_EVENTS))
 def test_encoded_entries_are_the_same_again(entries: list[RecentEvent]) -> None:
-    """The text has no white space and is parsed to the same entries."""
+    """They are parsed to the same entries again."""
     text = encode_events(entries)
     assert decode_events(text) == tuple(entries)
     assert parse_events(orjson.loads(text), []) == tuple(entries)
@@ -287,7 +287,10 @@ def test_encoded_entries_are_the_same_again(entries: list[RecentEvent]) -> None:
 
 
 def test_the_form_of_encoded_entries() -> None:
-    """It is that of the firmware, for comparison with a payload."""
+    """They are encoded as the firmware does.
+
+    So they can be compared with a payload.
+    """
     assert encode_events([TAKEN]) == (
         b'[{"t":3,"d0":200,"d1":0,"ts":1800000000,"up":60}]'
     )
@@ -323,7 +326,7 @@ def test_the_order_of_the_lists_does_not_matter(
 def test_added_entries_are_new(
     known: list[RecentEvent], added: list[RecentEvent]
 ) -> None:
-    """Known entries are not new; missing ones do not count."""
+    """Only added entries are new; missing ones are ignored."""
     assert Counter(new_events(known, known + added)) == Counter(added)
     assert Counter(new_events([], added)) == Counter(added)
     assert new_events(known + added, known) == ()
@@ -362,7 +365,7 @@ def test_entries_are_ordered_by_time_or_uptime(entries: list[RecentEvent]) -> No
     ],
 )
 def test_the_order_of_two_entries(first: RecentEvent, second: RecentEvent) -> None:
-    """It does not depend on the order of the list."""
+    """The order of the list does not count."""
     assert oldest_first([first, second]) == (first, second)
     assert oldest_first([second, first]) == (first, second)
 
