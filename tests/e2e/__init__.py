@@ -1,1 +1,1 @@
-"""Tests of the integration in a released Home Assistant, with a real broker."""
+"""Tests in a released Home Assistant, with a broker."""

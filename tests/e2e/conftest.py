@@ -19,7 +19,7 @@ MATRIX = Path(__file__).parents[2] / ".cache" / "test" / "fault-matrix.md"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the report of each test of the fault matrix."""
+    """Mark reports of tests of the fault matrix."""
     for item in items:
         if marker := item.get_closest_marker("fault"):
             item.user_properties += [
@@ -62,7 +62,7 @@ def _row(results: dict[str, Any]) -> str:
 
 
 class Publish(Protocol):
-    """Publish one message and return when the broker received it."""
+    """Publish a message and wait for the broker."""
 
     def __call__(
         self, topic: str, payload: str, *, qos: int = 1, retain: bool = False
@@ -72,7 +72,7 @@ class Publish(Protocol):
 
 @pytest.fixture(scope="session")
 def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
-    """Return a broker; a test that stops it starts it again.
+    """Return a broker; who stops it starts it again.
 
     It is persistent, as those of real fleets are, unless it is amqtt.
     """
@@ -85,7 +85,7 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
 def home_assistant(
     tmp_path_factory: pytest.TempPathFactory, broker: Broker
 ) -> Iterator[HomeAssistant]:
-    """Return a Home Assistant that is subscribed to the prefix `vesper`.
+    """Return a Home Assistant subscribed to the prefix `vesper`.
 
     It is shared by all tests, so each test has devices of its own. At the end its
     log must have no problems that it would not have without the integration.
@@ -103,7 +103,7 @@ def home_assistant(
 def start_fleet(
     broker: Broker, home_assistant: HomeAssistant
 ) -> Iterator[Callable[..., Fleet]]:
-    """Return a function that starts a `Fleet`, stopped after the test.
+    """Return a function that starts a `Fleet`.
 
     Home Assistant is subscribed by then, whatever an earlier test did to it or the
     broker.

@@ -1,4 +1,4 @@
-"""What the tests of brokers that refuse something have in common."""
+"""Helpers of the tests of brokers that refuse something."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -35,7 +35,7 @@ type Row = Callable[[str, object], None]
 
 @contextmanager
 def connected(directory: Path, address: BrokerAddress) -> Iterator[HomeAssistant]:
-    """Run a Home Assistant with the shortest timeout on a broker."""
+    """Run a Home Assistant with the shortest heartbeat timeout."""
     with HomeAssistant(
         directory / "config", port=free_port(), broker=address
     ) as home_assistant:
@@ -51,7 +51,10 @@ def connected(directory: Path, address: BrokerAddress) -> Iterator[HomeAssistant
 def publish(
     address: BrokerAddress, topic: str, payload: str, *, retain: bool = False
 ) -> None:
-    """Publish a message with all rights, and return when the broker has it."""
+    """Publish a message with all rights.
+
+    Returns when the broker has it.
+    """
     mqtt_publish.single(
         topic,
         payload,
@@ -65,7 +68,7 @@ def publish(
 def publish_heartbeat(
     address: BrokerAddress, device_id: str, *, retain: bool = False
 ) -> None:
-    """Publish the only heartbeat of a device that is silent from then on."""
+    """Publish the only heartbeat of a silent device."""
     topic = f"vesper/{device_id}/status/heartbeat"
     publish(address, topic, '{"uptime": 3600}', retain=retain)
 
@@ -76,7 +79,9 @@ def connectivity(state: str, *device_ids: str) -> dict[str, str]:
 
 
 def wait_between_heartbeats(home_assistant: HomeAssistant, fleet: Fleet) -> None:
-    """Wait until the last heartbeat is at least a second ago, and the next one away.
+    """Wait for a pause between two heartbeats.
+
+    The last one is at least a second ago, and the next one as far away.
 
     What begins then ends between two heartbeats, too: no message proves the link at
     the end of a timeout, and the broker is asked.
@@ -94,13 +99,16 @@ def wait_between_heartbeats(home_assistant: HomeAssistant, fleet: Fleet) -> None
 
 
 def sent(broker: Broker, topic: str) -> int:
-    """Return how often mosquitto has sent a topic to Home Assistant at QoS 0."""
+    """Return how often mosquitto has sent a topic.
+
+    Only what it has sent to Home Assistant at QoS 0 counts.
+    """
     *_, client = sessions(broker.log)
     return broker.log.count(f"Sending PUBLISH to {client} (d0, q0, r0, m0, '{topic}'")
 
 
 def sessions(log: str) -> list[str]:
-    """Return the client ids with which Home Assistant has connected to mosquitto.
+    """Return the client ids of Home Assistant at mosquitto.
 
     The first is of the config flow, which tries the connection.
     """
@@ -110,7 +118,7 @@ def sessions(log: str) -> list[str]:
 
 
 def disconnects(log: str) -> list[str]:
-    """Return what mosquitto has logged of the end of the connection of the entry."""
+    """Return what mosquitto logged of the entry's disconnects."""
     client = re.escape(sessions(log)[1])
     return re.findall(
         rf"^\d+: ((?:Client|Bad socket .* client) {client}[ :].*"
@@ -121,12 +129,15 @@ def disconnects(log: str) -> list[str]:
 
 
 def questions(log: str) -> int:
-    """Return how often mosquitto was asked for a sign of life, or subscribed to."""
+    """Return how often the info topic was subscribed to.
+
+    Home Assistant also does so to ask the broker for a sign of life.
+    """
     return log.count("\tvesper/+/status/info (QoS")
 
 
 def assert_connected(broker: Broker) -> str:
-    """Check that Home Assistant was connected to mosquitto without a break."""
+    """Check that Home Assistant never lost its connection."""
     log = broker.log
     assert not disconnects(log)
     assert len(sessions(log)) == 2
@@ -134,7 +145,7 @@ def assert_connected(broker: Broker) -> str:
 
 
 def wait_for_heartbeats(home_assistant: HomeAssistant, broker: Broker) -> None:
-    """Wait for four heartbeats of a living device, in twelve seconds."""
+    """Wait for four heartbeats, in about twelve seconds."""
     topic = f"vesper/{LIVING[0]}/status/heartbeat"
     before = sent(broker, topic)
     home_assistant.wait_until(
@@ -143,7 +154,10 @@ def wait_for_heartbeats(home_assistant: HomeAssistant, broker: Broker) -> None:
 
 
 def control_messages(broker: Broker, verb: str, device_id: str) -> list[str]:
-    """Return the health checks of a device that mosquitto received or denied."""
+    """Return a device's health checks in mosquitto's log.
+
+    `verb` is Received or Denied.
+    """
     return re.findall(
         rf"{verb} PUBLISH from \S+ \(d0, q0, r0, m0, 'vesper/{device_id}/control'.*",
         broker.log,
@@ -153,7 +167,7 @@ def control_messages(broker: Broker, verb: str, device_id: str) -> list[str]:
 def history(
     home_assistant: HomeAssistant, entity_id: str, since: datetime
 ) -> list[tuple[str, datetime]]:
-    """Return all states of an entity with the times of their changes."""
+    """Return an entity's states with their times."""
     periods = home_assistant.api.get(
         f"/api/history/period/{quote(since.isoformat())}"
         f"?filter_entity_id={entity_id}&minimal_response&significant_changes_only=0"
@@ -174,7 +188,10 @@ def connectivity_history(
 
 
 def interruptions(home_assistant: HomeAssistant, since: datetime) -> list[float]:
-    """Return for how many seconds each time the other entity was unavailable."""
+    """Return how long the other entity was unavailable.
+
+    There is one duration for each time, in seconds.
+    """
     states = history(home_assistant, OTHER, since)
     ends = [at for _, at in states[1:]] + [datetime.now(UTC)]
     return [
@@ -185,7 +202,7 @@ def interruptions(home_assistant: HomeAssistant, since: datetime) -> list[float]
 
 
 def refused_issues(home_assistant: HomeAssistant) -> dict[str, str]:
-    """Return the repair issues of what is refused: its kind and its topic."""
+    """Return the topics of refusal repair issues, by kind."""
     issues = home_assistant.api.command("repairs/list_issues")["issues"]
     return {
         issue["issue_id"].removeprefix("refused/"): issue["translation_placeholders"][
@@ -197,7 +214,7 @@ def refused_issues(home_assistant: HomeAssistant) -> dict[str, str]:
 
 
 def wait_for_other(home_assistant: HomeAssistant) -> None:
-    """Wait until the entity of the MQTT integration is available."""
+    """Wait until the MQTT integration's entity is available."""
     home_assistant.wait_until(
         lambda: home_assistant.api.states().get(OTHER, {}).get("state") == "7",
         timeout=CONNECTED,
@@ -206,7 +223,7 @@ def wait_for_other(home_assistant: HomeAssistant) -> None:
 
 
 def run_health_check(home_assistant: HomeAssistant, device_id: str) -> None:
-    """Run a health check of a device as a user does."""
+    """Run a device's health check as users do."""
     home_assistant.api.command(
         "call_service",
         domain="vesper",
@@ -219,7 +236,7 @@ def run_health_check(home_assistant: HomeAssistant, device_id: str) -> None:
 def record_interruptions(
     record_property: Row, home_assistant: HomeAssistant, since: datetime
 ) -> None:
-    """Check that the other entity was unavailable until the next connection only."""
+    """Check that the other entity was unavailable only briefly."""
     seconds = interruptions(home_assistant, since)
     assert len(seconds) <= 2
     assert all(duration < CONNECTED for duration in seconds)

@@ -41,7 +41,7 @@ def test_alerts_are_raised_and_cleared(
 
 
 def test_playback_is_followed(home_assistant: HomeAssistant, publish: Publish) -> None:
-    """A melody is shown from its start to its end."""
+    """A melody is shown while it is played."""
     info = f"vesper/{DEVICE}/status/info"
     publish(
         info,

@@ -19,7 +19,10 @@ def is_on(home_assistant: HomeAssistant) -> bool:
 
 
 def runs(home_assistant: HomeAssistant) -> int:
-    """Return how often the automation ran, including before a restart."""
+    """Return how often the automation has run.
+
+    Runs before a restart count too.
+    """
     traces = home_assistant.api.command(
         "trace/list", domain="automation", item_id=AUTOMATION
     )
@@ -43,7 +46,7 @@ def messages(home_assistant: HomeAssistant) -> list[str]:
 def test_the_editor_offers_it(
     home_assistant: HomeAssistant, publish: Publish, part: str, key: str
 ) -> None:
-    """The editor offers triggers and conditions with fields and texts."""
+    """The editor has fields and texts for it."""
     publish(f"vesper/{DEVICE}/status/heartbeat", '{"uptime": 3600}')
     api = home_assistant.api
     offered = api.first_event(f"{part}_platforms/subscribe")
@@ -66,7 +69,7 @@ def test_the_editor_offers_it(
 def test_an_automation_runs_once(
     home_assistant: HomeAssistant, publish: Publish
 ) -> None:
-    """A saved automation runs for an alert, but not for a restart."""
+    """An automation runs for an alert, not a restart."""
     api = home_assistant.api
     heartbeat = f"vesper/{DEVICE}/status/heartbeat"
     alerts = f"vesper/{DEVICE}/status/alerts"

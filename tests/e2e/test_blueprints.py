@@ -1,4 +1,4 @@
-"""A blueprint notifies of trouble and of its end, with text from devices as text."""
+"""Blueprints notify of trouble, with devices' text as text."""
 
 from collections.abc import Iterator
 import json
@@ -72,7 +72,7 @@ def use(home_assistant: HomeAssistant, name: str, inputs: dict[str, Any]) -> Non
 
 
 def automation_of(home_assistant: HomeAssistant) -> str | None:
-    """Return the entity id of the automation, if it is on."""
+    """Return the automation's entity id if it is on."""
     return next(
         (
             entity_id
@@ -95,7 +95,7 @@ def clean(home_assistant: HomeAssistant) -> Iterator[None]:
 def device(
     request: pytest.FixtureRequest, home_assistant: HomeAssistant, publish: Publish
 ) -> str:
-    """Return the id of an online device that only this test uses."""
+    """Return the id of this test's online device."""
     callspec = getattr(request.node, "callspec", None)
     device_id = f"{DEVICE}-{callspec.id if callspec else 'by-hand'}"
     publish(f"vesper/{device_id}/status/heartbeat", '{"uptime": 3600}')
@@ -113,7 +113,7 @@ def target(home_assistant: HomeAssistant, device_id: str) -> dict[str, Any]:
 def test_trouble_and_recovery(
     home_assistant: HomeAssistant, publish: Publish, device: str
 ) -> None:
-    """Import a blueprint, save an automation of it, and run it."""
+    """An imported blueprint notifies of trouble and recovery."""
     alerts = f"vesper/{device}/status/alerts"
     inputs = {"devices": target(home_assistant, device)}
     use(home_assistant, "device_in_trouble", inputs)
@@ -149,7 +149,10 @@ def test_text_from_a_device_is_text(
     name: str,
     options: dict[str, Any],
 ) -> None:
-    """In the notifications, it is no markup, and nothing is loaded because of it."""
+    """Text in a notification is never markup.
+
+    Nor is anything loaded because of it.
+    """
     is_digest = name == "health_digest"
     inputs = {} if is_digest else {"devices": target(home_assistant, device), **options}
     use(home_assistant, name, inputs)
@@ -184,7 +187,7 @@ def test_text_from_a_device_is_text(
 def test_text_on_a_card_is_text(
     home_assistant: HomeAssistant, publish: Publish, device: str
 ) -> None:
-    """On the Markdown card of the examples, it is no markup."""
+    """Text on the Markdown card is no markup."""
     (card,) = (
         card
         for _, block in blocks("yaml")

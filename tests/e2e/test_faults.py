@@ -1,4 +1,4 @@
-"""The fault matrix: no fault makes Home Assistant show a wrong state.
+"""The fault matrix: no fault shows a wrong state.
 
 One Home Assistant goes through all faults, with a broker and a fleet of its own. One
 device is offline from the start, and one has an alert all the time.
@@ -35,7 +35,7 @@ type Row = Callable[[str, object], None]
 
 @pytest.fixture(scope="module")
 def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
-    """Return a broker with a retained heartbeat of the dead device."""
+    """Return a broker that retains the dead device's heartbeat."""
     directory = tmp_path_factory.mktemp("faults-broker")
     with Broker(directory, persistent=find_mosquitto() is not None) as broker:
         retain_heartbeat_of_dead_device(broker)
@@ -78,7 +78,7 @@ def fleet(broker: Broker, home_assistant: HomeAssistant) -> Iterator[Fleet]:
 def promises(
     home_assistant: HomeAssistant, fleet: Fleet, record_property: Row
 ) -> Iterator[None]:
-    """Check at the end that no wrong state was ever shown."""
+    """Check at the end that no state was wrong."""
     home_assistant.wait_until_listening()
     yield
     began = time.monotonic()
@@ -123,7 +123,7 @@ def clear_alert(fleet: Fleet, device_id: str, subsystem: str) -> None:
 
 
 def wait_until_right(home_assistant: HomeAssistant) -> None:
-    """Wait until the running devices are online and the alert is shown."""
+    """Wait until Home Assistant shows the true states."""
     home_assistant.wait_for_states(
         {f"{device_id}_connectivity": "on" for device_id in (*LIVING, MUTE)}
         | {f"{ALERTING}_alert_FileManager": "critical"},
@@ -132,7 +132,7 @@ def wait_until_right(home_assistant: HomeAssistant) -> None:
 
 
 def history(home_assistant: HomeAssistant, unique_id: str) -> list[str]:
-    """Return all states of an entity in the order they were recorded."""
+    """Return all recorded states of an entity, in order."""
     entity_id = home_assistant.api.entity_ids("vesper")[unique_id]
     now = datetime.now(UTC)
     begin, end = ((now + timedelta(days=days)).isoformat() for days in (-3, 3))
@@ -155,7 +155,7 @@ def attributes(home_assistant: HomeAssistant, unique_id: str) -> dict[str, objec
 )
 @pytest.mark.usefixtures("promises")
 def test_device_times_out(home_assistant: HomeAssistant, fleet: Fleet) -> None:
-    """A device goes offline, as does one with only a retained heartbeat."""
+    """A device without messages goes offline."""
     with fleet.device(MUTE) as device:
         device.disconnect_wifi()
     home_assistant.wait_for_states(
@@ -280,7 +280,7 @@ def test_mqtt_reloaded(home_assistant: HomeAssistant) -> None:
 )
 @pytest.mark.usefixtures("promises")
 def test_reloaded_under_load(broker: Broker, home_assistant: HomeAssistant) -> None:
-    """The entry reloads while a hundred messages a second arrive."""
+    """The entry reloads while many messages arrive."""
     address = broker.address
     devices = [f"faults-load-{number}" for number in range(5)]
     with Fleet(address.host, address.port, devices=devices, speed=600):
@@ -297,7 +297,7 @@ def test_reloaded_under_load(broker: Broker, home_assistant: HomeAssistant) -> N
 )
 @pytest.mark.usefixtures("promises")
 def test_prefix_changed(broker: Broker, home_assistant: HomeAssistant) -> None:
-    """Devices of the old prefix keep the alerts that were shown."""
+    """Devices of the old prefix keep their alerts."""
     address = broker.address
     entry_id = home_assistant.entry["entry_id"]
     other = Fleet(
@@ -322,7 +322,10 @@ def test_prefix_changed(broker: Broker, home_assistant: HomeAssistant) -> None:
 )
 @pytest.mark.usefixtures("promises")
 def test_saving_fails(home_assistant: HomeAssistant, fleet: Fleet) -> None:
-    """A folder in place of the file fails as a full disk does."""
+    """A save that fails raises a repair issue.
+
+    A folder in place of the file fails as a full disk does.
+    """
     saved = home_assistant.saved
 
     def has_issue() -> bool:
@@ -350,7 +353,7 @@ def test_saving_fails(home_assistant: HomeAssistant, fleet: Fleet) -> None:
 )
 @pytest.mark.usefixtures("promises")
 def test_home_assistant_killed(home_assistant: HomeAssistant, fleet: Fleet) -> None:
-    """A state that was shown for a second is stored."""
+    """A state shown for a second is stored."""
     key = f"{HEALTHY}_alert_Power"
     raise_alert(fleet, HEALTHY, "Power")
     home_assistant.wait_for_states({key: "critical"})

@@ -45,7 +45,7 @@ type OpenFleet = Callable[[int], AbstractContextManager[Page]]
 
 @pytest.fixture(scope="module")
 def browser(home_assistant: HomeAssistant) -> Iterator[Browser]:
-    """Return a browser, for a Home Assistant with a short heartbeat timeout."""
+    """Return a browser; the heartbeat timeout is short."""
     if CHROMIUM is None:
         pytest.skip("There is no Chromium: install it with apt-get install chromium")
     entry_id = home_assistant.entry["entry_id"]
@@ -63,7 +63,7 @@ def browser(home_assistant: HomeAssistant) -> Iterator[Browser]:
 
 @pytest.fixture(params=product(("desktop", "phone"), ("light", "dark")), ids="-".join)
 def open_page(request: pytest.FixtureRequest, browser: Browser) -> OpenPage:
-    """Return a function that opens a page, by device type and color scheme."""
+    """Return a function that opens a page."""
     device: Device
     scheme: Scheme
     device, scheme = request.param
@@ -71,7 +71,7 @@ def open_page(request: pytest.FixtureRequest, browser: Browser) -> OpenPage:
 
 
 class Bell:
-    """A device, its entities and its cards in the browser."""
+    """A device with its entities and its cards."""
 
     def __init__(
         self, home_assistant: HomeAssistant, publish: Publish, device_id: str
@@ -111,7 +111,7 @@ class Bell:
                 )
 
     def open_card_picker(self, page: Page) -> None:
-        """Open the dialog to add a card to the dashboard of this device."""
+        """Open the card picker of this device's dashboard."""
         self.fleet_card(page)
         page.goto(f"{self._url}/{CARDS}/0?edit=1")
         shown = page.locator("vesper-fleet-card span.name")
@@ -136,7 +136,7 @@ class Bell:
         return cards
 
     def fleet_card(self, page: Page, **config: Any) -> Locator:
-        """Open a dashboard with the fleet card of this device."""
+        """Open a dashboard with this device's fleet card."""
         return self.cards(page, self.fleet_config() | config)[0]
 
     def fleet_config(self) -> dict[str, Any]:
@@ -195,7 +195,7 @@ def test_alerts_come_and_go(open_page: OpenPage, bell: Bell) -> None:
 
 
 def test_device_card(browser: Browser, bell: Bell) -> None:
-    """The device card shows alerts, connectivity, last restart and free heap."""
+    """It shows alerts, connectivity, last restart and free heap."""
     with browser.page("device-card") as page:
         (card,) = bell.cards(page, bell.device_config())
         for fact in ("No active alerts", "Online", "1 hour ago", "Power on"):
@@ -210,7 +210,7 @@ def test_essential_entities(
     home_assistant: HomeAssistant,
     start_fleet: Callable[..., Fleet],
 ) -> None:
-    """A device with three entities shows alerts and runs a health check."""
+    """Three entities are enough for alerts and health checks."""
     # One for each browser: a simulated device that began again would seem replayed.
     device_id = f"essential-{request.node.callspec.id}"
     fleet = start_fleet(devices=[device_id])
@@ -245,7 +245,7 @@ def test_essential_entities(
 
 
 def test_opens_what_is_tapped(browser: Browser, bell: Bell) -> None:
-    """An alert opens its sensor, a device its page, by keyboard too."""
+    """Taps open sensors and devices, as does the keyboard."""
     bell.send("alerts", subsystem="Player", state="WARNING", msg="no amplifier")
     with browser.page("tap") as page:
         card = bell.fleet_card(page)
@@ -266,7 +266,7 @@ def test_opens_what_is_tapped(browser: Browser, bell: Bell) -> None:
 
 
 def test_names_are_text(open_page: OpenPage, bell: Bell) -> None:
-    """Names and messages are never markup and never cut off."""
+    """Names and messages are whole and never markup."""
     name = f"<img src=x onerror=alert(1)> {bell.device_id} " + "Glockenturm" * 6
     bell.rename(name)
     bell.send("alerts", subsystem="<b>SD", state="FAILED", msg="<script>alert(1)")
@@ -305,7 +305,7 @@ def test_options(browser: Browser, bell: Bell) -> None:
 
 
 def test_suggestion(open_page: OpenPage, bell: Bell) -> None:
-    """The device card is suggested for an entity of a device."""
+    """The device card is suggested for its entities."""
     with open_page("suggestion") as page:
         bell.open_card_picker(page)
         page.get_by_placeholder("Search entities").fill(f"{bell.device_id} health")
@@ -318,7 +318,7 @@ def test_suggestion(open_page: OpenPage, bell: Bell) -> None:
 
 
 def test_picker_and_editors(open_page: OpenPage, bell: Bell) -> None:
-    """The card picker has both cards, with editor and preview."""
+    """The picker has both cards with editor and preview."""
     labels = {
         "Vesper device": ["The device to show."],
         "Vesper fleet": ["Title", "Area", "Only devices with problems", "Compact"],
@@ -394,7 +394,7 @@ def test_texts_without_english(browser: Browser, bell: Bell) -> None:
 
 
 def _exact(time: str, zone: str, hours: str) -> str:
-    """Return a time as Home Assistant shows it in English."""
+    """Return a time in Home Assistant's English format."""
     local = datetime.fromisoformat(time).astimezone(ZoneInfo(zone))
     clock = f"{local:%H:%M:%S}" if hours == "24" else f"{local:%I:%M:%S %p}".lstrip("0")
     return f"{local:%B} {local.day}, {local.year} at {clock}"
@@ -403,7 +403,7 @@ def _exact(time: str, zone: str, hours: str) -> str:
 def test_times_of_the_profile(
     browser: Browser, bell: Bell, home_assistant: HomeAssistant
 ) -> None:
-    """Times are as the user has chosen, and as Home Assistant itself shows them."""
+    """Times are shown as the user has chosen."""
     api = home_assistant.api
     bell.send("alerts", subsystem="Player", state="WARNING")
     switch = api.entity_ids("vesper")[f"{bell.device_id}_maintenance"]
@@ -458,7 +458,7 @@ def test_times_of_the_profile(
 
 @pytest.fixture
 def many_devices(browser: Browser, home_assistant: HomeAssistant) -> OpenFleet:
-    """Return a function that opens a page with the modules and `bells` only.
+    """Return a function that opens a page with `bells`.
 
     See `many_devices.js` for what `bells` offers.
     """
@@ -486,7 +486,7 @@ def many_devices(browser: Browser, home_assistant: HomeAssistant) -> OpenFleet:
 
 @pytest.mark.parametrize("count", [1000, 3000])
 def test_only_rows_in_view_are_made(many_devices: OpenFleet, count: int) -> None:
-    """The page renders only the rows in view of a large fleet."""
+    """The page renders few rows of a large fleet."""
     last = count - 1
     with many_devices(count) as page:
         shown = page.evaluate("bells.show()")
@@ -515,7 +515,7 @@ def test_only_rows_in_view_are_made(many_devices: OpenFleet, count: int) -> None
 
 
 def test_rows_keep_their_order(many_devices: OpenFleet) -> None:
-    """Rows stay sorted by severity and name after any change."""
+    """Rows are sorted by severity and name."""
     with many_devices(5) as page:
         page.evaluate("bells.show()")
         rows = page.locator("vesper-fleet-card").locator(".devices > li")
@@ -553,7 +553,7 @@ def test_counts_what_is_known(many_devices: OpenFleet) -> None:
 
 
 def test_health_check(many_devices: OpenFleet) -> None:
-    """The card runs a health check and shows the result."""
+    """The card shows the result of a health check."""
     with many_devices(2) as page:
         page.evaluate("bells.showOne(1)")
         card = page.locator("vesper-device-card")
@@ -571,7 +571,7 @@ def test_health_check(many_devices: OpenFleet) -> None:
 
 
 def test_what_is_marked(many_devices: OpenFleet) -> None:
-    """The worst device is first, and unknown never looks healthy."""
+    """The worst is first, and unknown never looks healthy."""
     alert = {"subsystem": "Player", "state": "WARNING", "message": "no sound"}
     doubts = {"confirmed": False, "acknowledged": True}
     with many_devices(6) as page:
@@ -647,7 +647,7 @@ def test_times_are_updated(many_devices: OpenFleet) -> None:
 def test_time_formats(
     many_devices: OpenFleet, locale: dict[str, str], time: str, shown: str
 ) -> None:
-    """A time is in the language, time zone and format of the user."""
+    """A time has the user's language, zone and format."""
     own = {"language": "en", "time_format": "language", "time_zone": "local"}
     with many_devices(1) as page:
         text = page.evaluate(
@@ -662,7 +662,7 @@ def test_time_formats(
 
 
 def test_not_for_administrators_alone(many_devices: OpenFleet) -> None:
-    """Users without access to the device page get a dialog."""
+    """Users who are no administrators get a dialog."""
     with many_devices(1) as page:
         page.evaluate("""() => {
             document.querySelector("home-assistant").hass.user.is_admin = false;
@@ -675,7 +675,7 @@ def test_not_for_administrators_alone(many_devices: OpenFleet) -> None:
 
 
 def test_views(many_devices: OpenFleet) -> None:
-    """Each device has its view, or each area if there are too many devices."""
+    """Each device has a view; with many, each area."""
     generate = """async () => {
         const hass = document.querySelector("home-assistant").hass;
         const strategy = "ll-strategy-dashboard-vesper";
@@ -699,7 +699,7 @@ def test_views(many_devices: OpenFleet) -> None:
 
 
 def test_offline_is_grey(browser: Browser, bell: Bell) -> None:
-    """A device that timed out turns grey and shows when it was last seen."""
+    """A device that timed out is shown grey."""
     with browser.page("offline", device="phone") as page:
         card = bell.fleet_card(page)
         dot = card.locator(".dot")

@@ -1,4 +1,4 @@
-"""The state of the devices survives any end of Home Assistant."""
+"""States of devices survive any end of Home Assistant."""
 
 import time
 
@@ -13,7 +13,7 @@ STOPPED = "player"
 def test_an_alert_survives_a_kill(
     home_assistant: HomeAssistant, publish: Publish
 ) -> None:
-    """A new device and its alert are stored within a second."""
+    """New devices and alerts are stored within a second."""
     heartbeat = f"vesper/{KILLED}/status/heartbeat"
     publish(heartbeat, '{"uptime": 3600, "reset_reason": 1}', retain=True)
     publish(

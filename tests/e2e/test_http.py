@@ -1,4 +1,4 @@
-"""Devices without a broker post, and clients read the state."""
+"""Devices post without a broker; clients read the state."""
 
 import pytest
 

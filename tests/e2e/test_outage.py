@@ -33,7 +33,7 @@ def history(
 
 
 def unique_ids(expected: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
-    """Return the states that the fleet expects, by unique id."""
+    """Return the fleet's expected states by unique id."""
     return {
         f"{device_id}_{key}": state
         for device_id, states in expected.items()

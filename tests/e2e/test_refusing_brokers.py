@@ -1,4 +1,4 @@
-"""What a broker refuses is not sent for ever, and ends no connection for long."""
+"""What a broker refuses is not sent for ever."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -66,7 +66,7 @@ type Refusing = tuple[RabbitMQ, HomeAssistant]
 )
 @pytest.mark.timeout(180)
 def test_broker_without_qos_1(tmp_path: Path, record_property: Row) -> None:
-    """All is sent at QoS 0, and the link is proved all the same."""
+    """The link is proved without QoS 1, too."""
     with (
         Broker(tmp_path / "broker", limits=["max_qos 0"]) as broker,
         connected(tmp_path, broker.limited_address) as home_assistant,
@@ -108,7 +108,7 @@ def test_broker_without_qos_1(tmp_path: Path, record_property: Row) -> None:
 )
 @pytest.mark.timeout(180)
 def test_broker_denies_publishing(tmp_path: Path, record_property: Row) -> None:
-    """What is denied silently is noticed, and the link stays up."""
+    """A silent denial is noticed; the link stays up."""
     rights = tmp_path / "rights"
     rights.write_text(f"topic readwrite #\nuser {LIMITED_USER}\ntopic read #\n")
     with (
@@ -155,7 +155,7 @@ def test_broker_denies_publishing(tmp_path: Path, record_property: Row) -> None:
 
 @pytest.fixture(scope="module")
 def refusing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Refusing]:
-    """Return RabbitMQ, and a Home Assistant that may publish nothing to it.
+    """Return RabbitMQ and a Home Assistant that can't publish.
 
     It has an entity of the MQTT integration that has nothing to do with Vesper.
     """
@@ -188,7 +188,7 @@ def refusing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Refusing]:
 )
 @pytest.mark.timeout(240)
 def test_health_checks_end(refusing: Refusing, record_property: Row) -> None:
-    """Devices that are heard are not asked again after the second disconnect."""
+    """Health checks end after the second disconnect."""
     broker, home_assistant = refusing
     home_assistant.reload()
     since = datetime.now(UTC)

@@ -1,4 +1,4 @@
-"""A removed device is not added again by retained messages."""
+"""Retained messages do not add a removed device again."""
 
 import pytest
 
@@ -11,7 +11,7 @@ DEVICE = "ghost"
 
 
 def registered(home_assistant: HomeAssistant, device_id: str = DEVICE) -> str | None:
-    """Return the registry id of a device, None if it is not registered."""
+    """Return a device's registry id, None without one."""
     for device in home_assistant.api.command("config/device_registry/list"):
         if ["vesper", device_id] in device["identifiers"]:
             return str(device["id"])
@@ -19,14 +19,14 @@ def registered(home_assistant: HomeAssistant, device_id: str = DEVICE) -> str | 
 
 
 def remove(home_assistant: HomeAssistant, device_id: str) -> None:
-    """Remove a device as the Delete button of its page does."""
+    """Remove a device as its Delete button does."""
     home_assistant.api.command("config/device_registry/remove", device_id=device_id)
 
 
 def test_a_removed_device_stays_away(
     home_assistant: HomeAssistant, publish: Publish
 ) -> None:
-    """Its retained heartbeat is cleared and does not add it."""
+    """Its retained heartbeat does not add it again."""
     heartbeat = f"vesper/{DEVICE}/status/heartbeat"
     publish(heartbeat, '{"uptime": 3600}', retain=True)
     home_assistant.wait_for_states({f"{DEVICE}_connectivity": "on"})

@@ -11,7 +11,7 @@ DEVICE = "worked-on"
 
 
 def act(home_assistant: HomeAssistant, action: str, **data: Any) -> Any:
-    """Call a service for the device and return its response, if any."""
+    """Call a service and return its response, if any."""
     answers = action in ("get_alerts", "run_health_check")
     api = home_assistant.api
     return api.command(

@@ -1,4 +1,4 @@
-"""The modules use nothing that the oldest supported browsers lack."""
+"""The modules use nothing the oldest browsers lack."""
 
 from collections.abc import Iterator
 import re
@@ -107,7 +107,10 @@ def _line(text: str, position: int) -> int:
 
 
 def _without_comments(text: str) -> str:
-    """Return a text with the comments of CSS blank and all else in its place."""
+    """Return a text with its CSS comments blank.
+
+    All else stays in its place.
+    """
     return re.sub(
         r"/\*.*?\*/",
         lambda found: re.sub(r"[^\n]", " ", found[0]),
@@ -117,7 +120,7 @@ def _without_comments(text: str) -> str:
 
 
 def _nested(styles: str) -> Iterator[int]:
-    """Return the positions of the rules that are inside of another rule."""
+    """Return the positions of nested rules."""
     within: list[bool] = []  # for each open block, whether it is that of a style rule
     begin = 0
     for found in re.finditer(r"[{};]", styles):
@@ -132,7 +135,7 @@ def _nested(styles: str) -> Iterator[int]:
 
 
 def _newer(name: str, script: str) -> Iterator[str]:
-    """Return what the oldest browsers lack, each with its file and line."""
+    """Return what the oldest browsers lack, and where."""
     for pattern, since, _ in SCRIPT:
         for found in re.finditer(pattern, script):
             line = _line(script, found.start())
@@ -155,7 +158,7 @@ def test_nothing_newer(name: str) -> None:
 
 
 def test_styles_are_read() -> None:
-    """All styles are where the test above looks for them."""
+    """All styles are where the test above looks."""
     blocks = re.findall(r"CSSStyleSheet|\.replaceSync\(`", "".join(MODULES.values()))
     assert blocks == ["CSSStyleSheet", ".replaceSync(`"]
     for name, script in MODULES.items():
@@ -164,7 +167,7 @@ def test_styles_are_read() -> None:
 
 @pytest.mark.parametrize(("pattern", "since", "example"), SCRIPT)
 def test_script_is_found(pattern: str, since: str, example: str) -> None:
-    """What one of the browsers lacks is found, with its file and line."""
+    """What a browser lacks is found, with its line."""
     found = list(_newer("a.js", f"\n{example}\n"))
     assert [text for text in found if text.endswith(f"needs {since}")]
     assert all(text.startswith("a.js:2: ") for text in found)
@@ -191,7 +194,7 @@ def test_style_is_found(pattern: str, since: str, example: str) -> None:
     ],
 )
 def test_nesting_is_found(styles: str, lines: list[int]) -> None:
-    """A rule inside of another is found, one inside of `@media` is not."""
+    """Only rules inside of other rules are found."""
     found = list(_newer("a.js", f"S.replaceSync(`{styles}`)"))
     assert found == [f"a.js:{line}: a nested rule needs {NESTING}" for line in lines]
 
@@ -212,6 +215,6 @@ def test_older_is_not_found(script: str) -> None:
 
 
 def test_documented() -> None:
-    """The documentation names the browsers that are tested for here."""
+    """The documentation names the browsers tested here."""
     page = PAGES["docs/dashboards.md"]
     assert f"Chrome and Edge {CHROME}, Safari {SAFARI} and Firefox" in page

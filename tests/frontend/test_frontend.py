@@ -1,4 +1,4 @@
-"""Test the serving of the frontend's modules, and their content."""
+"""Test the frontend's modules and how they are served."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from http import HTTPStatus
@@ -49,7 +49,7 @@ async def get(
     mqtt_mock: Any,
     hass_client_no_auth: ClientSessionGenerator,
 ) -> AsyncIterator[Get]:
-    """Return a function that requests a path below the entry module."""
+    """Return a function that requests a module by path."""
     assert await hass.config_entries.async_setup(entry.entry_id)
     (url,) = _urls(hass)
     client = await hass_client_no_auth()
@@ -59,7 +59,7 @@ async def get(
 
 
 async def test_modules_are_served(get: Get) -> None:
-    """Each module is served beside the entry, and browsers may cache it."""
+    """Modules are served, and browsers may cache them."""
     for name, content in MODULES.items():
         response = await get(name)
         assert response.status == HTTPStatus.OK
@@ -77,7 +77,7 @@ async def test_modules_are_served(get: Get) -> None:
     ],
 )
 async def test_nothing_else_is_served(get: Get, path: str) -> None:
-    """No other file of the integration and no folder is served."""
+    """No other file and no folder is served."""
     response = await get(path)
     assert response.status in (
         HTTPStatus.BAD_REQUEST,  # by Home Assistant's filter
@@ -99,7 +99,7 @@ async def test_url_depends_on_all_modules(
     tmp_path: Path,
     change: str,
 ) -> None:
-    """The URL changes with the content or name of any module."""
+    """It changes with any module's content or name."""
     folder = tmp_path / "frontend"
     copytree(FOLDER, folder, ignore=ignore_patterns("__*"))
     card = folder / CARDS / "fleet-card.js"
@@ -131,7 +131,7 @@ async def test_loaded_once(hass: HomeAssistant, vesper: Vesper) -> None:
 
 
 async def test_removed_with_the_entry(hass: HomeAssistant, vesper: Vesper) -> None:
-    """The frontend loads no module after the entry is removed."""
+    """No module is loaded after the entry is removed."""
     urls = _urls(hass)
     await hass.config_entries.async_remove(vesper.entry.entry_id)
     assert _urls(hass) == []
@@ -151,7 +151,7 @@ async def test_entry_that_was_not_set_up_can_be_removed(
 
 
 async def test_loaded_without_mqtt(hass: HomeAssistant, entry: MockConfigEntry) -> None:
-    """The cards are loaded while the entry waits for MQTT."""
+    """Cards are loaded while the entry awaits MQTT."""
     with patch(
         "custom_components.vesper.mqtt.async_wait_for_mqtt_client", return_value=False
     ):
@@ -164,7 +164,7 @@ async def test_loaded_without_mqtt(hass: HomeAssistant, entry: MockConfigEntry) 
 
 
 def test_size() -> None:
-    """The modules are small enough for a phone with a slow connection."""
+    """The modules are small enough for slow connections."""
     assert len(SCRIPT.encode()) < MAX_BYTES
 
 
@@ -183,7 +183,7 @@ def test_length(name: str) -> None:
     ],
 )
 def test_never(word: str) -> None:
-    """Device texts are never markup, and all data comes from `hass`."""
+    """Device texts are never markup; data come from `hass`."""
     assert word not in SCRIPT
 
 
@@ -218,7 +218,7 @@ def test_all_modules_are_preloaded() -> None:
 
 
 def test_elements_are_created_late() -> None:
-    """Modules with elements are not imported before Home Assistant is ready."""
+    """Elements are imported only when Home Assistant is ready."""
     elements = {name for name in MODULES if "extends " in MODULES[name]}
     early = {ENTRY}
     for _ in MODULES:
@@ -235,7 +235,7 @@ def test_elements_are_created_late() -> None:
 
 
 def _keys() -> set[str]:
-    """Return the keys of all texts of `common` that the modules show."""
+    """Return the keys of `common` that the modules show."""
     keys = set(re.findall(r'\blocalize\(\s*\w+(?:\(\))?,\s*"(\w+)"', SCRIPT))
     for one, other in re.findall(r'\? "(\w+)"\s*: "(\w+)"', SCRIPT):
         keys |= {one, other} & TEXTS["en"]["common"].keys()
@@ -252,13 +252,13 @@ def _keys() -> set[str]:
 
 @pytest.mark.parametrize("language", TEXTS)
 def test_texts(language: str) -> None:
-    """Each language has the texts that the modules show, and no others."""
+    """Each language has exactly the texts that are shown."""
     assert set(TEXTS[language]["common"]) == _keys()
 
 
 @pytest.mark.parametrize("language", TEXTS)
 def test_names(language: str) -> None:
-    """Each language has the entity names that the modules show."""
+    """Each language has the entity names that are shown."""
     entities = TEXTS[language]["entity"]
     names = re.findall(r'entityName\(hass, "(\w+)", "(\w+)"\)', SCRIPT)
     assert names
@@ -267,7 +267,10 @@ def test_names(language: str) -> None:
 
 
 def test_times_are_formatted_in_one_module() -> None:
-    """Only one module formats times, so all are as the user has chosen."""
+    """Only one module formats times.
+
+    So all are as the user has chosen.
+    """
     formats = re.compile(
         r"DateTimeFormat|RelativeTimeFormat|DurationFormat|toLocale\w*String"
         r"|to(?:Date|Time|UTC|GMT)String|formatEntityAttributeValue|ha-relative-time"

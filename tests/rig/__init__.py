@@ -1,1 +1,1 @@
-"""The rig: a broker, a real Home Assistant and simulated devices."""
+"""The rig: broker, Home Assistant and simulated devices."""

@@ -1,4 +1,4 @@
-"""A client of Home Assistant's API that acts as a user."""
+"""A client of Home Assistant's API, as a user."""
 
 import asyncio
 from collections.abc import AsyncIterator, Coroutine, Iterable, Mapping
@@ -21,7 +21,7 @@ class LoginError(ApiError):
 
 
 class Api:
-    """A client of Home Assistant's HTTP and websocket API that waits for each answer.
+    """A blocking HTTP and websocket client of Home Assistant.
 
     It works in a thread of its own, so that it may be called beside anything, a running
     event loop too. A websocket is open only as long as its one command takes: Home
@@ -29,7 +29,7 @@ class Api:
     """
 
     def __init__(self, url: str) -> None:
-        """Make a client for the address `url`, not logged in yet."""
+        """Make a client for `url`, not logged in yet."""
         self.url: Final = url
         self.token: str | None = None
         self._loop = asyncio.new_event_loop()
@@ -53,7 +53,9 @@ class Api:
         self.close()
 
     def request(self, method: str, path: str, **kwargs: Any) -> Any:
-        """Return the response of a call, as JSON if it is; `kwargs` are aiohttp's.
+        """Return a call's response, as JSON if it is.
+
+        `kwargs` are aiohttp's.
 
         Raises ApiError for a status of 400 and above, OSError if the server
         does not respond.
@@ -61,11 +63,17 @@ class Api:
         return self._run(self._request(method, path, **kwargs))
 
     def get(self, path: str) -> Any:
-        """Return the JSON response of a GET; raises as `request` does."""
+        """Return the JSON response of a GET.
+
+        Raises as `request` does.
+        """
         return self.request("GET", path)
 
     def post(self, path: str, data: Mapping[str, Any] | None = None) -> Any:
-        """Return the response of a POST of JSON; raises as `request` does."""
+        """Post JSON and return the response.
+
+        Raises as `request` does.
+        """
         return self.request("POST", path, json=data or {})
 
     def command(self, command: str, **fields: Any) -> Any:
@@ -79,7 +87,7 @@ class Api:
     def first_event(
         self, command: str, *, timeout: float = _CALL_SECONDS, **fields: Any
     ) -> Any:
-        """Return the first event of a subscription by one websocket command.
+        """Return the first event of a websocket subscription.
 
         Raises ApiError if it is rejected, TimeoutError if there is none in
         `timeout` seconds, OSError if the server does not respond.
@@ -142,7 +150,7 @@ class Api:
     def run_flow(
         self, domain: str, *forms: Mapping[str, Any], entry_id: str | None = None
     ) -> dict[str, Any]:
-        """Run an integration's config flow with these inputs of its forms.
+        """Run an integration's config flow with these inputs.
 
         With an `entry_id` it is the flow that reconfigures this entry. Returns
         the flow's last result. Raises ApiError with it if it does not end with
@@ -155,7 +163,7 @@ class Api:
         return _with_entry(f"The config flow of {domain}", answer)
 
     def set_options(self, entry_id: str, **options: Any) -> None:
-        """Run the options flow of an entry with these limits.
+        """Run an entry's options flow with these limits.
 
         Raises ApiError with the flow's last result if it rejects them.
         """
@@ -167,7 +175,7 @@ class Api:
         _with_entry("The options flow", answer)
 
     def make_key(self, entry_id: str) -> str:
-        """Enable heartbeats over HTTP with a new key, and return it.
+        """Enable heartbeats over HTTP and return a new key.
 
         Raises ApiError with the flow's last result if it makes none.
         """
@@ -187,7 +195,7 @@ class Api:
         return {state["entity_id"]: state for state in self.get("/api/states")}
 
     def entity_ids(self, platform: str) -> dict[str, str]:
-        """Return an integration's registered entities: unique id to entity id.
+        """Return an integration's entity ids by unique id.
 
         A unique id is one of a platform and a domain. Where sensor and button share one
         the last counts, so give them different ones.
@@ -255,7 +263,7 @@ class Api:
     async def _commanded(
         self, command: str, fields: Mapping[str, Any]
     ) -> AsyncIterator[tuple[aiohttp.ClientWebSocketResponse, Any]]:
-        """Open a websocket with one command and yield it with the result."""
+        """Run a websocket command; yield socket and result."""
         async with self._session.ws_connect("/api/websocket", max_msg_size=0) as socket:
             await socket.receive_json()
             await socket.send_json({"type": "auth", "access_token": self.token})

@@ -1,4 +1,4 @@
-"""An MQTT broker on 127.0.0.1: mosquitto, or amqtt without it."""
+"""A local MQTT broker: mosquitto, or amqtt without it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -29,7 +29,10 @@ type Protocol = Literal["5", "3.1.1"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BrokerAddress:
-    """What a client needs to connect; `protocol` None: try the newest."""
+    """What a client needs to connect.
+
+    With `protocol` None it tries the newest.
+    """
 
     host: str
     port: int
@@ -39,7 +42,7 @@ class BrokerAddress:
 
 
 class Broker:
-    """A local broker that can be started, stopped and frozen.
+    """A local broker to start, stop and freeze.
 
     Its port stays the same over restarts. Retained messages are lost with them
     unless it is `persistent`, which only mosquitto can be. A mosquitto that is
@@ -151,7 +154,7 @@ class Broker:
         self._process.thaw()
 
     def restart(self, *, drop_retained: bool = False) -> None:
-        """Restart the broker on the same port, with its retained messages or not.
+        """Restart it, with or without its retained messages.
 
         One that is not persistent loses them in any case.
         """
@@ -162,12 +165,12 @@ class Broker:
 
 
 def find_mosquitto() -> str | None:
-    """Return the path of mosquitto, None if it is not installed."""
+    """Return the path of mosquitto, None without it."""
     return find_program("mosquitto")
 
 
 def find_program(name: str) -> str | None:
-    """Return the path of a program, None if it is not installed."""
+    """Return the path of a program, None without it."""
     path = os.pathsep.join((os.environ.get("PATH", os.defpath), *_SBIN))
     return shutil.which(name, path=path)
 

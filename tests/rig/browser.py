@@ -1,4 +1,4 @@
-"""A real browser that is logged in to a real Home Assistant."""
+"""A real browser, logged in to a Home Assistant."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -54,7 +54,10 @@ class Browser:
     """Debian's Chromium; close it before Home Assistant is stopped."""
 
     def __init__(self, home_assistant: HomeAssistant, artifacts: Path) -> None:
-        """Start the browser; traces of failed tests go to `artifacts`."""
+        """Start the browser.
+
+        Screenshots of failed tests go to `artifacts`.
+        """
         self._home_assistant = home_assistant
         self._artifacts = artifacts
         self._playwright = sync_playwright().start()
@@ -80,7 +83,7 @@ class Browser:
         scheme: Scheme = "light",
         locale: str = "en-US",
     ) -> Iterator[Page]:
-        """Open a page that is logged in, and close it.
+        """Open a page that is logged in.
 
         Raises AssertionError if it logged a problem or sent a request to
         another host. After an error a screenshot is stored.
@@ -107,7 +110,7 @@ class Browser:
         assert not problems, "\n".join(problems)
 
     def _login(self) -> StorageState:
-        """Return the browser storage of a user who is logged in."""
+        """Return the storage of a logged-in browser."""
         url = self._home_assistant.url
         tokens = {
             "access_token": self._home_assistant.api.token,
@@ -123,7 +126,7 @@ class Browser:
 
 
 def _collect_problems(context: BrowserContext, url: str) -> list[str]:
-    """Return a list that is filled with errors and foreign requests."""
+    """Return a list that collects errors and foreign requests."""
     problems: list[str] = []
 
     def note(problem: str) -> None:

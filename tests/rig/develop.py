@@ -1,4 +1,4 @@
-"""Home Assistant with the integration, to try it or to check it.
+"""Try or check Home Assistant with the integration.
 
 From the command line: `scripts/develop --help`.
 """
@@ -107,7 +107,10 @@ def _develop(args: argparse.Namespace) -> None:
 
 
 def _check() -> int:
-    """Compare the devices with Home Assistant: 0 if they match."""
+    """Compare the devices with Home Assistant.
+
+    Returns 0 if they match.
+    """
     with (
         _own_directory("check", fresh=True) as directory,
         Broker(directory / "broker") as broker,
@@ -139,7 +142,10 @@ def _check() -> int:
 
 
 def _compare(home_assistant: HomeAssistant, fleet: Fleet) -> bool:
-    """Wait until Home Assistant shows what the devices report, and print it."""
+    """Wait until Home Assistant shows the devices' reports.
+
+    Prints a table of both, and returns whether they match.
+    """
     expected: dict[str, str] = {}
     seen: dict[str, str] = {}
 
@@ -169,7 +175,7 @@ def _compare(home_assistant: HomeAssistant, fleet: Fleet) -> bool:
 
 
 def _begin(home_assistant: HomeAssistant, fleet: Fleet) -> None:
-    """Start the stories of the devices once Home Assistant shows them all."""
+    """Start the stories once all devices are shown."""
     _LOGGER.info("Waiting until it shows %d devices", len(fleet.device_ids))
     try:
         home_assistant.wait_for_states(_connectivity(_by_unique_id(fleet.expected())))
@@ -205,7 +211,7 @@ def _print_table(fleet: Fleet, seen: Mapping[str, str]) -> None:
 
 @contextmanager
 def _own_directory(name: str, *, fresh: bool) -> Iterator[Path]:
-    """Lock a directory of the cache that no other run uses.
+    """Lock a directory that no other run uses.
 
     Raises RuntimeError if another run does.
     """

@@ -84,7 +84,7 @@ class Alert:
 
 @dataclass(frozen=True, slots=True)
 class _Event:
-    """An entry of the ring buffer, with its names in a heartbeat."""
+    """A ring buffer entry, with names as in heartbeats."""
 
     t: int
     d0: int
@@ -110,7 +110,7 @@ class Firmware:
         epoch: float = 0.0,
         speed: float = 1.0,
     ) -> None:
-        """Start at device time 0 with a device that runs since `booted`.
+        """Start at device time 0, running since `booted`.
 
         `booted` is in seconds of device time, so it is 0 or less; `epoch` is
         the unix time at device time 0. `speed` is seconds of device time per real
@@ -161,7 +161,7 @@ class Firmware:
 
     @property
     def reported(self) -> Mapping[str, Alert | None]:
-        """The last report of every known subsystem; None for cleared.
+        """The last report of each subsystem; None for cleared.
 
         An alert that ends between a restart and the next health check is never
         reported as CLEARED: reports from before the restart no longer count.
@@ -175,11 +175,14 @@ class Firmware:
 
     @property
     def next_due(self) -> float:
-        """The device time at which the next heartbeat or check is due."""
+        """The device time of the next heartbeat or check."""
         return min(self._heartbeat_due, self._health_check_due)
 
     def tick(self, now: float) -> list[Publication]:
-        """Advance device time to `now` (seconds) and return what was published."""
+        """Advance device time and return what was published.
+
+        `now` is the device time, in seconds.
+        """
         self._now = max(self._now, now)
         if self._heartbeat_due <= self._now:
             self._heartbeat_due = _next_turn(
@@ -195,7 +198,7 @@ class Firmware:
         return published
 
     def receive(self, topic: str, payload: bytes) -> None:
-        """Handle `system.health` on its own control topic, and nothing else."""
+        """Handle `system.health` on its own control topic only."""
         if not self.online or topic != f"{self.prefix}/{self.device_id}/control":
             return
         try:
@@ -208,7 +211,10 @@ class Firmware:
                 self._report_changes()
 
     def raise_alert(self, subsystem: str, state: Severity, message: str) -> None:
-        """Raise an alert or change its state; the same state sends nothing."""
+        """Raise an alert or change its state.
+
+        The same state sends nothing.
+        """
         current = self._alerts.get(subsystem)
         if current is None or current.state != state:
             self._alerts[subsystem] = Alert(state, message)
@@ -241,7 +247,9 @@ class Firmware:
     def restart(
         self, reason: int = ResetReason.SOFTWARE, *, cause: RebootCause | None = None
     ) -> None:
-        """Boot again: `reason` is an `esp_reset_reason()`, `cause` the firmware's own.
+        """Boot again, with a reset reason and a cause.
+
+        `reason` is an `esp_reset_reason()`, `cause` is the firmware's own.
 
         The device comes back online with a heartbeat and starts as healthy:
         alerts are raised again at its next health check. The ring buffer
@@ -275,7 +283,7 @@ class Firmware:
         self._log(EventTag.HTTP_OK, crc32(path.encode()), elapsed_ms)
 
     def call_failed(self, path: str, status: int) -> None:
-        """Log a failed HTTP call of the device, by HTTP status or errno."""
+        """Log a failed HTTP call, by status or errno."""
         self._log(EventTag.HTTP_FAIL, crc32(path.encode()), status)
 
     def _boot(self, reason: int) -> None:
@@ -298,7 +306,10 @@ class Firmware:
         self._log(EventTag.WIFI_UP, rssi_dbm)
 
     def _log(self, tag: EventTag, d0: int, d1: int = 0) -> None:
-        """Write to the ring buffer; data are 16 bits, unsigned: -53 dBm is 65483."""
+        """Write an entry to the ring buffer.
+
+        Data are 16 bits without a sign: -53 dBm is 65483.
+        """
         up = self.uptime
         is_clock_set = self._now - self._booted >= CLOCK_SET_SECONDS
         ts = int(self._epoch + self._now) if is_clock_set else 0
@@ -332,7 +343,7 @@ class Firmware:
         self._publish("status/heartbeat", heartbeat, qos=1, retain=True)
 
     def _report_changes(self) -> None:
-        """Report alerts that changed since boot, as a health check does."""
+        """Report alerts that changed, as health checks do."""
         for subsystem in sorted(self._reported_since_boot | self._alerts.keys()):
             self._report_change(subsystem)
 
@@ -367,5 +378,8 @@ class Firmware:
 
 
 def _next_turn(due: float, period: float, now: float) -> float:
-    """Return the next due time after `now`; missed ones are skipped."""
+    """Return the next due time after `now`.
+
+    Missed ones are skipped.
+    """
     return due + period * (math.floor((now - due) / period) + 1)

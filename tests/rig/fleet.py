@@ -1,4 +1,4 @@
-"""Many simulated devices over one MQTT connection, each with a story.
+"""Simulated devices with stories, over one MQTT connection.
 
 A story starts when `start_stories` is called; until then its device sends heartbeats
 and nothing else. Alerts and playback are not retained and are sent once, so a client
@@ -61,7 +61,7 @@ def _is_well(_device: Firmware, _rng: random.Random) -> Story:
 
 
 def _has_alert(subsystem: str, state: Severity, message: str) -> StoryFactory:
-    """Return the story of a device with an alert that stays."""
+    """Return the story of an alert that stays."""
 
     def story(device: Firmware, _rng: random.Random) -> Story:
         device.raise_alert(subsystem, state, message)
@@ -162,7 +162,7 @@ _RESET_REASONS: Final = {reason.value: reason.name.lower() for reason in ResetRe
 
 
 def expected_states(device: Firmware) -> dict[str, str]:
-    """Return the expected states of a device, by entity key.
+    """Return a device's expected states, by entity key.
 
     These are the entities that are enabled by default and whose states follow from
     what the device has sent, whenever that arrived: not `boot_time`, the throttled
@@ -202,7 +202,7 @@ def expected_states(device: Firmware) -> dict[str, str]:
 
 @dataclass(slots=True, eq=False)
 class _Actor:
-    """A device and its story, and the device time at which either is due."""
+    """A device, its story, and when either is due."""
 
     firmware: Firmware
     story: Story
@@ -211,7 +211,7 @@ class _Actor:
 
 
 class Fleet:
-    """Simulated devices that run on a broker until they are stopped.
+    """Simulated devices that run until they are stopped.
 
     Two threads: paho's, and one that runs when the next device is due. While the
     broker is down the devices continue and their messages are lost, as with real
@@ -231,7 +231,7 @@ class Fleet:
         username: str | None = None,
         password: str | None = None,
     ) -> None:
-        """Make the devices of a scenario; nothing is sent before `start`.
+        """Make the devices of a scenario, not started yet.
 
         `devices` is how many or which ids, None for the scenario's own (six if
         it names none). `speed` is seconds of device time per real second: at
@@ -290,7 +290,9 @@ class Fleet:
         self.stop()
 
     def start(self, timeout: float = 10.0) -> None:
-        """Connect, then start the heartbeats; a fleet is started once.
+        """Connect and start the heartbeats.
+
+        A fleet is started only once.
 
         Raises ConnectionError when the broker rejects the connection, or does
         not respond within `timeout` seconds.
@@ -330,7 +332,10 @@ class Fleet:
         self._client.loop_stop()
 
     def wait_until_connected(self, timeout: float) -> bool:
-        """Wait up to `timeout` seconds for the broker; false after a timeout."""
+        """Wait for the broker; return false after a timeout.
+
+        `timeout` is in seconds.
+        """
         with self._changed:
             self._changed.wait_for(lambda: self._connected or self._refused, timeout)
             return self._connected
@@ -354,7 +359,7 @@ class Fleet:
 
     @contextmanager
     def device(self, device_id: str) -> Iterator[Firmware]:
-        """Lock a device, to read it or to change it.
+        """Lock a device, to read or change it.
 
         What it publishes by that is sent when the block ends. The whole fleet
         waits meanwhile, so wait for nothing in the block. Raises KeyError for
@@ -371,7 +376,10 @@ class Fleet:
     def _make_actors(
         self, roles: Mapping[str, Role], rng: random.Random
     ) -> dict[str, _Actor]:
-        """Give each device an uptime of hours to weeks, and a first heartbeat soon."""
+        """Make the devices, with uptimes of hours to weeks.
+
+        Their first heartbeats come soon.
+        """
         epoch = time.time()
         # Spread, so that the devices of a large fleet do not all send at once.
         stagger = min(0.1, HEARTBEAT_SECONDS / len(roles))
@@ -391,7 +399,7 @@ class Fleet:
         return actors
 
     def _now(self) -> float:
-        """Return the device time, which is 0 at the start."""
+        """Return the device time, 0 at the start."""
         return (
             0.0
             if self._origin is None
@@ -418,7 +426,7 @@ class Fleet:
         self._schedule(actor)
 
     def _schedule(self, actor: _Actor) -> None:
-        """Schedule a device for the time at which it is next due."""
+        """Schedule a device for its next due time."""
         due = min(actor.firmware.next_due, actor.story_due)
         if due != actor.due:
             actor.due = due
@@ -523,7 +531,7 @@ def _roles(scenario: str, devices: int | Sequence[str] | None) -> Mapping[str, R
 
 
 def main() -> None:
-    """Run a fleet against a broker until it is interrupted."""
+    """Run a fleet until it is interrupted."""
     parser = argparse.ArgumentParser(
         prog="python -m tests.rig.fleet",
         description="Simulated Vesper devices on an MQTT broker; Ctrl-C ends them.",

@@ -1,4 +1,4 @@
-"""A released Home Assistant in a process and directory of its own."""
+"""A released Home Assistant with its own directory."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
@@ -146,7 +146,7 @@ _MINOR: Final = re.compile(r"\S+ \S+ (DEBUG|INFO) ")
 
 
 class HomeAssistant:
-    """Home Assistant, onboarded, with entries made by their config flows.
+    """An onboarded Home Assistant, with entries of config flows.
 
     The directory may be kept: a later start uses it again, with the current
     integration, and with any port, broker and prefix. A directory of a failed first
@@ -162,7 +162,7 @@ class HomeAssistant:
         prefix: str = "vesper",
         movable_clock: bool = False,
     ) -> None:
-        """Describe a Home Assistant on a port of 127.0.0.1, not started yet.
+        """Describe a Home Assistant that is not started yet.
 
         `set_clock` needs one that has a movable clock.
         """
@@ -233,7 +233,7 @@ class HomeAssistant:
         self._set_up_entries(memory)
 
     def stop(self) -> None:
-        """Stop Home Assistant, with a kill after its grace period."""
+        """Stop Home Assistant; kill it after its grace period."""
         self._process.stop()
 
     def kill(self) -> None:
@@ -246,13 +246,13 @@ class HomeAssistant:
         self.start()
 
     def set_clock(self, seconds: float) -> None:
-        """Set its wall clock to so many seconds from the true time."""
+        """Set the offset of its wall clock, in seconds."""
         # Written over: what is mapped must not be cut.
         with self._clock.open("r+b") as file:
             file.write(_SECONDS.pack(seconds))
 
     def wait(self) -> None:
-        """Wait until Home Assistant ends; it may be restarted by its user.
+        """Wait until Home Assistant ends, not just restarts.
 
         Raises RuntimeError if it ends by itself.
         """
@@ -271,7 +271,7 @@ class HomeAssistant:
 
     @property
     def log(self) -> str:
-        """What it has logged, over all starts of this object."""
+        """Its log, over all starts of this object."""
         return self._process.log.read_text(errors="replace")
 
     @property
@@ -286,7 +286,7 @@ class HomeAssistant:
         return entry
 
     def wait_until_listening(self) -> None:
-        """Wait until Vesper receives what is published from now on.
+        """Wait until Vesper receives all further messages.
 
         Entries subscribe a moment after they are loaded. So the broker is given
         a retained message, and Home Assistant subscribes to it, which it does
@@ -320,13 +320,13 @@ class HomeAssistant:
         publish(None)
 
     def reload(self, domain: str = "vesper") -> None:
-        """Reload the entry of Vesper or MQTT, and wait until it is subscribed."""
+        """Reload an entry, and wait until it is subscribed."""
         (entry_id,) = self.api.entry_ids(domain)
         self.api.post(f"/api/config/config_entries/entry/{entry_id}/reload")
         self.wait_until_listening()
 
     def states(self) -> dict[str, str]:
-        """Return the states of Vesper's entities: unique id to state.
+        """Return the states of Vesper's entities by unique id.
 
         A registered entity without a state (it is disabled) is omitted.
         """
@@ -338,7 +338,7 @@ class HomeAssistant:
         }
 
     def wait_for_states(self, expected: Mapping[str, str], timeout: float = 10) -> None:
-        """Wait until entities, by unique id, have the expected states.
+        """Wait for the states of entities, by unique id.
 
         Raises TimeoutError that names those that have not.
         """
@@ -375,7 +375,7 @@ class HomeAssistant:
         ]
 
     def _load_memory(self) -> dict[str, Any]:
-        """Return the data of an earlier start; nothing in an empty directory."""
+        """Return the data of an earlier start, if any."""
         try:
             memory: dict[str, Any] = json.loads(self._memory.read_text())
         except OSError, ValueError:
@@ -408,7 +408,7 @@ class HomeAssistant:
         )
 
     def _set_up_entries(self, memory: Mapping[str, Any]) -> None:
-        """Make the two entries, or update those of an earlier start."""
+        """Make or update the entries of MQTT and Vesper."""
         broker = asdict(self._broker)
         if memory.get("broker") != broker or not self.api.entry_ids("mqtt"):
             _LOGGER.info("Connecting it to %s:%d", self._broker.host, self._broker.port)
@@ -424,7 +424,7 @@ class HomeAssistant:
         )
 
     def _set_up_mqtt(self) -> None:
-        """Run MQTT's flow, with the newest protocol of the broker."""
+        """Run MQTT's flow with the broker's newest protocol."""
         broker = self._broker
         form: dict[str, Any] = {
             "broker": broker.host,
@@ -455,13 +455,13 @@ class HomeAssistant:
 
 
 def _store(path: Path, *, version: int, data: Mapping[str, Any]) -> None:
-    """Write a file in the format of Home Assistant's storage."""
+    """Write a file of Home Assistant's storage."""
     content = {"version": version, "minor_version": 1, "key": path.name, "data": data}
     path.write_text(json.dumps(content))
 
 
 def choose_port(storage: Path, port: int) -> None:
-    """Configure the port of a Home Assistant that is not started yet.
+    """Configure the port before Home Assistant is started.
 
     Not in its YAML configuration: that is deprecated, and reverts the port after
     five minutes without a confirmation.

@@ -1,4 +1,4 @@
-"""Child processes of the rig, and the ports on which they listen."""
+"""Child processes of the rig, and their ports."""
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -21,7 +21,7 @@ _PR_SET_PDEATHSIG: Final = 1  # as in Linux's sys/prctl.h
 
 
 class ChildProcess:
-    """A command that runs in the background and prints to a file."""
+    """A background command that prints to a file."""
 
     def __init__(
         self,
@@ -32,7 +32,9 @@ class ChildProcess:
         environment: Mapping[str, str] | None = None,
         grace: float = 4.0,
     ) -> None:
-        """Describe the process; `environment` None is our own, `log` is replaced.
+        """Describe a process that is not started yet.
+
+        With `environment` None it has our own. `log` is replaced.
 
         After a request to end it has `grace` seconds.
         """
@@ -46,7 +48,9 @@ class ChildProcess:
         log.write_bytes(b"")
 
     def start(self) -> None:
-        """Start the command, in a session of its own: Ctrl-C is for us to pass on.
+        """Start the command in a session of its own.
+
+        So Ctrl-C is for us to pass on.
 
         On Linux it ends with the thread that calls this, however that ends.
         """
@@ -65,11 +69,11 @@ class ChildProcess:
 
     @property
     def exit_code(self) -> int | None:
-        """Its exit code; None while it runs, and before it was started."""
+        """Its exit code, None unless it has ended."""
         return None if self._process is None else self._process.poll()
 
     def check(self) -> None:
-        """Raise RuntimeError with the end of the log if it has exited."""
+        """Raise RuntimeError with its log if it has exited."""
         if self.exit_code is None:
             return
         lines = self.log.read_text(errors="replace").splitlines()[-_LAST_LINES:]
@@ -93,13 +97,16 @@ class ChildProcess:
             time.sleep(_POLL_SECONDS)
 
     def terminate(self) -> None:
-        """Ask the process to end, without waiting; its grace period starts."""
+        """Ask the process to end, without waiting.
+
+        Its grace period starts.
+        """
         if self._process and self._deadline is None:
             self._deadline = time.monotonic() + self._grace
             self._process.terminate()
 
     def stop(self) -> None:
-        """Wait until the process ends, and kill it after its grace period.
+        """Stop the process; kill it after its grace period.
 
         It is asked to end, unless `terminate` has done that before.
         """
@@ -133,7 +140,7 @@ _started: Final[set[ChildProcess]] = set()
 
 
 def terminate_all() -> None:
-    """Ask all running processes to end, as Ctrl-C at a terminal does.
+    """Ask all running processes to end, as Ctrl-C does.
 
     Their grace periods run in parallel then: stopping one after another takes no
     longer than the longest of them.
@@ -143,7 +150,7 @@ def terminate_all() -> None:
 
 
 def _tie_to_us() -> Callable[[], object] | None:
-    """Return a function that ties a new process to the life of ours.
+    """Return a function that ties processes to ours.
 
     So a rig that was killed leaves nothing behind. Only Linux can do that.
     """
@@ -161,7 +168,9 @@ def _tie_to_us() -> Callable[[], object] | None:
 
 
 def free_port(first: int | None = None) -> int:
-    """Return a free TCP port of 127.0.0.1: the first from `first` on, or any.
+    """Return a free TCP port of 127.0.0.1.
+
+    It is the first from `first` on, or any.
 
     Raises OSError if none of the hundred from `first` on is free.
     """

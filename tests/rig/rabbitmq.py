@@ -30,7 +30,7 @@ _LOGGER = logging.getLogger("vesper.rabbitmq")
 
 
 class RabbitMQ:
-    """A local RabbitMQ that closes the connection of whoever may not publish.
+    """A local RabbitMQ that disconnects whoever may not publish.
 
     Clients with the login of `limited_address` may read everything; those without a
     login may do everything. All its files are in its directory, and a name server of
@@ -141,7 +141,7 @@ class RabbitMQ:
 
     @property
     def refused(self) -> Counter[str]:
-        """The topics because of which it closed a connection, and how often."""
+        """How often each topic ended a connection."""
         return Counter(topic.replace(".", "/") for topic in _REFUSED.findall(self.log))
 
     @property
@@ -151,7 +151,7 @@ class RabbitMQ:
 
 
 def find_rabbitmq() -> tuple[Path, str] | None:
-    """Return the paths of RabbitMQ and of epmd, None if it is not installed."""
+    """Return the paths of RabbitMQ and epmd, if installed."""
     wrapper = find_program("rabbitmq-server")
     epmd = shutil.which("epmd")
     if wrapper is None or epmd is None:

@@ -2,4 +2,4 @@
 
 
 class AudioProcessor:
-    """What Home Assistant imports; the rig does not use it."""
+    """What Home Assistant imports, unused by the rig."""

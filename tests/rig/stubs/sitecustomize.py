@@ -1,4 +1,4 @@
-"""Moves the wall clock of the process, if the environment asks for it.
+"""Move the process's wall clock as the environment asks.
 
 Python imports this at its start, before any module imports `time.time` by name. The
 file that the environment names holds the offset, in seconds, as a float of C.
