@@ -1,1 +1,1 @@
-"""Benchmarks of the integration, with targets as ratios within one run."""
+"""Benchmarks, with targets as ratios within one run."""

@@ -1,4 +1,4 @@
-"""Measure everything, or what is named, and compare it with the targets.
+"""Measure everything or what is named, against the targets.
 
 Each measurement is a process of its own. A missed target is no failure; a measurement
 that can't be made is.

@@ -1,4 +1,4 @@
-"""Check that a heartbeat which changes k values writes exactly k states.
+"""Check that each changed value writes exactly one state.
 
     python -m tests.benchmarks.changes [--quick]
 
@@ -49,7 +49,7 @@ WIFI_UP = 2
 
 
 def fields(number: int, count: int) -> dict[str, Any]:
-    """Return fields of a heartbeat, of which so many differ from the last one."""
+    """Return heartbeat fields of which `count` have changed."""
     side = number % 2
     values = {
         "reset_reason": (1, 4)[side],
@@ -74,7 +74,7 @@ def fields(number: int, count: int) -> dict[str, Any]:
 
 
 def is_enabled(entity: VesperEntity) -> bool:
-    """Enable all entities but "last seen", which is written once a minute.
+    """Enable all but "last seen", written once a minute.
 
     Not by the registry: Home Assistant reloads an entry 30 s after an entity of it was
     enabled there, in a slow run in the middle of a measurement.
@@ -101,7 +101,7 @@ class Bench:
         keys: Sequence[str],
         rounds: int,
     ) -> Figure:
-        """Change something in each round, by its number, and count what is written."""
+        """Change something in each round and count the writes."""
         found: Writes = Counter()
         # In the first rounds, what was changed before changes back.
         for at in range(-2, rounds):

@@ -15,7 +15,7 @@ INTERVAL = 30
 
 
 class Clock:
-    """The wall clock, which stands still until it is set."""
+    """The wall clock, which stands still until set."""
 
     def __init__(self) -> None:
         """Stop the clock."""
@@ -23,7 +23,7 @@ class Clock:
         self.set_to(0)
 
     def set_to(self, number: int) -> None:
-        """Set it to when a device sends its heartbeat of a number."""
+        """Set it to the time of a numbered heartbeat."""
         module: Any = receiver
         # As fast as the real clock, unlike a function in Python.
         module.time = repeat(self._start + INTERVAL * number).__next__

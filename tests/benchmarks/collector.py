@@ -1,4 +1,4 @@
-"""Count the runs of Python's garbage collector that unchanged heartbeats cause.
+"""Count the garbage collections that unchanged heartbeats cause.
 
     python -m tests.benchmarks.collector [--quick]
 
@@ -24,7 +24,7 @@ WARM_UP = 21
 
 
 async def async_measure(config: Path, broker: Broker, *, quick: bool) -> list[Figure]:
-    """Receive heartbeats which were all made before: their garbage is not ours."""
+    """Receive heartbeats made before: their garbage is not ours."""
     async with environment.running(config, broker) as hass:
         clock = Clock()
         subjects = Subjects(hass, device_ids(DEVICES))

@@ -1,4 +1,4 @@
-"""The peer that has a coordinator for each device, as core's integrations do.
+"""The peer that has a coordinator for each device.
 
 Ten entities a device, each written at every heartbeat; a timer a device, restarted by
 each. One subscription with a wildcard. The integration is in `components/coordinated`.
@@ -16,5 +16,5 @@ ENTITIES = 10
 
 
 async def async_add(hass: HomeAssistant) -> None:
-    """Set it up; its devices appear with their first heartbeats."""
+    """Set it up; first heartbeats add its devices."""
     await hass.config_entries.async_add(config_entry("coordinated", {"prefix": PREFIX}))

@@ -1,4 +1,4 @@
-"""The peer that needs no integration: core's MQTT, by real discovery messages.
+"""The peer without an integration: core's MQTT discovery.
 
 Five entities a device, as a user would configure them without an integration: whether
 the device is online (it expires), its heap, the least of it, its uptime, and whether it
@@ -22,7 +22,7 @@ TIMEOUT = 120
 
 
 def discovery_message(device_id: str) -> bytes:
-    """Return the discovery message of a device with all of its entities."""
+    """Return a discovery message with all entities."""
     status = f"{PREFIX}/{device_id}/status"
     heartbeat = {"state_topic": f"{status}/heartbeat"}
     heap = {
@@ -78,7 +78,7 @@ def discovery_message(device_id: str) -> bytes:
 
 
 async def async_add(hass: HomeAssistant, device_ids: Iterable[str]) -> None:
-    """Publish the discovery messages, and wait until all entities are added."""
+    """Publish the discovery messages and await all entities."""
     before = hass.states.async_entity_ids_count()
     wanted = before
     for device_id in device_ids:

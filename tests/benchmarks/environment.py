@@ -1,4 +1,4 @@
-"""A real Home Assistant in this process, with MQTT, in which something is measured."""
+"""A real Home Assistant with MQTT, in this process."""
 
 import argparse
 import asyncio
@@ -49,7 +49,7 @@ logger:
 def config_entry(
     domain: str, data: Mapping[str, Any], *, version: int = 1, **options: Any
 ) -> ConfigEntry:
-    """Return a config entry as a flow would have made it."""
+    """Return a config entry as flows make it."""
     return ConfigEntry(
         data=dict(data),
         discovery_keys=MappingProxyType({}),
@@ -71,7 +71,7 @@ def vesper_entry(prefix: str = "vesper", **options: Any) -> ConfigEntry:
 
 
 def lift_entity_limit(entities: int) -> None:
-    """Let a config entry have more entities than Home Assistant allows."""
+    """Lift Home Assistant's limit of entities per config entry."""
     modules: tuple[Any, ...] = (entity_platform, admission)
     for module in modules:
         module.MAX_ENABLED_ENTITIES_PER_CONFIG_ENTRY = entities
@@ -115,7 +115,7 @@ async def running(
 async def subscribe(
     hass: HomeAssistant, topic: str, receive: Callable[[mqtt.ReceiveMessage], None]
 ) -> None:
-    """Subscribe as the integration does, and wait until that is done."""
+    """Subscribe as the integration does, and wait for it."""
     done = asyncio.Event()
     await mqtt.async_subscribe(hass, topic, receive, 1, None)
     stop = mqtt.async_on_subscribe_done(hass, topic, 1, done.set)
@@ -125,7 +125,7 @@ async def subscribe(
 
 
 class MqttInput:
-    """Hands messages to Home Assistant's MQTT client, as paho does."""
+    """Hands messages to the MQTT client, as paho does."""
 
     def __init__(self, hass: HomeAssistant) -> None:
         """Find the client."""
@@ -134,7 +134,7 @@ class MqttInput:
         self._properties: dict[str, Properties] = {}
 
     def message(self, topic: str, payload: bytes, subscribed: str) -> MQTTMessage:
-        """Return a live message as the broker sends it for a subscription."""
+        """Return a live message as the broker sends it."""
         message = MQTTMessage(topic=topic.encode())
         message.payload = payload
         message.qos = 1
@@ -143,7 +143,7 @@ class MqttInput:
         return message
 
     def _properties_of(self, subscribed: str) -> Properties:
-        """Return what the broker adds: the number of the subscription.
+        """Return what the broker adds: the subscription's number.
 
         It is 1 for all without a wildcard. Raises LookupError for an unknown one.
         """
@@ -180,7 +180,7 @@ def run[T](
     persistent: bool = False,
     unbounded: bool = False,
 ) -> T:
-    """Run a measurement with a folder for a configuration, and a broker."""
+    """Run a measurement with a broker and a folder."""
     with (
         tempfile.TemporaryDirectory(prefix="vesper-bench-") as folder,
         Broker(
@@ -215,7 +215,10 @@ def run_command(
     persistent: bool = False,
     unbounded: bool = False,
 ) -> None:
-    """Be the command of a measurement: run it and write its figures."""
+    """Run a measurement from the command line.
+
+    Writes its figures to the output.
+    """
     parser = argparse.ArgumentParser(description=about.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="less, for trying it out")
     quick = parser.parse_args().quick

@@ -1,4 +1,4 @@
-"""Figures of a measurement: their targets, a table, and JSON between processes."""
+"""Figures of a measurement: targets, a table, and JSON."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
@@ -13,7 +13,7 @@ type Limit = Literal["most", "least"]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Figure:
-    """The median of some rounds with its quartiles, or a single value."""
+    """A median of rounds with quartiles, or one value."""
 
     name: str
     """What was measured, by a name that stays: `heartbeat.vesper`."""
@@ -37,7 +37,10 @@ class Figure:
 
 
 def median_of(name: str, values: Sequence[float], unit: str, **about: Any) -> Figure:
-    """Return the median of some rounds, with a target, limit and note if any."""
+    """Return the median of some rounds.
+
+    `about` has its target, limit and note, if any.
+    """
     quartiles = None
     if len(values) > 1:
         low, _, high = statistics.quantiles(values, n=4, method="inclusive")
@@ -63,7 +66,7 @@ def ratio_of(
 
 
 def write_figures(figures: Iterable[Figure]) -> None:
-    """Write the figures of one measurement to the output, as JSON."""
+    """Write a measurement's figures to the output, as JSON."""
     json.dump([asdict(figure) for figure in figures], sys.stdout)
 
 
@@ -79,7 +82,7 @@ def read_figures(text: str) -> list[Figure]:
 
 
 def run_process(module: str, *arguments: str) -> list[Figure]:
-    """Return the figures that a module measures in a process of its own.
+    """Return a module's figures, measured in its own process.
 
     Raises CalledProcessError if it fails; its log says why.
     """
@@ -93,7 +96,7 @@ def run_process(module: str, *arguments: str) -> list[Figure]:
 
 
 def table(figures: Iterable[Figure]) -> str:
-    """Return the figures as a table of text, one line each."""
+    """Return the figures as a table of text."""
     header = ("figure", "value", "unit", "quartiles", "target")
     lines = ["{:40}{:>10} {:7}{:>17}  {:>8}  met  note".format(*header)]
     for figure in figures:

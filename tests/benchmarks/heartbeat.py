@@ -1,4 +1,4 @@
-"""Measure a heartbeat that changes no visible value, beside the floor and two peers.
+"""Measure an unchanged heartbeat beside the floor and peers.
 
     python -m tests.benchmarks.heartbeat [--quick]
 
@@ -33,7 +33,10 @@ type Times = dict[str, list[float]]
 
 
 class Bench:
-    """Rounds in which the subjects take turns; heartbeats go on in number."""
+    """Rounds in which the subjects take turns.
+
+    Heartbeats are numbered on from round to round.
+    """
 
     def __init__(self, hass: HomeAssistant, subjects: Subjects, clock: Clock) -> None:
         """Set the subjects."""
@@ -50,7 +53,10 @@ class Bench:
     async def async_measure(
         self, rounds: int, names: Sequence[str], events: int = 16
     ) -> tuple[Times, Times]:
-        """Return the microseconds in each round: unchanged, and with a heap write."""
+        """Return each round's microseconds, without and with a write.
+
+        The write is that of the free heap.
+        """
         unchanged: Times = {name: [] for name in names}
         written: Times = {name: [] for name in names}
         for number in range(-WARM_UP, rounds):
@@ -65,7 +71,10 @@ class Bench:
         return unchanged, written
 
     async def _async_receive(self, name: str, events: int, *, count: bool) -> float:
-        """Measure one subject once; to count their writes would cost the peers time."""
+        """Measure one subject once.
+
+        Only the writes of Vesper are counted, as counting would cost the peers time.
+        """
         if name != VESPER or not count:
             taken = self._subjects.receive(name, self._number, events)
             await self._hass.async_block_till_done()
@@ -80,7 +89,7 @@ class Bench:
         return taken
 
     async def async_count(self, name: str) -> str:
-        """Return what one unchanged heartbeat of each device makes a subject write."""
+        """Return what an unchanged heartbeat makes a subject write."""
         self._number += 2
         self._clock.set_to(self._number)
         writes = StateWrites(self._hass)

@@ -62,7 +62,10 @@ def start_counting() -> None:
 
 
 async def async_run(config: Path, broker: Broker, rounds: int) -> None:
-    """Let the subjects take turns under callgrind: one of its dumps for each."""
+    """Let the subjects take turns under callgrind.
+
+    Each measured turn is one of its dumps.
+    """
     async with environment.running(config, broker) as hass:
         clock = Clock()
         subjects = Subjects(hass, device_ids(DEVICES))
@@ -87,7 +90,7 @@ async def async_run(config: Path, broker: Broker, rounds: int) -> None:
 
 
 def counters(folder: Path) -> list[int]:
-    """Return what callgrind counted in each of its dumps, the oldest first."""
+    """Return the counters of callgrind's dumps, oldest first."""
     dumps = sorted(
         (int(path.suffix[1:]), path)
         for path in folder.glob(f"{COUNTERS}.*")

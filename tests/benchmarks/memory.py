@@ -1,4 +1,4 @@
-"""Measure the memory that a device takes: our own, and that of the process.
+"""Measure a device's memory, our own and the process's.
 
     python -m tests.benchmarks.memory [--quick]
 
@@ -42,14 +42,14 @@ HEARTBEATS = 12
 
 
 def resident() -> int:
-    """Return the bytes of the process that are in memory."""
+    """Return the resident bytes of the process."""
     status = Path("/proc/self/status").read_text()
     line = next(line for line in status.splitlines() if line.startswith("VmRSS:"))
     return int(line.split()[1]) * 1024
 
 
 def own() -> Counter[str]:
-    """Return how many bytes are allocated in each of our lines."""
+    """Return the bytes allocated in each of our lines."""
     gc.collect()
     sizes: Counter[str] = Counter()
     # Not `filter_traces`: generated methods are in no file.
@@ -63,7 +63,7 @@ def own() -> Counter[str]:
 
 
 async def async_measure(config: Path, broker: Broker, *, quick: bool) -> list[Figure]:
-    """Measure what is allocated after a start of Vesper with a known fleet."""
+    """Measure what a start with a known fleet allocates."""
     devices = 100 if quick else DEVICES
     async with environment.running(config, broker) as hass:
         clock = Clock()

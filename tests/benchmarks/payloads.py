@@ -16,9 +16,10 @@ def device_ids(devices: int) -> list[str]:
 
 
 def heartbeat(device_id: str, number: int, events: int = 16, **fields: Any) -> bytes:
-    """Return a heartbeat of firmware 1.1.0, about 960 bytes with 16 events.
+    """Return a heartbeat of firmware 1.1.0.
 
-    The number moves uptime and free heap; the events stay. Fields replace others.
+    It has about 960 bytes with 16 events. The number moves uptime and free heap; the
+    events stay. Fields replace others.
     """
     text = orjson.dumps(
         {

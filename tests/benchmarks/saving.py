@@ -1,10 +1,10 @@
-"""Measure for how long a save of 3,000 devices blocks the event loop.
+"""Measure how long saving devices blocks the event loop.
 
     python -m tests.benchmarks.saving [--quick]
 
-The saver of the integration saves devices of the model, each with 16 events and three
-alerts, while a callback that calls itself times each turn of the loop. The longest is
-compared with 1,000 bare state writes in the same Home Assistant.
+The saver of the integration saves 3,000 devices of the model, each with 16 events and
+three alerts, while a callback that calls itself times each turn of the loop. The
+longest is compared with 1,000 bare state writes in the same Home Assistant.
 """
 
 import asyncio
@@ -68,7 +68,7 @@ class Turns:
 
 
 def change(device: Device, number: int) -> None:
-    """Apply a heartbeat and some alerts, other ones for each number."""
+    """Apply a heartbeat and alerts that depend on `number`."""
     device_id, now = device.device_id, time()
     heartbeat = payloads.heartbeat(device_id, number)
     device.apply(parse_heartbeat(heartbeat, device_id), live=True, now=now)
@@ -82,7 +82,7 @@ def change(device: Device, number: int) -> None:
 
 
 async def async_measure(config: Path, broker: Broker, *, quick: bool) -> list[Figure]:
-    """Measure saves of all devices and of a single one."""
+    """Measure saves of all devices, and of one."""
     devices = {
         device_id: Device(device_id=device_id)
         for device_id in payloads.device_ids(DEVICES)

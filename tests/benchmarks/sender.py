@@ -1,4 +1,4 @@
-"""Publish bursts of heartbeats from another process, as fast as a broker reads."""
+"""Publish bursts of heartbeats from another process."""
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -62,7 +62,7 @@ class Sender:
         self._process.communicate()
 
     def send(self, burst: Burst) -> None:
-        """Have a burst published, and then the sentinel, for which to wait."""
+        """Have a burst published, and then the sentinel."""
         assert self._process.stdin
         print(json.dumps(asdict(burst)), file=self._process.stdin, flush=True)
 
@@ -75,7 +75,10 @@ def main() -> None:
 
 
 def _send(host: str, port: int, burst: Burst) -> None:
-    """Publish a burst by hand: paho would be no faster than what is measured."""
+    """Publish a burst without paho.
+
+    Paho would be no faster than what is measured.
+    """
     packets = [
         _publish(topic, payload, number % _IDS + 1, retain=burst.retain)
         for number, (topic, payload) in enumerate(burst.messages)
@@ -90,7 +93,7 @@ def _send(host: str, port: int, burst: Burst) -> None:
 
 
 def _publish(topic: str, payload: bytes, packet_id: int, *, retain: bool) -> bytes:
-    """Return the packet of a message, as in MQTT 3.1.1."""
+    """Return a message's packet, as in MQTT 3.1.1."""
     name = topic.encode()
     body = struct.pack("!H", len(name)) + name + struct.pack("!H", packet_id) + payload
     head = bytes([0x30 | _QOS << 1 | retain])
@@ -102,7 +105,9 @@ def _publish(topic: str, payload: bytes, packet_id: int, *, retain: bool) -> byt
 
 
 def _receive(connection: socket.socket, length: int) -> None:
-    """Read so many bytes, which only say that the packets have come.
+    """Read so many bytes, and ignore them.
+
+    They only say that the packets have come.
 
     Raises ConnectionError if the broker closes the connection before.
     """

@@ -1,4 +1,4 @@
-"""Record what blocks the event loop, for how long, and whose work it is."""
+"""Record what blocks the event loop, and how long."""
 
 import asyncio
 from collections.abc import Iterator, Mapping
@@ -19,7 +19,10 @@ MIN_STALL = 0.001
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Stall:
-    """One call of the event loop; times are in seconds."""
+    """One call of the event loop.
+
+    Times are in seconds.
+    """
 
     what: str
     """The functions that were called, as far as can be seen."""
@@ -31,7 +34,10 @@ class Stall:
 
 
 class Collections:
-    """The garbage collections within a context, in seconds of their thread."""
+    """The garbage collections within a context.
+
+    Their total is in seconds of their thread.
+    """
 
     def __init__(self) -> None:
         """Begin at zero."""
@@ -56,7 +62,7 @@ class Collections:
 
 
 class Stalls:
-    """The calls that blocked the event loop while it was recorded."""
+    """The recorded calls that blocked the event loop."""
 
     def __init__(self) -> None:
         """Begin without calls."""
@@ -70,7 +76,7 @@ class Stalls:
 
     @contextmanager
     def recording(self) -> Iterator[None]:
-        """Record all that runs in an event loop of this process meanwhile."""
+        """Record all calls of this process's event loops."""
         handles: Any = asyncio.Handle  # whose inside asyncio does not show
         run = handles._run  # noqa: SLF001
         recording = True
@@ -112,7 +118,7 @@ class Stalls:
 
 
 def _names(thing: Any, depth: int = 4) -> Iterator[str]:
-    """Yield what is called when this is, as far as can be seen from outside."""
+    """Yield what this calls, as far as is visible."""
     if (code := getattr(thing, "cr_code", None)) is not None:
         module = ".".join(Path(code.co_filename).with_suffix("").parts[-4:])
         yield f"{module}.{code.co_qualname}"

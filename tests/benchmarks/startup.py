@@ -1,4 +1,4 @@
-"""Measure how long a start with a known fleet takes, beside bare entities.
+"""Measure starts with a known fleet, beside bare entities.
 
     python -m tests.benchmarks.startup [--quick]
 
@@ -72,7 +72,7 @@ async def async_measure(
 def check_equal(
     hass: HomeAssistant, vesper: ConfigEntry, bare: ConfigEntry, devices: int
 ) -> None:
-    """Check that both have the same entities, but for those of the fleet.
+    """Check that both have the same entities of devices.
 
     Raises RuntimeError if not.
     """
@@ -91,7 +91,7 @@ def check_equal(
 
 
 async def async_start(hass: HomeAssistant, entry: ConfigEntry) -> float:
-    """Return the seconds until all entities of an entry are there again.
+    """Return the seconds until all entities are back.
 
     Raises RuntimeError if any of them is missing.
     """
@@ -112,7 +112,7 @@ async def async_start(hass: HomeAssistant, entry: ConfigEntry) -> float:
 
 
 def shown_of(hass: HomeAssistant, entry: ConfigEntry) -> list[str]:
-    """Return the entities of an entry that have a state of their own."""
+    """Return an entry's entities with their own state."""
     registry = er.async_get(hass)
     return [
         entity.entity_id
@@ -123,7 +123,10 @@ def shown_of(hass: HomeAssistant, entry: ConfigEntry) -> list[str]:
 
 
 def main() -> None:
-    """Run from the command line: each fleet in a process of its own."""
+    """Run from the command line.
+
+    Each fleet has a process of its own.
+    """
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="less, for trying it out")
     parser.add_argument("--devices", type=int, help="only so many")

@@ -1,4 +1,4 @@
-"""Count the state writes of a while, and time bare ones."""
+"""Count state writes, and time bare ones."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -27,10 +27,10 @@ type Writes = Counter[tuple[str, str]]
 
 
 class StateWrites:
-    """The state writes within a context: what changed, and what was only reported."""
+    """The changed and the reported states within a context."""
 
     def __init__(self, hass: HomeAssistant, prefix: str = "") -> None:
-        """Set the beginning of the unique ids that are counted."""
+        """Count entities whose unique ids begin with `prefix`."""
         self._registry = er.async_get(hass)
         self._hass = hass
         self._prefix = prefix
@@ -73,7 +73,10 @@ def changed(unique_ids: Iterable[str]) -> Writes:
 
 
 def stray_writes(name: str, found: Writes, wanted: Writes, note: str) -> Figure:
-    """Return how many writes are too many or missing, and of which entities."""
+    """Return how many writes are extra or missing.
+
+    The note says of which entities.
+    """
     extra, missing = found - wanted, wanted - found
     kinds = [
         f"{number} {what} {event_type} of {key}"
@@ -90,7 +93,7 @@ def stray_writes(name: str, found: Writes, wanted: Writes, note: str) -> Figure:
 
 
 def _by_key(writes: Writes) -> Writes:
-    """Return the writes by the key of the entity, of all devices together."""
+    """Return the writes of all devices, by entity key."""
     found: Writes = Counter()
     for (event_type, unique_id), number in writes.items():
         found[event_type, unique_id.partition("_")[2]] += number
@@ -98,10 +101,10 @@ def _by_key(writes: Writes) -> Writes:
 
 
 class BareWrites:
-    """1,000 sensors with nothing behind them, whose states are written."""
+    """1,000 bare sensors, whose states are written."""
 
     def __init__(self, hass: HomeAssistant) -> None:
-        """Set the Home Assistant, which has to find the component."""
+        """Set the Home Assistant, which must find the component."""
         self._hass = hass
         self._entities: list[Any] = []
         self._number = 0
@@ -127,7 +130,10 @@ class BareWrites:
         ]
 
     def time(self) -> float:
-        """Return the milliseconds that 1,000 changed states take, without listeners."""
+        """Return the milliseconds that 1,000 changed states take.
+
+        Nothing listens to the changes.
+        """
         return median(self._round() for _ in range(ROUNDS))
 
     def _round(self) -> float:

@@ -1,4 +1,4 @@
-"""Measure how long Vesper blocks the event loop when all devices change at once.
+"""Measure how long whole-fleet changes block the event loop.
 
     python -m tests.benchmarks.storms [--quick]
 
@@ -48,7 +48,7 @@ _LOGGER = logging.getLogger("vesper.benchmarks")
 
 
 class Storms:
-    """A fleet in Home Assistant, and what can happen to all of it."""
+    """A fleet, and what can happen to it."""
 
     def __init__(
         self,
@@ -94,7 +94,10 @@ class Storms:
             raise RuntimeError(msg)
 
     async def async_run(self, phase: str) -> None:
-        """Let one thing happen to all devices, and wait until it has no more effect."""
+        """Let one thing happen to all devices.
+
+        Returns when it has no more effect.
+        """
         match phase:
             case "link_lost":
                 await self._async_execute(self._broker.stop)
@@ -110,7 +113,10 @@ class Storms:
         await self._async_settle()
 
     async def _async_send(self) -> None:
-        """Let all devices send a heartbeat, and wait until all are received."""
+        """Let all devices send a heartbeat.
+
+        Returns when all are received.
+        """
         self._sent.clear()
         self._number += 1
         uptime = payloads.UPTIME + int(time.monotonic() - self._start)
@@ -127,7 +133,7 @@ class Storms:
             await self._sent.wait()
 
     async def _async_settle(self) -> None:
-        """Wait until the event loop has nothing to do any more."""
+        """Wait until the event loop is idle."""
         used = time.thread_time()
         while True:
             await asyncio.sleep(CHECK_INTERVAL)

@@ -1,4 +1,4 @@
-"""What receives the same heartbeats in turn, in one Home Assistant.
+"""What receives the same heartbeats in turn.
 
     no-op        a callback that does nothing: Home Assistant's dispatch
     floor        a callback that parses the JSON and keeps five fields and the time
@@ -67,7 +67,7 @@ class NoOp:
 
 
 def in_turn[T](items: Sequence[T], number: int) -> Sequence[T]:
-    """Return all items; which one is first changes from round to round."""
+    """Return all items, beginning with another each round."""
     first = number % len(items)
     return (*items[first:], *items[:first])
 
@@ -78,9 +78,9 @@ def topic_of(subject: str, device_id: str) -> str:
 
 
 class Subjects:
-    """The subjects in one Home Assistant; each has the topics that begin with its name.
+    """The subjects in one Home Assistant.
 
-    Add them in any order, each at most once.
+    The topics of each begin with its name. Add them in any order, each at most once.
     """
 
     def __init__(self, hass: HomeAssistant, device_ids: Sequence[str]) -> None:
@@ -129,7 +129,7 @@ class Subjects:
             raise RuntimeError(msg)
 
     async def _async_receive_first(self, subject: str) -> None:
-        """Receive the first heartbeats, and wait for all that follows."""
+        """Receive the first heartbeats, and await their effects."""
         self.receive(subject, 0)
         await self._hass.async_block_till_done()
 
@@ -145,7 +145,7 @@ class Subjects:
     def messages(
         self, subject: str, payload: Iterable[tuple[str, bytes]]
     ) -> list[MQTTMessage]:
-        """Return the heartbeats of some devices as the broker sends them."""
+        """Return heartbeats as the broker sends them."""
         wildcard = None if subject == discovery.PREFIX else topic_of(subject, "+")
         return [
             self._input.message(
@@ -167,7 +167,7 @@ class Subjects:
         )
 
     def receive(self, subject: str, number: int, events: int = 16) -> float:
-        """Receive the heartbeats of a number; return the microseconds of each."""
+        """Receive numbered heartbeats; return the microseconds of each."""
         return self._input.receive(self.heartbeats(subject, number, events))
 
     def receive_messages(self, messages: list[MQTTMessage]) -> float:

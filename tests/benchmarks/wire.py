@@ -1,4 +1,4 @@
-"""Measure an unchanged heartbeat that comes through a real broker and socket.
+"""Measure an unchanged heartbeat through a real broker.
 
     python -m tests.benchmarks.wire [--quick]
 
@@ -42,7 +42,7 @@ class Bursts:
         self._end = 0.0
 
     async def async_start(self, hass: HomeAssistant) -> None:
-        """Subscribe to the message after the last of each burst."""
+        """Subscribe to the message that ends a burst."""
         await environment.subscribe(hass, SENTINEL, self._async_ended)
 
     @callback

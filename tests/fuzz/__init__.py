@@ -1,4 +1,4 @@
-"""Generated sessions of a fleet, compared with a reference model."""
+"""Generated sessions, compared with a reference model."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The devices of a session: valid, whatever fields they omit."""
+"""Valid devices, whatever fields they omit."""
 
 from dataclasses import dataclass, field
 import json
@@ -14,7 +14,7 @@ BOOT_TIME = 11
 
 @dataclass
 class Firmware:
-    """A device: its time of boot and its ring buffer."""
+    """A device with its ring buffer."""
 
     device_id: str
     booted: float
@@ -27,7 +27,7 @@ class Firmware:
     _serial: int = 0
 
     def boot(self, now: float, reason: int, *, has_clock: bool = True) -> None:
-        """Restart with an empty ring buffer, in which the boot is logged.
+        """Restart, and log the boot in an empty buffer.
 
         Without a clock one boot is equal to another.
         """
@@ -44,7 +44,7 @@ class Firmware:
         self._write(tag, data, self._serial, int(now), int(now - self.booted))
 
     def _write(self, tag: int, d0: Any, d1: int, ts: int, up: int) -> None:
-        """Write an entry; the oldest falls out of a full buffer."""
+        """Write an entry, and drop the oldest if full."""
         self.log.append({"t": tag, "d0": d0, "d1": d1, "ts": ts, "up": up})
         del self.log[:-RING]
 
@@ -54,7 +54,7 @@ BAD = [-1, 2**32, 2**64, 1.5, True, "5", [], {}]
 
 
 def numbers(*good: int) -> st.SearchStrategy[Any]:
-    """Draw the value of a numeric field, mostly a valid one."""
+    """Draw a numeric field's value, mostly a valid one."""
     return st.sampled_from([*good, *good, *good, None, *BAD])
 
 

@@ -65,7 +65,7 @@ type Expected = str | Callable[[str], bool]
 
 
 def _iso(time: float) -> str:
-    """Return a time as the attributes of an alert have it."""
+    """Return a time as attributes of alerts have it."""
     return datetime.fromtimestamp(int(time), UTC).isoformat()
 
 
@@ -203,7 +203,7 @@ class Reference:
         live: bool,
         now: float,
     ) -> bool:
-        """Apply the JSON object of a payload, None where there is none."""
+        """Apply a payload's JSON object, None without one."""
         match topic:
             case "heartbeat":
                 message = unwrapped(message, device_id)
@@ -228,7 +228,7 @@ class Reference:
         }[topic](device_id, message, live=live, now=now)
 
     def pass_time(self, now: float) -> None:
-        """Mark devices as offline after a full timeout without messages."""
+        """Mark devices offline after a timeout without messages."""
         for device_id, bell in sorted(
             self.bells.items(), key=lambda item: item[1].deadline
         ):
@@ -290,7 +290,7 @@ class Reference:
         self.timeouts.append((now, device_id, online))
 
     def _detect_outage(self, now: float) -> None:
-        """Start an outage if most devices timed out within one timeout."""
+        """Start an outage if most devices timed out together."""
         self.timeouts = [one for one in self.timeouts if one[0] > now - TIMEOUT]
         if self.lost is not None or len(self.timeouts) < MIN_LOST:
             return
@@ -377,7 +377,10 @@ class Reference:
 
     @staticmethod
     def _record_gap(bell: Bell, now: float) -> None:
-        """Record the gap before a heartbeat; one delivered twice has none."""
+        """Record the gap before a heartbeat.
+
+        One delivered twice has none.
+        """
         last = bell.last_heartbeat
         if last is not None and now - last < 1:
             return
@@ -395,7 +398,7 @@ class Reference:
         reports_log: bool,
         now: float,
     ) -> None:
-        """Detect a restart by a fallen uptime or a new boot entry."""
+        """Detect a restart by uptime or boot entry."""
         has_clock = bell.has_clock or bell.uptime != uptime
         booted = now if uptime is None else now - uptime
         fallen = uptime is not None and bell.uptime is not None and uptime < bell.uptime
@@ -454,7 +457,7 @@ class Reference:
                 bell.boot_time = booted
 
     def _close_overdue(self, device_id: str, time: float) -> None:
-        """Close alerts not raised again in time after a restart."""
+        """Close alerts not raised again after a restart."""
         bell = self.bells[device_id]
         unconfirmed = [
             name
@@ -476,7 +479,10 @@ class Reference:
             self.fired[device_id, "activity"].append(("alert_closed", details))
 
     def _log(self, device_id: str, log: list[LogEntry]) -> None:
-        """Fire new entries of the event log, except those of the first one."""
+        """Fire new entries of the event log.
+
+        Those of the first log are not new.
+        """
         bell = self.bells[device_id]
         new = sorted((entry for entry in log if entry not in bell.seen), key=_moment)
         if bell.log is not None:
@@ -566,7 +572,7 @@ class Reference:
         }
 
     def device(self, device_id: str) -> Iterator[tuple[str, Expected, Fields]]:
-        """Yield the entities of a device: key, state and attributes."""
+        """Yield a device's entities: key, state and attributes."""
         bell = self.bells[device_id]
         reported = bell.reported.get
         connected = self.connected
@@ -642,7 +648,7 @@ class Reference:
 
 
 def _is_stale(bell: Bell, message: Fields | None, now: float) -> bool:
-    """Tell whether a heartbeat was overtaken by another, or is one sent again."""
+    """Tell whether a heartbeat is late or sent again."""
     uptime = natural(message or {}, "uptime", 2**32 - 1)
     if uptime is None or bell.uptime is None or uptime > bell.uptime:
         return False
@@ -653,7 +659,7 @@ def _is_stale(bell: Bell, message: Fields | None, now: float) -> bool:
 
 
 def strict_json(payload: bytes) -> Fields | None:
-    """Return the JSON object in a payload, None where there is none."""
+    """Return a payload's JSON object, None without one."""
 
     def refuse(_constant: str) -> None:
         raise ValueError
@@ -669,13 +675,16 @@ def strict_json(payload: bytes) -> Fields | None:
 
 
 def _moment(entry: LogEntry) -> tuple[int, int]:
-    """Return what an entry is ordered by: its time from 2020 on, else its uptime."""
+    """Return the moment by which entries are ordered.
+
+    It is the time from 2020 on, else the uptime.
+    """
     *_, ts, up = entry
     return (ts if ts >= datetime(2020, 1, 1, tzinfo=UTC).timestamp() else 0), up
 
 
 def damaged_json(payload: bytes) -> Fields | None:
-    """Return the JSON object in a payload, also if it is damaged or cut off."""
+    """Return a payload's JSON object, even a damaged one."""
     text = payload.decode(errors="replace").strip(PADDING)
     whole = decoded_json(text)
     if whole is not None:
@@ -693,7 +702,7 @@ def damaged_json(payload: bytes) -> Fields | None:
 
 
 def decoded_json(text: str) -> object:
-    """Return the JSON value of a text, None where there is none."""
+    """Return a text's JSON value, None without one."""
     try:
         return json.loads(text, strict=False, parse_int=float)
     except ValueError, RecursionError:
@@ -701,12 +710,15 @@ def decoded_json(text: str) -> object:
 
 
 def state_of(message: Fields) -> str:
-    """Return the state that an alert reports, in upper case."""
+    """Return an alert's state in upper case."""
     return str(message.get("state")).strip(PADDING).upper()
 
 
 def unwrapped(message: Fields | None, device_id: str) -> Fields | None:
-    """Return a heartbeat without its envelope, None for another device's."""
+    """Return a heartbeat without its envelope.
+
+    Returns None for another device's heartbeat.
+    """
     if message is None:
         return None
     envelope = message.get("payload")
@@ -728,7 +740,7 @@ def is_name(value: object) -> bool:
 
 
 def natural(message: Fields, name: str, most: int) -> int | None:
-    """Return the whole number in a field, None if there is none."""
+    """Return a field's whole number, None without one."""
     value = message.get(name)
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= most:
         return None
@@ -741,7 +753,7 @@ def is_bad(message: Fields, name: str, taken: int | None) -> bool:
 
 
 def entries_of(log: object) -> tuple[list[LogEntry] | None, bool]:
-    """Return the valid entries of a log, and whether it has a fault."""
+    """Return a log's valid entries, and whether it's faulty."""
     if log is None:
         return None, False
     if not isinstance(log, list):
@@ -760,7 +772,7 @@ def entries_of(log: object) -> tuple[list[LogEntry] | None, bool]:
 
 
 def decoded(entry: LogEntry) -> Fired:
-    """Return the event expected for an entry of the log."""
+    """Return the event expected for a log entry."""
     tag, d0, d1, ts, up = entry
     time = datetime.fromtimestamp(ts, UTC).isoformat() if 0 < ts < 2**32 else None
     name = EVENT_NAMES.get(tag)
@@ -792,7 +804,7 @@ def decoded(entry: LogEntry) -> Fired:
 
 
 def dbm(value: int) -> int:
-    """Return a signal strength, sent as 16 bits without a sign."""
+    """Return a signal strength sent as 16 unsigned bits."""
     return value - 2**16 if value >= 2**15 else value
 
 
@@ -814,14 +826,14 @@ def named(names: dict[int, str], code: object) -> str:
 
 
 def kibibytes(value: object) -> Expected:
-    """Return the state of a sensor in KiB, rounded to a tenth."""
+    """Return a sensor's state in KiB, within a tenth."""
     if not isinstance(value, int):
         return STATE_UNKNOWN
     return lambda state: abs(float(state) * 1024 - value) < 103
 
 
 def moment(time: float | None, *, within: float) -> Expected:
-    """Return the state of a timestamp sensor, with its tolerance."""
+    """Return a timestamp sensor's state, with its tolerance."""
     if time is None:
         return STATE_UNKNOWN
     return lambda state: (

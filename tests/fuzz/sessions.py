@@ -1,4 +1,4 @@
-"""The sessions: any events of a fleet, in any order."""
+"""The sessions: events of a fleet in any order."""
 
 from collections import defaultdict
 from collections.abc import Coroutine
@@ -59,7 +59,7 @@ class Tally:
 
 
 class Clock:
-    """The one clock of a session, which only `pass_time` advances."""
+    """The only clock, which only `pass_time` advances."""
 
     def __init__(self, vesper: Vesper) -> None:
         """Freeze the clocks."""
@@ -69,7 +69,10 @@ class Clock:
         vesper.hass.loop.time = lambda: real() + self._moved  # type: ignore[method-assign]
 
     def pass_time(self, seconds: float) -> None:
-        """Advance the time; timers fire in the next turn of the loop."""
+        """Advance the time.
+
+        Timers fire in the next turn of the loop.
+        """
         self._vesper.freezer.tick(seconds)
         self._moved += seconds
 
@@ -121,7 +124,7 @@ def _is_event(data: Any) -> bool:
 
 
 class Sessions(RuleBasedStateMachine):
-    """A fleet of three, a broker with retained heartbeats, and Home Assistant."""
+    """A fleet of three, its broker, and Home Assistant."""
 
     def __init__(
         self,
@@ -157,7 +160,7 @@ class Sessions(RuleBasedStateMachine):
         return time.time()
 
     def wait[T](self, coroutine: Coroutine[Any, Any, T]) -> T:
-        """Run the event loop until a coroutine and its effects are done."""
+        """Run a coroutine and wait for its effects."""
         loop = self.vesper.hass.loop
         result = loop.run_until_complete(coroutine)
         loop.run_until_complete(self.vesper.hass.async_block_till_done())
@@ -181,7 +184,7 @@ class Sessions(RuleBasedStateMachine):
     def publish(
         self, device_id: str, topic: str, payload: bytes, *, live: bool = True
     ) -> None:
-        """Publish a message of a device, which is lost while disconnected."""
+        """Publish a message, which is lost while disconnected."""
         note(f"{device_id}/{topic} {'live' if live else 'retained'}: {payload[:400]!r}")
         if not self.reference.connected:
             return
@@ -313,7 +316,10 @@ class Sessions(RuleBasedStateMachine):
         noted=st.sets(st.integers(0, 5)),
     )
     def reboot_without_clock(self, which: int, reason: int, noted: set[int]) -> None:
-        """Restart a device without a clock, detected by its uptime."""
+        """Restart a device that has no clock.
+
+        The restart is detected by its uptime.
+        """
         device = self.devices[which]
         for number in range(6):
             if number % 2 == 0:
@@ -332,7 +338,7 @@ class Sessions(RuleBasedStateMachine):
 
     @rule(which=which)
     def long_online(self, which: int) -> None:
-        """Keep a device online until its alerts of before a restart close."""
+        """Keep a device online until unconfirmed alerts close."""
         for _ in range(8):
             self.pass_time(80 + CRUMB)
             self.send_heartbeat(self.devices[which], Heartbeat(fields={}))
@@ -347,7 +353,7 @@ class Sessions(RuleBasedStateMachine):
     @precondition(lambda self: not self.reference.connected)
     @rule(retains=st.booleans())
     def reconnect_broker(self, retains: bool) -> None:  # noqa: FBT001
-        """Reconnect to the broker, with or without its retained messages."""
+        """Reconnect to the broker, with retained messages or not."""
         self.wait(self.vesper.reconnect_broker())
         self.reference.reconnect_broker(self.now)
         if retains:
@@ -355,7 +361,7 @@ class Sessions(RuleBasedStateMachine):
 
     @rule(retains=st.booleans())
     def restart(self, retains: bool) -> None:  # noqa: FBT001
-        """Reload the entry, as a restart of Home Assistant does."""
+        """Reload the entry, as a restart does."""
         before = {
             entity_id: self.vesper.hass.states.get(entity_id)
             for entity_id in self.entity_ids(EVENT_KEYS)
@@ -407,7 +413,7 @@ class Sessions(RuleBasedStateMachine):
         self.look_at_log()
 
     def compare_events(self) -> None:
-        """Compare the events since the last step, by type and details."""
+        """Compare the step's events by type and details."""
         expected, fired = self.reference.take_fired(), dict(self.recorder.fired)
         self.recorder.fired.clear()
         assert _types_of(fired) == _types_of(expected)
@@ -418,7 +424,7 @@ class Sessions(RuleBasedStateMachine):
     def compare(
         self, device_id: str, key: str, expected: Expected, attributes: Fields
     ) -> None:
-        """Compare the state of an entity with the expected one."""
+        """Compare an entity's state with the expected one."""
         (entity_id,) = self.entity_ids((key,), device_id)
         state = self.vesper.hass.states.get(entity_id)
         assert state is not None
@@ -433,7 +439,10 @@ class Sessions(RuleBasedStateMachine):
             assert ("closed_by" in state.attributes) is ("closed_by" in attributes)
 
     def entity_ids(self, keys: tuple[str, ...], device_id: str = "") -> list[str]:
-        """Return the entity ids of some keys, of one device or of all."""
+        """Return the entity ids of some keys.
+
+        They are of one device, or of all.
+        """
         registry = er.async_get(self.vesper.hass)
         entries = er.async_entries_for_config_entry(registry, FLEET)
         if device_id:
@@ -446,7 +455,7 @@ class Sessions(RuleBasedStateMachine):
         ]
 
     def logged(self, least: int) -> list[str]:
-        """Return the log messages of the integration since the last step."""
+        """Return the integration's log since the last step."""
         return [
             record.getMessage()
             for record in self.caplog.records
@@ -454,7 +463,7 @@ class Sessions(RuleBasedStateMachine):
         ]
 
     def look_at_log(self) -> None:
-        """Check that the log has no error and no injected line."""
+        """Check for errors and injected lines in the log."""
         errors = [
             record.getMessage()
             for record in self.caplog.records
@@ -468,7 +477,7 @@ class Sessions(RuleBasedStateMachine):
 
     @override
     def teardown(self) -> None:
-        """Remove all devices, so that the next session starts without any."""
+        """Remove all devices before the next session."""
         if not self.vesper.hub.connected:
             self.wait(self.vesper.reconnect_broker())
         self.clock.pass_time(MAX_TIMEOUT + CRUMB)

@@ -1,4 +1,4 @@
-"""Play generated sessions and compare each step with the reference."""
+"""Compare generated sessions with the reference, step by step."""
 
 from collections.abc import Iterator
 import logging
@@ -28,7 +28,7 @@ REAL = SimpleNamespace(monotonic=time.monotonic, perf_counter=time.perf_counter)
 
 @pytest.fixture
 def real_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let hypothesis measure real time, not that of a session."""
+    """Let hypothesis measure real time."""
     monkeypatch.setattr(engine, "time", REAL)
     monkeypatch.setattr(engine, "MAX_SHRINKING_SECONDS", 60 if MINUTES else 20)
 

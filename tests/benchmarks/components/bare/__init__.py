@@ -1,4 +1,4 @@
-"""Entities that do nothing: the least that so many of them cost Home Assistant.
+"""Entities that do nothing, as the least possible cost.
 
 They have the platforms, units and device classes of Vesper's, of which Home Assistant
 makes its own work.
@@ -46,7 +46,7 @@ class BareEntity(Entity):
     _attr_should_poll = False
 
     def __init__(self, device_id: str, description: EntityDescription) -> None:
-        """Set the device's id, and the description, whose key is the name too."""
+        """Set the device's id and the description."""
         self.entity_description = description
         self._attr_unique_id = f"{device_id}_{description.key}"
         self._attr_name = description.key
@@ -61,7 +61,7 @@ async def async_add_bare_entities(
     entity_class: Callable[..., BareEntity],
     platform: Platform,
 ) -> None:
-    """Add as many entities of each device as Vesper has."""
+    """Add as many entities per device as Vesper has."""
     descriptions = EntitySet(entry.data["entities"]).select(DESCRIPTIONS[platform])
     if not descriptions:
         return

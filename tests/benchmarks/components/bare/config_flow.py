@@ -1,4 +1,7 @@
-"""Home Assistant sets up no entry without a flow; the benchmarks make the entry."""
+"""Home Assistant sets up no entry without a flow.
+
+The benchmarks make the entry themselves.
+"""
 
 from homeassistant.config_entries import ConfigFlow
 

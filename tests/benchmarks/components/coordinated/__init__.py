@@ -1,4 +1,7 @@
-"""Watch a fleet as core's integrations do: a coordinator for each device."""
+"""Watch a fleet with a coordinator for each device.
+
+Core's integrations do it in this way.
+"""
 
 from collections.abc import Callable
 from datetime import datetime

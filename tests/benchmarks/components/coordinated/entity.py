@@ -11,7 +11,7 @@ from .const import DOMAIN
 
 
 class CoordinatedEntity(CoordinatorEntity[Coordinator]):
-    """An entity that is written at each heartbeat of its device."""
+    """An entity that each heartbeat of its device writes."""
 
     _attr_has_entity_name = True
 

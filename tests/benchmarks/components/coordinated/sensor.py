@@ -21,7 +21,7 @@ from .entity import CoordinatedEntity, async_add_of_each
 
 @dataclass(frozen=True, kw_only=True)
 class CoordinatedSensorDescription(SensorEntityDescription):
-    """Describe a sensor, and how its value stands in a heartbeat."""
+    """Describe a sensor and its value in a heartbeat."""
 
     value_fn: Callable[[dict[str, Any]], int | str | None]
 
