@@ -1,5 +1,6 @@
 """The system health page of Vesper."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from homeassistant.const import Platform
 from homeassistant.core import HomeAssistant
 from homeassistant.loader import async_get_integration
 from homeassistant.setup import async_setup_component
+from homeassistant.util.dt import utcnow
 from tests.common import BELL, Vesper
 from tests.test_parity import TEXTS
 
@@ -37,6 +39,8 @@ async def test_info(hass: HomeAssistant, vesper: Vesper) -> None:
     await vesper.heartbeat(uptime=5)
     await vesper.heartbeat("tower", retain=True, uptime=5)
     await vesper.publish(BELL, "alerts", b"no JSON")
+    heard = utcnow()
+    await vesper.advance(60)
     await vesper.publish("unknown", "alerts", b"{}")
     info = await _info(hass)
     integration = await async_get_integration(hass, DOMAIN)
@@ -48,6 +52,9 @@ async def test_info(hass: HomeAssistant, vesper: Vesper) -> None:
         "devices_online": 1,
         "messages_per_minute": 3,
         "malformed": 3,
+        "last_heartbeat": heard,
+        "last_alerts": heard + timedelta(minutes=1),
+        "last_info": None,
     }
     assert set(info) == set(TEXTS["system_health"]["info"])
 

@@ -29,6 +29,7 @@ from .model.fault_counter import FaultCounter
 from .model.message_log import MessageLog
 from .model.report import iso_time, report
 from .model.restarts import Stale
+from .protocol.topics import STATUS_TOPICS
 
 
 async def async_get_config_entry_diagnostics(
@@ -85,6 +86,15 @@ def _fleet(hub: VesperHub) -> dict[str, Any]:
     devices = hub.devices.values()
     fleet, admission = hub.fleet, hub.admission
     return {
+        "topics": {
+            source.name: {
+                "topic": subscription.topic,
+                "refused": subscription.refused,
+                "last_message": iso_time(subscription.last_message),
+            }
+            for source in STATUS_TOPICS
+            for subscription in (hub.subscriptions[source],)
+        },
         "fleet": {
             "devices": fleet.devices,
             "online": fleet.online,

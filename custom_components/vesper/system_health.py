@@ -1,14 +1,17 @@
 """System health of the Vesper integration."""
 
+from datetime import datetime
 from typing import Any
 
 from homeassistant.components import system_health
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.loader import async_get_integration
+from homeassistant.util.dt import utc_from_timestamp
 
 from .const import CONF_HTTP_KEY, DOMAIN
 from .hub.hub import VesperConfigEntry
+from .protocol.topics import STATUS_TOPICS
 
 
 @callback
@@ -36,8 +39,17 @@ async def system_health_info(hass: HomeAssistant) -> dict[str, Any]:
             "devices_online": hub.fleet.online,
             "messages_per_minute": hub.statistics.per_minute,
             "malformed": hub.statistics.malformed.total(),
+            **{
+                f"last_{source.name}": _time(hub.subscriptions[source].last_message)
+                for source in STATUS_TOPICS
+            },
         }
     return info
+
+
+def _time(seconds: float | None) -> datetime | None:
+    """Return a time as the page shows it; there may be none."""
+    return None if seconds is None else utc_from_timestamp(seconds)
 
 
 def _failed(error: str) -> dict[str, str]:

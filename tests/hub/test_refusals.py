@@ -7,6 +7,7 @@ from unittest.mock import Mock
 import pytest
 
 from custom_components.vesper.const import DOMAIN
+from custom_components.vesper.hub.subscriptions import SHORT_CONNECTION
 from homeassistant.const import STATE_UNAVAILABLE
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import issue_registry as ir
@@ -42,6 +43,7 @@ class Broker:
         await self._vesper.reconnect_broker()
         await self._vesper.finish_subscriptions()
         self._client.reset_mock()
+        self._vesper.freezer.tick(SHORT_CONNECTION)
 
 
 @pytest.fixture

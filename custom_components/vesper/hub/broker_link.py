@@ -11,6 +11,7 @@ from homeassistant.exceptions import HomeAssistantError
 
 from ..const import LOGGER
 from .refusals import Refusals, SentKind
+from .subscriptions import Subscriptions
 
 #: In seconds: a response takes milliseconds.
 RESPONSE_TIMEOUT = 2
@@ -34,14 +35,15 @@ class BrokerLink:
     def __init__(
         self,
         hass: HomeAssistant,
-        topic: str,
+        subscriptions: Subscriptions,
         refusals: Refusals,
         async_changed: Callable[[bool], None],
     ) -> None:
-        """Set the topic to ask with, and the listener."""
+        """Set the subscriptions, and the listener."""
         self._hass = hass
         self._refusals = refusals
-        self._topic = topic
+        self._subscriptions = subscriptions
+        self._topic = subscriptions.link_topic
         self._async_changed = async_changed
         self._last_message = float("-inf")
         self._response = asyncio.Event()
@@ -53,6 +55,7 @@ class BrokerLink:
         unsubscribe = mqtt.async_subscribe_connection_status(
             self._hass, self._async_connection_changed
         )
+        self._subscriptions.async_listen_searched(self._async_searched)
         self._async_connection_changed(mqtt.is_connected(self._hass))
 
         @callback
@@ -74,8 +77,10 @@ class BrokerLink:
         The broker is asked only if no message was received since `since`, and never if
         it closes the connection because of the question.
         """
-        if self._last_message >= since or self._refusals.is_refused(
-            SentKind.LINK_CHECK
+        if (
+            self._last_message >= since
+            or self._refusals.is_refused(SentKind.LINK_CHECK)
+            or self._subscriptions.is_link_topic_refused
         ):
             return True
         # Only here, not at each repetition: if a frozen broker drops the connection,
@@ -93,10 +98,19 @@ class BrokerLink:
     @callback
     def _async_connection_changed(self, connected: bool) -> None:  # noqa: FBT001
         """Handle an MQTT connection change."""
-        if not connected:
-            self._refusals.async_disconnected()
+        if connected:
+            self._subscriptions.async_connected()
+        else:
+            explained = self._refusals.async_disconnected()
+            self._subscriptions.async_disconnected(explained=explained)
         self._async_cancel()
-        self._async_changed(connected)
+        # Without the topics, nothing is heard of the devices.
+        self._async_changed(connected and not self._subscriptions.searching)
+
+    @callback
+    def _async_searched(self) -> None:
+        """Handle that the topics are subscribed again."""
+        self._async_changed(mqtt.is_connected(self._hass))
 
     @callback
     def _async_cancel(self) -> None:

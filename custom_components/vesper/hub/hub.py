@@ -2,6 +2,7 @@
 
 from collections import ChainMap
 from collections.abc import Callable, Mapping, Sequence
+from time import time
 from typing import TYPE_CHECKING
 
 import orjson
@@ -28,13 +29,7 @@ from ..model.change import Change
 from ..model.device import Device
 from ..model.fleet import Fleet
 from ..model.occurrence import Occurrence, OccurrenceKind
-from ..protocol.topics import (
-    HEARTBEAT,
-    INFO,
-    STATUS_TOPICS,
-    StatusTopic,
-    control_topic,
-)
+from ..protocol.topics import HEARTBEAT, control_topic
 from .admission import RESERVED_FOR_ALERTS, Admission, Limits
 from .change_handler import ChangeHandler
 from .entity_set import DEFAULT_ENTITY_SET, EntitySet
@@ -52,6 +47,7 @@ from .registry import DeviceRegistry
 from .retained import RetainedHeartbeats
 from .statistics import Statistics
 from .store import Saver, VesperStore
+from .subscriptions import Subscription, Subscriptions
 
 type VesperConfigEntry = ConfigEntry[VesperHub]
 
@@ -125,16 +121,17 @@ class VesperHub:
             saver=self._saver,
         )
         self.async_change = self._changes.async_change
+        self.subscriptions = Subscriptions(hass, self._prefix, self._message_callback)
         self._monitor = OfflineMonitor(
             hass,
             self.devices,
             changes=self._changes,
             fleet=self.fleet,
             health_checks=self._health_checks,
-            link_topic=INFO.of(self._prefix, "+"),
             listeners=self.listeners,
             outages=self.outages,
             refusals=self._refusals,
+            subscriptions=self.subscriptions,
             timeout=timeout,
         )
         self.maintenance = Maintenance(hass, self.devices, self._changes)
@@ -183,16 +180,7 @@ class VesperHub:
             self._issues.async_start(),
             self.statistics.async_start(),
         ]
-        for topic in STATUS_TOPICS:
-            self._unsubscribe.append(
-                await mqtt.async_subscribe(
-                    self._hass,
-                    topic.of(self._prefix, "+"),
-                    self._message_callback(topic),
-                    topic.qos,
-                    None,
-                )
-            )
+        await self.subscriptions.async_start()
         self.maintenance.async_start()
         self._unsubscribe.append(self._monitor.async_start())
 
@@ -215,6 +203,7 @@ class VesperHub:
         self._closed = True
         for unsubscribe in self._unsubscribe:
             unsubscribe()
+        self.subscriptions.async_close()
         self._monitor.async_close()
         self._health_checks.async_clear()
         self.maintenance.async_close()
@@ -302,9 +291,10 @@ class VesperHub:
         device.link_up = self.connected
 
     def _message_callback(
-        self, source: StatusTopic
+        self, subscription: Subscription
     ) -> Callable[[mqtt.ReceiveMessage], None]:
         """Return the callback for the messages of a topic."""
+        source = subscription.source
         device_id_at = source.device_id_at(self._prefix)
         receive = self.receiver.async_receive
         prove_link = self._monitor.async_message_received
@@ -314,6 +304,7 @@ class VesperHub:
         def _async_message_received(msg: mqtt.ReceiveMessage) -> None:
             """Receive a message; an empty payload only clears a retained one."""
             prove_link()
+            subscription.last_message = time()
             payload = msg.payload
             if not payload:
                 if source is HEARTBEAT and not msg.retain:

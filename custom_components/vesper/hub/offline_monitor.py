@@ -20,6 +20,7 @@ from .health_checks import HealthChecks
 from .listeners import Listeners
 from .outage_monitor import OutageMonitor
 from .refusals import Refusals
+from .subscriptions import Subscriptions
 
 #: In seconds: devices that time out within this are handled together.
 MIN_INTERVAL = 0.5
@@ -41,10 +42,10 @@ class OfflineMonitor:
         changes: ChangeHandler,
         fleet: Fleet,
         health_checks: HealthChecks,
-        link_topic: str,
         listeners: Listeners,
         outages: OutageMonitor,
         refusals: Refusals,
+        subscriptions: Subscriptions,
         timeout: int,
     ) -> None:
         """Set the devices, what depends on them, and the timeout in seconds."""
@@ -55,7 +56,7 @@ class OfflineMonitor:
         self._health_checks = health_checks
         self._listeners = listeners
         self._outages = outages
-        self._link = BrokerLink(hass, link_topic, refusals, self._async_link_changed)
+        self._link = BrokerLink(hass, subscriptions, refusals, self._async_link_changed)
         self._deadlines = Deadlines(timeout)
         self._running = self._closed = False
         self._timer: CALLBACK_TYPE | None = None

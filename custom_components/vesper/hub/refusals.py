@@ -69,12 +69,17 @@ class Refusals:
         self._sent[kind] = (monotonic(), topic)
 
     @callback
-    def async_disconnected(self) -> None:
-        """Count what was sent right before a disconnect."""
+    def async_disconnected(self) -> bool:
+        """Count what was sent right before a disconnect.
+
+        Returns whether there was anything.
+        """
         now = monotonic()
+        explained = False
         for kind, (sent_at, topic) in self._sent.items():
             if now - sent_at > REFUSAL_TIME or kind in self._refused:
                 continue
+            explained = True
             refusals = self._refusals[kind]
             refusals[:] = [at for at in refusals if now - at < REFUSAL_WINDOW]
             refusals.append(now)
@@ -82,6 +87,7 @@ class Refusals:
                 self._refused.add(kind)
                 self._async_raise(kind, topic)
         self._sent.clear()
+        return explained
 
     @callback
     def async_close(self) -> None:

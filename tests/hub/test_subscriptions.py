@@ -1,0 +1,309 @@
+"""A topic that the broker refuses is left out, and named."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+import itertools
+import logging
+from typing import Any
+
+import pytest
+from pytest_homeassistant_custom_component.common import MockMqttReasonCode
+
+from custom_components.vesper.const import DOMAIN
+from custom_components.vesper.diagnostics import async_get_config_entry_diagnostics
+from homeassistant.components import mqtt
+from homeassistant.const import STATE_OFF, STATE_ON
+from homeassistant.helpers import issue_registry as ir
+from homeassistant.helpers.dispatcher import async_dispatcher_send
+from tests.common import BELL, FLEET, Vesper, logged, reload_mqtt
+
+ALERTS = "vesper/+/status/alerts"
+HEARTBEAT = "vesper/+/status/heartbeat"
+INFO = "vesper/+/status/info"
+OTHER = "other/+"
+
+#: In seconds: Home Assistant tries to connect every ten.
+RECONNECT = 10
+#: In seconds: two refused connections, one without the topics, and one for each topic.
+SEARCH = 90
+
+type Answer = Callable[..., tuple[int, int]]
+
+
+class Broker:
+    """A broker that closes the connection at a subscription that it refuses."""
+
+    def __init__(self, vesper: Vesper) -> None:
+        """Take the client that is connected."""
+        self._vesper = vesper
+        self._client = vesper.mqtt._mqttc  # noqa: SLF001
+        self._grant: Answer = self._client.subscribe.side_effect
+        self._client.subscribe.side_effect = self._subscribe
+        self._mids = itertools.count(10_000)
+        self.refused: set[str] = set()
+        self.closed = 0
+        """How often it has closed the connection."""
+        self.connected = True
+
+    async def run(self, seconds: float) -> None:
+        """Let time go by, while Home Assistant connects again each time."""
+        down = 0.0
+        for _ in range(round(seconds * 4)):
+            self._vesper.freezer.tick(0.25)
+            for _ in range(30):
+                await asyncio.sleep(0)
+            down = 0 if self.connected else down + 0.25
+            if down >= RECONNECT:
+                self.connect()
+
+    def connect(self) -> None:
+        """Accept the connection."""
+        self.connected = self._vesper.mqtt.connected = True
+        self._client.on_connect(self._client, None, 0, MockMqttReasonCode())
+
+    def close(self) -> None:
+        """Close the connection."""
+        if self.connected:
+            self.closed += 1
+            self.connected = self._vesper.mqtt.connected = False
+            self._client.on_disconnect(self._client, None, 0, MockMqttReasonCode())
+
+    def subscribed(self, topic: str) -> int:
+        """Return how often a topic was subscribed since the last call."""
+        calls = self._client.subscribe.call_args_list
+        count = [call.args[0] for call in calls].count(topic)
+        self._client.subscribe.call_args_list = [
+            call for call in calls if call.args[0] != topic
+        ]
+        return count
+
+    def _subscribe(self, topics: Any, *args: Any, **kwargs: Any) -> tuple[int, int]:
+        """Grant a subscription, or close the connection instead of a response."""
+        if not self.connected:
+            return 4, 0
+        if isinstance(topics, str) and topics in self.refused:
+            asyncio.get_running_loop().call_soon(self.close)
+            return 0, next(self._mids)
+        return self._grant(topics, *args, **kwargs)
+
+
+@pytest.fixture
+async def broker(
+    vesper: Vesper, caplog: pytest.LogCaptureFixture
+) -> AsyncGenerator[Broker]:
+    """Return the broker, when all topics are subscribed for a while."""
+    await vesper.finish_subscriptions()
+    broker = Broker(vesper)
+    await broker.run(20)
+    yield broker
+    # Home Assistant sends once more on a connection that it has just lost.
+    records = caplog.get_records("call")
+    records[:] = [
+        record
+        for record in records
+        if not record.name.startswith("homeassistant.components.mqtt")
+    ]
+
+
+def _named(vesper: Vesper, key: str = "subscription_refused") -> dict[str, str]:
+    """Return the topics that repair issues name, by the ids of the issues."""
+    return {
+        issue_id: issue.translation_placeholders["topic"]
+        for (domain, issue_id), issue in ir.async_get(vesper.hass).issues.items()
+        if domain == DOMAIN
+        and issue.active
+        and issue.translation_key == key
+        and issue.translation_placeholders
+    }
+
+
+def _searching(vesper: Vesper) -> bool:
+    """Return whether topics are left out to find those that are refused."""
+    return vesper.hub.subscriptions.searching
+
+
+async def _topics(vesper: Vesper) -> dict[str, Any]:
+    """Return what the diagnostics say of the topics."""
+    downloaded = await async_get_config_entry_diagnostics(vesper.hass, vesper.entry)
+    topics: dict[str, Any] = downloaded["topics"]
+    return topics
+
+
+async def _refused(vesper: Vesper) -> set[str]:
+    """Return the topics that are left out, according to the diagnostics."""
+    topics = await _topics(vesper)
+    return {topic["topic"] for topic in topics.values() if topic["refused"]}
+
+
+async def test_last_messages(vesper: Vesper) -> None:
+    """They are counted per topic, live, retained, malformed and empty alike."""
+    names = ("heartbeat", "alerts", "info")
+
+    async def _last() -> list[str | None]:
+        topics = await _topics(vesper)
+        assert {topics[name]["topic"] for name in names} == {HEARTBEAT, ALERTS, INFO}
+        return [topics[name]["last_message"] for name in names]
+
+    assert await _last() == [None, None, None]
+    vesper.freezer.move_to("2026-11-28T12:00:00Z")
+    await vesper.heartbeat("tower", retain=True)
+    assert await _last() == ["2026-11-28T12:00:00+00:00", None, None]
+    vesper.freezer.move_to("2026-11-28T12:00:01Z")
+    await vesper.publish("tower", "info", b"")
+    vesper.freezer.move_to("2026-11-28T12:00:02Z")
+    await vesper.publish("unknown", "alerts", b"no JSON")
+    assert await _last() == [
+        "2026-11-28T12:00:00+00:00",
+        "2026-11-28T12:00:02+00:00",
+        "2026-11-28T12:00:01+00:00",
+    ]
+    await vesper.reload()
+    assert await _last() == [None, None, None]
+
+
+@pytest.mark.parametrize(
+    ("refused", "left_out"),
+    [
+        ({ALERTS}, {"alerts": ALERTS}),
+        ({HEARTBEAT}, {"heartbeat": HEARTBEAT}),
+        ({INFO, ALERTS}, {"info": INFO, "alerts": ALERTS}),
+    ],
+)
+async def test_a_refused_topic(
+    vesper: Vesper,
+    broker: Broker,
+    caplog: pytest.LogCaptureFixture,
+    refused: set[str],
+    left_out: dict[str, str],
+) -> None:
+    """It is left out until the reload, and the others are subscribed again."""
+    broker.refused = refused
+    broker.close()
+    await broker.run(RECONNECT + 2)
+    broker.closed = 0
+    assert vesper.value("mqtt_link", FLEET) == STATE_OFF
+    await broker.run(SEARCH)
+    assert broker.closed == 1 + len(refused)
+    assert vesper.value("mqtt_link", FLEET) == STATE_ON
+    assert await _refused(vesper) == refused
+    assert _named(vesper) == {
+        f"subscription_refused/{name}": topic for name, topic in left_out.items()
+    }
+    assert len(logged(caplog, logging.WARNING)) == len(refused)
+
+    for _ in range(3):
+        broker.close()
+        await broker.run(60)
+    assert broker.closed == 4 + len(refused)
+    before = await _topics(vesper)
+    vesper.freezer.tick(60)
+    for name in before:
+        await vesper.publish("tower", name, b"{}")
+    after = await _topics(vesper)
+    assert {name for name in after if after[name] == before[name]} == {*left_out}
+
+    broker.refused = set()
+    await vesper.reload()
+    await vesper.finish_subscriptions()
+    assert not _named(vesper)
+    assert not await _refused(vesper)
+    assert broker.subscribed(ALERTS)
+
+
+async def test_no_device_is_offline_meanwhile(vesper: Vesper, broker: Broker) -> None:
+    """Devices have a full timeout when their topics are subscribed again."""
+    await vesper.heartbeat()
+    broker.refused = {ALERTS}
+    broker.close()
+    await broker.run(RECONNECT + SEARCH + 20)
+    assert vesper.value("connectivity") == "on"
+    await vesper.advance(60)
+    assert vesper.value("connectivity") == "off"
+
+
+async def test_without_the_topic_of_questions(vesper: Vesper, broker: Broker) -> None:
+    """The link counts as up while MQTT is connected."""
+    broker.refused = {INFO}
+    broker.close()
+    await broker.run(RECONNECT + SEARCH)
+    await vesper.heartbeat()
+    closed = broker.closed
+    await vesper.advance(91)
+    assert vesper.value("connectivity") == "off"
+    assert vesper.value("mqtt_link", FLEET) == STATE_ON
+    assert broker.closed == closed
+
+
+async def test_something_else_is_refused(vesper: Vesper, broker: Broker) -> None:
+    """All topics are subscribed again, and not left out for an hour."""
+    unsubscribe = await mqtt.async_subscribe(vesper.hass, OTHER, lambda _: None)
+    broker.refused = {OTHER}
+    await broker.run(5 * RECONNECT)
+    assert vesper.value("mqtt_link", FLEET) == STATE_OFF
+    await broker.run(4 * RECONNECT)
+    assert not _searching(vesper)
+    broker.subscribed(ALERTS)
+    await broker.run(200)
+    assert broker.closed > 20
+    assert not _searching(vesper)
+    vesper.freezer.tick(3600)
+    await broker.run(RECONNECT + 5)
+    assert _searching(vesper)
+    assert not _named(vesper)
+    broker.refused = set()
+    unsubscribe()
+    await broker.run(SEARCH)
+    assert vesper.value("mqtt_link", FLEET) == STATE_ON
+    assert broker.subscribed(ALERTS)
+    await vesper.alert("FileManager", "WARNING")
+    assert vesper.value("alert_FileManager") == "warning"
+
+
+async def test_what_was_sent_right_before_explains_it(
+    vesper: Vesper, broker: Broker
+) -> None:
+    """A topic is not blamed for what the broker refuses to publish."""
+    await vesper.heartbeat()
+    for _ in range(3):
+        await vesper.hub.async_run_health_check(vesper.hub.devices[BELL])
+        await broker.run(1)
+        broker.close()
+        await broker.run(RECONNECT + 2)
+        assert not _searching(vesper)
+        if _named(vesper, "refused"):
+            break
+    assert vesper.value("mqtt_link", FLEET) == STATE_ON
+
+
+async def test_connections_that_last(vesper: Vesper, broker: Broker) -> None:
+    """A connection that is lost later, or once, leaves no topic out."""
+    for seconds in (30, 5, 30, 5, 30):
+        broker.close()
+        await broker.run(RECONNECT + seconds)
+        assert not _searching(vesper)
+    assert vesper.value("mqtt_link", FLEET) == STATE_ON
+
+
+async def test_unloaded_meanwhile(vesper: Vesper, broker: Broker) -> None:
+    """The search ends with the entry, which subscribes when it is loaded again."""
+    broker.refused = {ALERTS}
+    broker.close()
+    await broker.run(2 * RECONNECT + 5)
+    assert _searching(vesper)
+    assert await vesper.hass.config_entries.async_unload(vesper.entry.entry_id)
+    broker.subscribed(ALERTS)
+    await broker.run(SEARCH)
+    assert not broker.subscribed(ALERTS)
+    assert not _named(vesper)
+
+
+@pytest.mark.usefixtures("no_broker")
+async def test_after_mqtt_was_reloaded(vesper: Vesper) -> None:
+    """No topic is left out: to unsubscribe has no effect any more."""
+    await reload_mqtt(vesper.hass)
+    for _ in range(3):
+        for connected in (False, True):
+            async_dispatcher_send(vesper.hass, mqtt.MQTT_CONNECTION_STATE, connected)
+    assert not _searching(vesper)
+    await vesper.alert("FileManager", "WARNING")
+    assert vesper.value("alert_FileManager") == "warning"
