@@ -213,6 +213,14 @@ def refused_issues(home_assistant: HomeAssistant) -> dict[str, str]:
     }
 
 
+def topics(home_assistant: HomeAssistant) -> dict[str, dict[str, object]]:
+    """Return what the diagnostics say of the topics."""
+    entry_id = home_assistant.entry["entry_id"]
+    download = home_assistant.api.get(f"/api/diagnostics/config_entry/{entry_id}")
+    topics: dict[str, dict[str, object]] = download["data"]["topics"]
+    return topics
+
+
 def wait_for_other(home_assistant: HomeAssistant) -> None:
     """Wait until the MQTT integration's entity is available."""
     home_assistant.wait_until(

@@ -18,9 +18,12 @@ _STARTED: Final = "Server startup complete"
 # The user of clients without a login.
 _ANYBODY: Final = "guest"
 
-# What the limited user may publish: Home Assistant's own birth and last will. Without
-# them RabbitMQ would close each new connection.
+# What the limited user may publish, unless told otherwise: Home Assistant's own birth
+# and last will. Without them RabbitMQ would close each new connection.
 _ALLOWED: Final = r"^homeassistant\.status$"
+
+# What matches all topics.
+EVERYTHING: Final = ".*"
 
 # RabbitMQ closes the connection because of a topic, with dots instead of slashes.
 _REFUSED: Final = re.compile(r"access to topic '([^']*)' in exchange \S+ .* refused")
@@ -30,14 +33,14 @@ _LOGGER = logging.getLogger("vesper.rabbitmq")
 
 
 class RabbitMQ:
-    """A local RabbitMQ that disconnects whoever may not publish.
+    """A local RabbitMQ that disconnects whoever lacks a right.
 
-    Clients with the login of `limited_address` may read everything; those without a
-    login may do everything. All its files are in its directory, and a name server of
-    its own ends with it.
+    Clients with the login of `limited_address` may publish what `write` matches, and
+    read everything; those without a login may do everything. All its files are in its
+    directory, and a name server of its own ends with it.
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *, write: str = _ALLOWED) -> None:
         """Write its configuration; `directory` is created.
 
         Raises RuntimeError if it is not installed.
@@ -58,8 +61,9 @@ class RabbitMQ:
             username=LIMITED_USER,
             password=LIMITED_USER,
         )
-        definitions = directory / "definitions.json"
-        definitions.write_text(json.dumps(_definitions()))
+        self._definitions = definitions = directory / "definitions.json"
+        self._write = write
+        self._define(read=EVERYTHING)
         config = directory / "rabbitmq.conf"
         config.write_text(
             "listeners.tcp = none\n"
@@ -122,17 +126,30 @@ class RabbitMQ:
         Raises RuntimeError with the end of its log if it exits.
         """
         _LOGGER.info("Starting RabbitMQ on port %d", self.address.port)
+        starts = self.log.count(_STARTED) if self._process.log.exists() else 0
         self._names.start()
         self._process.start()
         # Its port is open before its users exist.
         self._process.wait_until(
-            lambda: _STARTED in self.log, timeout=_START_SECONDS, what="its start"
+            lambda: self.log.count(_STARTED) > starts,
+            timeout=_START_SECONDS,
+            what="its start",
         )
 
     def stop(self) -> None:
         """Stop RabbitMQ, which disconnects its clients."""
         self._process.stop()
         self._names.stop()
+
+    def limit_reading(self, read: str) -> None:
+        """Restart RabbitMQ with what the limited user may read: a regular expression.
+
+        It is matched with the topic filters of subscriptions; `+` is `*` in them, and a
+        slash is a dot.
+        """
+        self.stop()
+        self._define(read=read)
+        self.start()
 
     @property
     def log(self) -> str:
@@ -149,6 +166,11 @@ class RabbitMQ:
         """How many connections it closed because of missing rights."""
         return len(_CLOSED.findall(self.log))
 
+    def _define(self, *, read: str) -> None:
+        """Write the users and their rights, which it reads at each start."""
+        definitions = _definitions(read=read, write=self._write)
+        self._definitions.write_text(json.dumps(definitions))
+
 
 def find_rabbitmq() -> tuple[Path, str] | None:
     """Return the paths of RabbitMQ and epmd, if installed."""
@@ -161,9 +183,9 @@ def find_rabbitmq() -> tuple[Path, str] | None:
     return (server, epmd) if server.exists() else None
 
 
-def _definitions() -> dict[str, object]:
+def _definitions(*, read: str, write: str) -> dict[str, object]:
     """Return the users and their rights."""
-    everything = {"configure": ".*", "write": ".*", "read": ".*"}
+    everything = dict.fromkeys(("configure", "write", "read"), EVERYTHING)
     users = (_ANYBODY, LIMITED_USER)
     return {
         "vhosts": [{"name": "/"}],
@@ -175,8 +197,8 @@ def _definitions() -> dict[str, object]:
                 "user": LIMITED_USER,
                 "vhost": "/",
                 "exchange": "amq.topic",
-                "write": _ALLOWED,
-                "read": ".*",
+                "write": write,
+                "read": read,
             }
         ],
     }
