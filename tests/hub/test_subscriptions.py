@@ -7,12 +7,18 @@ import logging
 from typing import Any
 
 import pytest
-from pytest_homeassistant_custom_component.common import MockMqttReasonCode
+from pytest_homeassistant_custom_component.common import (
+    MockConfigEntry,
+    MockMqttReasonCode,
+)
 
 from custom_components.vesper.const import DOMAIN
 from custom_components.vesper.diagnostics import async_get_config_entry_diagnostics
+from custom_components.vesper.hub.subscriptions import SHORT_CONNECTION
 from homeassistant.components import mqtt
+from homeassistant.config_entries import ConfigEntryState
 from homeassistant.const import STATE_OFF, STATE_ON
+from homeassistant.core import HomeAssistant
 from homeassistant.helpers import issue_registry as ir
 from homeassistant.helpers.dispatcher import async_dispatcher_send
 from tests.common import BELL, FLEET, Vesper, logged, reload_mqtt
@@ -40,6 +46,7 @@ class Broker:
         self._grant: Answer = self._client.subscribe.side_effect
         self._client.subscribe.side_effect = self._subscribe
         self._mids = itertools.count(10_000)
+        self._down = 0.0
         self.refused: set[str] = set()
         self.closed = 0
         """How often it has closed the connection."""
@@ -47,13 +54,12 @@ class Broker:
 
     async def run(self, seconds: float) -> None:
         """Let time go by, while Home Assistant connects again each time."""
-        down = 0.0
         for _ in range(round(seconds * 4)):
             self._vesper.freezer.tick(0.25)
             for _ in range(30):
                 await asyncio.sleep(0)
-            down = 0 if self.connected else down + 0.25
-            if down >= RECONNECT:
+            self._down = 0 if self.connected else self._down + 0.25
+            if self._down >= RECONNECT:
                 self.connect()
 
     def connect(self) -> None:
@@ -251,6 +257,7 @@ async def test_something_else_is_refused(vesper: Vesper, broker: Broker) -> None
     assert _searching(vesper)
     assert not _named(vesper)
     broker.refused = set()
+    broker.close()
     unsubscribe()
     await broker.run(SEARCH)
     assert vesper.value("mqtt_link", FLEET) == STATE_ON
@@ -298,12 +305,47 @@ async def test_unloaded_meanwhile(vesper: Vesper, broker: Broker) -> None:
 
 
 @pytest.mark.usefixtures("no_broker")
-async def test_after_mqtt_was_reloaded(vesper: Vesper) -> None:
-    """No topic is left out: to unsubscribe has no effect any more."""
-    await reload_mqtt(vesper.hass)
+async def test_after_mqtt_was_reloaded(hass: HomeAssistant, vesper: Vesper) -> None:
+    """Its new client has each subscription once, and can end them."""
+
+    def _subscribed() -> list[str]:
+        client = hass.data["mqtt"].client.return_value
+        topics = [subscription.topic for subscription in client.subscriptions]
+        return sorted(topic for topic in topics if topic.startswith("vesper/"))
+
     for _ in range(3):
-        for connected in (False, True):
-            async_dispatcher_send(vesper.hass, mqtt.MQTT_CONNECTION_STATE, connected)
-    assert not _searching(vesper)
+        await reload_mqtt(hass)
+        assert _subscribed() == [ALERTS, HEARTBEAT, INFO]
+        assert not _searching(vesper)
     await vesper.alert("FileManager", "WARNING")
     assert vesper.value("alert_FileManager") == "warning"
+    for connected in (False, True, False):
+        async_dispatcher_send(hass, mqtt.MQTT_CONNECTION_STATE, connected)
+    assert _searching(vesper)
+    assert not _subscribed()
+
+
+@pytest.mark.parametrize("seconds", [5, 16.5])
+async def test_mqtt_reloaded_meanwhile(
+    vesper: Vesper, broker: Broker, seconds: float
+) -> None:
+    """No topic is blamed for that, and all are subscribed in the end."""
+    (entry,) = vesper.hass.config_entries.async_entries(mqtt.DOMAIN)
+    assert isinstance(entry, MockConfigEntry)
+    broker.refused = {ALERTS}
+    broker.close()
+    await broker.run(2 * RECONNECT)
+    while not (_searching(vesper) and broker.connected):
+        await broker.run(1)
+    broker.refused = set()
+    await broker.run(seconds)
+    entry.mock_state(vesper.hass, ConfigEntryState.UNLOAD_IN_PROGRESS)
+    broker.close()
+    entry.mock_state(vesper.hass, ConfigEntryState.LOADED)
+    await broker.run(RECONNECT + 2 * SHORT_CONNECTION)
+    assert not _searching(vesper)
+    assert not _named(vesper)
+    assert vesper.value("mqtt_link", FLEET) == STATE_ON
+    for name in ("alerts", "heartbeat", "info"):
+        await vesper.publish("tower", name, b"{}")
+    assert all(topic["last_message"] for topic in (await _topics(vesper)).values())

@@ -199,7 +199,6 @@ class VesperHub:
 
     async def async_close(self) -> None:
         """Stop for good, and save."""
-        # After the MQTT entry was reloaded, unsubscribing does not end a subscription.
         self._closed = True
         for unsubscribe in self._unsubscribe:
             unsubscribe()

@@ -3,9 +3,11 @@
 import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
+from functools import partial
 from time import monotonic
 
 from homeassistant.components import mqtt
+from homeassistant.config_entries import ConfigEntry, ConfigEntryState
 from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 from homeassistant.helpers import issue_registry as ir
 
@@ -77,8 +79,8 @@ class Subscriptions:
         """When the connection or its first subscription began."""
         self._short_connections = 0
         self._next_search = float("-inf")
-        self._replaced = False
-        """Whether MQTT has another client, which knows no `unsubscribe` of these."""
+        self._unloaded = False
+        """Whether the MQTT entry was unloaded and has not connected again."""
         self._search: asyncio.Task[None] | None = None
         self._async_searched: Callable[[], None]
         self._stop_following: list[CALLBACK_TYPE] = []
@@ -108,12 +110,8 @@ class Subscriptions:
 
         Raises HomeAssistantError if MQTT is not set up any more.
         """
-        for entry in self._hass.config_entries.async_loaded_entries(mqtt.DOMAIN):
-            self._stop_following.append(
-                entry.async_on_state_change(self._async_mqtt_changed)
-            )
-        for subscription in self._subscriptions.values():
-            await self._async_subscribe(subscription)
+        self._async_follow_mqtt()
+        await self._async_subscribe_all()
 
     @callback
     def async_listen_searched(self, async_searched: Callable[[], None]) -> None:
@@ -126,6 +124,13 @@ class Subscriptions:
         self._disconnected.clear()
         self._connected.set()
         self._since = monotonic()
+        if self._unloaded:
+            self._unloaded = False
+            self._async_follow_mqtt()
+            if not self.searching:
+                self._hass.async_create_task(
+                    self._async_subscribe_all(), "Vesper subscriptions"
+                )
 
     @callback
     def async_disconnected(self, *, explained: bool) -> None:
@@ -136,7 +141,7 @@ class Subscriptions:
         self._disconnected.set()
         self._settled.set()
         now = monotonic()
-        if explained or self.searching:
+        if explained or self.searching or self._unloaded:
             return
         if now - self._since >= SHORT_CONNECTION:
             self._short_connections = 0
@@ -145,7 +150,6 @@ class Subscriptions:
         if (
             self._short_connections >= MAX_SHORT_CONNECTIONS
             and now >= self._next_search
-            and not self._replaced
         ):
             self._next_search = now + SEARCH_INTERVAL
             self._async_unsubscribe_all()
@@ -165,10 +169,23 @@ class Subscriptions:
             ir.async_delete_issue(self._hass, DOMAIN, _issue_id(source))
 
     @callback
-    def _async_mqtt_changed(self) -> None:
-        """Handle a change of the MQTT entry: it is unloaded, and maybe set up again."""
-        self._replaced = True
-        self._stop_following.clear()  # the entry does so itself
+    def _async_follow_mqtt(self) -> None:
+        """Follow the MQTT entry until it is unloaded."""
+        for entry in self._hass.config_entries.async_entries(mqtt.DOMAIN):
+            self._stop_following.append(
+                entry.async_on_state_change(partial(self._async_mqtt_changed, entry))
+            )
+
+    @callback
+    def _async_mqtt_changed(self, entry: ConfigEntry) -> None:
+        """Unsubscribe before the MQTT entry is unloaded.
+
+        Otherwise its next client has the subscriptions, too, and can't end them.
+        """
+        if entry.state is ConfigEntryState.UNLOAD_IN_PROGRESS:
+            self._unloaded = True
+            self._stop_following.clear()  # the entry does so itself
+            self._async_unsubscribe_all()
 
     async def _async_subscribe(self, subscription: Subscription) -> None:
         """Subscribe to a topic."""
@@ -180,10 +197,11 @@ class Subscriptions:
             None,
         )
 
-    async def _async_subscribe_again(self, subscription: Subscription) -> None:
-        """Subscribe to a topic when MQTT is connected."""
-        await self._connected.wait()
-        await self._async_subscribe(subscription)
+    async def _async_subscribe_all(self) -> None:
+        """Subscribe to all topics that are not refused, unless they are subscribed."""
+        for subscription in self._subscriptions.values():
+            if subscription.unsubscribe is None and not subscription.refused:
+                await self._async_subscribe(subscription)
 
     @callback
     def _async_unsubscribe(self, subscription: Subscription) -> None:
@@ -203,9 +221,8 @@ class Subscriptions:
         if await self._async_connects():
             for subscription in self._subscriptions.values():
                 await self._async_try(subscription)
-        else:
-            for subscription in self._subscriptions.values():
-                await self._async_subscribe_again(subscription)
+        await self._connected.wait()
+        await self._async_subscribe_all()
         self._short_connections = 0
         self._search = None
         self._async_searched()
@@ -231,14 +248,15 @@ class Subscriptions:
     async def _async_try(self, subscription: Subscription) -> None:
         """Subscribe to a topic, unless the broker refuses it."""
         # While the link counts as down, nothing else is sent that explains it.
-        if not await self._async_is_granted(subscription):
+        if not await self._async_is_granted(subscription) and not self._unloaded:
             self._async_unsubscribe(subscription)
             subscription.refused = True
             self._async_raise(subscription)
 
     async def _async_is_granted(self, subscription: Subscription) -> bool:
         """Return whether the connection stays open with a topic."""
-        await self._async_subscribe_again(subscription)
+        await self._connected.wait()
+        await self._async_subscribe(subscription)
         self._settled.clear()
         with ExitStack() as stack:
             # MQTT uses the highest QoS that any subscriber of the topic has.
