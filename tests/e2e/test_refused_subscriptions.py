@@ -63,6 +63,8 @@ def test_disconnects(tmp_path: Path, record_property: Row) -> None:
             broker.address.host, broker.address.port, devices=LIVING, speed=SPEED
         ) as fleet,
     ):
+        # The next client of MQTT must not keep the subscriptions for good.
+        home_assistant.reload("mqtt")
         home_assistant.wait_for_states(connectivity("on", *LIVING))
         since = datetime.now(UTC)
         broker.limit_reading(NO_ALERTS)
@@ -75,7 +77,9 @@ def test_disconnects(tmp_path: Path, record_property: Row) -> None:
         seconds = (datetime.now(UTC) - since).total_seconds()
         for device_id in LIVING:
             assert "off" not in connectivity_history(home_assistant, device_id, since)
-        assert broker.refused == {ALERTS_LOGGED: 3}
+        refused = broker.refused[ALERTS_LOGGED]
+        assert refused <= 3
+        assert broker.refused == {ALERTS_LOGGED: refused}
         assert topics(home_assistant)["alerts"]["refused"]
         heard = topics(home_assistant)["heartbeat"]["last_message"]
         with fleet.device(LIVING[0]) as device:
@@ -86,7 +90,7 @@ def test_disconnects(tmp_path: Path, record_property: Row) -> None:
             what="a heartbeat",
         )
         assert f"{LIVING[0]}_alert_FileManager" not in home_assistant.states()
-        assert broker.refused == {ALERTS_LOGGED: 3}
+        assert broker.refused == {ALERTS_LOGGED: refused}
 
         broker.limit_reading(EVERYTHING)
         home_assistant.reload()
@@ -95,8 +99,10 @@ def test_disconnects(tmp_path: Path, record_property: Row) -> None:
         with fleet.device(LIVING[0]) as device:
             device.raise_alert("FileManager", "FAILED", "SD lost")
         home_assistant.wait_for_states({f"{LIVING[0]}_alert_FileManager": "failed"})
-        assert broker.refused == {ALERTS_LOGGED: 3}
-        record_property("seen", f"3 disconnects, all else again after {seconds:.0f} s")
+        assert broker.refused == {ALERTS_LOGGED: refused}
+        record_property(
+            "seen", f"{refused} disconnects, all else again after {seconds:.0f} s"
+        )
 
 
 @pytest.mark.skipif(
