@@ -351,7 +351,7 @@ async def test_failed_start_leaves_nothing(
 async def test_mqtt_reloads_then_ours(
     hass: HomeAssistant, vesper: Vesper, writes: Writes
 ) -> None:
-    """Each message counts once, and no old hub is served."""
+    """Each message counts once."""
     await vesper.heartbeat(uptime=5)
     old = vesper.hub
     await reload_mqtt(hass)

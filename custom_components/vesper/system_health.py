@@ -48,7 +48,7 @@ async def system_health_info(hass: HomeAssistant) -> dict[str, Any]:
 
 
 def _time(seconds: float | None) -> datetime | None:
-    """Return a time as the page shows it; there may be none."""
+    """Return a time as the page shows it."""
     return None if seconds is None else utc_from_timestamp(seconds)
 
 

@@ -1,4 +1,4 @@
-"""What a bridge between two brokers sends again is no sign of life."""
+"""A bridge between two brokers sends heartbeats again."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -45,7 +45,7 @@ type Bridged = tuple[Broker, Broker, HomeAssistant]
 
 @contextmanager
 def bridged(directory: Path, direction: Direction) -> Iterator[Bridged]:
-    """Run a broker of devices, one of Home Assistant with a bridge between, and it.
+    """Run two bridged brokers and Home Assistant.
 
     Its broker pulls the messages in, or that of the devices pushes them out. Both are
     set as mosquitto's manual shows it, but the bridge connects again sooner.
@@ -88,7 +88,7 @@ def publish_heartbeat(broker: Broker, device_id: str, uptime: int) -> None:
 
 
 def delivered(near: Broker, device_id: str) -> int:
-    """Return how often its broker sent Home Assistant a heartbeat as a live one."""
+    """Return how often a heartbeat was sent as live."""
     return len(
         re.findall(
             rf"Sending PUBLISH to \S+ \(d., q1, r0, m\d+, "
@@ -99,7 +99,7 @@ def delivered(near: Broker, device_id: str) -> int:
 
 
 def replayed(home_assistant: HomeAssistant) -> dict[str, int]:
-    """Return how many heartbeats of each device were late or replayed."""
+    """Return how many heartbeats were late or replayed."""
     entry_id = home_assistant.entry["entry_id"]
     download = home_assistant.api.get(f"/api/diagnostics/config_entry/{entry_id}")
     return {
@@ -109,7 +109,7 @@ def replayed(home_assistant: HomeAssistant) -> dict[str, int]:
 
 
 def bounce(far: Broker, near: Broker, home_assistant: HomeAssistant) -> None:
-    """Restart the broker of the devices, and wait until all heartbeats came again."""
+    """Restart the devices' broker, and wait for all heartbeats."""
     before = {device_id: delivered(near, device_id) for device_id in KNOWN}
     counted = replayed(home_assistant)
     far.restart()
@@ -140,7 +140,7 @@ def bounce(far: Broker, near: Broker, home_assistant: HomeAssistant) -> None:
 def test_bounced_bridge(
     tmp_path: Path, direction: Direction, record_property: Row
 ) -> None:
-    """Heartbeats are replayed with each connection; only a device comes back."""
+    """Only a device comes back, not what is replayed."""
     with bridged(tmp_path, direction) as (far, near, home_assistant):
         for device_id in (*KNOWN, ONCE):
             publish_heartbeat(far, device_id, UPTIME)

@@ -1,4 +1,4 @@
-"""What the broker does not let Home Assistant read is found, if that can be seen."""
+"""Topics that Home Assistant is not allowed to read."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -37,7 +37,7 @@ SEARCH = 120
 
 
 def refused_topics(home_assistant: HomeAssistant) -> dict[str, str]:
-    """Return the repair issues of refused subscriptions: the last level, the topic."""
+    """Return the refused topics, by their last level."""
     issues = home_assistant.api.command("repairs/list_issues")["issues"]
     return {
         issue["issue_id"].removeprefix("subscription_refused/"): issue[
@@ -55,7 +55,7 @@ def refused_topics(home_assistant: HomeAssistant) -> dict[str, str]:
 )
 @pytest.mark.timeout(300)
 def test_disconnects(tmp_path: Path, record_property: Row) -> None:
-    """The other topics are received, and this one after a reload if it is allowed."""
+    """The others are received; this one after a reload."""
     with (
         RabbitMQ(tmp_path / "rabbitmq", write=EVERYTHING) as broker,
         connected(tmp_path, broker.limited_address) as home_assistant,
@@ -114,7 +114,7 @@ def test_disconnects(tmp_path: Path, record_property: Row) -> None:
 )
 @pytest.mark.timeout(180)
 def test_goes_on(tmp_path: Path, record_property: Row) -> None:
-    """Home Assistant does not pass the refusal on: only the times show it."""
+    """A refusal is not passed on to Vesper."""
     limits = refuse_subscription(tmp_path, ALERTS)
     with (
         Broker(tmp_path / "broker", limits=limits) as broker,

@@ -1,4 +1,4 @@
-"""A topic that the broker refuses is left out, and named."""
+"""A refused topic is left out, and named."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable
@@ -37,7 +37,7 @@ type Answer = Callable[..., tuple[int, int]]
 
 
 class Broker:
-    """A broker that closes the connection at a subscription that it refuses."""
+    """A broker that disconnects at a subscription."""
 
     def __init__(self, vesper: Vesper) -> None:
         """Take the client that is connected."""
@@ -53,7 +53,7 @@ class Broker:
         self.connected = True
 
     async def run(self, seconds: float) -> None:
-        """Let time go by, while Home Assistant connects again each time."""
+        """Let time go by, with new connections."""
         for _ in range(round(seconds * 4)):
             self._vesper.freezer.tick(0.25)
             for _ in range(30):
@@ -75,7 +75,7 @@ class Broker:
             self._client.on_disconnect(self._client, None, 0, MockMqttReasonCode())
 
     def subscribed(self, topic: str) -> int:
-        """Return how often a topic was subscribed since the last call."""
+        """Return how often a topic was subscribed."""
         calls = self._client.subscribe.call_args_list
         count = [call.args[0] for call in calls].count(topic)
         self._client.subscribe.call_args_list = [
@@ -84,7 +84,7 @@ class Broker:
         return count
 
     def _subscribe(self, topics: Any, *args: Any, **kwargs: Any) -> tuple[int, int]:
-        """Grant a subscription, or close the connection instead of a response."""
+        """Grant a subscription, or close the connection."""
         if not self.connected:
             return 4, 0
         if isinstance(topics, str) and topics in self.refused:
@@ -97,7 +97,7 @@ class Broker:
 async def broker(
     vesper: Vesper, caplog: pytest.LogCaptureFixture
 ) -> AsyncGenerator[Broker]:
-    """Return the broker, when all topics are subscribed for a while."""
+    """Return the broker, with a connection that lasts."""
     await vesper.finish_subscriptions()
     broker = Broker(vesper)
     await broker.run(20)
@@ -112,7 +112,7 @@ async def broker(
 
 
 def _named(vesper: Vesper, key: str = "subscription_refused") -> dict[str, str]:
-    """Return the topics that repair issues name, by the ids of the issues."""
+    """Return the topics that repair issues name."""
     return {
         issue_id: issue.translation_placeholders["topic"]
         for (domain, issue_id), issue in ir.async_get(vesper.hass).issues.items()
@@ -124,7 +124,7 @@ def _named(vesper: Vesper, key: str = "subscription_refused") -> dict[str, str]:
 
 
 def _searching(vesper: Vesper) -> bool:
-    """Return whether topics are left out to find those that are refused."""
+    """Return whether refused topics are searched for."""
     return vesper.hub.subscriptions.searching
 
 
@@ -136,13 +136,13 @@ async def _topics(vesper: Vesper) -> dict[str, Any]:
 
 
 async def _refused(vesper: Vesper) -> set[str]:
-    """Return the topics that are left out, according to the diagnostics."""
+    """Return the topics that diagnostics call refused."""
     topics = await _topics(vesper)
     return {topic["topic"] for topic in topics.values() if topic["refused"]}
 
 
 async def test_last_messages(vesper: Vesper) -> None:
-    """They are counted per topic, live, retained, malformed and empty alike."""
+    """Any message counts, live, retained, malformed or empty."""
     names = ("heartbeat", "alerts", "info")
 
     async def _last() -> list[str | None]:
@@ -182,7 +182,7 @@ async def test_a_refused_topic(
     refused: set[str],
     left_out: dict[str, str],
 ) -> None:
-    """It is left out until the reload, and the others are subscribed again."""
+    """It is left out until the reload."""
     broker.refused = refused
     broker.close()
     await broker.run(RECONNECT + 2)
@@ -217,7 +217,7 @@ async def test_a_refused_topic(
 
 
 async def test_no_device_is_offline_meanwhile(vesper: Vesper, broker: Broker) -> None:
-    """Devices have a full timeout when their topics are subscribed again."""
+    """Devices have a full timeout after a search."""
     await vesper.heartbeat()
     broker.refused = {ALERTS}
     broker.close()
@@ -241,7 +241,7 @@ async def test_without_the_topic_of_questions(vesper: Vesper, broker: Broker) ->
 
 
 async def test_something_else_is_refused(vesper: Vesper, broker: Broker) -> None:
-    """All topics are subscribed again, and not left out for an hour."""
+    """All are subscribed again, for an hour at least."""
     unsubscribe = await mqtt.async_subscribe(vesper.hass, OTHER, lambda _: None)
     broker.refused = {OTHER}
     await broker.run(5 * RECONNECT)
@@ -269,7 +269,7 @@ async def test_something_else_is_refused(vesper: Vesper, broker: Broker) -> None
 async def test_what_was_sent_right_before_explains_it(
     vesper: Vesper, broker: Broker
 ) -> None:
-    """A topic is not blamed for what the broker refuses to publish."""
+    """A refused message is not blamed on a topic."""
     await vesper.heartbeat()
     for _ in range(3):
         await vesper.hub.async_run_health_check(vesper.hub.devices[BELL])
@@ -283,7 +283,7 @@ async def test_what_was_sent_right_before_explains_it(
 
 
 async def test_connections_that_last(vesper: Vesper, broker: Broker) -> None:
-    """A connection that is lost later, or once, leaves no topic out."""
+    """A connection lost later, or once, changes nothing."""
     for seconds in (30, 5, 30, 5, 30):
         broker.close()
         await broker.run(RECONNECT + seconds)
@@ -292,7 +292,7 @@ async def test_connections_that_last(vesper: Vesper, broker: Broker) -> None:
 
 
 async def test_unloaded_meanwhile(vesper: Vesper, broker: Broker) -> None:
-    """The search ends with the entry, which subscribes when it is loaded again."""
+    """The search ends with the entry."""
     broker.refused = {ALERTS}
     broker.close()
     await broker.run(2 * RECONNECT + 5)
@@ -306,7 +306,7 @@ async def test_unloaded_meanwhile(vesper: Vesper, broker: Broker) -> None:
 
 @pytest.mark.usefixtures("no_broker")
 async def test_after_mqtt_was_reloaded(hass: HomeAssistant, vesper: Vesper) -> None:
-    """Its new client has each subscription once, and can end them."""
+    """Its new client has each subscription once."""
 
     def _subscribed() -> list[str]:
         client = hass.data["mqtt"].client.return_value
@@ -329,7 +329,7 @@ async def test_after_mqtt_was_reloaded(hass: HomeAssistant, vesper: Vesper) -> N
 async def test_mqtt_reloaded_meanwhile(
     vesper: Vesper, broker: Broker, seconds: float
 ) -> None:
-    """No topic is blamed for that, and all are subscribed in the end."""
+    """No topic is blamed for that."""
     (entry,) = vesper.hass.config_entries.async_entries(mqtt.DOMAIN)
     assert isinstance(entry, MockConfigEntry)
     broker.refused = {ALERTS}

@@ -1,4 +1,4 @@
-"""Have mosquitto refuse a subscription, which its access lists do not."""
+"""Let mosquitto refuse a subscription."""
 
 import base64
 import hashlib
@@ -17,7 +17,7 @@ _ITERATIONS: Final = 101
 
 
 def find_plugin() -> Path | None:
-    """Return the path of the plugin, None if it is not installed."""
+    """Return the path of the plugin, if installed."""
     found = (
         path
         for folder in _FOLDERS
@@ -28,7 +28,7 @@ def find_plugin() -> Path | None:
 
 
 def refuse_subscription(directory: Path, topic: str) -> list[str]:
-    """Return lines of a configuration that let mosquitto refuse a subscription.
+    """Return the lines of a configuration.
 
     The client with limited rights may do all else. Raises RuntimeError if the plugin is
     not installed.

@@ -142,7 +142,7 @@ class RabbitMQ:
         self._names.stop()
 
     def limit_reading(self, read: str) -> None:
-        """Restart RabbitMQ with what the limited user may read: a regular expression.
+        """Restart RabbitMQ with what the limited user may read.
 
         It is matched with the topic filters of subscriptions; `+` is `*` in them, and a
         slash is a dot.
@@ -167,7 +167,7 @@ class RabbitMQ:
         return len(_CLOSED.findall(self.log))
 
     def _define(self, *, read: str) -> None:
-        """Write the users and their rights, which it reads at each start."""
+        """Write the users and their rights."""
         definitions = _definitions(read=read, write=self._write)
         self._definitions.write_text(json.dumps(definitions))
 

@@ -21,7 +21,7 @@ RETRY_INTERVAL = 60
 
 
 class BrokerLink:
-    """The link to the broker: connected, and the broker responds.
+    """The link to the broker, connected and responding.
 
     If the broker freezes, or a cable behind the next switch is unplugged, the
     connection stays open. MQTT detects that after up to two keep-alive intervals,
@@ -51,7 +51,7 @@ class BrokerLink:
 
     @callback
     def async_start(self) -> CALLBACK_TYPE:
-        """Report the link now and after each change; returns what ends that."""
+        """Report the link, until the returned callback is called."""
         unsubscribe = mqtt.async_subscribe_connection_status(
             self._hass, self._async_connection_changed
         )
@@ -67,15 +67,16 @@ class BrokerLink:
 
     @callback
     def async_message_received(self) -> None:
-        """Record a message of any kind: it proves the link."""
+        """Record a message, which proves the link."""
         self._last_message = monotonic()
         self._response.set()
 
     async def async_responds(self, since: float) -> bool:
-        """Return whether the broker responds; if not, the link is down.
+        """Return whether the broker responds.
 
-        The broker is asked only if no message was received since `since`, and never if
-        it closes the connection because of the question.
+        If it does not, the link is down until it does. It is asked only if no message
+        was received since `since`, and never if it closes the connection because of the
+        question.
         """
         if (
             self._last_message >= since
@@ -120,7 +121,7 @@ class BrokerLink:
             self._task = None
 
     async def _async_wait_for_response(self) -> None:
-        """Ask until the broker responds; then the link is up again."""
+        """Ask until the broker responds."""
         while not (
             await self._async_response_within(RETRY_INTERVAL) or await self._async_ask()
         ):
@@ -128,7 +129,7 @@ class BrokerLink:
         self._async_changed(True)  # noqa: FBT003
 
     async def _async_ask(self) -> bool:
-        """Ask the broker, and return whether it responded in time."""
+        """Return whether the broker responds to a question."""
         self._response.clear()
         with ExitStack() as stack:
             try:
@@ -161,4 +162,4 @@ class BrokerLink:
 
 @callback
 def _async_ignore(_msg: mqtt.ReceiveMessage) -> None:
-    """Ignore a message: another subscription of the topic receives it."""
+    """Ignore a message, which another subscription receives."""

@@ -238,7 +238,7 @@ class VesperHub:
         self._remove(device_id)
 
     def raise_if_link_down(self) -> None:
-        """Raise HomeAssistantError without a link, or if the hub is closed."""
+        """Raise HomeAssistantError without a link or if closed."""
         if self._closed:
             raise HomeAssistantError(
                 translation_domain=DOMAIN, translation_key="not_running"
@@ -260,7 +260,7 @@ class VesperHub:
 
     @callback
     def _remove(self, device_id: str) -> None:
-        """Remove a device; its next message would add it again."""
+        """Remove a device until its next message."""
         self.devices.pop(device_id, None)
         self._rejected.pop(device_id, None)
         self.fleet.discard(device_id)
@@ -285,7 +285,7 @@ class VesperHub:
             self._remove(device_id)
 
     def _prepare(self, device: Device) -> None:
-        """Set what a device needs from the entry and the link."""
+        """Set what a device needs of the entry."""
         device.close_after = self._close_after
         device.link_up = self.connected
 
@@ -301,7 +301,7 @@ class VesperHub:
         # Not a partial: the MQTT client can't log an error of one.
         @callback
         def _async_message_received(msg: mqtt.ReceiveMessage) -> None:
-            """Receive a message; an empty payload only clears a retained one."""
+            """Receive a message, which may clear a retained one."""
             prove_link()
             subscription.last_message = time()
             payload = msg.payload
@@ -319,7 +319,7 @@ class VesperHub:
 
     @callback
     def _async_add(self, device: Device, change: Change) -> Change:
-        """Add a new device, and return the changes still to notify of.
+        """Add a device, and return what to notify of.
 
         Its new entities write their state when they are added, so only events and alert
         sensors are left.

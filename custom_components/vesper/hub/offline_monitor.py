@@ -27,7 +27,7 @@ MIN_INTERVAL = 0.5
 
 
 class OfflineMonitor:
-    """Monitor the broker link, and all devices with one timer.
+    """The broker link, and one timer for all devices.
 
     The timer is set to the earliest deadline. While the link is down it is off, because
     no message can arrive. A broker that does not respond delivers none either, so the
@@ -48,7 +48,7 @@ class OfflineMonitor:
         subscriptions: Subscriptions,
         timeout: int,
     ) -> None:
-        """Set the devices, what depends on them, and the timeout in seconds."""
+        """Set the devices, and what depends on them."""
         self._hass = hass
         self._devices = devices
         self._changes = changes
@@ -67,12 +67,12 @@ class OfflineMonitor:
 
     @callback
     def async_setup(self) -> None:
-        """Set whether the link is up, before there are devices."""
+        """Set whether the link is up."""
         self.connected = mqtt.is_connected(self._hass)
 
     @callback
     def async_start(self) -> CALLBACK_TYPE:
-        """Follow the link and monitor the devices; returns what stops following it."""
+        """Follow the link, until the returned callback is called."""
         stop = self._link.async_start()
         if self.connected:
             self._async_resume()
@@ -86,7 +86,7 @@ class OfflineMonitor:
 
     @callback
     def async_message_received(self) -> None:
-        """Record a message of any device, also a retained one."""
+        """Record a message, also a retained one."""
         self._link.async_message_received()
 
     @callback
@@ -151,7 +151,7 @@ class OfflineMonitor:
 
     @callback
     def _async_set_timer(self) -> None:
-        """Set the timer, unless devices are checked right now or there are none."""
+        """Set the timer, unless devices are checked right now."""
         if not self._running or self._timer is not None or self._check is not None:
             return
         if (deadline := self._deadlines.next_deadline) is not None:
@@ -178,7 +178,7 @@ class OfflineMonitor:
             self._async_set_timer()
 
     async def _async_check(self, deadline: float) -> None:
-        """Check the link, then time out the devices that are due."""
+        """Check the link, then time out devices."""
         try:
             if await self._link.async_responds(deadline):
                 due = self._deadlines.due(monotonic())

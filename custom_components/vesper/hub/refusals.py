@@ -34,7 +34,7 @@ class SentKind(StrEnum):
 
 
 class Refusals:
-    """Find out what the broker refuses by closing the connection.
+    """Detect what makes the broker close the connection.
 
     While it is closed, all MQTT entities of Home Assistant are unavailable. So a kind
     of message that has closed it twice in an hour is not sent again until the

@@ -1,4 +1,4 @@
-"""Subscribe to the status topics, but to none that the broker refuses."""
+"""Subscribe to the status topics."""
 
 import asyncio
 from collections.abc import Callable, Mapping
@@ -52,7 +52,7 @@ type MessageCallbackFactory = Callable[
 
 
 class Subscriptions:
-    """The subscriptions of the status topics, without those that the broker refuses.
+    """The subscriptions that the broker does not refuse.
 
     MQTT does not tell whether a subscription was granted. A broker that responds with a
     refusal just sends no messages. But some, such as RabbitMQ, close the connection,
@@ -66,7 +66,7 @@ class Subscriptions:
     def __init__(
         self, hass: HomeAssistant, prefix: str, message_callback: MessageCallbackFactory
     ) -> None:
-        """Set the prefix of the topics, and what makes the callback of each."""
+        """Set the prefix, and what makes the callbacks."""
         self._hass = hass
         self._message_callback = message_callback
         self._subscriptions: Mapping[StatusTopic, Subscription] = {
@@ -92,7 +92,7 @@ class Subscriptions:
 
     @property
     def link_topic(self) -> str:
-        """Return the topic that is subscribed again to ask the broker."""
+        """Return the topic to ask the broker with."""
         return self[INFO].topic
 
     @property
@@ -102,7 +102,7 @@ class Subscriptions:
 
     @property
     def searching(self) -> bool:
-        """Return whether topics are left out to find those that are refused."""
+        """Return whether refused topics are searched for."""
         return self._search is not None
 
     async def async_start(self) -> None:
@@ -115,7 +115,7 @@ class Subscriptions:
 
     @callback
     def async_listen_searched(self, async_searched: Callable[[], None]) -> None:
-        """Set what is called after a search: the topics are subscribed again."""
+        """Set what is called after a search."""
         self._async_searched = async_searched
 
     @callback
@@ -134,7 +134,7 @@ class Subscriptions:
 
     @callback
     def async_disconnected(self, *, explained: bool) -> None:
-        """Handle the end of a connection, which another message may explain."""
+        """Handle the end of a connection."""
         if not self._connected.is_set():  # it was not when the entry was set up
             return
         self._connected.clear()
@@ -198,7 +198,7 @@ class Subscriptions:
         )
 
     async def _async_subscribe_all(self) -> None:
-        """Subscribe to all topics that are not refused, unless they are subscribed."""
+        """Subscribe to the topics that are not refused."""
         for subscription in self._subscriptions.values():
             if subscription.unsubscribe is None and not subscription.refused:
                 await self._async_subscribe(subscription)
@@ -217,7 +217,7 @@ class Subscriptions:
             self._async_unsubscribe(subscription)
 
     async def _async_search_refused(self) -> None:
-        """Find the topics that the broker refuses, and subscribe to the others."""
+        """Find the refused topics, and subscribe to the others."""
         if await self._async_connects():
             for subscription in self._subscriptions.values():
                 await self._async_try(subscription)
@@ -287,5 +287,5 @@ class Subscriptions:
 
 
 def _issue_id(source: StatusTopic) -> str:
-    """Return the id of the repair issue of a topic."""
+    """Return the id of a repair issue."""
     return f"{ISSUE_SUBSCRIPTION_REFUSED}/{source.name}"
