@@ -1,1 +1,1 @@
-"""Run the model in Home Assistant: MQTT, timers, registries and the store."""
+"""Run the model in Home Assistant."""

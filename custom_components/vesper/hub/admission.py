@@ -1,4 +1,4 @@
-"""Limit how many devices and entities one config entry has."""
+"""Limit the devices and entities of one config entry."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -83,7 +83,7 @@ class Admission:
 
     @callback
     def async_admit_known(self, device_ids: Iterable[str]) -> Iterator[str]:
-        """Yield the known devices that fit, and reject the others.
+        """Yield the known devices that fit; reject the others.
 
         A device fits with all of its entities, or if all are registered already.
         """
@@ -99,7 +99,10 @@ class Admission:
 
     @callback
     def async_admits_device(self, device_id: str, devices: int) -> bool:
-        """Return whether one more device fits; `devices` is their number."""
+        """Return whether one more device fits.
+
+        `devices` is how many there are already. A device that does not fit is rejected.
+        """
         if devices < self._limits.max_devices and self._has_room(
             len(self._limits.entities) + self._limits.reserved
         ):
@@ -112,9 +115,10 @@ class Admission:
 
     @callback
     def async_admit_alert_sensor(self, unique_id: str, add: CALLBACK_TYPE) -> None:
-        """Add an alert sensor as soon as it fits, at once if it is registered.
+        """Add an alert sensor as soon as it fits.
 
-        Until then its alert counts in the health and the active alerts of the device.
+        One that is registered already is added at once. While one waits, its alert
+        counts in the health and the active alerts of the device.
         """
         if self._has_room(1) or self._registry.async_get_entity_id(
             Platform.SENSOR, DOMAIN, unique_id
@@ -143,7 +147,7 @@ class Admission:
             ir.async_delete_issue(self._hass, DOMAIN, ISSUE_REJECTED)
 
     def _room(self) -> int:
-        """Return how many more enabled entities the entry may have."""
+        """Return how many more enabled entities fit."""
         enabled: int = self._registry.entities.get_enabled_count_for_config_entry_id(
             self._entry_id
         )
@@ -168,7 +172,7 @@ class Admission:
         return sum(missing.values()) <= room
 
     def _missing(self, device_id: str) -> int:
-        """Return how many entities of a device are not registered yet."""
+        """Count the unregistered entities of a device."""
         return sum(
             not self._registry.async_get_entity_id(
                 platform, DOMAIN, unique_id_of(device_id, key)
@@ -185,7 +189,7 @@ class Admission:
 
     @callback
     def _async_reject(self) -> None:
-        """Raise the repair issue and start the reviews, if not yet done."""
+        """Raise the repair issue and start the reviews."""
         if self._stop_reviews is not None:
             return
         LOGGER.warning(

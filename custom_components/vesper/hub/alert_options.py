@@ -1,4 +1,4 @@
-"""Filter alerts by the options of a trigger or a condition."""
+"""Filter alerts by options of triggers and conditions."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -25,7 +25,7 @@ ALERT_OPTIONS: dict[vol.Marker, Any] = {
 
 
 def is_subsystem_selected(options: Mapping[str, Any], subsystem: str | None) -> bool:
-    """Return whether a subsystem is selected; all are if none is."""
+    """Return whether the options select a subsystem."""
     subsystems: list[str] = options[CONF_SUBSYSTEMS]
     return not subsystems or subsystem in subsystems
 
@@ -33,7 +33,7 @@ def is_subsystem_selected(options: Mapping[str, Any], subsystem: str | None) -> 
 def is_alert_selected(
     options: Mapping[str, Any], subsystem: str | None, severity: str | None
 ) -> bool:
-    """Return whether an alert has the minimum severity and a selected subsystem."""
+    """Return whether the options select an alert."""
     minimum: str = options[CONF_SEVERITY]
     return (
         severity in SEVERITIES

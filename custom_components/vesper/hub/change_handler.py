@@ -29,7 +29,7 @@ _STATUS = Change.CONNECTIVITY | Change.DISABLED | Change.MAINTENANCE | Change.SE
 
 
 class ChangeHandler:
-    """The one way from a change of a device to all that follows from it."""
+    """The one handler of all changes of devices."""
 
     def __init__(  # noqa: PLR0913  # all that can follow
         self,
@@ -45,7 +45,7 @@ class ChangeHandler:
         registry: DeviceRegistry,
         saver: Saver,
     ) -> None:
-        """Set the devices, and the parts that follow up their changes."""
+        """Set the devices and what follows up their changes."""
         self._hass = hass
         self._devices = devices
         self._fleet = fleet
@@ -104,7 +104,7 @@ class ChangeHandler:
 
     @callback
     def async_set_disabled(self, device_id: str, disabled: bool) -> None:  # noqa: FBT001
-        """Handle that a user has disabled or enabled a device."""
+        """Handle that a device was disabled or enabled."""
         if (device := self._devices.get(device_id)) is not None:
             self.async_handle(device, device.set_disabled(disabled=disabled))
 
@@ -112,7 +112,7 @@ class ChangeHandler:
     def async_handle(
         self, device: Device, change: Change, context: Context | None = None
     ) -> None:
-        """Follow up a change, notify the listeners, and publish what happened.
+        """Follow up a change, notify listeners and publish occurrences.
 
         The context is that of the action which made the change, if one did.
         """
@@ -132,7 +132,7 @@ class ChangeHandler:
         step: DeviceStep,
         context: Context | None = None,
     ) -> asyncio.Task[None]:
-        """Change devices in chunks, the first of them at once."""
+        """Change devices in chunks, the first at once."""
         return self._hass.async_create_task(
             self._async_change(tuple(devices), step, context),
             "Vesper change of devices",
@@ -149,7 +149,10 @@ class ChangeHandler:
 
     @callback
     def _async_publish(self, device: Device, context: Context | None) -> None:
-        """Publish what happened to a device, after its entities show it."""
+        """Publish what happened to a device.
+
+        Its entities show it already.
+        """
         occurrences, device.occurrences = device.occurrences, ()
         if device.disabled:
             return
@@ -163,7 +166,7 @@ class ChangeHandler:
             )
 
     def _log_restart(self, device: Device) -> None:
-        """Log a restart, unless the last one was shortly before."""
+        """Log a restart, unless another was shortly before."""
         if device.disabled:
             return
         now = monotonic()
@@ -174,7 +177,7 @@ class ChangeHandler:
 
 
 def _log_closed(device: Device) -> None:
-    """Log alerts that were closed, not cleared by the device."""
+    """Log closed alerts that the device did not clear."""
     subsystems = [alert.subsystem for alert in device.alerts.last_closed]
     LOGGER.info(
         "Alerts of device %s are closed by %s, not by the device: %s",

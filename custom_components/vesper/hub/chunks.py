@@ -1,4 +1,4 @@
-"""Work on many devices in chunks, with a turn of the event loop between."""
+"""Work on many devices without blocking the event loop."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable
@@ -9,7 +9,7 @@ CHUNK = 0.005
 
 
 async def async_in_chunks[T](items: Iterable[T]) -> AsyncIterator[T]:
-    """Yield items, with a turn of the event loop after each chunk."""
+    """Yield items, freeing the event loop after each chunk."""
     end = monotonic() + CHUNK
     for item in items:
         yield item

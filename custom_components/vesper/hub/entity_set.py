@@ -1,4 +1,4 @@
-"""Choose which entities a device has, and so how many devices fit."""
+"""Choose which entities each device has."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
@@ -15,7 +15,7 @@ class EntitySet(StrEnum):
 
     @property
     def max_devices(self) -> int:
-        """Return how many devices fit into Home Assistant's limit of one entry."""
+        """Return how many devices one config entry can have."""
         return _MAX_DEVICES[self]
 
     @property
@@ -24,11 +24,11 @@ class EntitySet(StrEnum):
         return self is EntitySet.ALL
 
     def has(self, key: str) -> bool:
-        """Return whether a device has the entity with a key."""
+        """Return whether a device has this entity."""
         return self is EntitySet.ALL or key in ESSENTIAL_KEYS
 
     def select[D: EntityDescription](self, descriptions: Iterable[D]) -> list[D]:
-        """Return the descriptions of the entities that a device has."""
+        """Return the descriptions that belong to the set."""
         return [
             description for description in descriptions if self.has(description.key)
         ]
@@ -36,7 +36,10 @@ class EntitySet(StrEnum):
     def enabled(
         self, descriptions: Mapping[Platform, Sequence[EntityDescription]]
     ) -> list[tuple[Platform, str]]:
-        """Return platform and key of the entities that are enabled by default."""
+        """Return the entities that are enabled by default.
+
+        Each is given by its platform and key.
+        """
         return [
             (platform, description.key)
             for platform, of_platform in descriptions.items()

@@ -1,4 +1,4 @@
-"""Request health checks of devices that are back, one after the other."""
+"""Request health checks of one device after another."""
 
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
@@ -15,7 +15,7 @@ INTERVAL = 0.05
 
 
 class HealthChecks:
-    """A queue of devices, and one timer while there are any.
+    """A queue of devices whose health check is due.
 
     Alerts that a device raised while no messages arrived are lost; after a health check
     it may raise them again.
@@ -24,7 +24,7 @@ class HealthChecks:
     def __init__(
         self, hass: HomeAssistant, async_request: Callable[[str], Awaitable[None]]
     ) -> None:
-        """Set what requests the health check of a device, by its id."""
+        """Set what requests the health check of a device."""
         self._hass = hass
         self._async_request = async_request
         self._queue: OrderedDict[str, None] = OrderedDict()
@@ -51,7 +51,7 @@ class HealthChecks:
 
     @callback
     def _async_set_timer(self) -> None:
-        """Set the timer for the next device, if it is not set."""
+        """Set the timer for the next device, if needed."""
         if self._timer is None and self._queue:
             self._timer = async_call_later(self._hass, INTERVAL, self._async_next)
 

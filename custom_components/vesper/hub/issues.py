@@ -1,4 +1,4 @@
-"""Raise repair issues of devices, and delete them when they are over."""
+"""Raise and delete the repair issues of devices."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
@@ -110,7 +110,7 @@ def async_raise_issue(  # noqa: PLR0913  # all that differs between issues
     is_persistent: bool = False,
     issue_id: str | None = None,
 ) -> None:
-    """Raise an issue, or update it; the user can't fix it from the dialog.
+    """Raise an issue, or update it.
 
     `key` is the key of its translation, and also its id unless `issue_id` is set.
     """
@@ -141,7 +141,7 @@ def _counted(restarts: Iterable[Restart]) -> str:
 
 
 class Issues:
-    """The repair issues of the devices of one config entry."""
+    """The repair issues of one config entry's devices."""
 
     def __init__(
         self,
@@ -149,7 +149,7 @@ class Issues:
         devices: Mapping[str, Device],
         registry: DeviceRegistry,
     ) -> None:
-        """Set the devices, and the registry that has their names."""
+        """Set the devices, and the registry with their names."""
         self._hass = hass
         self._devices = devices
         self._registry = registry
@@ -185,7 +185,7 @@ class Issues:
 
     @callback
     def async_check(self, device: Device) -> None:
-        """Raise the issues of a device, and delete those that are over."""
+        """Raise or delete the issues of a device."""
         if device.disabled:
             self.async_discard(device.device_id)
             return

@@ -1,4 +1,4 @@
-"""Notify listeners of changes of devices and of the fleet."""
+"""Notify listeners of changes of devices and the fleet."""
 
 from collections.abc import Callable
 from functools import partial
@@ -30,7 +30,7 @@ class Listeners:
     def async_listen(
         self, device: Device, listens_to: Change, listener: ChangeCallback
     ) -> None:
-        """Call back for some changes of a device, until `async_remove`."""
+        """Call back for changes of a device until `async_remove`."""
         self._devices.setdefault(device.device_id, []).append((listens_to, listener))
 
     @callback
@@ -41,7 +41,10 @@ class Listeners:
 
     @callback
     def async_listen_fleet(self, listener: CALLBACK_TYPE) -> CALLBACK_TYPE:
-        """Call back when the counts of the fleet or the broker link changed."""
+        """Call back when the fleet has changed.
+
+        It changes with the counts of its devices and with the broker link.
+        """
         self._fleet.append(listener)
         return partial(self._fleet.remove, listener)
 
@@ -82,7 +85,10 @@ class Listeners:
 
     @callback
     def async_notify_fleet(self) -> None:
-        """Notify of the fleet, once per turn of the event loop."""
+        """Notify the listeners of the fleet.
+
+        They are called back once per turn of the event loop.
+        """
         if self._fleet_notified:
             self._fleet_notified = False
             self._hass.loop.call_soon(self._async_notify_fleet)

@@ -1,4 +1,4 @@
-"""End the maintenance of devices when its time is over."""
+"""Start and end the maintenance of devices."""
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
@@ -22,9 +22,10 @@ MAX_MAINTENANCE: Final = timedelta(days=30)
 
 
 class Maintenance:
-    """The maintenance of all devices, and one timer for the first that ends.
+    """The maintenance of all devices.
 
-    Each device knows its end by the wall clock, as that is stored.
+    One timer waits for the first that ends. Each device knows its end by the wall
+    clock, as that is stored.
     """
 
     def __init__(
@@ -60,9 +61,9 @@ class Maintenance:
         user: str | None,
         context: Context | None,
     ) -> None:
-        """Set devices in maintenance for a duration; zero ends it.
+        """Set devices in maintenance for a duration.
 
-        The name of the user is None where an automation does it.
+        Zero ends it. The name of the user is None where an automation does it.
         """
         # Whole seconds, so that the timer and the store mean the same moment.
         until = ceil(time() + duration.total_seconds()) if duration else None
@@ -73,7 +74,7 @@ class Maintenance:
 
     @callback
     def _async_set_timer(self) -> None:
-        """Set the timer for the first maintenance that ends, if there is any."""
+        """Set the timer for the next end of maintenance."""
         self.async_close()
         now = time()
         first = min(
@@ -105,7 +106,7 @@ class Maintenance:
 
 
 def _is_due(device: Device) -> bool:
-    """Return whether the maintenance of a device is to end."""
+    """Return whether the maintenance of a device should end."""
     until = device.maintenance_until
     return until is not None and _is_over(until, time())
 

@@ -22,7 +22,7 @@ NOT_LOGGED = {OccurrenceKind.STARTED_PLAYING, OccurrenceKind.STOPPED_PLAYING}
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PublishedOccurrence:
-    """An occurrence with what triggers and the logbook need besides."""
+    """An occurrence for triggers and the logbook."""
 
     registry_id: str
     """The id of the device in the registry."""
@@ -51,7 +51,10 @@ class Occurrences:
 
     @callback
     def async_start(self) -> CALLBACK_TYPE:
-        """Publish as soon as Home Assistant has started; returns what ends that."""
+        """Publish once Home Assistant has started.
+
+        The returned callback cancels that.
+        """
         return async_at_started(self._hass, self._async_started)
 
     @callback
@@ -63,7 +66,7 @@ class Occurrences:
         suppressed: bool,
         context: Context | None = None,
     ) -> None:
-        """Publish an occurrence of a device, given by its id in the registry."""
+        """Publish an occurrence of a device."""
         published = PublishedOccurrence(
             registry_id=registry_id,
             occurrence=occurrence,
@@ -84,7 +87,10 @@ class Occurrences:
 
     @callback
     def _async_publish_now(self, published: PublishedOccurrence) -> None:
-        """Publish to triggers, and to the logbook even if it is suppressed."""
+        """Publish to triggers and the logbook.
+
+        The logbook shows suppressed occurrences too.
+        """
         async_dispatcher_send(self._hass, SIGNAL_OCCURRENCE, published)
         if published.occurrence.kind in NOT_LOGGED:
             return

@@ -1,4 +1,4 @@
-"""Report devices that go offline, alone or in an outage."""
+"""Report outages, and devices that go offline alone."""
 
 from collections.abc import Callable, Iterator
 from datetime import datetime
@@ -24,7 +24,7 @@ class OutageMonitor:
     """
 
     def __init__(self, hass: HomeAssistant, timeout: float) -> None:
-        """Set the seconds of silence after which a device is offline."""
+        """Set the timeout of the devices, in seconds."""
         self._hass = hass
         self._timeout = timeout
         self._outages = Outages(timeout)
@@ -34,7 +34,10 @@ class OutageMonitor:
 
     @callback
     def async_listen(self, listener: OutageCallback) -> CALLBACK_TYPE:
-        """Call back with `started` or `ended`, and the figures of the outage."""
+        """Call back when an outage starts or ends.
+
+        The listener gets `started` or `ended`, and the figures of the outage.
+        """
         self._listeners.append(listener)
         return partial(self._listeners.remove, listener)
 
@@ -49,7 +52,7 @@ class OutageMonitor:
 
     @callback
     def async_evaluate(self) -> None:
-        """Report an outage that has started, and devices offline alone."""
+        """Report a new outage, and devices offline alone."""
         if outage := self._outages.start_outage(monotonic()):
             LOGGER.warning(
                 "Outage: %s of %s online devices went offline within %s s",
@@ -71,7 +74,7 @@ class OutageMonitor:
 
     @callback
     def async_discard(self, device_id: str) -> None:
-        """Handle a device that was removed, or is in maintenance."""
+        """Discard a device, which may end an outage."""
         self._logged.discard(device_id)
         self._async_end(self._outages.discard(device_id))
 
@@ -85,7 +88,7 @@ class OutageMonitor:
 
     @callback
     def _async_end(self, outage: Outage | None) -> None:
-        """Report the end of an outage, if one has ended."""
+        """Report the end of an outage, if any."""
         if outage is None:
             return
         duration = round(monotonic() - outage.started)
@@ -106,7 +109,7 @@ class OutageMonitor:
             listener(event_type, figures)
 
     async def _async_log_alone(self) -> None:
-        """Log the devices that are offline alone, then set the timer."""
+        """Log devices offline alone, then set the timer."""
         async for device_id in async_in_chunks(self._alone()):
             self._logged.add(device_id)
             LOGGER.info("Device %s is offline: no message in time", device_id)
@@ -119,7 +122,7 @@ class OutageMonitor:
 
     @callback
     def _async_set_timer(self) -> None:
-        """Set the timer for the next window, unless it is set or there is none."""
+        """Set the timer for the next window, if needed."""
         deadline = self._outages.next_deadline
         if self._timer is None and deadline is not None:
             self._timer = async_call_later(

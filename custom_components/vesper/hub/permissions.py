@@ -1,4 +1,4 @@
-"""Find out who a user is and what they may do."""
+"""Look up users and check their permissions."""
 
 from homeassistant.auth.models import User
 from homeassistant.core import Context, HomeAssistant
@@ -6,7 +6,7 @@ from homeassistant.helpers import device_registry as dr, entity_registry as er
 
 
 async def async_user_name(hass: HomeAssistant, context: Context | None) -> str | None:
-    """Return the name of the user of a context, None without a user or a name."""
+    """Return the name of the user of a context."""
     if context is None or context.user_id is None:
         return None
     user = await hass.auth.async_get_user(context.user_id)
@@ -16,10 +16,11 @@ async def async_user_name(hass: HomeAssistant, context: Context | None) -> str |
 def is_permitted(
     hass: HomeAssistant, user: User | None, device: dr.AnyDeviceEntry, policy: str
 ) -> bool:
-    """Return whether a user has a right on an entity of a device.
+    """Return whether a user has permission for a device.
 
-    `policy` is a policy of Home Assistant, such as `POLICY_READ`. Without a user, for
-    example in an automation, everything is permitted.
+    `policy` is a policy of Home Assistant, such as `POLICY_READ`. The user needs it for
+    one entity of the device. Without a user, for example in an automation, everything
+    is permitted.
     """
     if user is None or user.is_admin:
         return True

@@ -1,4 +1,4 @@
-"""Raise a repair issue if no device is found under the prefix."""
+"""Raise a repair issue if no device is found."""
 
 from collections.abc import Sized
 from datetime import datetime, timedelta
@@ -23,11 +23,14 @@ CHECK_INTERVAL = timedelta(minutes=10)
 def async_check_prefix(
     hass: HomeAssistant, prefix: str, devices: Sized, listeners: Listeners
 ) -> CALLBACK_TYPE:
-    """Check until there is a first device; returns what ends that."""
+    """Check regularly whether there are devices.
+
+    The returned callback ends the checks and deletes the repair issue.
+    """
 
     @callback
     def _async_check(_now: datetime) -> None:
-        """Raise the repair issue while MQTT is connected and there is no device."""
+        """Raise the repair issue if there are no devices."""
         if not devices and mqtt.is_connected(hass):
             async_raise_issue(
                 hass,

@@ -1,4 +1,4 @@
-"""Receive messages: parse them, apply them, notify of what changed."""
+"""Receive messages and apply them to the devices."""
 
 from collections.abc import Callable
 from time import monotonic, time
@@ -43,10 +43,11 @@ class MessageReceiver:
         async_add: Callable[[Device, Change], Change],
         async_changed: Callable[[Device, Change], None],
     ) -> None:
-        """Set the devices, those rejected at the start, and the callbacks.
+        """Set the devices and the callbacks.
 
-        `async_add` gets a new device and the change of its first message, and returns
-        what listeners still have to be notified of.
+        `rejected` are the devices that did not fit at the start. `async_add` gets a new
+        device and the change of its first message, and returns what listeners still
+        have to be notified of.
         """
         self.stray_faults = FaultCounter()
         """The faults of messages that added no device."""
@@ -66,7 +67,7 @@ class MessageReceiver:
     def async_receive(
         self, source: Source, device_id: str, payload: bytes, *, live: bool
     ) -> None:
-        """Receive a message; one of an unknown device adds that device.
+        """Receive a message, which may add its device.
 
         `live` says whether it was not retained by the broker. Not every live message is
         a sign of life, see `_apply`.
@@ -91,7 +92,7 @@ class MessageReceiver:
 
     @callback
     def async_receive_post(self, post: Post) -> bool:
-        """Receive a posted heartbeat, and return whether it was accepted.
+        """Receive a posted heartbeat; return whether it was accepted.
 
         One with a fault is counted and otherwise ignored. A new device may be rejected.
         """
@@ -122,7 +123,7 @@ class MessageReceiver:
         live: bool,
         now: float,
     ) -> Change:
-        """Record a message, apply it and return what it changed."""
+        """Record and apply a message; return what it changed."""
         stored, events = payload, b""
         if is_heartbeat := isinstance(message, Heartbeat):
             stored = message.payload
@@ -158,7 +159,7 @@ class MessageReceiver:
         return change
 
     def _admits(self, device_id: str, message: Message, *, live: bool) -> bool:
-        """Return whether the sender is a device and there is room for it."""
+        """Return whether a message may add its device."""
         if not is_device_id(device_id):
             message.faults.append(
                 Fault(

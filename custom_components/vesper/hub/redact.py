@@ -1,4 +1,4 @@
-"""Redact secrets and names of networks in what devices send."""
+"""Redact secrets and names of networks in messages."""
 
 from functools import lru_cache
 import re
@@ -82,9 +82,10 @@ _ADDRESS = re.compile(
 
 
 def redacted_json(payload: bytes) -> JsonValueType:
-    """Return a redacted payload, as text if it is not valid JSON.
+    """Return a redacted payload.
 
-    Never raises, and the result can always be written as JSON.
+    It is a text if the payload is not valid JSON. Never raises, and the result can
+    always be written as JSON.
     """
     try:
         value: JsonValueType = orjson.loads(payload)
@@ -137,7 +138,7 @@ def redacted_text(text: str) -> str:
 
 
 def _full_name(parent: str, key: str) -> str:
-    """Return a key with its parent, if that is a network."""
+    """Prefix a key with its parent network, if any."""
     return f"{parent} {key}" if _names_network(parent) else key
 
 
@@ -147,7 +148,7 @@ _shown_key = lru_cache(redacted_text)
 
 @lru_cache
 def _names_secret(name: str) -> bool:
-    """Return whether a value of this name is redacted, whatever it is."""
+    """Return whether any value of this name is redacted."""
     letters = _letters(name)
     return (
         any(
@@ -161,12 +162,12 @@ def _names_secret(name: str) -> bool:
 
 @lru_cache
 def _names_network(name: str) -> bool:
-    """Return whether a text of this name is the name of a network."""
+    """Return whether a key stands for a network."""
     return _NETWORK.fullmatch(_letters(name)) is not None
 
 
 def _is_secret_in_text(key: str) -> bool:
-    """Return whether both words of a key, or its last word, name a secret."""
+    """Return whether a key within text names a secret."""
     return any(
         _names_secret(name) or _names_network(name)
         for name in (key, key.rpartition(" ")[2])

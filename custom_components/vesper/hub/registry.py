@@ -20,7 +20,7 @@ MODEL = "Vesper"
 
 
 class DeviceRegistry:
-    """The devices of one config entry: the fleet itself and each Vesper."""
+    """The fleet and its devices in the device registry."""
 
     _fleet: dr.AnyDeviceEntry
 
@@ -59,7 +59,10 @@ class DeviceRegistry:
             yield device
 
     def _complete(self, device: Device, entry: dr.DeviceEntry) -> Device:
-        """Complete a device with data of the registries that may not be stored."""
+        """Complete a device with data of the registries.
+
+        The store may lack that data.
+        """
         if entry.sw_version:
             # If the device then reports another version, that is registered.
             device.telemetry.firmware_version = entry.sw_version
@@ -80,7 +83,7 @@ class DeviceRegistry:
         return device
 
     async def async_keep_entities(self, is_wanted: Callable[[str], bool]) -> None:
-        """Remove the entities of devices that are not wanted, in chunks.
+        """Remove unwanted entities of devices, in chunks.
 
         If they are added again, Home Assistant restores the user's changes.
         """
@@ -93,7 +96,7 @@ class DeviceRegistry:
 
     @callback
     def async_listen_removed(self, listener: Callable[[str], None]) -> CALLBACK_TYPE:
-        """Call back with the id of each device that is removed."""
+        """Call back with the id of each removed device."""
 
         @callback
         def _async_removed(event: Event[dr.EventDeviceRegistryUpdatedData]) -> None:
@@ -112,7 +115,10 @@ class DeviceRegistry:
     def async_listen_disabled(
         self, listener: Callable[[str, bool], None]
     ) -> CALLBACK_TYPE:
-        """Call back with the id of each device that is disabled or enabled."""
+        """Call back when a device is disabled or enabled.
+
+        The listener gets its id, and whether it is disabled.
+        """
 
         @callback
         def _async_updated(event: Event[dr.EventDeviceRegistryUpdatedData]) -> None:
@@ -151,7 +157,7 @@ class DeviceRegistry:
 
     @callback
     def async_discard_alert_sensor(self, device_id: str, subsystem: str) -> None:
-        """Remove the alert sensor of a subsystem, if it is registered."""
+        """Remove the alert sensor of a subsystem, if registered."""
         registry = er.async_get(self._hass)
         unique_id = unique_id_of(device_id, ALERT_KEY + subsystem)
         if entity_id := registry.async_get_entity_id(
@@ -166,24 +172,24 @@ class DeviceRegistry:
 
     @callback
     def async_entry(self, device: Device) -> dr.AnyDeviceEntry:
-        """Return the registry entry of a device, which is added if missing."""
+        """Return or create the registry entry of a device."""
         return self._entry(device.device_id) or self.async_register(device)
 
     def name_of(self, device_id: str) -> str:
-        """Return the name of a device, which the user may have set."""
+        """Return the name of a device."""
         entry = self._entry(device_id)
         name = None if entry is None else entry.name_by_user or entry.name
         return name or device_id
 
     def _entry(self, device_id: str) -> dr.AnyDeviceEntry | None:
-        """Return the registry entry of a device, None if it is missing."""
+        """Return the registry entry of a device, if any."""
         return self._registry.async_get_device_by_identifier(
             (DOMAIN, device_id), self._entry_id
         )
 
 
 def unique_id_of(device_id: str, key: str) -> str:
-    """Return the unique id of an entity of a device.
+    """Return the unique id of an entity.
 
     The key of an alert sensor is `alert_` and its subsystem, so `bell_alert` with
     `health` must differ from `bell` with `alert_health`. No device id has a slash.
@@ -194,12 +200,18 @@ def unique_id_of(device_id: str, key: str) -> str:
 
 
 def fleet_identifier(entry_id: str) -> tuple[str, str]:
-    """Return the device identifier of a fleet, which is no valid device id."""
+    """Return the device identifier of a fleet.
+
+    It differs from that of any device.
+    """
     return (DOMAIN, f"{entry_id}/fleet")
 
 
 def device_id_of(entry: dr.AnyDeviceEntry) -> str | None:
-    """Return the device id of a registry entry, None if it is the fleet."""
+    """Return the device id of a registry entry.
+
+    None for a fleet, and for devices of other integrations.
+    """
     for domain, device_id in entry.identifiers:
         if domain == DOMAIN and is_device_id(device_id):
             return device_id

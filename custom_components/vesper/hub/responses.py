@@ -19,10 +19,11 @@ _RESPONSE = Change.CONTACT | Change.RESPONSE
 async def async_request_responses(
     hub: VesperHub, devices: Collection[Device], seconds: float
 ) -> dict[str, float]:
-    """Return how many seconds each device took; without those that took too long.
+    """Return how many seconds each device took to respond.
 
-    Any live message counts as the response, because firmware does not say to what it
-    responds. Raises HomeAssistantError if the broker link is down or gets lost.
+    Devices that took longer than `seconds` are left out. Any live message counts as the
+    response, because firmware does not say to what it responds. Raises
+    HomeAssistantError if the broker link is down or gets lost.
     """
     requested: dict[str, float] = {}
     responses: dict[str, float] = {}
@@ -32,7 +33,7 @@ async def async_request_responses(
     def _async_changed(
         device_id: str, change: Change, _context: Context | None
     ) -> None:
-        """Record a response, and finish if no more can arrive."""
+        """Record a response, and finish if none can follow."""
         if change & _RESPONSE:
             responses.setdefault(device_id, monotonic() - requested[device_id])
         if len(responses) == len(devices) or not hub.connected:

@@ -15,11 +15,12 @@ TIMEOUT = 5
 
 
 class RetainedHeartbeats:
-    """Clear retained heartbeats, and check that the broker did so.
+    """Retained heartbeats, until the broker has cleared them.
 
-    If the broker allows the empty message, it sends it to all subscribers, including
-    Home Assistant. The message has QoS 0, because the MQTT client would repeat any
-    other after each reconnect, also to a broker that disconnects because of it.
+    An empty message clears one. If the broker allows it, it sends it to all
+    subscribers, including Home Assistant. The message has QoS 0, because the MQTT
+    client would repeat any other after each reconnect, also to a broker that
+    disconnects because of it.
     """
 
     def __init__(self, hass: HomeAssistant, prefix: str, refusals: Refusals) -> None:

@@ -15,7 +15,7 @@ MINUTE = timedelta(minutes=1)
 
 
 class Statistics:
-    """How many messages arrive in a minute, and what is wrong with them."""
+    """The counts of messages and of their faults."""
 
     def __init__(
         self,
@@ -37,9 +37,10 @@ class Statistics:
 
     @property
     def per_minute(self) -> int:
-        """Return how many messages arrived in the last whole minute.
+        """Return how many messages arrived in the last minute.
 
-        During the first minute, return those that have arrived so far.
+        That is the last whole one. During the first minute, return those that have
+        arrived so far.
         """
         if self._last_minute is None:
             return self._receiver.received

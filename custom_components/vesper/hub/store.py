@@ -73,7 +73,9 @@ class VesperStore(Store[dict[str, Any]]):
         """Whether the last write has failed."""
 
     async def async_load_devices(self) -> dict[str, Device]:
-        """Return the stored devices; none if the file is damaged.
+        """Return the stored devices.
+
+        There are none if the file is damaged.
 
         Raises ConfigEntryError if a newer version of Vesper has written the file, and
         ConfigEntryNotReady if it can't be read at all.
@@ -120,7 +122,7 @@ class VesperStore(Store[dict[str, Any]]):
 
     @override
     async def _async_write_data(self, data: dict[str, Any]) -> None:
-        """Write the data; if that fails, raise a repair issue.
+        """Write the data, or raise a repair issue.
 
         Raises WriteError, which Home Assistant logs.
         """
@@ -204,7 +206,7 @@ class Saver:
 
     @callback
     def async_save_soon(self, device_id: str) -> None:
-        """Save within a second, after a device was added, changed or removed."""
+        """Save a change of a device within a second."""
         self._serialize(device_id)
         # Only once: each further call would postpone the write.
         if not self._scheduled:
@@ -213,7 +215,7 @@ class Saver:
 
     @callback
     def _async_final_write(self, _event: Event) -> None:
-        """Save all devices when Home Assistant stops, if any has changed."""
+        """Save when Home Assistant stops, if anything has changed."""
         device_ids = tuple(self._devices.keys() | self._snapshots.keys())
         changed = [device_id for device_id in device_ids if self._serialize(device_id)]
         # A scheduled write is done by the store itself now.
@@ -255,7 +257,7 @@ class Saver:
 
 
 async def _async_deserialize(items: Mapping[str, Any]) -> dict[str, Device]:
-    """Return the devices that can be read, and log the others."""
+    """Return the readable devices, and log the others."""
     devices: dict[str, Device] = {}
     bad: list[str] = []
     async for device_id, data in async_in_chunks(items.items()):

@@ -1,4 +1,4 @@
-"""Resolve the target of a trigger, a condition or an action to devices."""
+"""Resolve targets of automations and actions to devices."""
 
 from typing import Any
 
@@ -27,11 +27,11 @@ _REGISTRY_EVENTS = (
 
 
 class Target:
-    """The devices of a target, also of its areas, floors and labels.
+    """The devices of a target.
 
-    They are looked up once, and again after a registry has changed. In an outage, each
-    device that goes offline is compared with the target, and looking up 1,000 devices
-    takes over 20 ms.
+    They include those of its areas, floors and labels. They are looked up once, and
+    again after a registry has changed. In an outage, each device that goes offline is
+    compared with the target, and looking up 1,000 devices takes over 20 ms.
     """
 
     def __init__(self, hass: HomeAssistant, config: dict[str, Any]) -> None:
@@ -58,25 +58,28 @@ class Target:
 
     @callback
     def _async_changed(self, _event: Event[Any]) -> None:
-        """Discard the devices, so that they are looked up again."""
+        """Discard the devices, to look them up again."""
         self._device_ids = None
 
     @property
     def device_ids(self) -> set[str]:
-        """Return the registry ids of the devices, of other integrations too."""
+        """Return the registry ids of the devices.
+
+        They may belong to other integrations.
+        """
         if self._device_ids is None:
             self._device_ids = self._look_up()
         return self._device_ids
 
     def _look_up(self) -> set[str]:
-        """Return the registry ids of the devices, without excluded ones."""
+        """Look up the devices, without excluded ones."""
         config = dict(self._config)
         excluded = config.pop("exclude", None)
         devices = self._devices_of(config)
         return devices - self._devices_of(excluded) if excluded else devices
 
     def _devices_of(self, config: dict[str, Any]) -> set[str]:
-        """Return the registry ids of the devices of a target.
+        """Return the registry ids of a target's devices.
 
         An entity stands for its device, and a fleet for all of its devices.
         """

@@ -1,4 +1,4 @@
-"""Run automations for occurrences of the devices of a target."""
+"""Run automations for occurrences of targeted devices."""
 
 from abc import abstractmethod
 from dataclasses import replace
@@ -43,7 +43,7 @@ _TIMES: Final = {"last_seen", "offline_since", "raised_at"}
 
 
 def target_schema(options: dict[vol.Marker, Any]) -> vol.Schema:
-    """Return the schema of a trigger with a target and these options."""
+    """Return the schema of a trigger with these options."""
     return vol.Schema(
         {
             vol.Required(CONF_TARGET): cv.TARGET_FIELDS,
@@ -53,14 +53,14 @@ def target_schema(options: dict[vol.Marker, Any]) -> vol.Schema:
 
 
 def _shown(variable: str, value: Any) -> Any:
-    """Return the value of a variable as templates use it."""
+    """Return the value of a variable for templates."""
     if variable in _TIMES and value is not None:
         return dt_util.utc_from_timestamp(value)
     return value
 
 
 class VesperTrigger(Trigger):
-    """Trigger on an occurrence of a device of the target.
+    """Trigger on an occurrence of a targeted device.
 
     Occurrences, not states: those change too when the entry is reloaded or the broker
     link is lost. So a trigger neither needs a loaded entry nor ends with it.
@@ -128,18 +128,18 @@ class VesperTrigger(Trigger):
             did_not_trigger(NotTriggeredInfo("suppressed", {"device_id": registry_id}))
 
     def _is_targeted(self, registry_id: str) -> bool:
-        """Return whether a device of the registry is in the target."""
+        """Return whether a device is in the target."""
         return registry_id in self._target.device_ids
 
     def _matches(self, _occurrence: Occurrence) -> bool:
-        """Return whether an occurrence of this kind matches the options."""
+        """Return whether an occurrence matches the options."""
         return True
 
     @callback
     def _async_run(
         self, run_action: TriggerActionRunner, published: PublishedOccurrence
     ) -> None:
-        """Run the action for a device, unless it was removed."""
+        """Run the action, unless the device was removed."""
         occurrence, registry_id = published.occurrence, published.registry_id
         if (device := dr.async_get(self._hass).async_get(registry_id)) is None:
             return
@@ -163,7 +163,7 @@ class VesperTrigger(Trigger):
 
 
 class LastingTrigger(VesperTrigger):
-    """Trigger when something has happened and lasts for a time.
+    """Trigger on an occurrence that lasts for a time.
 
     Only a timer waits, no run of the automation: of those there is a limited number.
     """
@@ -197,7 +197,7 @@ class LastingTrigger(VesperTrigger):
 
     @callback
     def _async_cancel(self, key: _Key) -> None:
-        """Cancel the timer of a device or one of its subsystems."""
+        """Cancel the timer of a device or subsystem."""
         cancel, _ = self._pending.pop(key)
         cancel()
 
@@ -209,7 +209,10 @@ class LastingTrigger(VesperTrigger):
         did_not_trigger: TriggerNotTriggeredReporter | None,
         published: PublishedOccurrence,
     ) -> None:
-        """Start or cancel the timer, the latter also for a suppressed occurrence."""
+        """Start or cancel the timer.
+
+        A suppressed occurrence can only cancel it.
+        """
         occurrence = published.occurrence
         if occurrence.kind in (self.kind, self._opposite):
             key = published.registry_id, occurrence.subsystem
@@ -220,7 +223,7 @@ class LastingTrigger(VesperTrigger):
         super()._async_occurred(run_action, did_not_trigger, published)
 
     def _lasts(self, _before: Occurrence, _occurrence: Occurrence) -> bool:
-        """Return whether what has happened goes on, so that its timer does."""
+        """Return whether what happened before goes on."""
         return False
 
     @callback
@@ -228,7 +231,7 @@ class LastingTrigger(VesperTrigger):
     def _async_run(
         self, run_action: TriggerActionRunner, published: PublishedOccurrence
     ) -> None:
-        """Run the action, after the duration if there is one."""
+        """Run the action, after the duration if any."""
         run = partial(super()._async_run, run_action)
         if not self._duration:
             run(published)
@@ -248,9 +251,10 @@ class LastingTrigger(VesperTrigger):
         self._pending[key] = timer, occurrence
 
     def _current(self, registry_id: str, occurrence: Occurrence) -> Occurrence | None:
-        """Return the occurrence as it is by now, None if it is over or suppressed.
+        """Return the occurrence as it is by now.
 
-        While the entry is not loaded, it is taken to be unchanged.
+        None if it is over or suppressed. While the entry is not loaded, it is taken to
+        be unchanged.
         """
         registered = dr.async_get(self._hass).async_get(registry_id)
         if registered is None or (found := find(self._hass, registered)) is None:
@@ -260,4 +264,7 @@ class LastingTrigger(VesperTrigger):
 
     @abstractmethod
     def _of(self, device: Device, occurrence: Occurrence) -> Occurrence | None:
-        """Return the occurrence as the device shows it, None if it is over."""
+        """Return the occurrence as the device shows it.
+
+        None if it is over.
+        """

@@ -1,4 +1,4 @@
-"""Model of a fleet of Vesper devices.
+"""Model a fleet of Vesper devices.
 
 It does not depend on Home Assistant, does no input or output and reads no clock.
 """

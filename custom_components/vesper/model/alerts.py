@@ -1,4 +1,7 @@
-"""Active alerts of a device: current state, no log."""
+"""Keep the active alerts of a device.
+
+They are its current state, not a log.
+"""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace

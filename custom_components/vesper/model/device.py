@@ -1,4 +1,4 @@
-"""State of one device, changed by its messages."""
+"""Apply the messages of a device to its state."""
 
 from dataclasses import dataclass
 from typing import assert_never

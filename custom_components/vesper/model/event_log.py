@@ -1,4 +1,4 @@
-"""Event log of a device and its new entries."""
+"""Keep the event log of a device."""
 
 from dataclasses import dataclass
 

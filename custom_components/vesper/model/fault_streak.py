@@ -1,4 +1,4 @@
-"""Streak of malformed heartbeats of a device."""
+"""Track a streak of malformed heartbeats."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field

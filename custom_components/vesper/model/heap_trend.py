@@ -1,4 +1,4 @@
-"""Prediction of when the heap is used up."""
+"""Predict when the heap is used up."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Alerts of a device that could not be read."""
+"""Track alerts that could not be read."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Message counts and last messages of a device."""
+"""Count messages of a device and keep the last."""
 
 from collections import Counter
 from collections.abc import Iterator

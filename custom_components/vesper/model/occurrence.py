@@ -1,4 +1,4 @@
-"""Occurrences that automations may act on.
+"""Describe the occurrences that automations may act on.
 
 Each is one real change, and neither a repeated message nor a gap in the messages.
 """

@@ -1,4 +1,4 @@
-"""Detection of outages of the fleet."""
+"""Detect outages of the fleet."""
 
 from collections import OrderedDict
 from dataclasses import dataclass

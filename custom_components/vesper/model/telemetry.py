@@ -1,4 +1,4 @@
-"""What a device reports about itself in heartbeats."""
+"""Keep what a device reports about itself in heartbeats."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field

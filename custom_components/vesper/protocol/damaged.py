@@ -1,4 +1,4 @@
-"""Parser of damaged JSON (docs/protocol.md, "Alert")."""
+"""Parse damaged JSON (docs/protocol.md, "Alert")."""
 
 from collections.abc import Iterator
 from json import JSONDecoder

@@ -1,4 +1,4 @@
-"""Fields of a payload and their faults."""
+"""Read fields of a payload and note their faults."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass

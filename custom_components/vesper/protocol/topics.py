@@ -1,4 +1,4 @@
-"""Topics of a fleet, their prefixes and device ids."""
+"""Name topics, and check prefixes and device ids."""
 
 from dataclasses import dataclass
 from enum import StrEnum
