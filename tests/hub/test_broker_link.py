@@ -234,6 +234,33 @@ async def test_the_connection_ends_meanwhile(vesper: Vesper, broker: Broker) -> 
     assert vesper.value("connectivity") == "off"
 
 
+async def test_a_response_of_before(vesper: Vesper, broker: Broker) -> None:
+    """A broker that responded, and then closes the connection, proves nothing."""
+    await vesper.heartbeat()
+    await vesper.advance(91)
+    assert vesper.value("connectivity") == "off"
+    assert broker.questions == 1
+    await vesper.heartbeat()
+    with broker.frozen():
+        await wait(vesper, 91, FIRST_HALF)
+        assert broker.questions == 2
+        assert vesper.value("connectivity") == "on"
+        await vesper.disconnect_broker()
+        assert vesper.value("connectivity") == STATE_UNAVAILABLE
+        assert vesper.hub.devices[BELL].online
+        await wait(vesper, ALMOST, REST, 60)
+        assert broker.questions == 2
+    await vesper.advance(11)
+    await vesper.reconnect_broker()
+    assert vesper.value("connectivity") == "on"
+    assert vesper.value("mqtt_link", FLEET) == "on"
+    await vesper.finish_subscriptions()
+    await vesper.advance(89)
+    assert vesper.value("connectivity") == "on"
+    await vesper.advance(2)
+    assert vesper.value("connectivity") == "off"
+
+
 async def test_mqtt_is_disabled_meanwhile(vesper: Vesper, broker: Broker) -> None:
     """It can't be asked, so no device is offline."""
     await vesper.heartbeat()

@@ -1,0 +1,104 @@
+"""What takes less than a second: rates, delays, and what is done at once."""
+
+from typing import Any
+
+import pytest
+
+from custom_components.vesper.const import DOMAIN
+from homeassistant.const import Platform
+from tests.common import BELL, FLEET, Vesper, Writes
+
+
+@pytest.fixture
+def platforms() -> list[Platform]:
+    """Set up what is looked at, as all devices are in real time."""
+    return [Platform.BINARY_SENSOR, Platform.SENSOR]
+
+
+def _asked(vesper: Vesper) -> list[str]:
+    """Return the devices that received a health check since the last call."""
+    publish = vesper.mqtt._mqttc.publish  # noqa: SLF001
+    asked = [call.args[0].split("/")[1] for call in publish.call_args_list]
+    publish.reset_mock()
+    return asked
+
+
+async def test_one_health_check_each_fiftieth_of_a_second(vesper: Vesper) -> None:
+    """At most 20 devices a second check themselves, in the order of messages."""
+    device_ids = ["first", "second", "third"]
+    for device_id in device_ids:
+        await vesper.heartbeat(device_id)
+    for device_id in device_ids:
+        await vesper.advance_exactly(0.049)
+        assert _asked(vesper) == []
+        await vesper.advance_exactly(0.002)
+        assert _asked(vesper) == [device_id]
+    await vesper.advance_exactly(1)
+    assert _asked(vesper) == []
+    await vesper.heartbeat("later")
+    await vesper.advance_exactly(0.049)
+    assert _asked(vesper) == [], "after a pause, the first one waits as well"
+    await vesper.advance_exactly(0.002)
+    assert _asked(vesper) == ["later"]
+
+
+async def test_timeouts_within_half_a_second(vesper: Vesper, writes: Writes) -> None:
+    """Devices that time out within it are handled together, none of them early."""
+    for device_id in ("first", "second", "third"):
+        await vesper.heartbeat(device_id)
+        await vesper.advance_exactly(0.2)
+    await vesper.advance_exactly(0.2)
+    await vesper.heartbeat("fourth")
+
+    def offline() -> list[str]:
+        return [
+            device_id
+            for device_id in vesper.hub.devices
+            if vesper.value("connectivity", device_id) == "off"
+        ]
+
+    await vesper.advance_exactly(89.19)
+    assert offline() == []
+    await vesper.advance_exactly(0.02)
+    assert offline() == ["first"]
+    await vesper.advance_exactly(0.48)
+    assert offline() == ["first"]
+    writes.take()
+    await vesper.advance_exactly(0.03)
+    assert offline() == ["first", "second", "third"]
+    count = vesper.entity_id("devices_online", FLEET)
+    assert writes.take().count(count) == 1
+    await vesper.advance_exactly(0.48)
+    assert offline() == ["first", "second", "third"]
+    await vesper.advance_exactly(0.03)
+    assert offline() == ["first", "second", "third", "fourth"]
+
+
+async def test_half_a_second_before_a_save(
+    vesper: Vesper, hass_storage: dict[str, Any]
+) -> None:
+    """It begins with the first change, and the write has those that follow."""
+
+    def stored() -> set[tuple[str, str]]:
+        devices = hass_storage[f"{DOMAIN}.{FLEET}"]["data"]["devices"]
+        return {
+            (device_id, alert["subsystem"])
+            for device_id, device in devices.items()
+            for alert in device["alerts"]
+        }
+
+    await vesper.heartbeat()
+    await vesper.advance_exactly(1)
+    await vesper.alert("SD", "WARNING")
+    await vesper.advance_exactly(0.3)
+    await vesper.alert("Player", "WARNING")
+    await vesper.alert("SD", "WARNING", device_id="other")
+    await vesper.advance_exactly(0.19)
+    assert stored() == set()
+    await vesper.advance_exactly(0.02)
+    assert stored() == {(BELL, "SD"), (BELL, "Player"), ("other", "SD")}
+    await vesper.alert("Player", "CLEARED")
+    await vesper.advance_exactly(0.49)
+    assert (BELL, "Player") in stored()
+    await vesper.advance_exactly(0.02)
+    assert stored() == {(BELL, "SD"), ("other", "SD")}
