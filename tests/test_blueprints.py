@@ -154,6 +154,7 @@ def test_documented(path: Path) -> None:
 def test_inputs(path: Path) -> None:
     """Every input is described; its default is valid."""
     inputs = BLUEPRINT_SCHEMA(load_yaml_dict(path))["blueprint"]["input"]
+    assert inputs
     for name, described in inputs.items():
         assert described.keys() >= {"name", "description", "selector"}, name
         assert ("default" in described) == (name != "devices"), name

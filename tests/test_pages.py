@@ -31,6 +31,7 @@ def test_length(page: str) -> None:
 def test_links(page: str) -> None:
     """Each link within the repository has its target."""
     links = re.findall(r"\]\(([^)]+)\)|(?:src|href)=\"([^\"]+)\"", PAGES[page])
+    assert links
     for link in (markdown or html for markdown, html in links):
         if link.startswith("https://"):
             assert "github.com/bellsystems/vesper-home-assistant/" not in link, link
@@ -85,6 +86,7 @@ def test_heartbeat_fields() -> None:
         if message.topic.endswith("/heartbeat")
     ]
     heartbeat: dict[str, Any] = heartbeats[-1]
+    assert "uptime" in heartbeat
     described = section("docs/protocol.md", "Heartbeat")
     for field in heartbeat:
         assert f"| `{field}`" in described, field

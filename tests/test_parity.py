@@ -264,9 +264,9 @@ def test_sentence_case(path: str, text: str) -> None:
 @pytest.mark.parametrize("part", ["config.step", "config.error", "config.abort"])
 def test_whole_sentences(part: str) -> None:
     """Descriptions of a flow are sentences; labels are not."""
-    for path, text in _texts(TEXTS):
-        if not path.startswith(part):
-            continue
+    texts = [(path, text) for path, text in _texts(TEXTS) if path.startswith(part)]
+    assert texts
+    for path, text in texts:
         label = ".data." in path or path.endswith(".title")
         assert text.endswith(".") is not label, path
 
@@ -407,7 +407,9 @@ def test_placeholders_of_the_flows() -> None:
             for path, arguments in _calls("async_show_form")
         )
     )
-    for path, text in _texts({part: TEXTS[part] for part in ("config", "options")}):
+    texts = [*_texts({part: TEXTS[part] for part in ("config", "options")})]
+    assert set().union(*(_placeholders(text) for _, text in texts))
+    for path, text in texts:
         assert _placeholders(text) <= given, path
 
 
@@ -594,6 +596,8 @@ async def test_automation_is_offered(hass: HomeAssistant, vesper: Vesper) -> Non
             ].items()
         },
     }
+    assert AUTOMATION.keys() == offered.keys()
+    assert all(AUTOMATION.values())
     for part, keys in AUTOMATION.items():
         for key in keys:
             description = offered[part][f"{DOMAIN}.{key}"]
@@ -736,6 +740,7 @@ def test_quality_scale() -> None:
 
 def test_entities_are_documented() -> None:
     """The README names each entity as Home Assistant does."""
+    assert all(TEXTS["entity"].values())
     for entities in TEXTS["entity"].values():
         for key, texts in entities.items():
             if key != ALERT.translation_key:
@@ -747,12 +752,15 @@ def test_entities_are_documented() -> None:
 )
 def test_options_are_documented(step: str, page: str) -> None:
     """Each option has its row, by its label."""
-    for label in TEXTS["options"]["step"][step]["data"].values():
+    labels = TEXTS["options"]["step"][step]["data"].values()
+    assert labels
+    for label in labels:
         assert f"| {label} | " in PAGES[page], label
 
 
 def test_issues_are_documented() -> None:
     """Each repair issue has its row, by its title."""
+    assert TEXTS["issues"]
     for key, texts in TEXTS["issues"].items():
         title = re.sub(r"{\w+}", "…", texts["title"])
         assert f"| **{title}**" in PAGES["docs/troubleshooting.md"], key

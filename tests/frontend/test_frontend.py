@@ -60,6 +60,7 @@ async def get(
 
 async def test_modules_are_served(get: Get) -> None:
     """Modules are served, and browsers may cache them."""
+    assert MODULES
     for name, content in MODULES.items():
         response = await get(name)
         assert response.status == HTTPStatus.OK
