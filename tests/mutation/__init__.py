@@ -1,0 +1,1 @@
+"""The mutation run of scripts/mutate, with Cosmic Ray."""

@@ -1,0 +1,66 @@
+"""Print what became of the mutants: the rate, and each that survived."""
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+import sqlite3
+import sys
+import tomllib
+
+#: Mutants that change nothing, by the reason; a sample may contain them again.
+EQUIVALENTS = Path(__file__).with_name("equivalents.toml")
+
+
+def main(sessions: list[str]) -> None:
+    """Print the figures of all sessions together, then the survivors."""
+    known = {
+        mutant
+        for entry in tomllib.loads(EQUIVALENTS.read_text())["equivalent"]
+        for mutant in entry["mutants"]
+    }
+    counts = Counter[str]()
+    survivors = []
+    for result, output, diff in _results(sessions):
+        mutant, outcome = _mutant(diff), result.lower()
+        if outcome == "survived" and mutant in known:
+            outcome = "equivalent"
+        # Of pytest, of one test; and of the tool, of all.
+        elif "Timeout (>" in output or output == "timeout":
+            outcome = "timed out"
+        counts[outcome] += 1
+        if outcome not in ("killed", "equivalent"):
+            survivors.append(f"{outcome}: {mutant}")
+    print("\n".join(sorted(survivors)))
+    print(", ".join(f"{number} {outcome}" for outcome, number in counts.items()))
+    noticed = counts["killed"] + counts["timed out"]
+    if matter := counts.total() - counts["equivalent"]:
+        print(f"{noticed / matter:.1%} of {matter} that are not equivalent are noticed")
+
+
+def _results(sessions: list[str]) -> Iterator[tuple[str, str, str]]:
+    """Yield the outcome, the output and the difference of each mutant."""
+    for session in sessions:
+        database = sqlite3.connect(session)
+        yield from database.execute(
+            "SELECT test_outcome, output, diff FROM work_results"
+        )
+        database.close()
+
+
+def _mutant(diff: str) -> str:
+    """Return a mutant as the module and its changed lines."""
+    lines = diff.splitlines()
+    module = next(line for line in lines if line.startswith("+++ b/"))
+    removed, added = (
+        " ".join(
+            line[1:].strip()
+            for line in lines
+            if line.startswith(sign) and not line.startswith(sign * 3)
+        )
+        for sign in "-+"
+    )
+    return f"{module.partition('vesper/')[2]}: {removed} -> {added}"
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
