@@ -3,6 +3,7 @@
 from custom_components.vesper.const import DOMAIN
 from custom_components.vesper.hub.targets import Target
 from homeassistant.helpers import area_registry as ar, device_registry as dr
+from homeassistant.setup import async_setup_component
 from tests.common import BELL, FLEET, Vesper
 
 
@@ -13,6 +14,18 @@ def _id_of(vesper: Vesper, device_id: str) -> str:
     )
     assert device is not None
     return device.id
+
+
+async def test_a_group(vesper: Vesper) -> None:
+    """It stands for itself, as in Home Assistant's triggers, not for its members."""
+    await vesper.heartbeat()
+    members = [vesper.entity_id("connectivity")]
+    groups = {DOMAIN: {"entities": members}}
+    assert await async_setup_component(vesper.hass, "group", {"group": groups})
+    await vesper.hass.async_block_till_done()
+    bell = _id_of(vesper, BELL)
+    assert Target(vesper.hass, {"entity_id": members}).device_ids == {bell}
+    assert Target(vesper.hass, {"entity_id": f"group.{DOMAIN}"}).device_ids == set()
 
 
 async def test_excluded_targets(vesper: Vesper) -> None:

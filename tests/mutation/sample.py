@@ -31,8 +31,8 @@ EQUIVALENT = {
 class _Executed(ast.NodeTransformer):
     """Keep what does something when the code runs.
 
-    Nothing evaluates annotations. Most decorators are `@callback`, and the arguments of
-    `@dataclass` save memory and keep errors out that mypy finds.
+    Nothing evaluates annotations. Most decorators are `@callback`. What the arguments
+    of `@dataclass` forbid, and how an argument is passed, mypy checks.
     """
 
     @override
@@ -43,6 +43,10 @@ class _Executed(ast.NodeTransformer):
                 setattr(node, name, ast.Constant(None))
         if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             node.decorator_list = []
+        if isinstance(node, ast.arguments):
+            node.args = [*node.posonlyargs, *node.args, *node.kwonlyargs]
+            node.defaults += filter(None, node.kw_defaults)
+            node.posonlyargs, node.kwonlyargs, node.kw_defaults = [], [], []
         if isinstance(node, ast.TypeAlias):
             node.value = ast.Constant(None)
         return self.generic_visit(node)

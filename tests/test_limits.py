@@ -1,0 +1,145 @@
+"""The limits of the code are those that the pages promise."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from custom_components.vesper import http
+from custom_components.vesper.hub import (
+    broker_link,
+    health_checks,
+    maintenance,
+    prefix_check,
+    refusals,
+    retained,
+    store,
+)
+from custom_components.vesper.model import (
+    alerts,
+    fault_streak,
+    heap_trend,
+    message_log,
+    post_limit,
+    restarts,
+    rhythm,
+    telemetry,
+)
+from custom_components.vesper.protocol import (
+    alert,
+    codes,
+    fields,
+    heartbeat,
+    info,
+    recent_events,
+    topics,
+)
+from tests.pages import PAGES
+
+LIVENESS = "docs/liveness.md"
+PROTOCOL = "docs/protocol.md"
+TROUBLES = "docs/troubleshooting.md"
+
+#: The limit, its value, and how a page names it.
+LIMITS: list[tuple[Any, str, Any, str, str]] = [
+    (alert, "MAX_ALERT_BYTES", 16_384, PROTOCOL, "At most 16 KiB. An alert"),
+    (alerts, "AFTER_BOOT", 3, LIVENESS, "or up to 3 seconds after it"),
+    (alerts, "BEFORE_BOOT", 2, LIVENESS, "up to 2 seconds before the time of boot"),
+    (alerts, "EITHER_BOOT_FACTOR", 3, LIVENESS, "after 30 minutes instead of 10"),
+    (alerts, "MAX_ACTIVE", 64, PROTOCOL, "At most 64 subsystems are kept"),
+    (alerts, "MAX_NOTE_LENGTH", 255, "docs/automations.md", "at most 255 characters"),
+    (alerts, "MAX_POSTPONEMENT", 86_400, LIVENESS, "for a day after the restart"),
+    (alerts, "MAX_SUBSYSTEMS", 32, PROTOCOL, "At most 32 subsystems"),
+    (broker_link, "RESPONSE_TIMEOUT", 2, LIVENESS, "acknowledgment within 2 seconds"),
+    (codes, "MAX_TIME", 4_294_967_295, PROTOCOL, "unix time in seconds"),
+    (fault_streak, "LASTING_SECONDS", 600, TROUBLES, "the last 10 minutes or longer"),
+    (fields, "MAX_NAME_LENGTH", 64, PROTOCOL, "1 to 64 printable characters"),
+    (fields, "MAX_TEXT_LENGTH", 1024, PROTOCOL, "longer than 1,024 characters"),
+    (health_checks, "INTERVAL", 1 / 20, PROTOCOL, "20 devices a second at most"),
+    (heap_trend, "HORIZON", 86_400, TROUBLES, "less than 24 hours are left"),
+    (heap_trend, "MIN_WINDOW", 1800, TROUBLES, "over at least half an hour"),
+    (heartbeat, "MAX_CODE", 65_535, PROTOCOL, "whole number, 0 to 65,535"),
+    (
+        heartbeat,
+        "MAX_HEAP",
+        4_294_967_295,
+        PROTOCOL,
+        "`heap_free` | whole number, 0 to 2³²",
+    ),
+    (heartbeat, "MAX_HEARTBEAT_BYTES", 16_384, PROTOCOL, "At most 16 KiB. Every field"),
+    (
+        heartbeat,
+        "MAX_UPTIME",
+        4_294_967_295,
+        PROTOCOL,
+        "`uptime` | whole number, 0 to 2³²",
+    ),
+    (http, "BODY_TIMEOUT", 10, "docs/http-api.md", "arrive within 10 seconds"),
+    (info, "MAX_INFO_BYTES", 4096, PROTOCOL, "At most 4 KiB"),
+    (info, "MAX_INFO_DEPTH", 8, PROTOCOL, "at most 8 levels"),
+    (
+        maintenance,
+        "MAX_MAINTENANCE",
+        timedelta(days=30),
+        "docs/automations.md",
+        "to 30 days",
+    ),
+    (message_log, "MAX_KEPT_BYTES", 2048, TROUBLES, "up to 2 KiB of each"),
+    (message_log, "MAX_MESSAGES", 10, TROUBLES, "its last 10 messages"),
+    (post_limit, "MAX_POSTS", 10, "docs/http-api.md", "More than 10 posts"),
+    (
+        post_limit,
+        "POST_WINDOW",
+        60,
+        "docs/http-api.md",
+        "posts of this device in a minute",
+    ),
+    (prefix_check, "CHECK_INTERVAL", timedelta(minutes=10), TROUBLES, "for 10 minutes"),
+    (recent_events, "MAX_EVENTS", 64, PROTOCOL, "Up to 64 are read"),
+    (
+        recent_events,
+        "MAX_EVENT_DATA",
+        4_294_967_295,
+        PROTOCOL,
+        "Each entry has five whole numbers",
+    ),
+    (refusals, "REFUSAL_TIME", 2, LIVENESS, "within 2 seconds after a question"),
+    (restarts, "COUNTER_SECONDS", 4_294_967.296, LIVENESS, "4,294,967.296 seconds"),
+    (restarts, "LOOP_RESTARTS", 4, TROUBLES, "4 restarts within an hour"),
+    (restarts, "LOOP_SECONDS", 3600, TROUBLES, "4 restarts within an hour"),
+    (restarts, "REPLAY_SECONDS", 2, LIVENESS, "the same, more than 2 seconds later"),
+    (restarts, "SHARED_RETURNS", 2, TROUBLES, "twice within 10 minutes"),
+    (restarts, "SHARED_SECONDS", 600, TROUBLES, "twice within 10 minutes"),
+    (restarts, "UPTIME_JITTER", 5, LIVENESS, "time that has passed, plus 5 seconds"),
+    (retained, "TIMEOUT", 5, PROTOCOL, "within 5 seconds"),
+    (refusals, "MAX_REFUSALS", 2, LIVENESS, "twice in an hour"),
+    (refusals, "REFUSAL_WINDOW", 3600, LIVENESS, "twice in an hour"),
+    (rhythm, "GAPS_PER_TIMEOUT", 3, LIVENESS, "three times the lower quartile"),
+    (rhythm, "KEPT_GAPS", 8, LIVENESS, "last eight gaps between heartbeats"),
+    (rhythm, "MAX_GAP", 3600, LIVENESS, "A gap of more than an hour"),
+    (rhythm, "MIN_GAPS", 4, LIVENESS, "At least four gaps must be known"),
+    (rhythm, "MAX_TIMEOUT", 3600, "README.md", "30 to 3,600"),
+    (
+        store,
+        "SAVE_INTERVAL",
+        timedelta(minutes=15),
+        "docs/behavior.md",
+        "every 15 minutes",
+    ),
+    (telemetry, "BOOT_TIME_JITTER", 60, LIVENESS, "by more than 60 seconds"),
+    (telemetry, "HEAP_INTERVAL", 60, "README.md", "at most once a minute"),
+    (telemetry, "LOW_HEAP", 16_384, "README.md", "falls below or rises above 16 KiB"),
+    (topics, "MAX_PREFIX_LENGTH", 255, PROTOCOL, "255 characters at most"),
+]
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "value", "page", "words"),
+    [pytest.param(*limit, id=limit[1]) for limit in LIMITS],
+)
+def test_documented_limits(
+    module: Any, name: str, value: object, page: str, words: str
+) -> None:
+    """A limit has the value that its page names."""
+    assert getattr(module, name) == value
+    assert " ".join(words.split()) in " ".join(PAGES[page].split())
