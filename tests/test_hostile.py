@@ -8,7 +8,6 @@ import pytest
 from pytest_homeassistant_custom_component.common import async_fire_mqtt_message
 
 from custom_components.vesper.const import CONF_MAX_DEVICES
-from custom_components.vesper.hub.admission import MAX_REJECTED
 from custom_components.vesper.model.alerts import MAX_ACTIVE, MAX_SUBSYSTEMS
 from custom_components.vesper.model.message_log import MAX_KEPT_BYTES, MAX_MESSAGES
 from custom_components.vesper.protocol.fields import FaultKind
@@ -98,7 +97,7 @@ async def test_ten_thousand_ids_in_a_minute(
     assert len(hub.devices) == most
     assert hub.fleet.devices == most
     assert len(hub._monitor._deadlines) == most  # noqa: SLF001
-    assert hub.admission.rejected == MAX_REJECTED
+    assert hub.admission.rejected == 1000
     assert not hub.receiver.stray_faults
     assert len(ir.async_get(vesper.hass).issues) == 1
     assert len(_lines(caplog)) == 1

@@ -13,7 +13,7 @@ from pytest_homeassistant_custom_component.common import (
 
 import custom_components.vesper
 from custom_components.vesper.const import DOMAIN
-from custom_components.vesper.hub.issues import CHECK_INTERVAL, ISSUES
+from custom_components.vesper.hub.issues import ISSUES
 from custom_components.vesper.hub.prefix_check import ISSUE_NO_DEVICES
 from custom_components.vesper.model.alerts import MAX_ACTIVE
 from custom_components.vesper.model.fault_streak import LASTING_SECONDS
@@ -24,7 +24,7 @@ from homeassistant.helpers import device_registry as dr, issue_registry as ir
 from tests.common import BELL, EVERYTHING, Vesper, Writes
 from tests.rig.firmware import Firmware
 
-CHECK = CHECK_INTERVAL.total_seconds()
+CHECK = 60
 PACKAGE = Path(custom_components.vesper.__file__).parent
 NAME = f"Vesper {BELL}"
 

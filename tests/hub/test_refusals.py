@@ -106,13 +106,17 @@ async def test_a_connection_that_is_lost_later(
     assert await _request_health_check(vesper, broker) == (not is_refused)
 
 
-async def test_an_hour_later(vesper: Vesper, broker: Broker) -> None:
-    """It was a coincidence."""
-    for _ in range(3):
+@pytest.mark.parametrize(("pause", "is_refused"), [(3597, True), (3598, False)])
+async def test_an_hour_later(
+    vesper: Vesper, broker: Broker, pause: int, *, is_refused: bool
+) -> None:
+    """It was a coincidence; the other two seconds are those of the connections."""
+    for _ in range(2):
         assert await _request_health_check(vesper, broker) == 1
         await broker.close_connection(after=1)
-        await vesper.advance(3600)
-    assert not _named(vesper)
+        await vesper.advance(pause)
+    assert _named(vesper) == [CONTROL] * is_refused
+    assert await _request_health_check(vesper, broker) == (not is_refused)
 
 
 async def test_what_was_sent_counts_once(vesper: Vesper, broker: Broker) -> None:

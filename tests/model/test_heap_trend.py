@@ -8,13 +8,13 @@ import pytest
 
 from custom_components.vesper.model.heap_trend import (
     HORIZON,
-    MAX_POINTS,
-    MIN_PART,
     MIN_WINDOW,
     HeapTrend,
 )
 
 HOUR = 3600
+MAX_POINTS = 16
+MIN_PART = 20
 HEAP = 170_000
 BOOTED = 100
 """The uptime at the first sample, in seconds."""
