@@ -2,10 +2,13 @@
 
 from typing import Any
 
+from freezegun.api import FrozenDateTimeFactory
 import pytest
 
 from custom_components.vesper.const import DOMAIN
+from custom_components.vesper.hub.chunks import async_in_chunks
 from homeassistant.const import Platform
+from homeassistant.core import HomeAssistant
 from tests.common import BELL, FLEET, Vesper, Writes
 
 
@@ -21,6 +24,20 @@ def _asked(vesper: Vesper) -> list[str]:
     asked = [call.args[0].split("/")[1] for call in publish.call_args_list]
     publish.reset_mock()
     return asked
+
+
+async def test_chunks(hass: HomeAssistant, freezer: FrozenDateTimeFactory) -> None:
+    """After five milliseconds there is a turn for others, and a new chunk."""
+    turns: list[None] = []
+    seen = []
+    hass.loop.call_soon(turns.append, None)
+    async for number in async_in_chunks(range(8)):
+        seen.append((number, len(turns)))
+        if turns:
+            turns.clear()
+            hass.loop.call_soon(turns.append, None)
+        freezer.tick(0.002)
+    assert seen == [(0, 0), (1, 0), (2, 0), (3, 1), (4, 0), (5, 0), (6, 1), (7, 0)]
 
 
 async def test_one_health_check_each_fiftieth_of_a_second(vesper: Vesper) -> None:

@@ -358,7 +358,44 @@ def test_earlier_boot_returns() -> None:
     assert restarts.is_id_shared(NOW + 90)
 
 
+@pytest.mark.parametrize(("earlier", "is_remembered"), [(3, True), (4, False)])
+def test_earlier_boots_are_remembered(
+    scenario: Scenario, earlier: int, *, is_remembered: bool
+) -> None:
+    """Three of them: with a fifth one, the first is forgotten."""
+    scenario.receive(0, -9000)
+    restarts = [100 * (number + 1) for number in range(earlier)]
+    for at in restarts:
+        scenario.receive(at, at - 2)
+    assert scenario.restarted == restarts
+    for step in (20, 40):
+        scenario.receive(restarts[-1] + step, -9000)
+        scenario.receive(restarts[-1] + step + 10, restarts[-1] - 2)
+    assert scenario.mixed(restarts[-1] + 50) is is_remembered
+    assert scenario.restarted == restarts
+
+
 # Late heartbeats
+
+
+@pytest.mark.parametrize(
+    ("elapsed", "early", "is_late"),
+    [
+        pytest.param(30, 60, False, id="a-minute"),
+        pytest.param(30, 61, True, id="more-than-a-minute"),
+        pytest.param(6000, 60, False, id="a-hundredth-is-no-more"),
+        pytest.param(6000, 61, True, id="more-than-both"),
+        pytest.param(20_000, 200, False, id="a-hundredth"),
+        pytest.param(20_000, 201, True, id="more-than-a-hundredth"),
+    ],
+)
+def test_too_much_uptime(elapsed: int, early: int, *, is_late: bool) -> None:
+    """It was sent before the restart, unless clocks drift by so much."""
+    restarts = Restarts()
+    restarts.update(1000, NOW, 0, Boot.SAME)
+    uptime = 1000 + elapsed + early
+    stale = restarts.detect_stale(uptime, NOW + elapsed, elapsed)
+    assert stale is (Stale.LATE if is_late else None)
 
 
 def test_device_that_is_late_at_first(scenario: Scenario) -> None:

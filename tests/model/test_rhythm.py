@@ -25,6 +25,8 @@ def rhythm_of(*times: float) -> Rhythm:
         pytest.param([0, 300, 600, 600.5, 900, 1200], 900, id="delivered twice"),
         pytest.param([0, 300, 600, 8600, 8900, 9200], 900, id="an outage"),
         pytest.param([0, 29.6, 59.2, 88.8, 118.4], 90, id="in whole seconds"),
+        pytest.param([0, 1, 2, 3, 4], 3, id="a second"),
+        pytest.param([0.9 * n for n in range(9)], 6, id="each other one is none"),
         pytest.param([0, 1300, 2600, 3900, 5200], 3600, id="an hour at most"),
         pytest.param([MAX_GAP * n for n in range(5)], 3600, id="the longest gap"),
         pytest.param([(MAX_GAP + 1) * n for n in range(5)], 0, id="a longer one"),

@@ -420,6 +420,10 @@ def test_a_log_with_a_number_that_is_none_is_forgotten() -> None:
         pytest.param({}, -70, id="none"),
         pytest.param({"rssi": 7}, -70, id="bad"),
         pytest.param({"rssi": -60}, -60, id="stored"),
+        pytest.param({"rssi": 0}, 0, id="strongest"),
+        pytest.param({"rssi": 1}, -70, id="too-strong"),
+        pytest.param({"rssi": -128}, -128, id="weakest"),
+        pytest.param({"rssi": -129}, -70, id="too-weak"),
     ],
 )
 def test_the_signal_is_read_from_the_log_if_it_is_not_stored(

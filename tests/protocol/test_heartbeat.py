@@ -240,6 +240,13 @@ def test_the_device_id_may_be_the_topics() -> None:
         pytest.param({"device_id": False}, id="false"),
         pytest.param({"payload": {"device_id": "hall"}}, id="in-the-envelope"),
         pytest.param({"device_id": "hall", "payload": {}}, id="beside-the-envelope"),
+        *(
+            pytest.param(
+                {"device_id": other, "payload": {"device_id": DEVICE_ID}},
+                id=f"{other}-beside-the-right-one",
+            )
+            for other in ("abbey", "hall")
+        ),
     ],
 )
 def test_a_heartbeat_of_another_device_is_malformed(fields: dict[str, Json]) -> None:
