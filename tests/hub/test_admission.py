@@ -8,8 +8,14 @@ from unittest.mock import patch
 import pytest
 from pytest_homeassistant_custom_component.common import async_fire_mqtt_message
 
-from custom_components.vesper.const import CONF_MAX_DEVICES, DEFAULT_MAX_DEVICES, DOMAIN
+from custom_components.vesper.const import (
+    CONF_ENTITIES,
+    CONF_MAX_DEVICES,
+    DEFAULT_MAX_DEVICES,
+    DOMAIN,
+)
 from custom_components.vesper.hub.admission import ISSUE_REJECTED
+from custom_components.vesper.hub.entity_set import EntitySet
 from custom_components.vesper.model.alerts import MAX_ACTIVE, MAX_SUBSYSTEMS
 from custom_components.vesper.protocol.fields import FaultKind
 from homeassistant.const import STATE_ON, STATE_UNAVAILABLE
@@ -239,6 +245,30 @@ async def test_flood_of_subsystems(
     assert vesper.value("active_alerts") == str(MAX_ACTIVE - 1)
     await vesper.alert("S999", "FAILED")
     assert vesper.value("alert_S999") == "failed", "it has the place of a healed one"
+
+
+@pytest.mark.parametrize(
+    ("room", "entity_set", "fits"),
+    [
+        (DEVICE_ENTITIES + 1, EntitySet.ALL, False),
+        (DEVICE_ENTITIES + 2, EntitySet.ALL, True),
+        (2, EntitySet.ESSENTIAL, False),
+        (3, EntitySet.ESSENTIAL, True),
+    ],
+    indirect=["room"],
+)
+async def test_room_for_alert_sensors(
+    room: int, vesper: Vesper, entity_set: EntitySet, *, fits: bool
+) -> None:
+    """It is reserved for all devices, where each subsystem has a sensor."""
+    vesper.hass.config_entries.async_update_entry(
+        vesper.entry, options={CONF_ENTITIES: entity_set}
+    )
+    await vesper.reload()
+    await vesper.heartbeat()
+    assert (BELL in vesper.hub.devices) is fits
+    assert (_placeholders(vesper.hass) is None) is fits
+    assert _enabled(vesper) <= room
 
 
 @pytest.mark.parametrize(
