@@ -1,31 +1,27 @@
 """What happens while Home Assistant starts."""
 
-from custom_components.vesper.const import SIGNAL_OCCURRENCE
+from pytest_homeassistant_custom_component.common import async_capture_events
+
+from custom_components.vesper.const import EVENT_OCCURRENCE
 from custom_components.vesper.hub.occurrences import Occurrences
 from custom_components.vesper.model.occurrence import Occurrence, OccurrenceKind
-from homeassistant.core import HomeAssistant, callback
-from homeassistant.helpers.dispatcher import async_dispatcher_connect
+from homeassistant.const import ATTR_DEVICE_ID
+from homeassistant.core import HomeAssistant
 from tests.common import BELL
 
 
 async def test_the_newest_are_held(hass: HomeAssistant) -> None:
-    """Automations get the last 10,000 once it has started, and all from then on."""
-    occurrence = Occurrence(kind=OccurrenceKind.STARTED_PLAYING, device_id=BELL)
-    published: list[str] = []
-
-    @callback
-    def publish(registry_id: str, _occurrence: Occurrence, _suppressed: bool) -> None:  # noqa: FBT001  # as the signal has it
-        """Record an occurrence."""
-        published.append(registry_id)
-
-    async_dispatcher_connect(hass, SIGNAL_OCCURRENCE, publish)
+    """The last 10,000 are published once it has started, and all from then on."""
+    occurrence = Occurrence(kind=OccurrenceKind.RESTARTED, device_id=BELL)
+    events = async_capture_events(hass, EVENT_OCCURRENCE)
     occurrences = Occurrences(hass)
     numbers = [str(number) for number in range(10_002)]
     for number in numbers:
         occurrences.async_publish(number, occurrence, suppressed=False)
-    assert published == []
+    assert not events
     stop = occurrences.async_start()
-    assert published == numbers[2:]
     occurrences.async_publish("later", occurrence, suppressed=False)
-    assert published[10_000:] == ["later"]
+    await hass.async_block_till_done()
+    published = [event.data[ATTR_DEVICE_ID] for event in events]
+    assert published == [*numbers[2:], "later"]
     stop()

@@ -557,6 +557,32 @@ def test_whatever_is_read_makes_a_device(data: dict[str, Json]) -> None:
     assert device.online
 
 
+@pytest.mark.parametrize(
+    ("part", "name", "least", "most"),
+    [
+        ("restarts", "uptime", 0, 2**32 - 1),
+        ("restarts", "started", 1 - 2**32, 2**32 - 1),
+        ("telemetry", "boot_time", 1 - 2**32, 2**32 - 1),
+        ("telemetry", "heap_free", 0, 2**32 - 1),
+        ("telemetry", "heap_min_free", 0, 2**32 - 1),
+        ("telemetry", "last_disconnect_code", 0, 2**16 - 1),
+        ("telemetry", "reset_reason", 0, 2**16 - 1),
+        ("telemetry", "rssi", -128, 0),
+    ],
+)
+def test_ends_of_a_range(part: str, name: str, least: int, most: int) -> None:
+    """What can't be received is not restored either."""
+
+    def back(value: int) -> object:
+        stored = {name: value}
+        data = {part: stored} if part == "telemetry" else stored
+        return getattr(getattr(deserialize(DEVICE_ID, data), part), name)
+
+    default = back(most + 1)
+    assert default not in (least - 1, most + 1)
+    assert [back(value) for value in (least - 1, least, most)] == [default, least, most]
+
+
 @pytest.mark.parametrize("depth", [1, 500, 1020])
 def test_what_nests_in_an_event_is_not_saved(depth: int) -> None:
     """Deep nesting could make the store unreadable."""
