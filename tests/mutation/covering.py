@@ -106,8 +106,10 @@ def _in_order(tests: set[str], path: Path) -> list[str]:
 
     def rank(test_file: str) -> int:
         folder, _, name = test_file.removeprefix("tests/").rpartition("/")
+        if name in (f"test_{path.name}", "test_limits.py"):
+            return 0
         if folder == path.parent.name:
-            return 0 if name == f"test_{path.name}" else 1
+            return 1
         return 3 if folder in ("fuzz", "frontend") else 2
 
     return [
