@@ -242,6 +242,8 @@ async def test_the_clock_was_set_back(vesper: Vesper) -> None:
     )
     await vesper.hass.async_block_till_done()
     assert vesper.value("maintenance") == "on"
+    await vesper.advance(0)
+    assert vesper.value("maintenance") == "on"
     with vesper.wall_clock_set(-86_400):
         await vesper.reload()
         await vesper.advance(1)

@@ -379,6 +379,16 @@ def test_earlier_boots_are_remembered(
 
 
 @pytest.mark.parametrize(
+    ("uptime", "stale"),
+    [(UPTIME_JITTER, None), (UPTIME_JITTER + 1, Stale.LATE)],
+)
+def test_clock_set_back_meanwhile(uptime: int, stale: Stale | None) -> None:
+    """No time has passed then, while Home Assistant did not run."""
+    restarts = Restarts(uptime=1000, started=NOW - 1000)
+    assert restarts.detect_stale(uptime, NOW - 100, 0) is stale
+
+
+@pytest.mark.parametrize(
     ("elapsed", "early", "is_late"),
     [
         pytest.param(30, 60, False, id="a-minute"),
