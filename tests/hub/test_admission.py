@@ -175,6 +175,19 @@ async def test_issue_comes_and_goes(
     assert caplog.text.count("Not everything") == 2, "it is news again"
 
 
+@pytest.mark.parametrize("step", [2.01, 2.02])
+async def test_a_rejected_device_that_is_silent(vesper: Vesper, step: float) -> None:
+    """It counts for three minutes, and is reviewed each two seconds."""
+    await _limit(vesper, 1)
+    await vesper.heartbeat()
+    await vesper.heartbeat("one")
+    for _ in range(89):
+        await vesper.advance_exactly(step)
+    assert _placeholders(vesper.hass) is not None
+    await vesper.advance_exactly(step)
+    assert _placeholders(vesper.hass) is None
+
+
 async def test_issue_goes_with_the_entry(vesper: Vesper) -> None:
     """The repair issue is removed with the entry."""
     await _limit(vesper, 1)

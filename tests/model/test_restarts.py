@@ -132,6 +132,18 @@ def test_two_devices_are_detected_by_the_second_return(scenario: Scenario) -> No
     assert scenario.restarted == [10]
 
 
+@pytest.mark.parametrize(("second", "is_mixed"), [(630, True), (631, False)])
+def test_returns_within_ten_minutes(
+    scenario: Scenario, second: int, *, is_mixed: bool
+) -> None:
+    """They are reported for ten more minutes."""
+    for at, boot in [(0, -9000), (10, -5), (30, -9000), (40, -5), (second, -9000)]:
+        scenario.receive(at, boot)
+    assert scenario.mixed(second) is is_mixed
+    assert scenario.mixed(second + 600) is is_mixed
+    assert not scenario.mixed(second + 601)
+
+
 def test_devices_with_logs_of_their_own(scenario: Scenario) -> None:
     """The boots in their logs are no restarts either."""
     for turn in range(20):
