@@ -148,9 +148,9 @@ class Vesper:
         await self.hass.async_block_till_done()
 
     async def advance_exactly(self, seconds: float) -> None:
-        """Advance the time and fire what is due, not what is half a second later.
+        """Advance the time, and fire only what is due.
 
-        `advance` does that too, for what Home Assistant delays by up to that time.
+        `advance` also fires what is due in the next half second.
         """
         self.freezer.tick(seconds)
         # A timer starts tasks, and a question to the broker takes some turns.

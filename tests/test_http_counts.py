@@ -1,4 +1,4 @@
-"""Posts count in the diagnostics, in the system health, and against the limits."""
+"""Posts are counted and limited."""
 
 from http import HTTPStatus
 import logging
@@ -36,7 +36,8 @@ def platforms() -> list[Platform]:
 
 @pytest.fixture(autouse=True)
 async def pages(hass: HomeAssistant, caplog: pytest.LogCaptureFixture) -> None:
-    """Set up what shows counters; aiohttp can't log with a clock that stands still."""
+    """Set up what shows counters."""
+    # The web server can't log with a clock that stands still.
     caplog.set_level(logging.WARNING, "aiohttp.access")
     for component in ("diagnostics", "system_health"):
         assert await async_setup_component(hass, component, {})
@@ -51,7 +52,7 @@ def entry(entry: MockConfigEntry, hass: HomeAssistant) -> MockConfigEntry:
 
 
 class Api:
-    """The HTTP API as a device uses it, and what is counted."""
+    """Posts of a device, and what is counted."""
 
     def __init__(
         self,
@@ -59,7 +60,7 @@ class Api:
         device: TestClient[Any, Any],
         admin: ClientSessionGenerator,
     ) -> None:
-        """Take a client without a login, and what makes one with it."""
+        """Take a client, and what makes an admin's."""
         self._vesper = vesper
         self._device = device
         self._admin = admin
@@ -79,7 +80,7 @@ class Api:
         return diagnostics["counters"]
 
     async def health(self) -> tuple[int, int]:
-        """Return messages per minute and malformed ones of the system health."""
+        """Return two counters of the system health."""
         info = await get_system_health_info(self._vesper.hass, DOMAIN)
         return info["messages_per_minute"], info["malformed"]
 
@@ -131,7 +132,7 @@ async def test_posts_of_all_kinds(vesper: Vesper, api: Api) -> None:
 async def test_invalid_posts_of_a_device(
     vesper: Vesper, api: Api, wait: int, status: int
 ) -> None:
-    """Ten in a minute; what is refused beyond is counted nowhere."""
+    """Ten in a minute are counted, others refused."""
     await vesper.heartbeat(uptime=5)
     for _ in range(10):
         assert await api.post(**INVALID) == HTTPStatus.BAD_REQUEST
@@ -148,7 +149,7 @@ async def test_invalid_posts_of_a_device(
 async def test_posts_and_messages_have_limits_of_their_own(
     vesper: Vesper, api: Api
 ) -> None:
-    """Messages do not count as posts, and one device takes no post of another."""
+    """Neither messages nor other devices count as posts."""
     for number in range(20):
         await vesper.heartbeat(uptime=3600 + number)
     for number in range(10):

@@ -1,4 +1,4 @@
-"""The limits of the code are those that the pages promise."""
+"""The limits of the code are the documented ones."""
 
 from datetime import timedelta
 from typing import Any

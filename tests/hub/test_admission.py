@@ -177,7 +177,7 @@ async def test_issue_comes_and_goes(
 
 @pytest.mark.parametrize("step", [2.01, 2.02])
 async def test_a_rejected_device_that_is_silent(vesper: Vesper, step: float) -> None:
-    """It counts for three minutes, and is reviewed each two seconds."""
+    """It counts for three minutes."""
     await _limit(vesper, 1)
     await vesper.heartbeat()
     await vesper.heartbeat("one")
@@ -273,7 +273,7 @@ async def test_flood_of_subsystems(
 async def test_room_for_alert_sensors(
     room: int, vesper: Vesper, entity_set: EntitySet, *, fits: bool
 ) -> None:
-    """It is reserved for all devices, where each subsystem has a sensor."""
+    """It is reserved where each subsystem has a sensor."""
     vesper.hass.config_entries.async_update_entry(
         vesper.entry, options={CONF_ENTITIES: entity_set}
     )

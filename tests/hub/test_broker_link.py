@@ -235,7 +235,7 @@ async def test_the_connection_ends_meanwhile(vesper: Vesper, broker: Broker) -> 
 
 
 async def test_a_response_of_before(vesper: Vesper, broker: Broker) -> None:
-    """A broker that responded, and then closes the connection, proves nothing."""
+    """It proves nothing when the broker closes the connection."""
     await vesper.heartbeat()
     await vesper.advance(91)
     assert vesper.value("connectivity") == "off"

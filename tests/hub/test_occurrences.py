@@ -11,7 +11,7 @@ from tests.common import BELL
 
 
 async def test_the_newest_are_held(hass: HomeAssistant) -> None:
-    """The last 10,000 are published once it has started, and all from then on."""
+    """The last 10,000 are published after the start."""
     occurrence = Occurrence(kind=OccurrenceKind.RESTARTED, device_id=BELL)
     events = async_capture_events(hass, EVENT_OCCURRENCE)
     occurrences = Occurrences(hass)

@@ -110,7 +110,10 @@ async def test_a_connection_that_is_lost_later(
 async def test_an_hour_later(
     vesper: Vesper, broker: Broker, pause: int, *, is_refused: bool
 ) -> None:
-    """It was a coincidence; the other two seconds are those of the connections."""
+    """It was a coincidence.
+
+    The other two seconds are those of the connections.
+    """
     for _ in range(2):
         assert await _request_health_check(vesper, broker) == 1
         await broker.close_connection(after=1)

@@ -1,4 +1,4 @@
-"""What takes less than a second: rates, delays, and what is done at once."""
+"""Rates and delays of less than a second."""
 
 from typing import Any
 
@@ -14,12 +14,12 @@ from tests.common import BELL, FLEET, Vesper, Writes
 
 @pytest.fixture
 def platforms() -> list[Platform]:
-    """Set up what is looked at, as all devices are in real time."""
+    """Set up only the entities that are compared."""
     return [Platform.BINARY_SENSOR, Platform.SENSOR]
 
 
 def _asked(vesper: Vesper) -> list[str]:
-    """Return the devices that received a health check since the last call."""
+    """Return the devices asked since the last call."""
     publish = vesper.mqtt._mqttc.publish  # noqa: SLF001
     asked = [call.args[0].split("/")[1] for call in publish.call_args_list]
     publish.reset_mock()
@@ -27,7 +27,7 @@ def _asked(vesper: Vesper) -> list[str]:
 
 
 async def test_chunks(hass: HomeAssistant, freezer: FrozenDateTimeFactory) -> None:
-    """After five milliseconds there is a turn for others, and a new chunk."""
+    """After five milliseconds a new chunk begins."""
     turns: list[None] = []
     seen = []
     hass.loop.call_soon(turns.append, None)
@@ -41,7 +41,7 @@ async def test_chunks(hass: HomeAssistant, freezer: FrozenDateTimeFactory) -> No
 
 
 async def test_one_health_check_each_fiftieth_of_a_second(vesper: Vesper) -> None:
-    """At most 20 devices a second check themselves, in the order of messages."""
+    """At most 20 devices a second check themselves."""
     device_ids = ["first", "second", "third"]
     for device_id in device_ids:
         await vesper.heartbeat(device_id)
@@ -60,7 +60,7 @@ async def test_one_health_check_each_fiftieth_of_a_second(vesper: Vesper) -> Non
 
 
 async def test_timeouts_within_half_a_second(vesper: Vesper, writes: Writes) -> None:
-    """Devices that time out within it are handled together, none of them early."""
+    """They are handled together, and none is early."""
     for device_id in ("first", "second", "third"):
         await vesper.heartbeat(device_id)
         await vesper.advance_exactly(0.2)
@@ -94,7 +94,7 @@ async def test_timeouts_within_half_a_second(vesper: Vesper, writes: Writes) -> 
 async def test_half_a_second_before_a_save(
     vesper: Vesper, hass_storage: dict[str, Any]
 ) -> None:
-    """It begins with the first change, and the write has those that follow."""
+    """It begins with the first of the changes."""
 
     def stored() -> set[tuple[str, str]]:
         devices = hass_storage[f"{DOMAIN}.{FLEET}"]["data"]["devices"]

@@ -17,7 +17,10 @@ def _id_of(vesper: Vesper, device_id: str) -> str:
 
 
 async def test_a_group(vesper: Vesper) -> None:
-    """It stands for itself, as in Home Assistant's triggers, not for its members."""
+    """It stands for itself, not for its members.
+
+    Home Assistant's own triggers do the same.
+    """
     await vesper.heartbeat()
     members = [vesper.entity_id("connectivity")]
     groups = {DOMAIN: {"entities": members}}

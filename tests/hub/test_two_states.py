@@ -1,4 +1,4 @@
-"""Two things at once, and what happens for the second time."""
+"""Two states at once, and second events."""
 
 from http import HTTPStatus
 import logging
@@ -35,7 +35,7 @@ async def _triggers(vesper: Vesper, *names: str) -> list[Automation]:
 async def test_a_post_while_the_link_is_down(
     vesper: Vesper, hass_client_no_auth: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It monitors no device; when the link is back each has a full timeout."""
+    """It monitors no device until the link is back."""
     # It fails to log calls with a clock that was set meanwhile.
     caplog.set_level(logging.WARNING, "aiohttp.access")
     await vesper.heartbeat(uptime=5)
@@ -74,7 +74,7 @@ async def test_a_post_while_the_link_is_down(
 async def test_a_restored_device_whose_first_log_comes_later(
     vesper: Vesper, log: list[Any]
 ) -> None:
-    """Its entries are old, and its boot is no restart."""
+    """Its entries are old, with its boot."""
     await vesper.heartbeat(uptime=3600)
     (restarted,) = await _triggers(vesper, "restarted")
     await vesper.reload()
@@ -92,7 +92,7 @@ async def test_a_restored_device_whose_first_log_comes_later(
 
 
 async def test_a_restored_log_that_is_repeated_later(vesper: Vesper) -> None:
-    """What was logged while Home Assistant did not run is new, with its boot."""
+    """What was logged meanwhile is new, with its boot."""
     await vesper.heartbeat(uptime=3600, recent_events=[BOOT, WIFI_UP])
     (restarted,) = await _triggers(vesper, "restarted")
     await vesper.reload()
@@ -119,7 +119,7 @@ async def test_a_restored_log_that_is_repeated_later(vesper: Vesper) -> None:
 async def test_a_boot_in_the_log_then_heartbeats_without_it(
     vesper: Vesper, later: dict[str, Any]
 ) -> None:
-    """It is one restart, whatever changes in the next heartbeats."""
+    """It is one restart, whatever changes later."""
     await vesper.heartbeat(
         uptime=3600, heap_free=170_000, recent_events=[BOOT, WIFI_UP]
     )
@@ -134,7 +134,7 @@ async def test_a_boot_in_the_log_then_heartbeats_without_it(
 
 
 async def test_a_device_that_was_removed_and_is_back(vesper: Vesper) -> None:
-    """Nothing of before holds: neither rhythm, nor uptime, nor alerts."""
+    """Rhythm, uptime and alerts are forgotten."""
     await vesper.heartbeat(uptime=5000, recent_events=[BOOT])
     for uptime in (300, 600, 900, 1200, 1500):
         await vesper.advance(300)
@@ -178,7 +178,7 @@ async def test_restarts_are_logged_once_in_ten_minutes(
 async def test_a_restart_of_a_device_that_is_back(
     vesper: Vesper, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It is logged, however shortly before the removed one has restarted."""
+    """It is logged again, however soon."""
     for _ in range(2):
         await vesper.heartbeat(uptime=5000)
         await vesper.heartbeat(uptime=2)

@@ -207,7 +207,7 @@ def test_mark_that_was_low_before() -> None:
 
 @pytest.mark.parametrize("close", range(2, MAX_POINTS))
 def test_points_are_even(close: int) -> None:
-    """The point is dropped whose neighbors are the closest, never the first or last."""
+    """The point with the closest neighbors is dropped."""
     uptimes = [100 * number for number in range(MAX_POINTS + 1)]
     uptimes[close] -= 90
     trend = HeapTrend()

@@ -374,7 +374,7 @@ def test_earlier_boot_returns() -> None:
 def test_earlier_boots_are_remembered(
     scenario: Scenario, earlier: int, *, is_remembered: bool
 ) -> None:
-    """Three of them: with a fifth one, the first is forgotten."""
+    """Three of them are remembered."""
     scenario.receive(0, -9000)
     restarts = [100 * (number + 1) for number in range(earlier)]
     for at in restarts:
@@ -395,7 +395,7 @@ def test_earlier_boots_are_remembered(
     [(UPTIME_JITTER, None), (UPTIME_JITTER + 1, Stale.LATE)],
 )
 def test_clock_set_back_meanwhile(uptime: int, stale: Stale | None) -> None:
-    """No time has passed then, while Home Assistant did not run."""
+    """No time has passed then."""
     restarts = Restarts(uptime=1000, started=NOW - 1000)
     assert restarts.detect_stale(uptime, NOW - 100, 0) is stale
 
@@ -412,7 +412,7 @@ def test_clock_set_back_meanwhile(uptime: int, stale: Stale | None) -> None:
     ],
 )
 def test_too_much_uptime(elapsed: int, early: int, *, is_late: bool) -> None:
-    """It was sent before the restart, unless clocks drift by so much."""
+    """It is late, unless clocks drift by so much."""
     restarts = Restarts()
     restarts.update(1000, NOW, 0, Boot.SAME)
     uptime = 1000 + elapsed + early

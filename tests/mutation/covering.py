@@ -1,7 +1,7 @@
-"""Run the tests that execute what a mutant has changed, the most specific first.
+"""Run the tests that execute what a mutant changes.
 
-The working directory is the copy with the mutant; the argument is the unchanged copy,
-with the coverage of each test.
+The most specific come first. The working directory is the copy with the mutant; the
+argument is the unchanged copy, with the coverage of each test.
 """
 
 import ast
@@ -22,7 +22,7 @@ MOST_TESTS = 1000
 
 
 def main(original: Path) -> int:
-    """Run the tests; return the exit code of pytest, 0 for a mutant that survives."""
+    """Run the tests; 0 for a mutant that survives."""
     data = CoverageData(str(original / ".coverage"))
     data.read()
     for path in sorted(SOURCES.rglob("*.py")):
@@ -43,14 +43,14 @@ def main(original: Path) -> int:
 
 
 def _changed_lines(before: str, after: str) -> range:
-    """Return the numbers of the lines that a mutant has changed."""
+    """Return the lines that a mutant has changed."""
     matcher = SequenceMatcher(a=before.splitlines(), b=after.splitlines())
     changes = [code for code in matcher.get_opcodes() if code[0] != "equal"]
     return range(changes[0][1] + 1, max(changes[0][1] + 1, changes[-1][2]) + 1)
 
 
 def _tests(data: CoverageData, original: Path, path: Path, changed: range) -> set[str]:
-    """Return the tests that execute the statement, or else what depends on it."""
+    """Return the tests that depend on a statement."""
     contexts = _contexts(data, original, path)
     tree = ast.parse((original / path).read_text())
     statement: ast.stmt | None = None
@@ -91,7 +91,7 @@ def _targets(statement: ast.stmt) -> Iterator[str]:
 
 
 def _contexts(data: CoverageData, original: Path, path: Path) -> dict[int, set[str]]:
-    """Return the tests that execute each line of a file."""
+    """Return the tests that execute each line."""
     tests = defaultdict(set)
     for line, contexts in data.contexts_by_lineno(str(original / path)).items():
         tests[line] = {context.rpartition("|")[0] for context in contexts} - {""}
@@ -99,7 +99,10 @@ def _contexts(data: CoverageData, original: Path, path: Path) -> dict[int, set[s
 
 
 def _in_order(tests: set[str], path: Path) -> list[str]:
-    """Sort tests: those of the module, of the layer, and of users; of each file one."""
+    """Sort tests, the most specific first.
+
+    These are those of the module, then of its layer, then one of each file.
+    """
     of_file = defaultdict(list)
     for test in sorted(tests):
         of_file[test.partition("::")[0]].append(test)

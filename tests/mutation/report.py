@@ -1,4 +1,4 @@
-"""Print what became of the mutants: the rate, and each that survived."""
+"""Print the rate of killed mutants, and the others."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ EQUIVALENTS = Path(__file__).with_name("equivalents.toml")
 
 
 def main(sessions: list[str]) -> None:
-    """Print the figures of all sessions together, then the survivors."""
+    """Print the survivors, then the figures."""
     known = {
         mutant
         for entry in tomllib.loads(EQUIVALENTS.read_text())["equivalent"]
@@ -38,7 +38,7 @@ def main(sessions: list[str]) -> None:
 
 
 def _results(sessions: list[str]) -> Iterator[tuple[str, str, str]]:
-    """Yield the outcome, the output and the difference of each mutant."""
+    """Yield outcome, output and difference of each mutant."""
     for session in sessions:
         database = sqlite3.connect(session)
         yield from database.execute(
@@ -48,7 +48,7 @@ def _results(sessions: list[str]) -> Iterator[tuple[str, str, str]]:
 
 
 def _mutant(diff: str) -> str:
-    """Return a mutant as the module and its changed lines."""
+    """Return the module and the changed lines."""
     lines = diff.splitlines()
     module = next(line for line in lines if line.startswith("+++ b/"))
     removed, added = (

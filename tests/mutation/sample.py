@@ -1,6 +1,6 @@
-"""Draw a random sample of the mutants, one session of Cosmic Ray for each job.
+"""Draw a random sample of the mutants.
 
-Run in the environment of the tool.
+Makes a session of Cosmic Ray for each job, and runs in the environment of that tool.
 """
 
 import argparse
@@ -37,7 +37,7 @@ class _Executed(ast.NodeTransformer):
 
     @override
     def visit(self, node: ast.AST) -> Any:
-        """Empty the fields of a node that hold types and decorators."""
+        """Remove types and decorators from a node."""
         for name in ("annotation", "returns"):
             if getattr(node, name, None) is not None:
                 setattr(node, name, ast.Constant(None))
@@ -69,7 +69,7 @@ def main() -> None:
 
 
 def _sample(session: Any, number: int, seed: int) -> Iterator[WorkItem]:
-    """Yield mutants at random places, no two at the same.
+    """Yield mutants at different random places.
 
     Some operators have eleven mutants at one place, others have one.
     """
@@ -99,7 +99,7 @@ def _sample(session: Any, number: int, seed: int) -> Iterator[WorkItem]:
 
 
 def _is_real(item: WorkItem) -> bool:
-    """Return whether a mutant is valid Python and differs when it runs."""
+    """Return whether a mutant runs, and runs differently."""
     (mutation,) = item.mutations
     code = Path(mutation.module_path).read_text(encoding="utf-8")
     operator = get_operator(mutation.operator_name)(**mutation.operator_args)
@@ -111,7 +111,7 @@ def _is_real(item: WorkItem) -> bool:
 
 
 def _compared(code: str) -> str:
-    """Return what two versions of a module are compared by."""
+    """Return what versions of a module are compared by."""
     return ast.dump(_Executed().visit(ast.parse(code)))
 
 
