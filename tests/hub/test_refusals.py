@@ -112,12 +112,12 @@ async def test_an_hour_later(
 ) -> None:
     """It was a coincidence.
 
-    The other two seconds are those of the connections.
+    Reconnecting takes the other two seconds.
     """
     for _ in range(2):
         assert await _request_health_check(vesper, broker) == 1
         await broker.close_connection(after=1)
-        await vesper.advance(pause)
+        await vesper.advance(pause - SHORT_CONNECTION)
     assert _named(vesper) == [CONTROL] * is_refused
     assert await _request_health_check(vesper, broker) == (not is_refused)
 
