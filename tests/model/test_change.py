@@ -1,0 +1,11 @@
+"""The flags of what has changed."""
+
+from custom_components.vesper.model.change import Change
+
+
+def test_each_flag_is_a_bit_of_its_own() -> None:
+    """A listener of one change is not called for another."""
+    flags = [flag for flag in Change.__members__.values() if flag]
+    assert len(flags) > 1
+    assert len(set(flags)) == len(flags)
+    assert {flag.bit_count() for flag in flags} == {1}
