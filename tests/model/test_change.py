@@ -4,7 +4,7 @@ from custom_components.vesper.model.change import Change
 
 
 def test_each_flag_is_a_bit_of_its_own() -> None:
-    """A listener of one change is not called for another."""
+    """No listener is called for another change."""
     flags = [flag for flag in Change.__members__.values() if flag]
     assert len(flags) > 1
     assert len(set(flags)) == len(flags)
