@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from difflib import SequenceMatcher
 from pathlib import Path
 import re
+import subprocess
 import sys
 
 from coverage import CoverageData
@@ -39,7 +40,21 @@ def main(original: Path) -> int:
     listed = Path("mutant_tests.txt")
     listed.write_text("\n".join(tests))
     options = ["-q", "-x", "--timeout=60", "--tb=line", "--show-capture=no"]
-    return int(pytest.main([*options, "-p", "no:cacheprovider", f"@{listed}"]))
+    arguments = [*options, "-p", "no:cacheprovider", f"@{listed.resolve()}"]
+    code = pytest.main(arguments)
+    ran = code in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
+    # A mutant may break an import. If the tests can't be run without it either, it was
+    # not tried.
+    if not ran and _collect_without(original, arguments):
+        print("error: these tests can't be run")
+        return 0
+    return int(code)
+
+
+def _collect_without(original: Path, arguments: list[str]) -> int:
+    """Return the exit code without a mutant."""
+    command = [sys.executable, "-m", "pytest", "--collect-only", *arguments]
+    return subprocess.run(command, cwd=original, check=False).returncode  # noqa: S603
 
 
 def _changed_lines(before: str, after: str) -> range:

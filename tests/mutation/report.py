@@ -20,6 +20,8 @@ def main(sessions: list[str]) -> None:
     }
     counts = Counter[str]()
     survivors = []
+    if pending := sum(_count_pending(session) for session in sessions):
+        sys.exit(f"error: {pending} mutants were not tried")
     for result, output, diff in _results(sessions):
         mutant, outcome = _mutant(diff), result.lower()
         if outcome == "survived" and mutant in known:
@@ -35,6 +37,16 @@ def main(sessions: list[str]) -> None:
     noticed = counts["killed"] + counts["timed out"]
     if matter := counts.total() - counts["equivalent"]:
         print(f"{noticed / matter:.1%} of {matter} that are not equivalent are noticed")
+
+
+def _count_pending(session: str) -> int:
+    """Return how many mutants have no result."""
+    database = sqlite3.connect(session)
+    (pending,) = database.execute(
+        "SELECT (SELECT COUNT(*) FROM work_items) - (SELECT COUNT(*) FROM work_results)"
+    ).fetchone()
+    database.close()
+    return int(pending)
 
 
 def _results(sessions: list[str]) -> Iterator[tuple[str, str, str]]:
