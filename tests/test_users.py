@@ -71,6 +71,40 @@ async def test_acknowledgement_without_a_name(
     assert attributes["acknowledged_by"] is None
 
 
+async def test_what_the_device_does_right_after(
+    hass: HomeAssistant, vesper: Vesper, anna: Context
+) -> None:
+    """It is not attributed to the user."""
+    target = {**devices(hass), "subsystem": "FileManager"}
+    await act(hass, "vesper.acknowledge_alert", anna, **target)
+    await vesper.advance(1)
+    await vesper.alert("FileManager", "CRITICAL")
+    for key in ("alert_FileManager", "active_alerts"):
+        assert vesper.state(key).context.user_id is None
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("Anna\u00a0Smith", "Anna Smith"),
+        ("Anna\nSmith\x07", "Anna Smith"),
+        ("x" * 300, "x" * 255),
+        ("\u200d", None),
+    ],
+)
+async def test_names_of_users(
+    hass: HomeAssistant, vesper: Vesper, name: str, shown: str | None
+) -> None:
+    """They are one line, also after a restart."""
+    user = MockUser(name=name, is_owner=True).add_to_hass(hass)
+    target = {**devices(hass), "subsystem": "FileManager"}
+    await act(hass, "vesper.acknowledge_alert", Context(user_id=user.id), **target)
+    for _ in range(2):
+        attributes = vesper.state("alert_FileManager").attributes
+        assert attributes["acknowledged_by"] == shown
+        await vesper.reload()
+
+
 @pytest.mark.parametrize("action", ["switch.turn_on", "vesper.set_maintenance"])
 async def test_maintenance(
     hass: HomeAssistant, vesper: Vesper, anna: Context, action: str
@@ -97,7 +131,7 @@ async def test_maintenance(
 async def test_maintenance_that_ends_by_itself(
     hass: HomeAssistant, vesper: Vesper, anna: Context
 ) -> None:
-    """Its end is nobody's."""
+    """Its end has no user."""
     switch = {"entity_id": vesper.entity_id("maintenance")}
     await act(hass, "switch.turn_on", anna, **switch)
     logged = async_capture_events(hass, EVENT_OCCURRENCE)

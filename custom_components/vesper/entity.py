@@ -122,6 +122,9 @@ class VesperEntity(Entity):
         """
         if context is not None:
             self.async_set_context(context)
+        else:
+            # That of an earlier action would stay for five seconds.
+            self._context = None
         self.async_device_changed(change)
 
     @callback

@@ -4,13 +4,19 @@ from homeassistant.auth.models import User
 from homeassistant.core import Context, HomeAssistant
 from homeassistant.helpers import device_registry as dr, entity_registry as er
 
+from ..model.alerts import MAX_NOTE_LENGTH
+
 
 async def async_user_name(hass: HomeAssistant, context: Context | None) -> str | None:
     """Return the name of the user of a context."""
     if context is None or context.user_id is None:
         return None
     user = await hass.auth.async_get_user(context.user_id)
-    return user.name if user else None
+    if user is None or user.name is None:
+        return None
+    # It is one line, as a note is.
+    printable = "".join(one if one.isprintable() else " " for one in user.name)
+    return printable.strip()[:MAX_NOTE_LENGTH] or None
 
 
 def is_permitted(
