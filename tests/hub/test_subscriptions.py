@@ -30,8 +30,8 @@ OTHER = "other/+"
 
 #: In seconds: Home Assistant tries to connect every ten.
 RECONNECT = 10
-#: In seconds: two refused connections, one without the topics, and one for each topic.
-SEARCH = 90
+#: In seconds: two refused connections, one without the topics, and two for each topic.
+SEARCH = 150
 
 type Answer = Callable[..., tuple[int, int]]
 
@@ -51,6 +51,8 @@ class Broker:
         self.closed = 0
         """How often it has closed the connection."""
         self.connected = True
+        self.silent = False
+        """Whether it does not respond to subscriptions."""
 
     async def run(self, seconds: float) -> None:
         """Let time go by, with new connections."""
@@ -87,6 +89,8 @@ class Broker:
         """Grant a subscription, or close the connection."""
         if not self.connected:
             return 4, 0
+        if self.silent:
+            return 0, next(self._mids)
         if isinstance(topics, str) and topics in self.refused:
             asyncio.get_running_loop().call_soon(self.close)
             return 0, next(self._mids)
@@ -189,8 +193,9 @@ async def test_a_refused_topic(
     broker.closed = 0
     assert vesper.value("mqtt_link", FLEET) == STATE_OFF
     await broker.run(SEARCH)
-    assert broker.closed == 1 + len(refused)
-    assert vesper.value("mqtt_link", FLEET) == STATE_ON
+    assert broker.closed == 1 + 2 * len(refused)
+    link = STATE_OFF if HEARTBEAT in refused else STATE_ON
+    assert vesper.value("mqtt_link", FLEET) == link
     assert await _refused(vesper) == refused
     assert _named(vesper) == {
         f"subscription_refused/{name}": topic for name, topic in left_out.items()
@@ -200,7 +205,7 @@ async def test_a_refused_topic(
     for _ in range(3):
         broker.close()
         await broker.run(60)
-    assert broker.closed == 4 + len(refused)
+    assert broker.closed == 4 + 2 * len(refused)
     before = await _topics(vesper)
     vesper.freezer.tick(60)
     for name in before:
@@ -291,6 +296,62 @@ async def test_connections_that_last(vesper: Vesper, broker: Broker) -> None:
     assert vesper.value("mqtt_link", FLEET) == STATE_ON
 
 
+async def test_a_drop_during_a_search(vesper: Vesper, broker: Broker) -> None:
+    """A connection that is lost leaves no topic out."""
+    await vesper.heartbeat()
+    for _ in range(3):
+        broker.close()
+        await broker.run(RECONNECT + 5)
+    assert _searching(vesper)
+    # Right before the response to the first topic.
+    broker.refused = {HEARTBEAT}
+    closed = broker.closed
+    while broker.closed == closed:
+        await broker.run(1)
+    broker.refused = set()
+    await broker.run(RECONNECT + SHORT_CONNECTION + 1)
+    # Right after it.
+    broker.close()
+    while _searching(vesper):
+        await broker.run(1)
+    assert not _named(vesper)
+    assert vesper.value("mqtt_link", FLEET) == STATE_ON
+    assert vesper.value("connectivity") == "on"
+
+
+async def test_a_refusal_after_a_search_without_one(
+    vesper: Vesper, broker: Broker
+) -> None:
+    """It is found as soon as any other."""
+    for _ in range(3):
+        broker.close()
+        await broker.run(RECONNECT + 5)
+    assert _searching(vesper)
+    await broker.run(SEARCH)
+    assert not _searching(vesper)
+    broker.refused = {ALERTS}
+    broker.close()
+    broker.closed = 0
+    await broker.run(SEARCH)
+    assert broker.closed == 4
+    assert await _refused(vesper) == {ALERTS}
+
+
+async def test_without_heartbeats(vesper: Vesper, broker: Broker) -> None:
+    """No device is offline, as none can be heard."""
+    await vesper.heartbeat()
+    broker.refused = {HEARTBEAT}
+    broker.close()
+    await broker.run(SEARCH)
+    assert await _refused(vesper) == {HEARTBEAT}
+    for _ in range(2):
+        await vesper.advance(200)
+        assert vesper.value("connectivity") == "unavailable"
+        broker.close()
+        await broker.run(RECONNECT + 30)
+    assert vesper.value("mqtt_link", FLEET) == STATE_OFF
+
+
 async def test_unloaded_meanwhile(vesper: Vesper, broker: Broker) -> None:
     """The search ends with the entry."""
     broker.refused = {ALERTS}
@@ -349,3 +410,81 @@ async def test_mqtt_reloaded_meanwhile(
     for name in ("alerts", "heartbeat", "info"):
         await vesper.publish("tower", name, b"{}")
     assert all(topic["last_message"] for topic in (await _topics(vesper)).values())
+
+
+def _of_vesper(vesper: Vesper) -> list[str]:
+    """Return the topics that MQTT would subscribe again."""
+    return [
+        one.topic
+        for one in vesper.hass.data["mqtt"].client.return_value.subscriptions
+        if one.topic.startswith("vesper/")
+    ]
+
+
+async def test_mqtt_unloads_slowly_during_a_search(
+    vesper: Vesper, broker: Broker
+) -> None:
+    """No topic is subscribed meanwhile."""
+    (entry,) = vesper.hass.config_entries.async_entries(mqtt.DOMAIN)
+    assert isinstance(entry, MockConfigEntry)
+    for _ in range(3):
+        broker.close()
+        await broker.run(RECONNECT + 5)
+    assert _searching(vesper)
+    entry.mock_state(vesper.hass, ConfigEntryState.UNLOAD_IN_PROGRESS)
+    await broker.run(2 * SHORT_CONNECTION)
+    assert not _of_vesper(vesper)
+    broker.close()
+    entry.mock_state(vesper.hass, ConfigEntryState.LOADED)
+    await broker.run(SEARCH)
+    assert sorted(_of_vesper(vesper)) == [ALERTS, HEARTBEAT, INFO]
+    assert not _named(vesper)
+
+
+async def test_mqtt_could_not_be_unloaded(vesper: Vesper, broker: Broker) -> None:
+    """Its topics are subscribed again."""
+    (entry,) = vesper.hass.config_entries.async_entries(mqtt.DOMAIN)
+    assert isinstance(entry, MockConfigEntry)
+    entry.mock_state(vesper.hass, ConfigEntryState.UNLOAD_IN_PROGRESS)
+    assert not _of_vesper(vesper)
+    entry.mock_state(vesper.hass, ConfigEntryState.FAILED_UNLOAD)
+    await broker.run(5)
+    assert sorted(_of_vesper(vesper)) == [ALERTS, HEARTBEAT, INFO]
+    await vesper.alert("FileManager", "WARNING")
+    assert vesper.value("alert_FileManager") == "warning"
+    entry.mock_state(vesper.hass, ConfigEntryState.LOADED)
+
+
+async def test_mqtt_unloads_during_a_question(vesper: Vesper, broker: Broker) -> None:
+    """Its next client does not have the question."""
+    (entry,) = vesper.hass.config_entries.async_entries(mqtt.DOMAIN)
+    assert isinstance(entry, MockConfigEntry)
+    await vesper.heartbeat()
+    broker.silent = True
+    await broker.run(92)
+    assert _of_vesper(vesper).count(INFO) == 2
+    entry.mock_state(vesper.hass, ConfigEntryState.UNLOAD_IN_PROGRESS)
+    assert not _of_vesper(vesper)
+    broker.silent = False
+    broker.close()
+    entry.mock_state(vesper.hass, ConfigEntryState.LOADED)
+    await broker.run(RECONNECT + 5)
+    assert sorted(_of_vesper(vesper)) == [ALERTS, HEARTBEAT, INFO]
+
+
+@pytest.mark.usefixtures("no_broker")
+async def test_the_mqtt_entry_is_followed_once(
+    hass: HomeAssistant, vesper: Vesper
+) -> None:
+    """What follows it ends with the entry of Vesper."""
+    (entry,) = hass.config_entries.async_entries(mqtt.DOMAIN)
+
+    def _followers() -> int:
+        assert entry._on_state_change is not None  # noqa: SLF001
+        return len(entry._on_state_change)  # noqa: SLF001
+
+    before = _followers()
+    for _ in range(2):
+        await reload_mqtt(hass)
+        await vesper.reload()
+        assert _followers() == before

@@ -47,6 +47,8 @@ class BrokerLink:
         self._async_changed = async_changed
         self._last_message = float("-inf")
         self._response = asyncio.Event()
+        self._question = ExitStack()
+        """What ends the last question."""
         self._task: asyncio.Task[None] | None = None
 
     @callback
@@ -55,7 +57,9 @@ class BrokerLink:
         unsubscribe = mqtt.async_subscribe_connection_status(
             self._hass, self._async_connection_changed
         )
-        self._subscriptions.async_listen_searched(self._async_searched)
+        self._subscriptions.async_listen(
+            async_searched=self._async_searched, async_unloading=self._async_unloading
+        )
         self._async_connection_changed(mqtt.is_connected(self._hass))
 
         @callback
@@ -105,13 +109,19 @@ class BrokerLink:
             explained = self._refusals.async_disconnected()
             self._subscriptions.async_disconnected(explained=explained)
         self._async_cancel()
-        # Without the topics, nothing is heard of the devices.
-        self._async_changed(connected and not self._subscriptions.searching)
+        self._async_changed(connected and self._subscriptions.is_receiving)
 
     @callback
     def _async_searched(self) -> None:
-        """Handle that the topics are subscribed again."""
-        self._async_changed(mqtt.is_connected(self._hass))
+        """Handle the end of a search for refused topics."""
+        self._async_changed(
+            mqtt.is_connected(self._hass) and self._subscriptions.is_receiving
+        )
+
+    @callback
+    def _async_unloading(self) -> None:
+        """End a question, which MQTT would repeat."""
+        self._question.close()
 
     @callback
     def _async_cancel(self) -> None:
@@ -132,6 +142,7 @@ class BrokerLink:
         """Return whether the broker responds to a question."""
         self._response.clear()
         with ExitStack() as stack:
+            self._question = stack
             try:
                 stack.callback(
                     await mqtt.async_subscribe(

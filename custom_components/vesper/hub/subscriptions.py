@@ -12,19 +12,20 @@ from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 from homeassistant.helpers import issue_registry as ir
 
 from ..const import DOMAIN, LOGGER
-from ..protocol.topics import INFO, STATUS_TOPICS, StatusTopic
+from ..protocol.topics import HEARTBEAT, INFO, STATUS_TOPICS, StatusTopic
 from .issues import async_raise_issue
 from .refusals import REFUSAL_TIME
 
 ISSUE_SUBSCRIPTION_REFUSED = "subscription_refused"
 
 #: In seconds: a connection that ends earlier may have been closed because of a
-#: subscription. MQTT subscribes within a second, or within ten more if it still waits
-#: for a response to an earlier subscription, and publishes its birth message later.
+#: subscription. MQTT subscribes within a second after it has connected, or within ten
+#: more if it still waits for a response on an earlier connection.
 SHORT_CONNECTION = 15
 
-#: One may be a coincidence, in a row.
+#: In a row: one may be a coincidence.
 MAX_SHORT_CONNECTIONS = 2
+MAX_HANG_UPS = 2
 
 #: In seconds: if something else closes the connections, no topic is left out again.
 SEARCH_INTERVAL = 3600
@@ -33,7 +34,7 @@ SEARCH_INTERVAL = 3600
 class Subscription:
     """The subscription of one status topic of all devices."""
 
-    __slots__ = ("last_message", "refused", "source", "topic", "unsubscribe")
+    __slots__ = ("_end", "granted", "last_message", "refused", "source", "topic")
 
     def __init__(self, source: StatusTopic, prefix: str) -> None:
         """Set the topic, which is not subscribed yet."""
@@ -41,9 +42,50 @@ class Subscription:
         self.topic = source.of(prefix, "+")
         self.last_message: float | None = None
         """When any device sent the last message, in seconds since 1970."""
+        self.granted = False
+        """Whether there was a response; not known while MQTT waits for others."""
         self.refused = False
         """Whether it is left out because the broker refuses it."""
-        self.unsubscribe: CALLBACK_TYPE | None = None
+        self._end: ExitStack | None = None
+
+    @property
+    def is_subscribed(self) -> bool:
+        """Return whether it is subscribed."""
+        return self._end is not None
+
+    async def async_subscribe(
+        self,
+        hass: HomeAssistant,
+        message_callback: Callable[[mqtt.ReceiveMessage], None],
+        on_granted: CALLBACK_TYPE,
+    ) -> None:
+        """Subscribe to the topic."""
+
+        @callback
+        def _async_granted() -> None:
+            """Record the response."""
+            self.granted = True
+            on_granted()
+
+        end = ExitStack()
+        end.callback(
+            await mqtt.async_subscribe(
+                hass, self.topic, message_callback, self.source.qos, None
+            )
+        )
+        # MQTT uses the highest QoS that any subscriber of the topic has.
+        for qos in range(3):
+            end.callback(
+                mqtt.async_on_subscribe_done(hass, self.topic, qos, _async_granted)
+            )
+        self.granted, self._end = False, end
+
+    @callback
+    def async_unsubscribe(self) -> None:
+        """Unsubscribe from the topic, if it is subscribed."""
+        if self._end is not None:
+            self._end.close()
+            self._end = None
 
 
 type MessageCallbackFactory = Callable[
@@ -55,12 +97,12 @@ class Subscriptions:
     """The subscriptions that the broker does not refuse.
 
     MQTT does not tell whether a subscription was granted. A broker that responds with a
-    refusal just sends no messages. But some, such as RabbitMQ, close the connection,
-    and MQTT repeats all subscriptions with the next one: all MQTT entities of Home
-    Assistant would be unavailable for good. So after two connections in a row that were
-    closed early, all topics are left out. If the next connection stays open, they are
-    subscribed one by one; the one with which it is closed stays left out until the
-    integration is reloaded.
+    refusal just sends no messages. But some, such as RabbitMQ, close the connection
+    instead, and MQTT repeats all subscriptions with the next one: all MQTT entities of
+    Home Assistant would be unavailable for good. So after two short connections in a
+    row, all topics are left out. When a connection stays open, they are subscribed one
+    by one. A topic at which it is closed twice instead of a response is left out until
+    the integration is reloaded.
     """
 
     def __init__(
@@ -75,16 +117,16 @@ class Subscriptions:
         self._connected, self._disconnected = asyncio.Event(), asyncio.Event()
         self._settled = asyncio.Event()
         """Set by the response to a subscription, and by the end of the connection."""
-        self._since = 0.0
-        """When the connection or its first subscription began."""
+        self._connected_at = 0.0
         self._short_connections = 0
         self._next_search = float("-inf")
-        self._unloaded = False
+        self._unloading = False
         """Whether the MQTT entry was unloaded and has not connected again."""
         self._search: asyncio.Task[None] | None = None
-        self._async_searched: Callable[[], None]
-        self._stop_following: list[CALLBACK_TYPE] = []
-        """What stops following the MQTT entry."""
+        self._async_searched: CALLBACK_TYPE
+        self._async_unloading: CALLBACK_TYPE
+        self._followed: dict[str, CALLBACK_TYPE] = {}
+        """What stops following each MQTT entry."""
 
     def __getitem__(self, source: StatusTopic) -> Subscription:
         """Return the subscription of a topic."""
@@ -105,53 +147,58 @@ class Subscriptions:
         """Return whether refused topics are searched for."""
         return self._search is not None
 
+    @property
+    def is_receiving(self) -> bool:
+        """Return whether heartbeats can arrive while MQTT is connected."""
+        return not self.searching and not self[HEARTBEAT].refused
+
     async def async_start(self) -> None:
         """Subscribe to all topics.
 
         Raises HomeAssistantError if MQTT is not set up any more.
         """
         self._async_follow_mqtt()
-        await self._async_subscribe_all()
+        await self._async_subscribe_missing()
 
     @callback
-    def async_listen_searched(self, async_searched: Callable[[], None]) -> None:
-        """Set what is called after a search."""
+    def async_listen(
+        self, *, async_searched: CALLBACK_TYPE, async_unloading: CALLBACK_TYPE
+    ) -> None:
+        """Set what is called back."""
         self._async_searched = async_searched
+        self._async_unloading = async_unloading
 
     @callback
     def async_connected(self) -> None:
         """Handle a new connection."""
+        self._unloading = False
         self._disconnected.clear()
         self._connected.set()
-        self._since = monotonic()
-        if self._unloaded:
-            self._unloaded = False
-            self._async_follow_mqtt()
-            if not self.searching:
-                self._hass.async_create_task(
-                    self._async_subscribe_all(), "Vesper subscriptions"
-                )
+        self._connected_at = monotonic()
+        self._async_follow_mqtt()
+        if not self.searching:
+            self._hass.async_create_task(
+                self._async_subscribe_missing(), "Vesper subscriptions"
+            )
 
     @callback
     def async_disconnected(self, *, explained: bool) -> None:
-        """Handle the end of a connection."""
+        """Handle the end of a connection.
+
+        `explained` is whether something was sent that the broker may refuse.
+        """
         if not self._connected.is_set():  # it was not when the entry was set up
             return
-        self._connected.clear()
-        self._disconnected.set()
-        self._settled.set()
+        self._async_interrupt()
+        if explained or self.searching:
+            return
         now = monotonic()
-        if explained or self.searching or self._unloaded:
-            return
-        if now - self._since >= SHORT_CONNECTION:
-            self._short_connections = 0
-            return
-        self._short_connections += 1
+        is_short = now - self._connected_at < SHORT_CONNECTION
+        self._short_connections = self._short_connections + 1 if is_short else 0
         if (
             self._short_connections >= MAX_SHORT_CONNECTIONS
             and now >= self._next_search
         ):
-            self._next_search = now + SEARCH_INTERVAL
             self._async_unsubscribe_all()
             self._search = self._hass.async_create_background_task(
                 self._async_search_refused(), "Vesper refused subscriptions"
@@ -162,7 +209,7 @@ class Subscriptions:
         """Unsubscribe from all topics, and delete the repair issues."""
         if self._search is not None:
             self._search.cancel()
-        for stop in self._stop_following:
+        for stop in self._followed.values():
             stop()
         self._async_unsubscribe_all()
         for source in STATUS_TOPICS:
@@ -170,11 +217,12 @@ class Subscriptions:
 
     @callback
     def _async_follow_mqtt(self) -> None:
-        """Follow the MQTT entry until it is unloaded."""
+        """Follow the MQTT entry."""
         for entry in self._hass.config_entries.async_entries(mqtt.DOMAIN):
-            self._stop_following.append(
-                entry.async_on_state_change(partial(self._async_mqtt_changed, entry))
-            )
+            if entry.entry_id not in self._followed:
+                self._followed[entry.entry_id] = entry.async_on_state_change(
+                    partial(self._async_mqtt_changed, entry)
+                )
 
     @callback
     def _async_mqtt_changed(self, entry: ConfigEntry) -> None:
@@ -183,91 +231,94 @@ class Subscriptions:
         Otherwise its next client has the subscriptions, too, and can't end them.
         """
         if entry.state is ConfigEntryState.UNLOAD_IN_PROGRESS:
-            self._unloaded = True
-            self._stop_following.clear()  # the entry does so itself
+            self._unloading = True
+            self._async_interrupt()
             self._async_unsubscribe_all()
+            self._async_unloading()
+        elif self._unloading and entry.state is ConfigEntryState.FAILED_UNLOAD:
+            # Its client is still connected.
+            self.async_connected()
+
+    @callback
+    def _async_interrupt(self) -> None:
+        """Let nothing wait for a response of the broker."""
+        self._connected.clear()
+        self._disconnected.set()
+        self._settled.set()
 
     async def _async_subscribe(self, subscription: Subscription) -> None:
         """Subscribe to a topic."""
-        subscription.unsubscribe = await mqtt.async_subscribe(
-            self._hass,
-            subscription.topic,
-            self._message_callback(subscription),
-            subscription.source.qos,
-            None,
+        await subscription.async_subscribe(
+            self._hass, self._message_callback(subscription), self._settled.set
         )
 
-    async def _async_subscribe_all(self) -> None:
-        """Subscribe to the topics that are not refused."""
+    async def _async_subscribe_missing(self) -> None:
+        """Subscribe to the topics that are missing."""
         for subscription in self._subscriptions.values():
-            if subscription.unsubscribe is None and not subscription.refused:
+            if not subscription.is_subscribed and not subscription.refused:
                 await self._async_subscribe(subscription)
-
-    @callback
-    def _async_unsubscribe(self, subscription: Subscription) -> None:
-        """Unsubscribe from a topic, if it is subscribed."""
-        if subscription.unsubscribe is not None:
-            subscription.unsubscribe()
-            subscription.unsubscribe = None
 
     @callback
     def _async_unsubscribe_all(self) -> None:
         """Unsubscribe from all topics."""
         for subscription in self._subscriptions.values():
-            self._async_unsubscribe(subscription)
+            subscription.async_unsubscribe()
 
     async def _async_search_refused(self) -> None:
         """Find the refused topics, and subscribe to the others."""
-        if await self._async_connects():
+        try:
             for subscription in self._subscriptions.values():
-                await self._async_try(subscription)
-        await self._connected.wait()
-        await self._async_subscribe_all()
-        self._short_connections = 0
-        self._search = None
-        self._async_searched()
-
-    async def _async_connects(self) -> bool:
-        """Return whether a connection stays open without the topics."""
-        # With the first one, MQTT may still subscribe to what it had begun with.
-        for _ in range(MAX_SHORT_CONNECTIONS):
+                if not await self._async_try(subscription):
+                    break
             await self._connected.wait()
-            if await self._async_stays_connected(SHORT_CONNECTION):
+            await self._async_subscribe_missing()
+        finally:
+            self._short_connections = 0
+            self._search = None
+            self._async_searched()
+
+    async def _async_try(self, subscription: Subscription) -> bool:
+        """Subscribe to a topic, unless the broker refuses it.
+
+        Returns False if the connection is closed without it, too.
+        """
+        # While the link counts as down, nothing else is sent that may be refused.
+        for _ in range(MAX_HANG_UPS):
+            if not await self._async_is_stable():
+                self._next_search = monotonic() + SEARCH_INTERVAL
+                return False
+            await self._async_subscribe(subscription)
+            if not await self._async_hangs_up(subscription):
+                return True
+            subscription.async_unsubscribe()
+        subscription.refused = True
+        self._async_raise(subscription)
+        return True
+
+    async def _async_is_stable(self) -> bool:
+        """Return whether a connection stays open."""
+        # With the first one, MQTT may still subscribe to what it had begun with.
+        for _ in range(1 + MAX_SHORT_CONNECTIONS):
+            await self._connected.wait()
+            age = monotonic() - self._connected_at
+            try:
+                async with asyncio.timeout(max(0, SHORT_CONNECTION - age)):
+                    await self._disconnected.wait()
+            except TimeoutError:
                 return True
         return False
 
-    async def _async_stays_connected(self, seconds: float) -> bool:
-        """Return whether the connection stays open for a time."""
-        try:
-            async with asyncio.timeout(seconds):
-                await self._disconnected.wait()
-        except TimeoutError:
-            return True
-        return False
-
-    async def _async_try(self, subscription: Subscription) -> None:
-        """Subscribe to a topic, unless the broker refuses it."""
-        # While the link counts as down, nothing else is sent that explains it.
-        if not await self._async_is_granted(subscription) and not self._unloaded:
-            self._async_unsubscribe(subscription)
-            subscription.refused = True
-            self._async_raise(subscription)
-
-    async def _async_is_granted(self, subscription: Subscription) -> bool:
-        """Return whether the connection stays open with a topic."""
-        await self._connected.wait()
-        await self._async_subscribe(subscription)
-        self._settled.clear()
-        with ExitStack() as stack:
-            # MQTT uses the highest QoS that any subscriber of the topic has.
-            for qos in range(3):
-                stack.callback(
-                    mqtt.async_on_subscribe_done(
-                        self._hass, subscription.topic, qos, self._settled.set
-                    )
-                )
+    async def _async_hangs_up(self, subscription: Subscription) -> bool:
+        """Return whether the broker hangs up instead of responding."""
+        subscribed_at = monotonic()
+        while not subscription.granted and self._connected.is_set():
+            self._settled.clear()
             await self._settled.wait()
-        return await self._async_stays_connected(REFUSAL_TIME)
+        return not (
+            subscription.granted
+            or self._unloading
+            or monotonic() - subscribed_at > REFUSAL_TIME
+        )
 
     @callback
     def _async_raise(self, subscription: Subscription) -> None:
