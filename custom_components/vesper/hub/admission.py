@@ -206,7 +206,7 @@ class Admission:
 
     @callback
     def _async_review(self, _now: datetime) -> None:
-        """Review what was rejected, and update the repair issue."""
+        """Forget or admit what was rejected."""
         for device_id in self._rejected.due(monotonic()):
             self._rejected.discard(device_id)
         added = 0

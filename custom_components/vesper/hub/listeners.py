@@ -95,7 +95,7 @@ class Listeners:
 
     @callback
     def _async_notify_fleet(self) -> None:
-        """Notify of the fleet."""
+        """Call back the listeners of the fleet."""
         self._fleet_notified = True
         for listener in tuple(self._fleet):
             listener()

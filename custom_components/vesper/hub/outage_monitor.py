@@ -116,7 +116,7 @@ class OutageMonitor:
         self._async_set_timer()
 
     def _alone(self) -> Iterator[str]:
-        """Yield the devices that are offline alone."""
+        """Yield offline devices that belong to no outage."""
         while (device_id := self._outages.pop_alone(monotonic())) is not None:
             yield device_id
 

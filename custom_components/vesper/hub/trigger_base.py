@@ -53,7 +53,7 @@ def target_schema(options: dict[vol.Marker, Any]) -> vol.Schema:
 
 
 def _shown(variable: str, value: Any) -> Any:
-    """Return the value of a variable for templates."""
+    """Return a value for templates: a time for seconds."""
     if variable in _TIMES and value is not None:
         return dt_util.utc_from_timestamp(value)
     return value

@@ -231,7 +231,7 @@ class Restarts:
         return boot < self._earliest - max(BOOT_TIME_JITTER, elapsed / 100)
 
     def _record_late(self, uptime: int, boot: float) -> bool:
-        """Record a late heartbeat; return whether its boot runs.
+        """Record a late heartbeat; return whether its boot continues.
 
         Delayed messages give unrelated boot times. If two late heartbeats give the same
         one, that boot is still running: on another device if the current boot was heard
