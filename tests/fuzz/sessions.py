@@ -22,6 +22,7 @@ import pytest
 
 from custom_components.vesper.const import DOMAIN
 from custom_components.vesper.hub.refusals import REFUSAL_TIME
+from custom_components.vesper.hub.subscriptions import SHORT_CONNECTION
 from homeassistant.const import EVENT_STATE_CHANGED, EVENT_STATE_REPORTED
 from homeassistant.core import Event, State, callback
 from homeassistant.helpers import entity_registry as er
@@ -151,6 +152,7 @@ class Sessions(RuleBasedStateMachine):
         ]
         self.ids = [device.device_id for device in self.devices]
         self._faults = 0
+        self._connected_at, self._was_short = self.now, False
         self.wait(vesper.reload())
         self.settle()
 
@@ -347,6 +349,10 @@ class Sessions(RuleBasedStateMachine):
     @rule()
     def disconnect_broker(self) -> None:
         """Disconnect from the broker."""
+        # After two short connections in a row, refused topics are searched for.
+        if self._was_short:
+            self.pass_time(SHORT_CONNECTION + CRUMB)
+        self._was_short = self.now - self._connected_at < SHORT_CONNECTION
         self.wait(self.vesper.disconnect_broker())
         self.reference.disconnect_broker()
 
@@ -355,6 +361,7 @@ class Sessions(RuleBasedStateMachine):
     def reconnect_broker(self, retains: bool) -> None:  # noqa: FBT001
         """Reconnect to the broker, with retained messages or not."""
         self.wait(self.vesper.reconnect_broker())
+        self._connected_at = self.now
         self.reference.reconnect_broker(self.now)
         if retains:
             self.replay()
@@ -367,6 +374,7 @@ class Sessions(RuleBasedStateMachine):
             for entity_id in self.entity_ids(EVENT_KEYS)
         }
         self.wait(self.vesper.reload())
+        self._connected_at, self._was_short = self.now, False
         self.reference.restart(self.now)
         for entity_id, state in before.items():
             now = self.vesper.hass.states.get(entity_id)
