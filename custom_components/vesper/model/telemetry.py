@@ -61,15 +61,15 @@ class Telemetry:
         Absent fields keep their values. A retained heartbeat is of unknown age: it only
         fills in what is not known yet.
         """
-        change = Change.NOTHING
+        # First, as it changes with most heartbeats, and to join flags takes 0.7 µs.
+        change, heap_free = Change.NOTHING, heartbeat.heap_free
+        if heap_free is not None and (live or self.heap_free is None):
+            change = self._set_heap_free(heap_free, now)
         for name, changed in FIELDS.items():
             value, known = getattr(heartbeat, name), getattr(self, name)
             if value is not None and value != known and (live or known is None):
                 setattr(self, name, value)
                 change |= changed
-        heap_free = heartbeat.heap_free
-        if heap_free is not None and (live or self.heap_free is None):
-            change |= self._set_heap_free(heap_free, now)
         # The uptime of a retained one gives no boot time.
         if live and heartbeat.uptime is not None:
             boot_time = now - heartbeat.uptime
