@@ -11,7 +11,7 @@ from homeassistant.exceptions import HomeAssistantError
 
 from ..const import LOGGER
 from .refusals import Refusals, SentKind
-from .subscriptions import Subscriptions
+from .subscriptions import Subscriptions, async_subscribe
 
 #: In seconds: a response takes milliseconds.
 RESPONSE_TIMEOUT = 2
@@ -141,23 +141,13 @@ class BrokerLink:
     async def _async_ask(self) -> bool:
         """Return whether the broker responds to a question."""
         self._response.clear()
-        with ExitStack() as stack:
-            self._question = stack
-            try:
-                stack.callback(
-                    await mqtt.async_subscribe(
-                        self._hass, self._topic, _async_ignore, encoding=None
-                    )
-                )
-            except HomeAssistantError:  # the MQTT entry was disabled right now
-                return False
-            # MQTT uses the highest QoS that any subscriber of the topic has.
-            for qos in range(3):
-                stack.callback(
-                    mqtt.async_on_subscribe_done(
-                        self._hass, self._topic, qos, self._response.set
-                    )
-                )
+        try:
+            self._question = await async_subscribe(
+                self._hass, self._topic, _async_ignore, 0, self._response.set
+            )
+        except HomeAssistantError:  # the MQTT entry was disabled right now
+            return False
+        with self._question:
             return await self._async_response_within(RESPONSE_TIMEOUT)
 
     async def _async_response_within(self, seconds: float) -> bool:

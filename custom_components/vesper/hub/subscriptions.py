@@ -31,6 +31,25 @@ MAX_HANG_UPS = 2
 SEARCH_INTERVAL = 3600
 
 
+async def async_subscribe(
+    hass: HomeAssistant,
+    topic: str,
+    message_callback: Callable[[mqtt.ReceiveMessage], None],
+    qos: int,
+    on_response: CALLBACK_TYPE,
+) -> ExitStack:
+    """Subscribe to a topic; closing the stack ends that.
+
+    Raises HomeAssistantError if MQTT is not set up any more.
+    """
+    stack = ExitStack()
+    stack.callback(await mqtt.async_subscribe(hass, topic, message_callback, qos, None))
+    # MQTT uses the highest QoS that any subscriber of the topic has.
+    for any_qos in range(3):
+        stack.callback(mqtt.async_on_subscribe_done(hass, topic, any_qos, on_response))
+    return stack
+
+
 class Subscription:
     """The subscription of one status topic of all devices."""
 
@@ -67,18 +86,10 @@ class Subscription:
             self.granted = True
             on_granted()
 
-        end = ExitStack()
-        end.callback(
-            await mqtt.async_subscribe(
-                hass, self.topic, message_callback, self.source.qos, None
-            )
+        self._end = await async_subscribe(
+            hass, self.topic, message_callback, self.source.qos, _async_granted
         )
-        # MQTT uses the highest QoS that any subscriber of the topic has.
-        for qos in range(3):
-            end.callback(
-                mqtt.async_on_subscribe_done(hass, self.topic, qos, _async_granted)
-            )
-        self.granted, self._end = False, end
+        self.granted = False
 
     @callback
     def async_unsubscribe(self) -> None:
