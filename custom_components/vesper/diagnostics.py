@@ -21,6 +21,7 @@ from .const import (
     DEFAULT_MAX_DEVICES,
 )
 from .hub.hub import VesperConfigEntry, VesperHub
+from .hub.insight import current_report
 from .hub.redact import redacted, redacted_json
 from .hub.registry import device_id_of
 from .model.alerts import MAX_SUBSYSTEMS
@@ -138,6 +139,7 @@ def _everything(device: Device) -> dict[str, Any]:
     activity = device.activity
     return {
         "report": redacted(report(device)),
+        "availability": current_report(device),
         "subsystems": list(device.alerts.subsystems),
         "subsystems_unknown": sorted(device.alerts.unknown),
         "playback": {

@@ -22,6 +22,7 @@ from homeassistant.helpers.json import json_dumps
 from .const import CONF_HTTP_KEY, DOMAIN, HEARTBEAT_URL, KEY_HEADER
 from .hub.api_key import is_key
 from .hub.hub import VesperConfigEntry, VesperHub
+from .hub.insight import current_report
 from .hub.permissions import is_permitted
 from .hub.redact import redacted_json
 from .model.device import Device
@@ -117,6 +118,18 @@ class VesperDiagnosticsView(HomeAssistantView):
         )
 
 
+class VesperAvailabilityView(HomeAssistantView):
+    """The availability of one device."""
+
+    url = "/api/vesper/devices/{device_id}/availability"
+    name = "api:vesper:availability"
+
+    async def get(self, request: web.Request, device_id: str) -> web.Response:
+        """Return its availability, outages and restarts."""
+        _, device = _find(request, device_id)
+        return self.json(current_report(device), headers=_NO_STORE)
+
+
 class VesperHeartbeatView(HomeAssistantView):
     """Heartbeats that devices post.
 
@@ -166,6 +179,7 @@ def async_register_views(hass: HomeAssistant) -> None:
     for view in (
         VesperDevicesView,
         VesperAlertsView,
+        VesperAvailabilityView,
         VesperDiagnosticsView,
         VesperHeartbeatView,
     ):

@@ -34,7 +34,7 @@ from homeassistant.const import (
 )
 from homeassistant.core import CoreState, HomeAssistant
 from homeassistant.helpers import device_registry as dr, entity_registry as er
-from tests.automation import automate, devices
+from tests.automation import automate, devices, registered_id
 from tests.common import (
     BELL,
     BOOT,
@@ -201,8 +201,16 @@ async def test_a_heartbeat_is_not_saved_by_itself(vesper: Vesper, disk: Disk) ->
 
 
 async def test_what_has_not_changed_is_not_written(vesper: Vesper) -> None:
-    """Nothing is written while nothing changes."""
+    """Nothing is written while nothing changes.
+
+    In maintenance, not even the availability does.
+    """
     await vesper.heartbeat(uptime=5, retain=True)
+    await vesper.call(
+        "vesper.set_maintenance",
+        device_id=registered_id(vesper.hass, BELL),
+        duration={"days": 1},
+    )
     await vesper.advance(91)
     await vesper.advance(AT_LAST)
     with patch("homeassistant.helpers.storage.Store.async_save") as save:
@@ -255,14 +263,14 @@ async def test_a_fleet_is_saved_in_chunks(vesper: Vesper, disk: Disk) -> None:
     serialized: list[str] = []
     removed: set[str] = set()
 
-    def serialize_and_remove(device: Device) -> bytes:
+    def serialize_and_remove(device: Device, now: float) -> bytes:
         """Remove two devices while another one is serialized."""
         serialized.append(device.device_id)
         if len(serialized) == 2:
             removed.update({serialized[0], min(ids.difference(serialized))})
             for device_id in removed:
                 hub._remove(device_id)  # noqa: SLF001
-        return serialize(device)
+        return serialize(device, now)
 
     with (
         patch("custom_components.vesper.hub.chunks.CHUNK", 0),

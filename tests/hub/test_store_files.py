@@ -11,6 +11,7 @@ import pytest
 
 from custom_components.vesper.const import DOMAIN
 from custom_components.vesper.hub.store import ISSUE_DAMAGED, ISSUE_NOT_WRITTEN
+from custom_components.vesper.model.availability import Cause
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import issue_registry as ir
@@ -214,3 +215,27 @@ async def test_what_is_on_disk_is_json(vesper: Vesper, path: Path) -> None:
     assert file["key"] == f"{DOMAIN}.{FLEET}"
     assert set(file["data"]["devices"]) == {BELL}
     assert [f.name for f in path.parent.glob("vesper*")] == [path.name]
+
+
+async def test_a_file_of_a_version_without_availability(
+    vesper: Vesper, stopped: Vesper, path: Path
+) -> None:
+    """All else is restored, and the history begins."""
+    earlier = Path(__file__).with_name("stores") / "before_availability.json"
+    path.write_text(earlier.read_text())
+    vesper.freezer.move_to("2030-01-01T01:00:00Z")
+    assert await vesper.hass.config_entries.async_setup(FLEET)
+    await vesper.hass.async_block_till_done()
+    assert vesper.value("alert_FileManager") == "warning"
+    assert vesper.value("reset_reason") == "power_on"
+    await vesper.heartbeat(uptime=7200)
+    await vesper.advance(3600)
+    history = vesper.hub.devices[BELL].availability
+    assert [outage.cause for outage in history.outages] == [Cause.DEVICE]
+    # The other device was offline before.
+    (outage,) = vesper.hub.devices["tower"].availability.outages
+    assert outage.end is None
+    assert outage.cause is Cause.UNKNOWN
+    assert await vesper.hass.config_entries.async_unload(FLEET)
+    stored = json.loads(path.read_text())["data"]["devices"]
+    assert stored[BELL]["availability"]["days"][1:] == [3600, 3600]

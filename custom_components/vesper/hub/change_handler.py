@@ -12,6 +12,7 @@ from ..model.device import Device
 from ..model.fleet import Fleet
 from .chunks import async_in_chunks
 from .health_checks import HealthChecks
+from .insight import update_availability
 from .issues import Issues
 from .listeners import Listeners
 from .occurrences import Occurrences
@@ -56,6 +57,10 @@ class ChangeHandler:
         self._closed = False
         self._restart_logged: dict[str, float] = {}
         self._follow_ups: tuple[tuple[Change, Callable[[Device], object]], ...] = (
+            (
+                Change.CONNECTIVITY | Change.DISABLED | Change.MAINTENANCE,
+                update_availability,
+            ),
             (
                 Change.CAME_ONLINE,
                 lambda device: outages.async_came_online(device.device_id),

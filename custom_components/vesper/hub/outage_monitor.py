@@ -1,6 +1,6 @@
 """Report outages, and devices that go offline alone."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from datetime import datetime
 from functools import partial
 from time import monotonic
@@ -31,6 +31,12 @@ class OutageMonitor:
         self._logged: set[str] = set()
         self._listeners: list[OutageCallback] = []
         self._timer: CALLBACK_TYPE | None = None
+
+    @property
+    def lost(self) -> Collection[str]:
+        """Return the devices that the current outage has lost."""
+        outage = self._outages.current
+        return outage.known if outage else ()
 
     @callback
     def async_listen(self, listener: OutageCallback) -> CALLBACK_TYPE:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 import os
+from time import monotonic, time
 from typing import Any, NoReturn, override
 
 import orjson
@@ -240,7 +241,9 @@ class Saver:
             return self._snapshots.pop(device_id, None) is not None
         # Replaced, never removed first: `_data` may run in another thread.
         before = self._snapshots.get(device_id)
-        snapshot = self._snapshots[device_id] = serialize(device)
+        now = time()
+        device.availability.advance(now, monotonic())
+        snapshot = self._snapshots[device_id] = serialize(device, now)
         return snapshot != before
 
     def _data(self) -> dict[str, Any]:

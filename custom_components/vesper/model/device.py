@@ -56,7 +56,7 @@ class Device(DeviceState):
             if stale is not None:
                 self.message_log.stale[stale] += 1
                 return Change.STALE
-        seen = self._mark_seen(now) if live else Change.NOTHING
+        seen = self._mark_seen(now, monotonic) if live else Change.NOTHING
         match message:
             case Heartbeat():
                 if live:
@@ -151,9 +151,9 @@ class Device(DeviceState):
         self._contact_due = True
         return change | _connectivity_change(self)
 
-    def _mark_seen(self, now: float) -> Change:
+    def _mark_seen(self, now: float, monotonic: float) -> Change:
         """Handle the sign of life of a live message."""
-        self.last_seen = now
+        self.last_seen, self.heard = now, monotonic
         change = Change.NOTHING
         if self.online is not True:
             change = Change.CONNECTIVITY | Change.CONTACT | Change.LAST_SEEN
@@ -258,6 +258,7 @@ class Device(DeviceState):
         """
         uptime, telemetry = heartbeat.uptime, self.telemetry
         self.restarts.record(now, monotonic, telemetry.reset_reason)
+        self.availability.record_restart(heartbeat.reset_reason, now)
         self.heap_trend.clear()
         self.alerts.reset_timeout()
         boot = self.restarts.estimate_boot(uptime, monotonic)

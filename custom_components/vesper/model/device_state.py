@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from ..protocol.info import Info
 from .alerts import Alerts
+from .availability import AvailabilityHistory
 from .fault_counter import FaultCounter
 from .fault_streak import FaultStreak
 from .heap_trend import HeapTrend
@@ -35,8 +36,11 @@ class DeviceState:
     """The last known value of `online`, also from before Home Assistant started."""
     last_seen: float | None = None
     """When the last live message arrived."""
+    heard: float | None = None
+    """When that was by the monotonic clock; None if it is restored."""
     offline_since: float | None = None
     """When it went offline; None while online, or if going offline ran no triggers."""
+    availability: AvailabilityHistory = field(default_factory=AvailabilityHistory)
     alerts: Alerts = field(default_factory=Alerts)
     playback: Playback = field(default_factory=Playback)
     telemetry: Telemetry = field(default_factory=Telemetry)
@@ -77,6 +81,11 @@ class DeviceState:
         return bool(self.alerts.severity) or (
             self.online is False and not self.in_maintenance
         )
+
+    @property
+    def is_observed(self) -> bool:
+        """Return whether it is expected to be online."""
+        return self.link_up and not self.in_maintenance and not self.disabled
 
     def is_suppressed(self, now: float) -> bool:
         """Return whether its occurrences run no triggers."""

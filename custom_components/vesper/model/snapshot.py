@@ -17,6 +17,7 @@ from ..protocol.heartbeat import MAX_CODE, MAX_HEAP, MAX_UPTIME
 from ..protocol.recent_events import encode_events, oldest_first, parse_events
 from ..protocol.severity import Severity
 from .alerts import MAX_ACTIVE, MAX_SUBSYSTEMS, ActiveAlert, Alerts, ClosedBy, is_note
+from .availability import AvailabilityHistory
 from .device import Device
 from .event_log import EventLog
 from .playback import Playback
@@ -83,7 +84,7 @@ TELEMETRY_FIELDS: Mapping[str, _Check] = {
 }
 
 
-def serialize(device: Device) -> bytes:
+def serialize(device: Device, now: float) -> bytes:
     """Return what is stored of a device, as JSON."""
     telemetry, alerts = device.telemetry, device.alerts
     unconfirmed = alerts.unconfirmed_since_restart
@@ -116,6 +117,7 @@ def serialize(device: Device) -> bytes:
         ],
         "closed_by": alerts.closed_by,
         "gaps": device.rhythm.gaps,
+        "availability": device.availability.as_json(now),
     }
     if telemetry.event_log.is_known:
         data["events"] = orjson.Fragment(telemetry.event_log.text)
@@ -130,12 +132,21 @@ def deserialize(device_id: str, data: Mapping[str, Any]) -> Device:
     return Device(
         device_id=device_id,
         alerts=_alerts(data),
+        availability=_availability(data.get("availability")),
         playback=Playback(**_good(data, PLAYBACK_FIELDS)),
         restarts=Restarts(**_good(data, RESTART_FIELDS)),
         rhythm=Rhythm(_gaps(data.get("gaps"))),
         telemetry=_telemetry(data),
         **_good(data, DEVICE_FIELDS),
     )
+
+
+def _availability(data: object) -> AvailabilityHistory:
+    """Return what was observed of a device."""
+    availability = AvailabilityHistory()
+    if isinstance(data, dict):
+        availability.restore(data)
+    return availability
 
 
 def _telemetry(data: Mapping[str, Any]) -> Telemetry:

@@ -1,0 +1,289 @@
+"""Keep the availability, outages and restarts of a device."""
+
+from array import array
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from itertools import batched
+from typing import TYPE_CHECKING, NamedTuple
+
+from .buckets import DayBuckets, HourBuckets
+
+HOUR = 3600
+DAY = 24 * HOUR
+
+MONTH = "month"
+
+#: The windows in seconds, by the names that the API has for them.
+WINDOWS = {"day": DAY, "week": 7 * DAY, MONTH: 30 * DAY}
+
+#: In seconds: what was observed for less says nothing.
+MIN_OBSERVED = HOUR
+
+#: Maximum number of outages, and of restarts, of a device.
+MAX_KEPT = 20
+
+#: How many numbers an outage and a restart have.
+_OUTAGE = 4
+_RESTART = 2
+
+#: The highest number that is kept.
+_MAX = 2**32 - 1
+
+#: In place of the code of a reason that is not known.
+_NO_CODE = _MAX
+
+
+def _clock(now: float) -> int:
+    """Return a time of the wall clock, within bounds."""
+    return min(max(int(now), 0), _MAX)
+
+
+def _append(kept: bytes, row: Sequence[int]) -> bytes:
+    """Return packed rows with a new one."""
+    packed = array("I", row).tobytes()
+    return (kept + packed)[-MAX_KEPT * len(packed) :]
+
+
+def _counts(value: object) -> list[int]:
+    """Return a stored list of numbers, empty if bad."""
+    if isinstance(value, list) and all(
+        type(one) is int and 0 <= one <= _MAX for one in value
+    ):
+        return value
+    return []
+
+
+class Cause(StrEnum):
+    """What made a device go offline."""
+
+    DEVICE = "device"
+    """It was heard until then, and not lost together with others."""
+    FLEET_OUTAGE = "fleet_outage"
+    """It was lost together with most other devices."""
+    UNKNOWN = "unknown"
+    """It was not heard since its observation began."""
+
+
+_CAUSES = tuple(Cause)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DeviceOutage:
+    """A time in which a device was offline."""
+
+    start: int
+    """In seconds since 1970."""
+    end: int | None
+    """None while it is offline."""
+    seconds: int
+    """How long it was offline and observed."""
+    cause: Cause
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DeviceRestart:
+    """A restart of a device."""
+
+    time: int
+    """In seconds since 1970."""
+    code: int | None
+    """The code of its reason, as far as is known."""
+
+
+class Window(NamedTuple):
+    """What was observed in a time that ends now."""
+
+    observed: int
+    """In seconds."""
+    online: int
+    ratio: float | None
+    """The share of the observed time in which the device was online.
+
+    None if it was observed for less than an hour, or not in the first half.
+    """
+
+
+class AvailabilityHistory:
+    """What was observed of one device.
+
+    A device is observed while it could be heard: the broker link is up, and the device
+    is neither in maintenance nor disabled. Other time counts for neither side. Only
+    changes are handled, no heartbeats. Durations are those of the monotonic clock: a
+    jump of the wall clock makes no downtime, it only moves where they are counted.
+    """
+
+    __slots__ = (
+        "_counted",
+        "_days",
+        "_hours",
+        "_observed_since",
+        "_online",
+        "_outages",
+        "_restarts",
+    )
+
+    def __init__(self) -> None:
+        """Begin without observations."""
+        self._hours = HourBuckets()
+        self._days = DayBuckets()
+        # Packed: as objects, they would take 3 kB of a device.
+        self._outages = b""
+        """The start, the end or 0, the seconds, and the index of the cause of each."""
+        self._restarts = b""
+        """The time and the code of each."""
+        self._online: bool | None = None
+        """None while it is not observed, or not known."""
+        self._counted = 0
+        """Until when the time is counted, by the monotonic clock."""
+        self._observed_since: int | None = None
+        """Since when it is observed, by that clock; None while it is not."""
+
+    def update(
+        self,
+        *,
+        observed: bool,
+        online: bool | None,
+        heard: float | None,
+        now: float,
+        monotonic: float,
+    ) -> None:
+        """Handle a device that may have changed.
+
+        `heard` is when its last live message arrived, by the monotonic clock.
+        """
+        self.advance(now, monotonic)
+        if online and self.is_offline:
+            self._change_outage(end=_clock(now))
+        if not observed:
+            self._observed_since = self._online = None
+            return
+        if self._observed_since is None:
+            self._observed_since = int(monotonic)
+        if online is False and self._online is not False:
+            self._go_offline(heard, _clock(now), int(monotonic))
+        self._online = online
+
+    def advance(self, now: float, monotonic: float) -> None:
+        """Count the time until now."""
+        seconds = int(monotonic) - self._counted
+        self._counted = int(monotonic)
+        if self._online is None or seconds <= 0:
+            return
+        self._count(_clock(now), seconds, observed=1, online=int(self._online))
+        if not self._online:
+            self._change_outage(seconds=seconds)
+
+    def record_restart(self, code: int | None, now: float) -> None:
+        """Record a restart, with the code of its reason."""
+        row = (_clock(now), _NO_CODE if code is None else code)
+        self._restarts = _append(self._restarts, row)
+
+    def record_fleet_outage(self) -> None:
+        """Record that it was lost in a fleet outage."""
+        if self.is_offline:
+            self._change_outage(cause=Cause.FLEET_OUTAGE)
+
+    @property
+    def is_offline(self) -> bool:
+        """Return whether the last outage goes on."""
+        rows = array("I", self._outages)
+        return bool(rows) and not rows[-3]
+
+    @property
+    def outages(self) -> list[DeviceOutage]:
+        """Return the last outages, the oldest first."""
+        return [
+            DeviceOutage(
+                start=start, end=end or None, seconds=seconds, cause=_CAUSES[cause]
+            )
+            for start, end, seconds, cause in self._outage_rows()
+        ]
+
+    @property
+    def restarts(self) -> list[DeviceRestart]:
+        """Return the last restarts, the oldest first."""
+        return [
+            DeviceRestart(time=time, code=None if code == _NO_CODE else code)
+            for time, code in batched(array("I", self._restarts), _RESTART, strict=True)
+        ]
+
+    def window(self, name: str, now: float) -> Window:
+        """Return what was observed in one of `WINDOWS`."""
+        seconds = WINDOWS[name]
+        buckets = self._hours if seconds == DAY else self._days
+        observed, online, first = buckets.totals(seconds, _clock(now))
+        ratio = None
+        if first is not None and observed >= MIN_OBSERVED:
+            ratio = online / observed if first <= now - seconds / 2 else None
+        return Window(round(observed), round(online), ratio)
+
+    def as_json(self, now: float) -> dict[str, list[int]]:
+        """Return what is stored, as lists of numbers.
+
+        An outage has its length in place of its end, which has more digits.
+        """
+        return {
+            "hours": self._hours.as_json(_clock(now)),
+            "days": self._days.as_json(_clock(now)),
+            "outages": [
+                number
+                for start, end, seconds, cause in self._outage_rows()
+                for number in (start, end and end - start + 1, seconds, cause)
+            ],
+            "restarts": array("I", self._restarts).tolist(),
+        }
+
+    def restore(self, data: Mapping[str, object]) -> None:
+        """Restore what `as_json` returned; a bad list is skipped."""
+        for name, buckets in (("hours", self._hours), ("days", self._days)):
+            if first := _counts(data.get(name)):
+                buckets.restore(first[0], first[1:])
+        outages = _counts(data.get("outages"))
+        for row in batched(outages, _OUTAGE, strict=False):
+            if len(row) == _OUTAGE and row[-1] < len(_CAUSES):
+                start, length, seconds, cause = row
+                end = length and min(start + length - 1, _MAX)
+                self._outages = _append(self._outages, (start, end, seconds, cause))
+        for row in batched(_counts(data.get("restarts")), _RESTART, strict=False):
+            if len(row) == _RESTART:
+                self._restarts = _append(self._restarts, row)
+
+    def _outage_rows(self) -> Iterator[tuple[int, ...]]:
+        """Yield the numbers of each outage."""
+        return batched(array("I", self._outages), _OUTAGE, strict=True)
+
+    def _go_offline(self, heard: float | None, now: int, monotonic: int) -> None:
+        """Count the silence as downtime, as an outage."""
+        if TYPE_CHECKING:
+            assert self._observed_since is not None
+        is_heard = heard is not None and heard >= self._observed_since
+        since = int(heard) if heard is not None and is_heard else self._observed_since
+        silence = max(0, monotonic - since)
+        # It was thought to be online, or was not known.
+        if self._online:
+            self._count(now, silence, observed=0, online=-1)
+        else:
+            self._count(now, silence, observed=1, online=0)
+        if not self.is_offline:
+            cause = Cause.DEVICE if is_heard else Cause.UNKNOWN
+            row = (max(0, now - silence), 0, 0, _CAUSES.index(cause))
+            self._outages = _append(self._outages, row)
+        self._change_outage(seconds=silence)
+
+    def _change_outage(
+        self, *, end: int = 0, seconds: int = 0, cause: Cause | None = None
+    ) -> None:
+        """Change the last outage; seconds are added."""
+        rows = array("I", self._outages)
+        # The wall clock may have been set back since the start.
+        rows[-3] = end and max(end, rows[-4])
+        rows[-2] = min(rows[-2] + seconds, _MAX)
+        if cause is not None:
+            rows[-1] = _CAUSES.index(cause)
+        self._outages = rows.tobytes()
+
+    def _count(self, end: int, seconds: int, *, observed: int, online: int) -> None:
+        """Add or subtract seconds that end at a time."""
+        for buckets in (self._hours, self._days):
+            buckets.add(end - seconds, end, observed=observed, online=online)

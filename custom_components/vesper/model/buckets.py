@@ -1,0 +1,141 @@
+"""Sum up seconds by the hour and day."""
+
+from array import array
+from collections.abc import Iterator, Sequence
+from itertools import batched, chain
+from typing import ClassVar
+
+#: The numbers of a row: the period, and its observed and online seconds.
+_ROW = 3
+
+
+class Buckets:
+    """The observed and online seconds of the last periods.
+
+    Periods begin at multiples of their length since 1970. They are packed as bytes: as
+    objects, those of a device would take 10 kB.
+    """
+
+    __slots__ = ("_rows",)
+
+    length: ClassVar[int]
+    """The length of a period, in seconds."""
+    limit: ClassVar[int]
+    """How many are kept."""
+    stored: ClassVar[int]
+    """How many are stored: as many as the windows need."""
+
+    def __init__(self) -> None:
+        """Begin without observations."""
+        self._rows = b""
+
+    def add(self, start: int, end: int, *, observed: int, online: int) -> None:
+        """Add or subtract the seconds between two times.
+
+        The times are in seconds since 1970. `observed` and `online` are 1, 0 or -1.
+        """
+        rows = array("I", self._rows)
+        # What is older than all kept periods would be removed again.
+        start = max(0, start, end - self.limit * self.length)
+        for period in range(start // self.length, -(-end // self.length)):
+            begin = period * self.length
+            seconds = min(end, begin + self.length) - max(start, begin)
+            at = _find(rows, period)
+            # The wall clock may have been set since the seconds were added.
+            total = max(0, rows[at + 1] + observed * seconds)
+            rows[at + 1] = total
+            rows[at + 2] = min(total, max(0, rows[at + 2] + online * seconds))
+        current = end // self.length
+        while len(rows) > _ROW * self.limit:
+            # The oldest, or one in the future.
+            if rows[-_ROW] > current:
+                del rows[-_ROW:]
+            else:
+                del rows[:_ROW]
+        self._rows = rows.tobytes()
+
+    def totals(self, seconds: int, now: int) -> tuple[float, float, int | None]:
+        """Return the observed and online seconds of a window.
+
+        The window ends now. Of a period that began before it, a share is counted. The
+        last value is when the first observation began, as far as is known.
+        """
+        observed = online = 0.0
+        first: int | None = None
+        start = now - seconds
+        for begin, in_period, online_in_period in self._periods():
+            end = min(begin + self.length, now)
+            if end <= start or begin >= now:
+                continue
+            share = (end - max(begin, start)) / (end - begin)
+            observed += share * in_period
+            online += share * online_in_period
+            if in_period and first is None:
+                first = max(start, end - in_period)
+        return observed, online, first
+
+    def as_json(self, now: int) -> list[int]:
+        """Return what is stored of the last periods.
+
+        That is the first period, then the observed and offline seconds of each.
+        """
+        current = now // self.length
+        rows = {
+            begin // self.length: (observed, observed - online)
+            for begin, observed, online in self._periods()
+            if observed and current - self.stored < begin // self.length <= current
+        }
+        if not rows:
+            return []
+        first = min(rows)
+        return [
+            first,
+            *chain.from_iterable(
+                rows.get(period, (0, 0)) for period in range(first, max(rows) + 1)
+            ),
+        ]
+
+    def restore(self, first: int, counts: Sequence[int]) -> None:
+        """Add what `as_json` returned; a bad period is skipped."""
+        rows = array("I", self._rows)
+        for at, (observed, offline) in enumerate(batched(counts, 2, strict=False)):
+            if 0 < observed >= offline:
+                rows.extend((first + at, observed, observed - offline))
+        self._rows = rows.tobytes()
+
+    def _periods(self) -> Iterator[tuple[int, int, int]]:
+        """Yield each period: its begin, observed and online seconds."""
+        for period, observed, online in batched(
+            array("I", self._rows), _ROW, strict=True
+        ):
+            yield period * self.length, observed, online
+
+
+class HourBuckets(Buckets):
+    """The seconds of the last two days."""
+
+    __slots__ = ()
+
+    length = 3600
+    limit = 48
+    stored = 25
+
+
+class DayBuckets(Buckets):
+    """The seconds of the last five weeks."""
+
+    __slots__ = ()
+
+    length = 86_400
+    limit = 35
+    stored = 31
+
+
+def _find(rows: array[int], period: int) -> int:
+    """Return the index of a period's row, maybe new."""
+    at = len(rows)
+    while at and rows[at - _ROW] >= period:
+        at -= _ROW
+    if at == len(rows) or rows[at] != period:
+        rows[at:at] = array("I", (period, 0, 0))
+    return at

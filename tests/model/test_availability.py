@@ -1,0 +1,278 @@
+"""Test the availability against a count of each second."""
+
+from dataclasses import dataclass, field
+import json
+import sys
+from typing import Any
+
+from hypothesis import given, settings, strategies as st
+import orjson
+import pytest
+
+from custom_components.vesper.model.availability import (
+    DAY,
+    HOUR,
+    MAX_KEPT,
+    WINDOWS,
+    AvailabilityHistory,
+    Cause,
+    DeviceRestart,
+    Window,
+)
+
+MIDNIGHT = 1_900_000_000 // DAY * DAY
+
+
+@dataclass
+class Timeline:
+    """The device second by second."""
+
+    now: int = MIDNIGHT
+    monotonic: int = 1000
+    observed: bool = False
+    online: bool | None = None
+    heard: int | None = None
+    """When it was heard last, by the wall clock."""
+    observed_since: int | None = None
+    seconds: dict[int, bool | None] = field(default_factory=dict)
+    outages: list[list[int | None]] = field(default_factory=list)
+    """The start, the end, and the seconds of each."""
+    availability: AvailabilityHistory = field(default_factory=AvailabilityHistory)
+
+    def pass_time(self, seconds: int) -> None:
+        """Let the device stay as it is."""
+        for second in range(self.now, self.now + seconds):
+            self.seconds[second] = self.online if self.observed else None
+        self.now += seconds
+        self.monotonic += seconds
+        self.availability.advance(self.now, self.monotonic)
+
+    def hear(self) -> None:
+        """Let the device send a message."""
+        self.heard, self.online = self.now, True
+        if self.outages and self.outages[-1][1] is None:
+            self.outages[-1][1] = self.now
+        self._update()
+
+    def time_out(self) -> None:
+        """Declare the device offline."""
+        self.online = False
+        if self.observed:
+            self._go_offline()
+        self._update()
+
+    def observe(self, *, observed: bool) -> None:
+        """Begin or end to observe the device."""
+        if observed and not self.observed:
+            self.observed_since = self.now
+        was_observed, self.observed = self.observed, observed
+        if observed and not was_observed and self.online is False:
+            self._go_offline()
+        self._update()
+
+    def _go_offline(self) -> None:
+        """Count the silence as downtime."""
+        assert self.observed_since is not None
+        start = max(self.observed_since, self.heard or 0)
+        for second in range(start, self.now):
+            self.seconds[second] = False
+        if not self.outages or self.outages[-1][1] is not None:
+            self.outages.append([start, None])
+
+    def _update(self) -> None:
+        """Update the availability."""
+        since = None if self.heard is None else self.now - self.heard
+        self.availability.update(
+            observed=self.observed,
+            online=self.online,
+            heard=None if since is None else self.monotonic - since,
+            now=self.now,
+            monotonic=self.monotonic,
+        )
+
+    def count(self, window: str) -> Window:
+        """Return what was observed."""
+        begin = self.now - WINDOWS[window]
+        known = {
+            second: online
+            for second, online in self.seconds.items()
+            if second >= begin and online is not None
+        }
+        observed, online = len(known), sum(known.values())
+        if observed < HOUR or min(known) > self.now - WINDOWS[window] / 2:
+            return Window(observed, online, None)
+        return Window(observed, online, online / observed)
+
+    def downtime(self, start: int, end: int | None) -> int:
+        """Return the offline seconds of an outage."""
+        end = self.now if end is None else end
+        return sum(self.seconds.get(one) is False for one in range(start, end))
+
+
+STEPS = st.lists(
+    st.tuples(
+        st.sampled_from(["hear", "hear", "time out", "time out", "pause", "resume"]),
+        st.sampled_from([1, 30, 90, 600, HOUR, 5 * HOUR, DAY, 9 * DAY]),
+    ),
+    max_size=25,
+)
+
+
+@settings(deadline=None)
+@given(STEPS)
+def test_each_second_counts_once(steps: list[tuple[str, int]]) -> None:
+    """Ratios and outages are those of the single seconds."""
+    line = Timeline()
+    line.observe(observed=True)
+    for step, seconds in steps:
+        match step:
+            case "hear":
+                line.hear()
+            case "time out" if line.online is not False:
+                line.time_out()
+            case "pause" | "resume":
+                line.observe(observed=step == "resume")
+        line.pass_time(seconds)
+    # Then windows begin with a bucket.
+    line.pass_time(-line.now % DAY)
+    availability = line.availability
+    for window in WINDOWS:
+        assert availability.window(window, line.now) == line.count(window)
+    assert [
+        (outage.start, outage.end, outage.seconds) for outage in availability.outages
+    ] == [
+        (start, end, line.downtime(start, end))
+        for start, end in line.outages[-MAX_KEPT:]
+        if start is not None
+    ]
+
+
+@settings(deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from([True, True, False]),
+            st.sampled_from([True, False, None]),
+            st.integers(0, 40_000),
+            st.sampled_from(
+                [0, 0, 0, -7200, 7200, -40 * DAY, 40 * DAY, 70 * 365 * DAY]
+            ),
+        ),
+        max_size=30,
+    )
+)
+def test_wall_clock_that_jumps(
+    steps: list[tuple[bool, bool | None, int, int]],
+) -> None:
+    """Nothing counts twice, and all is restored."""
+    availability = AvailabilityHistory()
+    now, monotonic = MIDNIGHT, 0
+    heard: int | None = None
+    for observed, online, seconds, jump in steps:
+        heard = monotonic if online else heard
+        availability.update(
+            observed=observed, online=online, heard=heard, now=now, monotonic=monotonic
+        )
+        now += seconds + jump
+        monotonic += seconds
+        availability.advance(now, monotonic)
+        for window in WINDOWS:
+            observed_seconds, online_seconds, ratio = availability.window(window, now)
+            assert 0 <= online_seconds <= observed_seconds <= monotonic
+            assert ratio is None or 0 <= ratio <= 1
+        stored = json.loads(json.dumps(availability.as_json(now)))
+        back = AvailabilityHistory()
+        back.restore(stored)
+        assert back.as_json(now) == stored
+        for window in WINDOWS:
+            assert back.window(window, now) == availability.window(window, now)
+
+
+def test_causes() -> None:
+    """They are the device, the fleet, or unknown."""
+    line = Timeline()
+    line.observe(observed=True)
+    line.pass_time(90)
+    line.time_out()
+    for _ in range(2):
+        line.hear()
+        line.pass_time(90)
+        line.time_out()
+    line.availability.record_fleet_outage()
+    line.hear()
+    line.availability.record_fleet_outage()
+    causes = [outage.cause for outage in line.availability.outages]
+    assert causes == [Cause.UNKNOWN, Cause.DEVICE, Cause.FLEET_OUTAGE]
+
+
+def test_nothing_is_known_of_a_short_time() -> None:
+    """A window needs an hour, and its first half."""
+    line = Timeline()
+    line.observe(observed=True)
+    line.hear()
+    line.pass_time(12 * HOUR - 1)
+    assert line.availability.window("day", line.now).ratio is None
+    line.pass_time(1)
+    assert line.availability.window("day", line.now).ratio == 1
+    assert line.availability.window("week", line.now).ratio is None
+    line.observe(observed=False)
+    line.pass_time(23 * HOUR + 1)
+    assert line.availability.window("day", line.now).observed == HOUR - 1
+    assert line.availability.window("day", line.now).ratio is None
+
+
+def test_it_stays_small() -> None:
+    """All together takes less than 2 and 1.5 kB."""
+    line = Timeline()
+    line.observe(observed=True)
+    for number in range(40):
+        line.hear()
+        line.pass_time(23 * HOUR)
+        line.time_out()
+        line.pass_time(HOUR)
+        line.availability.record_restart(number % 16 or None, line.now)
+    availability = line.availability
+    assert len(availability.outages) == len(availability.restarts) == MAX_KEPT
+    assert availability.restarts[-1] == DeviceRestart(time=line.now, code=7)
+    assert availability.restarts[-8].code is None
+    parts: list[object] = [availability]
+    parts += [getattr(availability, name) for name in AvailabilityHistory.__slots__]
+    for buckets in (availability._hours, availability._days):  # noqa: SLF001
+        parts.append(buckets._rows)  # noqa: SLF001
+    assert sum(sys.getsizeof(part) for part in parts) < 2_000
+    assert len(orjson.dumps(availability.as_json(line.now))) < 1_500
+
+
+@pytest.mark.parametrize(
+    "bad", [None, {}, "x", [1, -1], [1, 2**32], [1, 2.5], [True], [1, "2"], [[]]]
+)
+@pytest.mark.parametrize("name", ["hours", "days", "outages", "restarts"])
+def test_a_bad_list_loses_nothing_else(name: str, bad: object) -> None:
+    """It is skipped, the others are restored."""
+    line = Timeline()
+    line.observe(observed=True)
+    line.hear()
+    line.pass_time(HOUR)
+    line.time_out()
+    line.availability.record_restart(4, line.now)
+    stored: dict[str, Any] = line.availability.as_json(line.now)
+    back = AvailabilityHistory()
+    back.restore(stored | {name: bad})
+    restored = back.as_json(line.now)
+    assert restored == stored | {name: []}
+
+
+def test_a_bad_row_is_skipped() -> None:
+    """The good ones beside it are restored."""
+    back = AvailabilityHistory()
+    good = [1000, 2000, 500, 0]
+    back.restore(
+        {
+            "hours": [10, 0, 5, 10, 20, 3600, 600],
+            "outages": [*good, 1, 2, 3, 9, *good, 1, 2],
+            "restarts": [1000, 4, 2000],
+        }
+    )
+    assert len(back.outages) == 2
+    assert back.restarts == [DeviceRestart(time=1000, code=4)]
+    assert back.as_json(12 * HOUR)["hours"] == [12, 3600, 600]

@@ -1,0 +1,222 @@
+"""Availability, outages and restarts, from messages to the API."""
+
+from collections.abc import Awaitable, Callable
+import copy
+import logging
+from typing import Any
+
+import pytest
+from pytest_homeassistant_custom_component.common import CLIENT_ID, MockUser
+from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
+
+from custom_components.vesper.const import DOMAIN
+from homeassistant.helpers import device_registry as dr
+from tests.automation import registered_id
+from tests.common import BELL, FLEET, Vesper
+
+type Get = Callable[[], Awaitable[dict[str, Any]]]
+
+
+@pytest.fixture(autouse=True)
+def midnight(vesper: Vesper) -> None:
+    """Start with a day and an hour."""
+    vesper.freezer.move_to("2030-01-01T00:00:00Z")
+
+
+@pytest.fixture
+def get(
+    vesper: Vesper,
+    hass_client: ClientSessionGenerator,
+    hass_admin_user: MockUser,
+    caplog: pytest.LogCaptureFixture,
+) -> Get:
+    """Return what gets the answer of the API."""
+    caplog.set_level(logging.WARNING, "aiohttp.access")
+
+    async def _get() -> dict[str, Any]:
+        auth = vesper.hass.auth
+        refresh = await auth.async_create_refresh_token(hass_admin_user, CLIENT_ID)
+        client = await hass_client(auth.async_create_access_token(refresh))
+        response = await client.get(f"/api/vesper/devices/{BELL}/availability")
+        data: dict[str, Any] = await response.json()
+        return data
+
+    return _get
+
+
+async def stay_online(vesper: Vesper, hours: float) -> None:
+    """Let the device send heartbeats."""
+    for _ in range(round(hours * 120)):
+        await vesper.heartbeat()
+        await vesper.advance(30)
+
+
+async def test_an_outage(vesper: Vesper, get: Get) -> None:
+    """It is the time between two messages."""
+    await stay_online(vesper, 13)
+    await vesper.advance(61)
+    assert vesper.value("connectivity") == "off"
+    await vesper.advance(3600 - 61)
+    await stay_online(vesper, 2)
+    assert await get() == {
+        "device_id": BELL,
+        "availability": {"day": 93.7, "week": None, "month": None},
+        "observed": {"day": 57_600, "week": 57_600, "month": 57_600},
+        "outages": {"day": 1, "week": 1, "month": 1},
+        "restarts": {"day": 0, "week": 0, "month": 0},
+        "mean_time_between_outages": 57_600 - 3630,
+        "mean_time_to_recover": 3630,
+        "last_outages": [
+            {
+                "start": "2030-01-01T12:59:30+00:00",
+                "end": "2030-01-01T14:00:00+00:00",
+                "cause": "device",
+            }
+        ],
+        "last_restarts": [],
+    }
+
+
+async def test_an_outage_that_goes_on(vesper: Vesper, get: Get) -> None:
+    """It has no end, and no time to recover."""
+    await stay_online(vesper, 1)
+    await vesper.advance(61)
+    await vesper.advance(3600)
+    answer = await get()
+    assert answer["last_outages"] == [
+        {"start": "2030-01-01T00:59:30+00:00", "end": None, "cause": "device"}
+    ]
+    assert answer["observed"]["day"] == 2 * 3600 + 61
+    assert answer["mean_time_between_outages"] == 3570
+    assert answer["mean_time_to_recover"] is None
+
+
+async def test_restarts(vesper: Vesper, get: Get) -> None:
+    """They are listed with their reasons, newest first."""
+    await vesper.heartbeat(uptime=100, reset_reason=1)
+    await vesper.advance(60)
+    await vesper.heartbeat(uptime=5, reset_reason=9)
+    await vesper.advance(60)
+    await vesper.heartbeat(uptime=3)
+    answer = await get()
+    assert answer["restarts"] == {"day": 2, "week": 2, "month": 2}
+    assert answer["last_restarts"] == [
+        {"time": "2030-01-01T00:02:00+00:00", "reason": None},
+        {"time": "2030-01-01T00:01:00+00:00", "reason": "brown_out"},
+    ]
+
+
+async def set_maintenance(vesper: Vesper, *, on: bool) -> None:
+    """Begin or end maintenance."""
+    await vesper.call(
+        f"switch.turn_{'on' if on else 'off'}",
+        entity_id=vesper.entity_id("maintenance"),
+    )
+
+
+async def set_disabled(vesper: Vesper, *, on: bool) -> None:
+    """Disable or enable the device."""
+    dr.async_get(vesper.hass).async_update_device(
+        registered_id(vesper.hass, BELL),
+        disabled_by=dr.DeviceEntryDisabler.USER if on else None,
+    )
+    await vesper.hass.async_block_till_done()
+
+
+async def set_link(vesper: Vesper, *, on: bool) -> None:
+    """Take the broker away, or give it back."""
+    await (vesper.disconnect_broker() if on else vesper.reconnect_broker())
+
+
+@pytest.mark.parametrize("pause", [set_maintenance, set_disabled, set_link])
+async def test_time_that_is_not_observed(
+    vesper: Vesper, get: Get, pause: Callable[..., Awaitable[None]]
+) -> None:
+    """It counts for neither side."""
+    await stay_online(vesper, 1)
+    await pause(vesper, on=True)
+    await vesper.advance(1800)
+    await vesper.heartbeat()
+    await pause(vesper, on=False)
+    await stay_online(vesper, 1)
+    answer = await get()
+    assert answer["observed"]["day"] == 2 * 3600
+    assert answer["mean_time_between_outages"] is None
+    assert answer["last_outages"] == []
+
+
+async def test_a_device_that_stays_away_after_maintenance(
+    vesper: Vesper, get: Get
+) -> None:
+    """Its outage begins when the maintenance ends."""
+    await stay_online(vesper, 1)
+    await set_maintenance(vesper, on=True)
+    await vesper.advance(3600)
+    await set_maintenance(vesper, on=False)
+    await vesper.advance(1800)
+    await stay_online(vesper, 1)
+    answer = await get()
+    assert answer["last_outages"] == [
+        {
+            "start": "2030-01-01T02:00:00+00:00",
+            "end": "2030-01-01T02:30:00+00:00",
+            "cause": "unknown",
+        }
+    ]
+    assert answer["mean_time_to_recover"] == 1800
+
+
+async def test_a_fleet_outage_is_the_cause(vesper: Vesper, get: Get) -> None:
+    """Each lost device has it."""
+    others = ("hall", "school")
+    for _ in range(3):
+        for device_id in (BELL, *others):
+            await vesper.heartbeat(device_id)
+        await vesper.advance(30)
+    await vesper.advance(61)
+    await vesper.advance(61)
+    answer = await get()
+    assert [outage["cause"] for outage in answer["last_outages"]] == ["fleet_outage"]
+
+
+async def test_history_is_kept_over_a_restart(
+    vesper: Vesper, get: Get, hass_storage: dict[str, Any]
+) -> None:
+    """The time in between was not observed."""
+    await stay_online(vesper, 2)
+    await vesper.heartbeat(uptime=100)
+    await vesper.advance(3600)
+    await vesper.hass.config_entries.async_unload(FLEET)
+    await vesper.advance(5 * 3600)
+    await vesper.hass.config_entries.async_setup(FLEET)
+    await vesper.heartbeat(uptime=5)
+    await stay_online(vesper, 1)
+    answer = await get()
+    assert answer["observed"]["day"] == 4 * 3600
+    assert answer["restarts"]["day"] == 1
+    assert answer["last_outages"] == [
+        {
+            "start": "2030-01-01T02:00:00+00:00",
+            "end": "2030-01-01T08:00:00+00:00",
+            "cause": "device",
+        }
+    ]
+    # Of these six hours, one was observed.
+    assert answer["mean_time_to_recover"] == 3600
+
+
+async def test_a_crash_loses_a_quarter_of_an_hour(
+    vesper: Vesper, get: Get, hass_storage: dict[str, Any]
+) -> None:
+    """What was not saved is no downtime."""
+    await stay_online(vesper, 2)
+    stored = copy.deepcopy(hass_storage[f"{DOMAIN}.{FLEET}"])
+    await vesper.hass.config_entries.async_unload(FLEET)
+    await vesper.advance(1800)
+    # What the last write of a regular stop had added is lost.
+    hass_storage[f"{DOMAIN}.{FLEET}"] = stored
+    await vesper.hass.config_entries.async_setup(FLEET)
+    await stay_online(vesper, 1)
+    answer = await get()
+    assert 2.75 * 3600 <= answer["observed"]["day"] <= 3 * 3600
+    assert answer["last_outages"] == []
