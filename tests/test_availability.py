@@ -10,9 +10,10 @@ from pytest_homeassistant_custom_component.common import CLIENT_ID, MockUser
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
 from custom_components.vesper.const import DOMAIN
+from homeassistant.const import STATE_UNKNOWN
 from homeassistant.helpers import device_registry as dr
 from tests.automation import registered_id
-from tests.common import BELL, FLEET, Vesper
+from tests.common import BELL, FLEET, Vesper, Writes
 
 type Get = Callable[[], Awaitable[dict[str, Any]]]
 
@@ -220,3 +221,41 @@ async def test_a_crash_loses_a_quarter_of_an_hour(
     answer = await get()
     assert 2.75 * 3600 <= answer["observed"]["day"] <= 3 * 3600
     assert answer["last_outages"] == []
+
+
+@pytest.mark.usefixtures("entity_registry_enabled_by_default")
+async def test_sensors(vesper: Vesper) -> None:
+    """They show what is known, and the restarts."""
+    await stay_online(vesper, 3)
+    await vesper.advance(3600)
+    await vesper.heartbeat(uptime=100)
+    await stay_online(vesper, 9)
+    await vesper.heartbeat(uptime=5)
+    await vesper.advance(1)
+    state = vesper.state("availability")
+    assert state.state == STATE_UNKNOWN
+    assert state.attributes["day"] == 92.24
+    assert state.attributes["week"] is None
+    assert vesper.value("restarts") == "1"
+
+
+@pytest.mark.usefixtures("entity_registry_enabled_by_default")
+async def test_sensors_are_written_each_hour(vesper: Vesper, writes: Writes) -> None:
+    """No heartbeat writes them, only a transition does."""
+    await stay_online(vesper, 1)
+    await vesper.advance(3600)
+    await stay_online(vesper, 11)
+    names = {vesper.entity_id(key) for key in ("availability", "restarts")}
+    names.add(vesper.entity_id("fleet_availability", FLEET))
+    writes.take()
+    written = []
+    for _ in range(120):
+        await vesper.heartbeat()
+        await vesper.advance(30)
+        written += writes.take()
+    # The others have not changed.
+    assert [entity_id for entity_id in written if entity_id in names] == [
+        vesper.entity_id("availability")
+    ]
+    await vesper.advance(61)
+    assert names.intersection(writes.take()) == {vesper.entity_id("availability")}

@@ -227,6 +227,7 @@ async def test_rename(vesper: Vesper, entity_registry: er.EntityRegistry) -> Non
         "active_alerts": "2",
         "alert_FileManager": "warning",
         "alert_Network": "failed",
+        "availability": "unknown",
         "connectivity": "on",
         "health": "failed",
         "heap_free": "166.015625",
@@ -237,6 +238,7 @@ async def test_rename(vesper: Vesper, entity_registry: er.EntityRegistry) -> Non
         "playing": "on",
         "problem": "on",
         "reset_reason": "power_on",
+        "restarts": "0",
         "run_health_check": "unknown",
         "wifi_signal": "-53",
     }

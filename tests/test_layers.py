@@ -27,6 +27,10 @@ FOLDERS = {
 }
 
 
+#: The layers of other modules, which are entry points else.
+OTHERS = {"": "package", "alert_sensor": "entity", "const": "const", "entity": "entity"}
+
+
 class Layer(NamedTuple):
     """What a layer may import beside Python's own library."""
 
@@ -42,7 +46,7 @@ LAYERS = {
     "protocol": Layer({"protocol"}, {"orjson"}),
     "model": Layer({"protocol", "model"}, {"orjson"}),
     "hub": Layer(_BELOW, _CORE),
-    "entity": Layer(_BELOW, _CORE),
+    "entity": Layer(_BELOW | {"entity"}, _CORE),
     "platform": Layer(_BELOW | {"entity"}, _CORE),
     "entry point": Layer(_BELOW, _CORE),
     "package": Layer(_BELOW | {"entity", "platform", "entry point"}, _CORE),
@@ -87,7 +91,7 @@ def _layer(name: str) -> str:
         return FOLDERS[top]
     if top in Platform:
         return "platform"
-    return {"": "package", "const": "const", "entity": "entity"}.get(top, "entry point")
+    return OTHERS.get(top, "entry point")
 
 
 def _read(package: Path) -> dict[str, Module]:

@@ -16,6 +16,7 @@ import pytest
 
 import custom_components.vesper
 from custom_components.vesper import PLATFORMS
+from custom_components.vesper.alert_sensor import VesperAlertSensor
 from custom_components.vesper.condition import CONDITIONS
 from custom_components.vesper.config_flow import (
     HTTP_SCHEMA,
@@ -30,7 +31,6 @@ from custom_components.vesper.hub.entity_set import EntitySet
 from custom_components.vesper.model.device import Device
 from custom_components.vesper.protocol.codes import EVENT_KEYS, ResetReason
 from custom_components.vesper.protocol.topics import PrefixProblem
-from custom_components.vesper.sensor import VesperAlertSensor
 from custom_components.vesper.services import FIELDS
 from custom_components.vesper.trigger import TRIGGERS
 from homeassistant.const import CONF_OPTIONS, STATE_OFF, STATE_ON, Platform

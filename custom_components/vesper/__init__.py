@@ -18,6 +18,7 @@ from .hub.hub import VesperConfigEntry, VesperHub
 from .hub.registry import device_id_of
 from .hub.store import VesperStore
 from .services import async_setup_services
+from .websocket_api import async_register_commands
 
 #: The descriptions of the entities of a device.
 DESCRIPTIONS: Mapping[Platform, Sequence[EntityDescription]] = {
@@ -33,9 +34,10 @@ CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
 
 
 async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
-    """Set up the actions and the HTTP API."""
+    """Set up what serves all entries."""
     async_setup_services(hass)
     async_register_views(hass)
+    async_register_commands(hass)
     return True
 
 

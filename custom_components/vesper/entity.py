@@ -161,14 +161,14 @@ class VesperFleetEntityDescription(EntityDescription):
 
     linked: bool = False
     """Whether it is unavailable while the broker link is down."""
-    value_fn: Callable[[VesperHub], int | str | bool]
+    value_fn: Callable[[VesperHub], float | str | bool | None]
 
 
 class VesperFleetValueEntity(VesperFleetEntity):
     """An entity of the fleet that shows a value."""
 
     entity_description: VesperFleetEntityDescription
-    _written: tuple[bool, int | str | bool] | None = None
+    _written: tuple[bool, float | str | bool | None] | None = None
 
     @property
     @override
@@ -177,7 +177,7 @@ class VesperFleetValueEntity(VesperFleetEntity):
         return self.hub.connected or not self.entity_description.linked
 
     @property
-    def value(self) -> int | str | bool:
+    def value(self) -> float | str | bool | None:
         """Return the value."""
         return self.entity_description.value_fn(self.hub)
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum
 from functools import partial
+from time import time
 from typing import Any, override
 
 from homeassistant.components.sensor import (
@@ -15,6 +16,7 @@ from homeassistant.components.sensor import (
     SensorStateClass,
 )
 from homeassistant.const import (
+    PERCENTAGE,
     SIGNAL_STRENGTH_DECIBELS_MILLIWATT,
     EntityCategory,
     UnitOfInformation,
@@ -23,6 +25,7 @@ from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.util import dt as dt_util
 
+from .alert_sensor import SEVERITIES, VesperAlertSensor
 from .entity import (
     Availability,
     VesperEntity,
@@ -32,30 +35,23 @@ from .entity import (
     async_add_device_entities,
 )
 from .hub.hub import VesperConfigEntry, VesperHub
-from .hub.registry import ALERT_KEY, ALERT_TRANSLATION_KEY, unique_id_of
-from .model.alerts import ActiveAlert, ClosedBy
+from .hub.registry import ALERT_KEY, unique_id_of
+from .model.availability import DAY, MONTH, WEEK
+from .model.availability_report import percentage
 from .model.change import Change
 from .model.device import Device
 from .model.fleet import OFFLINE
 from .protocol.codes import ResetReason, WifiReason, key_of, keys_of
-from .protocol.severity import Severity
 
 # Entities are updated by the hub.
 PARALLEL_UPDATES = 0
-
-SEVERITIES = [severity.key for severity in Severity]
 
 
 @dataclass(frozen=True, kw_only=True)
 class VesperSensorDescription(VesperEntityDescription, SensorEntityDescription):
     """Describe a sensor of a device."""
 
-    value_fn: Callable[[Device], datetime | int | str | None]
-
-
-@dataclass(frozen=True, kw_only=True)
-class VesperAlertSensorDescription(VesperEntityDescription, SensorEntityDescription):
-    """Describe the sensor of a subsystem."""
+    value_fn: Callable[[Device], datetime | float | str | None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,6 +71,21 @@ DESCRIPTIONS: tuple[VesperSensorDescription, ...] = (
         changes=Change.ALERTS,
         value_fn=lambda device: len(device.alerts.active),
         attributes_fn=lambda device: {"alerts": device.alerts.as_json()},
+    ),
+    VesperSensorDescription(
+        key="availability",
+        translation_key="availability",
+        entity_category=EntityCategory.DIAGNOSTIC,
+        entity_registry_enabled_default=False,
+        native_unit_of_measurement=PERCENTAGE,
+        state_class=SensorStateClass.MEASUREMENT,
+        suggested_display_precision=2,
+        changes=Change.AVAILABILITY | Change.CONNECTIVITY,
+        value_fn=lambda device: _availability(device, MONTH),
+        attributes_fn=lambda device: {
+            DAY: _availability(device, DAY),
+            WEEK: _availability(device, WEEK),
+        },
     ),
     VesperSensorDescription(
         key="boot_time",
@@ -160,6 +171,15 @@ DESCRIPTIONS: tuple[VesperSensorDescription, ...] = (
         attributes_fn=lambda device: _code(device.telemetry.reset_reason),
     ),
     VesperSensorDescription(
+        key="restarts",
+        translation_key="restarts",
+        entity_category=EntityCategory.DIAGNOSTIC,
+        entity_registry_enabled_default=False,
+        state_class=SensorStateClass.MEASUREMENT,
+        changes=Change.AVAILABILITY | Change.RESTART,
+        value_fn=lambda device: device.availability.count_restarts(MONTH, time()),
+    ),
+    VesperSensorDescription(
         key="wifi_signal",
         translation_key="wifi_signal",
         device_class=SensorDeviceClass.SIGNAL_STRENGTH,
@@ -201,6 +221,14 @@ FLEET_DESCRIPTIONS: tuple[VesperFleetSensorDescription, ...] = (
         value_fn=lambda hub: hub.fleet.with_alerts,
     ),
     VesperFleetSensorDescription(
+        key="fleet_availability",
+        translation_key="fleet_availability",
+        native_unit_of_measurement=PERCENTAGE,
+        state_class=SensorStateClass.MEASUREMENT,
+        suggested_display_precision=2,
+        value_fn=lambda hub: percentage(hub.insight.fleet_ratio),
+    ),
+    VesperFleetSensorDescription(
         key="fleet_health",
         translation_key="fleet_health",
         device_class=SensorDeviceClass.ENUM,
@@ -240,9 +268,7 @@ async def async_setup_entry(
     async_add_entities(
         VesperFleetSensor(entry, description) for description in FLEET_DESCRIPTIONS
     )
-    await async_add_device_entities(
-        entry, async_add_entities, VesperSensor, DESCRIPTIONS
-    )
+    await async_add_device_entities(entry, async_add_entities, _sensor, DESCRIPTIONS)
     if not hub.entity_set.has_alert_sensors:
         return
     entry.async_on_unload(
@@ -263,84 +289,31 @@ class VesperSensor(VesperEntity, SensorEntity):
 
     @property
     @override
-    def native_value(self) -> datetime | int | str | None:
+    def native_value(self) -> datetime | float | str | None:
         """Return the value, None while it is not known."""
         return self.entity_description.value_fn(self.device)
 
 
-class VesperAlertSensor(VesperEntity, SensorEntity):
-    """A sensor with the state of one subsystem."""
+class VesperInsightSensor(VesperSensor):
+    """A sensor of the availability or restarts.
 
-    entity_description: VesperAlertSensorDescription
+    It is notified each hour, and written only if it has changed.
+    """
 
-    def __init__(self, hub: VesperHub, device: Device, subsystem: str) -> None:
-        """Set the subsystem, which is also the name."""
-        super().__init__(
-            hub,
-            device,
-            VesperAlertSensorDescription(
-                key=ALERT_KEY + subsystem,
-                translation_key=ALERT_TRANSLATION_KEY,
-                name=subsystem,
-                device_class=SensorDeviceClass.ENUM,
-                entity_category=EntityCategory.DIAGNOSTIC,
-                options=SEVERITIES,
-                changes=Change.ALERTS,
-            ),
-        )
-        self._subsystem = subsystem
-        self._written = self._values()
-
-    def _values(self) -> tuple[ActiveAlert | None, bool, ClosedBy | None]:
-        """Return what the state and its attributes show.
-
-        These are the alert, whether it is known, and what closed the last one.
-        """
-        alerts = self.device.alerts
-        return (
-            alerts.active.get(self._subsystem),
-            self._subsystem not in alerts.unknown,
-            alerts.closed_by.get(self._subsystem),
-        )
-
-    @property
-    @override
-    def native_value(self) -> str | None:
-        """Return the severity of the alert, None while unknown."""
-        alert, is_known, _ = self._written
-        if alert is not None:
-            return alert.severity.key
-        return Severity.OK.key if is_known else None
-
-    @property
-    @override
-    def extra_state_attributes(self) -> Mapping[str, Any]:
-        """Return the alert, or what closed the last one."""
-        alert, _, closed_by = self._written
-        attributes = {"subsystem": self._subsystem}
-        if alert is None:
-            return attributes | ({"closed_by": closed_by} if closed_by else {})
-        return attributes | {
-            "message": alert.message,
-            "updated_at": alert.updated_at,
-            "confirmed": alert.confirmed,
-            "acknowledged": alert.acknowledged,
-            "acknowledged_by": alert.acknowledged_by,
-            "note": alert.note,
-        }
+    _written: tuple[object, object] | None = None
 
     @override
-    async def async_removed_from_registry(self) -> None:
-        """Forget the subsystem until it raises an alert again."""
-        self.hub.async_change(
-            [self.device], lambda device: device.alerts.forget(self._subsystem)
-        )
+    async def async_added_to_hass(self) -> None:
+        """Listen to the device."""
+        self._written = self.native_value, self.extra_state_attributes
+        await super().async_added_to_hass()
 
     @override
     @callback
     def async_device_changed(self, change: Change) -> None:
-        """Write the state if this subsystem's alert has changed."""
-        if (written := self._values()) != self._written:
+        """Write the state if it has changed."""
+        written = self.native_value, self.extra_state_attributes
+        if written != self._written:
             self._written = written
             self.async_write_ha_state()
 
@@ -352,9 +325,23 @@ class VesperFleetSensor(VesperFleetValueEntity, SensorEntity):
 
     @property
     @override
-    def native_value(self) -> int | str:
+    def native_value(self) -> float | str | None:
         """Return the value."""
         return self.value
+
+
+def _sensor(
+    hub: VesperHub, device: Device, description: VesperSensorDescription
+) -> VesperSensor:
+    """Return the sensor of a description."""
+    if description.changes & Change.AVAILABILITY:
+        return VesperInsightSensor(hub, device, description)
+    return VesperSensor(hub, device, description)
+
+
+def _availability(device: Device, window: str) -> float | None:
+    """Return the availability in a window, in percent."""
+    return percentage(device.availability.window(window, time()).ratio)
 
 
 def _key(table: type[IntEnum], code: int | None) -> str | None:

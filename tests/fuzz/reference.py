@@ -131,6 +131,8 @@ class Bell:
     timeout_by_uptime: bool = False
     heard: float | None = None
     """When it last reported its uptime, since Home Assistant started."""
+    restarts: int = 0
+    """How often it restarted."""
     gaps: list[int] = field(default_factory=list)
     """The seconds between its heartbeats."""
     last_heartbeat: float | None = None
@@ -428,6 +430,7 @@ class Reference:
             or (new_boot and not (same_boot and went_on))
         )
         if restarted:
+            bell.restarts += 1
             # It began with an empty log, of which it may report nothing yet.
             if reports_log:
                 bell.seen.clear()
@@ -566,6 +569,8 @@ class Reference:
             "devices_offline": str(offline) if self.connected else STATE_UNAVAILABLE,
             "devices_online": online if self.connected else STATE_UNAVAILABLE,
             "devices_with_alerts": str(sum(bool(bell.alerts) for bell in bells)),
+            # No session lasts for half of a month.
+            "fleet_availability": STATE_UNKNOWN,
             "fleet_health": health,
             "fleet_problem": on_off(value=health != "ok"),
             "mqtt_link": on_off(value=self.connected),
@@ -592,6 +597,9 @@ class Reference:
         yield "run_health_check", while_reachable(STATE_UNKNOWN), {}
         yield "maintenance", STATE_OFF, {}
         yield "health", bell.health, {}
+        yield "availability", STATE_UNKNOWN, {"week": None}
+        # As many are kept.
+        yield "restarts", str(min(bell.restarts, 20)), {}
         alerts = [
             {
                 **alert.shown(),

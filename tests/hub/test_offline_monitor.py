@@ -451,7 +451,9 @@ async def test_writes_what_changes(vesper: Vesper, writes: Writes) -> None:
     await vesper.advance(30)
     assert written() == []
     await vesper.heartbeat(uptime=10)
-    assert written() == sorted(ids("active_alerts", "alert_Network", "boot_time"))
+    assert written() == sorted(
+        ids("active_alerts", "alert_Network", "boot_time", "restarts")
+    )
     await vesper.advance(91)
     unavailable = sorted(
         ids("connectivity", "playing", "melody", "run_health_check")

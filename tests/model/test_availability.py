@@ -10,8 +10,6 @@ import orjson
 import pytest
 
 from custom_components.vesper.model.availability import (
-    DAY,
-    HOUR,
     MAX_KEPT,
     WINDOWS,
     AvailabilityHistory,
@@ -19,6 +17,9 @@ from custom_components.vesper.model.availability import (
     DeviceRestart,
     Window,
 )
+
+HOUR = 3600
+DAY = 24 * HOUR
 
 MIDNIGHT = 1_900_000_000 // DAY * DAY
 

@@ -34,7 +34,7 @@ from .admission import RESERVED_FOR_ALERTS, Admission, Limits
 from .change_handler import ChangeHandler
 from .entity_set import DEFAULT_ENTITY_SET, EntitySet
 from .health_checks import HealthChecks
-from .insight import update_availability
+from .insight import Insight, update_availability
 from .issues import Issues
 from .listeners import Listeners
 from .maintenance import Maintenance
@@ -85,6 +85,7 @@ class VesperHub:
         """All devices by id."""
         self.fleet = Fleet()
         self.listeners = Listeners(hass)
+        self.insight = Insight(hass, self.devices, self.listeners)
         self.entity_set = EntitySet(options.get(CONF_ENTITIES, DEFAULT_ENTITY_SET))
         self.admission = Admission(
             hass,
@@ -179,6 +180,7 @@ class VesperHub:
             self.registry.async_listen_disabled(self._changes.async_set_disabled),
             async_check_prefix(self._hass, self._prefix, self.devices, self.listeners),
             self._issues.async_start(),
+            self.insight.async_start(),
             self.statistics.async_start(),
         ]
         await self.subscriptions.async_start()

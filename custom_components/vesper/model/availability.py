@@ -9,16 +9,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from .buckets import DayBuckets, HourBuckets
 
-HOUR = 3600
-DAY = 24 * HOUR
-
-MONTH = "month"
+DAY, WEEK, MONTH = "day", "week", "month"
 
 #: The windows in seconds, by the names that the API has for them.
-WINDOWS = {"day": DAY, "week": 7 * DAY, MONTH: 30 * DAY}
+WINDOWS = {DAY: 86_400, WEEK: 7 * 86_400, MONTH: 30 * 86_400}
 
 #: In seconds: what was observed for less says nothing.
-MIN_OBSERVED = HOUR
+MIN_OBSERVED = 3600
 
 #: Maximum number of outages, and of restarts, of a device.
 MAX_KEPT = 20
@@ -211,12 +208,20 @@ class AvailabilityHistory:
     def window(self, name: str, now: float) -> Window:
         """Return what was observed in one of `WINDOWS`."""
         seconds = WINDOWS[name]
-        buckets = self._hours if seconds == DAY else self._days
+        buckets = self._hours if name == DAY else self._days
         observed, online, first = buckets.totals(seconds, _clock(now))
         ratio = None
         if first is not None and observed >= MIN_OBSERVED:
             ratio = online / observed if first <= now - seconds / 2 else None
         return Window(round(observed), round(online), ratio)
+
+    def count_outages(self, window: str, now: float) -> int:
+        """Return how many outages began in a window."""
+        return sum(one.start >= now - WINDOWS[window] for one in self.outages)
+
+    def count_restarts(self, window: str, now: float) -> int:
+        """Return how many restarts were in a window."""
+        return sum(one.time >= now - WINDOWS[window] for one in self.restarts)
 
     def as_json(self, now: float) -> dict[str, list[int]]:
         """Return what is stored, as lists of numbers.

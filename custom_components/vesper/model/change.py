@@ -52,3 +52,5 @@ class Change(IntFlag):
     """The heartbeat was late or replayed: nothing has changed."""
     DISABLED = 1 << 27
     """Whether a user has disabled it."""
+    AVAILABILITY = 1 << 28
+    """How available it was, which changes with time alone."""

@@ -1,0 +1,93 @@
+"""WebSocket commands of the Vesper integration (docs/availability.md)."""
+
+from typing import Any
+
+import voluptuous as vol
+
+from homeassistant.auth.permissions.const import POLICY_READ
+from homeassistant.components import websocket_api
+from homeassistant.core import HomeAssistant, callback
+from homeassistant.exceptions import HomeAssistantError
+
+from .const import DOMAIN
+from .hub.chunks import async_in_chunks
+from .hub.hub import VesperConfigEntry
+from .hub.insight import current_report
+from .hub.permissions import is_permitted
+
+#: How many outages and restarts of each device are in an answer about all devices.
+MAX_LISTED = 3
+
+
+@callback
+def async_register_commands(hass: HomeAssistant) -> None:
+    """Register the commands."""
+    websocket_api.async_register_command(hass, websocket_insight)
+
+
+@websocket_api.websocket_command(
+    {
+        vol.Required("type"): "vesper/insight",
+        vol.Optional("device_ids"): [str],
+    }
+)
+@websocket_api.async_response
+async def websocket_insight(
+    hass: HomeAssistant,
+    connection: websocket_api.ActiveConnection,
+    msg: dict[str, Any],
+) -> None:
+    """Return how reliable devices are.
+
+    The ids are those of the device registry. Without any, the answer is about all
+    devices that the user may read, with the last outages and restarts of each.
+    """
+    entries: list[VesperConfigEntry] = hass.config_entries.async_loaded_entries(DOMAIN)
+    if not entries:
+        error = HomeAssistantError(
+            translation_domain=DOMAIN, translation_key="not_running"
+        )
+        _send_error(connection, msg, error)
+        return
+    wanted: list[str] | None = msg.get("device_ids")
+    devices: dict[str, dict[str, Any]] = {}
+    for hub in (entry.runtime_data for entry in entries):
+        async for device in async_in_chunks(tuple(hub.devices.values())):
+            registered = hub.registry.async_entry(device)
+            if (wanted is None or registered.id in wanted) and is_permitted(
+                hass, connection.user, registered, POLICY_READ
+            ):
+                devices[registered.id] = current_report(device)
+    for device_id in wanted or ():
+        if device_id not in devices:
+            error = HomeAssistantError(
+                translation_domain=DOMAIN,
+                translation_key="no_such_device",
+                translation_placeholders={"device_id": device_id},
+            )
+            _send_error(connection, msg, error)
+            return
+    if wanted is None:
+        for report in devices.values():
+            del report["last_outages"][MAX_LISTED:]
+            del report["last_restarts"][MAX_LISTED:]
+    connection.send_result(msg["id"], {"devices": devices})
+
+
+def _send_error(
+    connection: websocket_api.ActiveConnection,
+    msg: dict[str, Any],
+    error: HomeAssistantError,
+) -> None:
+    """Send an error.
+
+    It is not raised, because Home Assistant would log it.
+    """
+    connection.send_error(
+        msg["id"],
+        websocket_api.ERR_NOT_FOUND,
+        str(error),
+        translation_domain=error.translation_domain,
+        translation_key=error.translation_key,
+        translation_placeholders=error.translation_placeholders,
+    )
