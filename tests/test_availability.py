@@ -75,6 +75,7 @@ async def test_an_outage(vesper: Vesper, get: Get) -> None:
             }
         ],
         "last_restarts": [],
+        "unstable": False,
     }
 
 

@@ -184,7 +184,7 @@ async def test_trouble(hass: HomeAssistant, vesper: Vesper) -> None:
     notifications = await use(hass, "device_in_trouble", devices=devices(hass))
     await vesper.alert("SD", "WARNING", "no card", device_id=OTHER)
     await vesper.alert("SD", "WARNING", "no card")
-    await vesper.advance(1)
+    await vesper.advance(2)
     assert notifications.take() == [IN_TROUBLE]
     await vesper.alert("SD", "WARNING", "still no card")
     await vesper.alert("SD", "CLEARED", device_id=OTHER)
@@ -199,6 +199,22 @@ async def test_trouble(hass: HomeAssistant, vesper: Vesper) -> None:
     assert notifications.take() == [IN_TROUBLE]
 
 
+async def test_trouble_that_flaps(hass: HomeAssistant, vesper: Vesper) -> None:
+    """300 flaps in 5 minutes notify twice."""
+    await vesper.heartbeat()
+    notifications = await use(hass, "device_in_trouble", devices=devices(hass))
+    for _ in range(300):
+        await vesper.alert("SD", "WARNING", "no card")
+        await vesper.advance_exactly(0.5)
+        await vesper.alert("SD", "CLEARED")
+        await vesper.advance_exactly(0.5)
+    assert notifications.take() == [IN_TROUBLE]
+    for _ in range(61):
+        await vesper.heartbeat()
+        await vesper.advance(60)
+    assert notifications.take() == [RECOVERED]
+
+
 async def test_trouble_gets_worse_and_better(
     hass: HomeAssistant, vesper: Vesper
 ) -> None:
@@ -207,7 +223,7 @@ async def test_trouble_gets_worse_and_better(
     notifications = await use(hass, "device_in_trouble", devices=devices(hass))
     for state in ("WARNING", "FAILED", "CRITICAL", "WARNING", "CRITICAL"):
         await vesper.alert("SD", state)
-        await vesper.advance(1)
+        await vesper.advance(2)
     assert [message for _, message in notifications.take()] == [
         "`SD` is warning",
         "`SD` is failed",
@@ -226,7 +242,7 @@ async def test_trouble_of_some_subsystems(hass: HomeAssistant, vesper: Vesper) -
     )
     for subsystem in ("SD", "Net", "Clock"):
         await vesper.alert(subsystem, "WARNING")
-    await vesper.advance(1)
+    await vesper.advance(2)
     assert {message for _, message in notifications.take()} == {
         "`SD` is warning",
         "`Net` is warning",
@@ -266,7 +282,7 @@ async def test_trouble_without_recovery(hass: HomeAssistant, vesper: Vesper) -> 
         hass, "device_in_trouble", devices=devices(hass), recovery=False
     )
     await vesper.alert("SD", "WARNING", "no card")
-    await vesper.advance(1)
+    await vesper.advance(2)
     await vesper.alert("SD", "CLEARED")
     assert notifications.take() == [IN_TROUBLE]
 
@@ -298,7 +314,7 @@ async def test_trouble_of_a_new_device(hass: HomeAssistant, vesper: Vesper) -> N
         hass, "device_in_trouble", devices={"device_id": [registered_id(hass, FLEET)]}
     )
     await vesper.alert("SD", "WARNING", "no card")
-    await vesper.advance(1)
+    await vesper.advance(2)
     await vesper.alert("SD", "CLEARED")
     assert notifications.take() == [IN_TROUBLE, RECOVERED]
 
@@ -320,7 +336,7 @@ async def test_trouble_without_active_alerts(
     await hass.async_block_till_done()
     notifications = await use(hass, "device_in_trouble", devices=devices(hass))
     await vesper.alert("SD", "WARNING", "no card")
-    await vesper.advance(1)
+    await vesper.advance(2)
     await vesper.alert("SD", "CLEARED")
     assert notifications.take() == [IN_TROUBLE, RECOVERED]
 
@@ -334,12 +350,13 @@ async def test_trouble_without_the_sensor_of_a_subsystem(
     There may be no room for the sensor.
     """
     await vesper.alert("SD", "WARNING")
+    await vesper.advance(2)
     await vesper.alert("SD", "CLEARED")
     disable(vesper, "alert_SD")
     await hass.async_block_till_done()
     notifications = await use(hass, "device_in_trouble", devices=devices(hass))
     await vesper.alert("SD", "WARNING", "no card")
-    await vesper.advance(1)
+    await vesper.advance(2)
     await vesper.alert("SD", "CLEARED")
     assert notifications.take() == [IN_TROUBLE, RECOVERED]
 

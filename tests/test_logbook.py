@@ -66,6 +66,7 @@ async def test_alerts(hass: HomeAssistant, vesper: Vesper, logbook: Logbook) -> 
     await vesper.alert("FileManager", "CRITICAL", "SD card is gone")
     await vesper.alert("FileManager", "WARNING")
     await vesper.alert("FileManager", "FAILED")
+    await vesper.advance(2)
     await vesper.alert("FileManager", "CLEARED")
     await vesper.alert("FileManager", "CLEARED")
     await vesper.alert("Network", "WARNING")

@@ -330,6 +330,9 @@ async def test_attributes(vesper: Vesper) -> None:
         for device_id in (BELL, "hall", "tower"):
             await vesper.heartbeat(device_id, uptime=uptime)
         await vesper.advance(60)
+    for state in ("WARNING", "CLEARED") * 3:
+        await vesper.alert("Clock", state)
+    await look()
     await vesper.call("switch.turn_on", entity_id=vesper.entity_id("maintenance"))
     await look()
     coded = {

@@ -2,8 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
-from typing import override
+from typing import Any, override
 
 from homeassistant.components.binary_sensor import (
     BinarySensorDeviceClass,
@@ -48,11 +47,14 @@ class VesperFleetBinarySensorDescription(
     """Describe a binary sensor of the fleet."""
 
 
-def _last_seen(device: Device) -> Mapping[str, datetime] | None:
-    """Return when an offline device was last seen."""
-    if device.online is not False or device.last_seen is None:
-        return None
-    return {"last_seen": dt_util.utc_from_timestamp(int(device.last_seen))}
+def _connectivity(device: Device) -> Mapping[str, Any]:
+    """Return when it was seen, and what is unstable."""
+    attributes: dict[str, Any] = {}
+    if device.online is False and device.last_seen is not None:
+        attributes["last_seen"] = dt_util.utc_from_timestamp(int(device.last_seen))
+    if unstable := device.unstable:
+        attributes["unstable"] = [one or "connectivity" for one in unstable]
+    return attributes
 
 
 DESCRIPTIONS: tuple[VesperBinarySensorDescription, ...] = (
@@ -61,10 +63,10 @@ DESCRIPTIONS: tuple[VesperBinarySensorDescription, ...] = (
         translation_key="connectivity",
         device_class=BinarySensorDeviceClass.CONNECTIVITY,
         entity_category=EntityCategory.DIAGNOSTIC,
-        changes=Change.CONNECTIVITY,
+        changes=Change.CONNECTIVITY | Change.UNSTABLE,
         availability=Availability.LINKED,
         value_fn=lambda device: device.online,
-        attributes_fn=_last_seen,
+        attributes_fn=_connectivity,
     ),
     VesperBinarySensorDescription(
         key="playing",

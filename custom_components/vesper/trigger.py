@@ -13,6 +13,7 @@ from homeassistant.helpers.trigger import Trigger
 from .hub.alert_options import (
     ALERT_OPTIONS,
     CONF_SEVERITY,
+    FLAPPING_OPTION,
     SUBSYSTEM_OPTIONS,
     is_alert_selected,
     is_subsystem_selected,
@@ -29,7 +30,7 @@ class AlertClearedTrigger(VesperTrigger):
     """Trigger when an active alert ends."""
 
     kind = OccurrenceKind.ALERT_CLEARED
-    _schema = target_schema(SUBSYSTEM_OPTIONS)
+    _schema = target_schema({**SUBSYSTEM_OPTIONS, **FLAPPING_OPTION})
     _variables = (
         "subsystem",
         "from_state",
@@ -51,7 +52,7 @@ class AlertRaisedTrigger(LastingTrigger):
 
     kind = OccurrenceKind.ALERT_RAISED
     _opposite = OccurrenceKind.ALERT_CLEARED
-    _schema = target_schema({**ALERT_OPTIONS, **FOR_OPTION})
+    _schema = target_schema({**ALERT_OPTIONS, **FLAPPING_OPTION, **FOR_OPTION})
     _variables = ("subsystem", "from_state", "to_state", "message", "acknowledged")
 
     @override

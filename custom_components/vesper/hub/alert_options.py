@@ -9,6 +9,7 @@ from homeassistant.helpers import config_validation as cv
 
 from ..protocol.severity import Severity
 
+CONF_FLAPPING: Final = "flapping"
 CONF_SEVERITY: Final = "severity"
 CONF_SUBSYSTEMS: Final = "subsystems"
 
@@ -17,6 +18,9 @@ SEVERITIES = {severity.key: severity for severity in Severity if severity}
 
 SUBSYSTEM_OPTIONS: dict[vol.Marker, Any] = {
     vol.Optional(CONF_SUBSYSTEMS, default=[]): vol.All(cv.ensure_list, [cv.string]),
+}
+FLAPPING_OPTION: dict[vol.Marker, Any] = {
+    vol.Optional(CONF_FLAPPING, default=False): cv.boolean,
 }
 ALERT_OPTIONS: dict[vol.Marker, Any] = {
     vol.Optional(CONF_SEVERITY, default=Severity.WARNING.key): vol.In(SEVERITIES),

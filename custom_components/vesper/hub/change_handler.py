@@ -18,6 +18,7 @@ from .listeners import Listeners
 from .occurrences import Occurrences
 from .outage_monitor import OutageMonitor
 from .registry import DeviceRegistry
+from .stability_monitor import StabilityMonitor
 from .store import SAVED_AT_ONCE, SAVED_KINDS, Saver
 
 type DeviceStep = Callable[[Device], Change]
@@ -54,6 +55,7 @@ class ChangeHandler:
         self._occurrences = occurrences
         self._registry = registry
         self._saver = saver
+        self._stability = StabilityMonitor(hass, devices, self.async_change)
         self._closed = False
         self._restart_logged: dict[str, float] = {}
         self._follow_ups: tuple[tuple[Change, Callable[[Device], object]], ...] = (
@@ -82,7 +84,7 @@ class ChangeHandler:
             ),
             (Change.RESTART, self._log_restart),
             (
-                Change.RESTART | Change.ALERT_LOST | Change.DISABLED,
+                Change.RESTART | Change.ALERT_LOST | Change.DISABLED | Change.UNSTABLE,
                 issues.async_check,
             ),
             (Change.ALERT_CLOSED, _log_closed),
@@ -101,6 +103,13 @@ class ChangeHandler:
     def async_close(self) -> None:
         """Handle no more changes."""
         self._closed = True
+        self._stability.async_close()
+
+    @callback
+    def async_restore(self, device: Device) -> None:
+        """Handle a device that was restored or added."""
+        update_availability(device)
+        self._stability.async_restore(device)
 
     @callback
     def async_discard(self, device_id: str) -> None:
@@ -163,12 +172,20 @@ class ChangeHandler:
             return
         registry_id = self._registry.async_entry(device).id
         suppressed = device.is_suppressed(time())
+        was_unstable = device.unstable
         for occurrence in occurrences:
-            if occurrence.kind in SAVED_KINDS:
+            published = self._stability.async_record(device, occurrence)
+            if occurrence.kind in SAVED_KINDS or published.held or published.settled:
                 self._saver.async_save_soon(device.device_id)
             self._occurrences.async_publish(
-                registry_id, occurrence, suppressed=suppressed, context=context
+                registry_id,
+                published,
+                suppressed=suppressed,
+                context=context,
+                unstable=tuple(one or "connectivity" for one in device.unstable),
             )
+        if device.unstable != was_unstable:
+            self.async_handle(device, Change.UNSTABLE)
 
     def _log_restart(self, device: Device) -> None:
         """Log a restart, unless another was shortly before."""

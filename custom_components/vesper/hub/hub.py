@@ -34,7 +34,7 @@ from .admission import RESERVED_FOR_ALERTS, Admission, Limits
 from .change_handler import ChangeHandler
 from .entity_set import DEFAULT_ENTITY_SET, EntitySet
 from .health_checks import HealthChecks
-from .insight import Insight, update_availability
+from .insight import Insight
 from .issues import Issues
 from .listeners import Listeners
 from .maintenance import Maintenance
@@ -291,7 +291,7 @@ class VesperHub:
         """Set what a device needs of the entry."""
         device.close_after = self._close_after
         device.link_up = self.connected
-        update_availability(device)
+        self._changes.async_restore(device)
 
     def _message_callback(
         self, subscription: Subscription

@@ -15,6 +15,7 @@ from ..model.alerts import MAX_ACTIVE
 from ..model.device import Device
 from ..model.heap_trend import HORIZON
 from ..model.restarts import Restart
+from ..model.stability import CONNECTIVITY
 from ..protocol.codes import ResetReason, label_of
 from .chunks import async_in_chunks
 from .registry import DeviceRegistry
@@ -94,6 +95,18 @@ ISSUES = (
         value_fn=lambda device, now: (
             {"device_id": device.device_id}
             if device.restarts.is_id_shared(now)
+            else None
+        ),
+    ),
+    IssueDescription(
+        key="unstable",
+        severity=ir.IssueSeverity.WARNING,
+        value_fn=lambda device, _: (
+            {
+                "connectivity": str(changes.get(CONNECTIVITY, 0)),
+                "alerts": str(sum(changes.values()) - changes.get(CONNECTIVITY, 0)),
+            }
+            if device.stability is not None and (changes := device.stability.unstable)
             else None
         ),
     ),

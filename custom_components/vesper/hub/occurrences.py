@@ -19,6 +19,9 @@ MAX_HELD = 10_000
 #: The logbook has no sentence for these: the state of Playing is in it already.
 NOT_LOGGED = {OccurrenceKind.STARTED_PLAYING, OccurrenceKind.STOPPED_PLAYING}
 
+#: What only triggers need to know.
+NOT_IN_EVENT = {"held", "settled"}
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PublishedOccurrence:
@@ -31,6 +34,8 @@ class PublishedOccurrence:
     """Whether it triggers nothing, since the device is in maintenance."""
     context: Context | None
     """The context of the action that made it, if one did."""
+    unstable: tuple[str, ...] = ()
+    """What is unstable: `connectivity` or subsystems."""
 
 
 #: What triggers listen to. They outlive the config entries.
@@ -65,6 +70,7 @@ class Occurrences:
         *,
         suppressed: bool,
         context: Context | None = None,
+        unstable: tuple[str, ...] = (),
     ) -> None:
         """Publish an occurrence of a device."""
         published = PublishedOccurrence(
@@ -72,6 +78,7 @@ class Occurrences:
             occurrence=occurrence,
             suppressed=suppressed,
             context=context,
+            unstable=unstable,
         )
         if self._held is None:
             self._async_publish_now(published)
@@ -89,15 +96,16 @@ class Occurrences:
     def _async_publish_now(self, published: PublishedOccurrence) -> None:
         """Publish to triggers and the logbook.
 
-        The logbook shows suppressed occurrences too.
+        The logbook shows suppressed occurrences too, but none that are held.
         """
         async_dispatcher_send(self._hass, SIGNAL_OCCURRENCE, published)
-        if published.occurrence.kind in NOT_LOGGED:
+        occurrence = published.occurrence
+        if occurrence.kind in NOT_LOGGED or occurrence.held:
             return
         data = {
             name: value
-            for name, value in asdict(published.occurrence).items()
-            if value is not None
+            for name, value in asdict(occurrence).items()
+            if value is not None and name not in NOT_IN_EVENT
         }
         data[ATTR_VESPER_ID] = data.pop(ATTR_DEVICE_ID, None)
         data[ATTR_DEVICE_ID] = published.registry_id

@@ -30,6 +30,7 @@ from homeassistant.util import dt as dt_util
 
 from ..model.device import Device
 from ..model.occurrence import Occurrence, OccurrenceKind
+from .alert_options import CONF_FLAPPING
 from .occurrences import SIGNAL_OCCURRENCE, PublishedOccurrence
 from .targets import Target, find
 
@@ -118,6 +119,7 @@ class VesperTrigger(Trigger):
         occurrence, registry_id = published.occurrence, published.registry_id
         if (
             occurrence.kind is not self.kind
+            or self._is_left_out(occurrence)
             or not self._matches(occurrence)
             or not self._is_targeted(registry_id)
         ):
@@ -126,6 +128,16 @@ class VesperTrigger(Trigger):
             self._async_run(run_action, published)
         elif did_not_trigger is not None:
             did_not_trigger(NotTriggeredInfo("suppressed", {"device_id": registry_id}))
+
+    def _is_left_out(self, occurrence: Occurrence) -> bool:
+        """Return whether an occurrence is for other triggers.
+
+        Those that want each change of an alert that flaps do not need to know when it
+        no longer does.
+        """
+        if self._options.get(CONF_FLAPPING):
+            return occurrence.settled
+        return occurrence.held
 
     def _is_targeted(self, registry_id: str) -> bool:
         """Return whether a device is in the target."""
@@ -152,6 +164,7 @@ class VesperTrigger(Trigger):
                 "vesper_id": occurrence.device_id,
                 "name": name,
                 "area": area.name if area else None,
+                "unstable": list(published.unstable),
                 **{
                     variable: _shown(variable, getattr(occurrence, variable))
                     for variable in self._variables
@@ -214,6 +227,8 @@ class LastingTrigger(VesperTrigger):
         A suppressed occurrence can only cancel it.
         """
         occurrence = published.occurrence
+        if self._is_left_out(occurrence):
+            return
         if occurrence.kind in (self.kind, self._opposite):
             key = published.registry_id, occurrence.subsystem
             if key in self._pending:

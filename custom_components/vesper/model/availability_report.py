@@ -33,6 +33,7 @@ def availability_report(device: Device, now: float) -> dict[str, Any]:
         "mean_time_to_recover": round(sum(over) / len(over)) if over else None,
         "last_outages": [_outage(outage) for outage in reversed(outages)],
         "last_restarts": [_restart(restart) for restart in reversed(history.restarts)],
+        "unstable": bool(device.unstable),
     }
 
 

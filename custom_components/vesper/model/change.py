@@ -54,3 +54,5 @@ class Change(IntFlag):
     """Whether a user has disabled it."""
     AVAILABILITY = 1 << 28
     """How available it was, which changes with time alone."""
+    UNSTABLE = 1 << 29
+    """What about it is unstable."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from ..protocol.info import Info
 from .alerts import Alerts
 from .availability import AvailabilityHistory
+from .change import Change
 from .fault_counter import FaultCounter
 from .fault_streak import FaultStreak
 from .heap_trend import HeapTrend
@@ -14,6 +15,7 @@ from .playback import Playback
 from .post_limit import PostLimit
 from .restarts import Restarts
 from .rhythm import Rhythm
+from .stability import Stability
 from .telemetry import Telemetry
 
 
@@ -41,6 +43,8 @@ class DeviceState:
     offline_since: float | None = None
     """When it went offline; None while online, or if going offline ran no triggers."""
     availability: AvailabilityHistory = field(default_factory=AvailabilityHistory)
+    stability: Stability | None = None
+    """None if nothing has changed for an hour."""
     alerts: Alerts = field(default_factory=Alerts)
     playback: Playback = field(default_factory=Playback)
     telemetry: Telemetry = field(default_factory=Telemetry)
@@ -86,6 +90,21 @@ class DeviceState:
     def is_observed(self) -> bool:
         """Return whether it is expected to be online."""
         return self.link_up and not self.in_maintenance and not self.disabled
+
+    @property
+    def unstable(self) -> list[str]:
+        """Return the unstable subsystems or `CONNECTIVITY`."""
+        return [*self.stability.unstable] if self.stability else []
+
+    def settle(self, monotonic: float) -> Change:
+        """Record the ends of alerts that no longer flap."""
+        if (stability := self.stability) is None:
+            return Change.NOTHING
+        before = self.unstable
+        self.occurrences += (*stability.settle(self.alerts.active, monotonic),)
+        if stability.deadline is None:
+            self.stability = None
+        return Change.NOTHING if self.unstable == before else Change.UNSTABLE
 
     def is_suppressed(self, now: float) -> bool:
         """Return whether its occurrences run no triggers."""

@@ -92,6 +92,10 @@ class Occurrence:
     """How many devices an outage has lost."""
     online_before: int | None = None
     """How many devices were online before it."""
+    held: bool = False
+    """Whether triggers are not to know of it, because the alert flaps."""
+    settled: bool = False
+    """Whether it was held before, and the alert no longer flaps."""
 
 
 def alert_occurrence(

@@ -20,9 +20,11 @@ from .alerts import MAX_ACTIVE, MAX_SUBSYSTEMS, ActiveAlert, Alerts, ClosedBy, i
 from .availability import AvailabilityHistory
 from .device import Device
 from .event_log import EventLog
+from .occurrence import Occurrence, alert_occurrence
 from .playback import Playback
 from .restarts import Restarts
 from .rhythm import KEPT_GAPS, MAX_GAP, Rhythm
+from .stability import Stability
 from .telemetry import Telemetry
 
 type _Check = Callable[[object], bool]
@@ -119,6 +121,10 @@ def serialize(device: Device, now: float) -> bytes:
         "gaps": device.rhythm.gaps,
         "availability": device.availability.as_json(now),
     }
+    if device.stability is not None and device.stability.held:
+        data["held"] = [
+            _held(held.occurrence) for held in device.stability.held.values()
+        ]
     if telemetry.event_log.is_known:
         data["events"] = orjson.Fragment(telemetry.event_log.text)
     return dump_json(data)
@@ -136,6 +142,7 @@ def deserialize(device_id: str, data: Mapping[str, Any]) -> Device:
         playback=Playback(**_good(data, PLAYBACK_FIELDS)),
         restarts=Restarts(**_good(data, RESTART_FIELDS)),
         rhythm=Rhythm(_gaps(data.get("gaps"))),
+        stability=_stability(device_id, data.get("held")),
         telemetry=_telemetry(data),
         **_good(data, DEVICE_FIELDS),
     )
@@ -147,6 +154,26 @@ def _availability(data: object) -> AvailabilityHistory:
     if isinstance(data, dict):
         availability.restore(data)
     return availability
+
+
+def _held(occurrence: Occurrence) -> dict[str, Any]:
+    """Return the alert whose end is held."""
+    return {
+        "subsystem": occurrence.subsystem,
+        "state": (occurrence.from_state or "").upper(),
+        "msg": occurrence.message,
+        "raised_at": occurrence.raised_at,
+        "announced": (occurrence.announced or "").upper(),
+    }
+
+
+def _stability(device_id: str, items: object) -> Stability | None:
+    """Return the stored ends of alerts, None without any."""
+    stability = Stability()
+    for alert in map(_alert, _some(items)):
+        if alert and (occurrence := alert_occurrence(device_id, alert, None)):
+            stability.hold(occurrence, 0)
+    return stability if stability.held else None
 
 
 def _telemetry(data: Mapping[str, Any]) -> Telemetry:

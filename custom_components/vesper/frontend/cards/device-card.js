@@ -2,7 +2,13 @@ import { VesperCard } from "./base-card.js";
 import { DEVICE_FILTER, cardForm } from "./card-form.js";
 import { alertList, deviceHeader } from "./device-elements.js";
 import { deviceView, isKnown } from "./device-view.js";
-import { createElement, preserveFocus, secondaryText, timeElement } from "./dom.js";
+import {
+  badge,
+  createElement,
+  preserveFocus,
+  secondaryText,
+  timeElement,
+} from "./dom.js";
 import { getFleet, sortByName } from "./fleet.js";
 import { DOMAIN, ENTITY_NAME } from "./home-assistant.js";
 import {
@@ -116,7 +122,11 @@ export class VesperDeviceCard extends VesperCard {
         isKnown(state("boot_time")) && timeElement(hass, state("boot_time").state),
         formatted("reset_reason"),
       ],
-      view.maintenance && [localize(hass, "state"), maintenanceText(hass, view)],
+      (view.maintenance || view.unstable) && [
+        localize(hass, "state"),
+        view.maintenance && maintenanceText(hass, view),
+        view.unstable && badge(localize(hass, "unstable")),
+      ],
     ];
     return facts.filter(Boolean).flatMap(([name, ...values]) => {
       const known = values

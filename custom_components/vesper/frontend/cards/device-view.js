@@ -32,6 +32,7 @@ export function deviceView(hass, device) {
     // Undefined where it is unknown.
     online: { on: true, off: false }[connectivity],
     lastSeen: state("connectivity")?.attributes.last_seen,
+    unstable: Boolean(state("connectivity")?.attributes.unstable?.length),
     playing: state("playing")?.state === "on",
     melody: isKnown(state("melody")) ? state("melody").state : undefined,
     maintenance:

@@ -198,6 +198,7 @@ export class VesperFleetCard extends VesperCard {
       ...(compact ? this.alertNotes(hass, view) : []),
       view.lastSeen && secondaryText(timeElement(hass, view.lastSeen, "last_seen")),
       view.playing && secondaryText(playingText(hass, view)),
+      view.unstable && badge(localize(hass, "unstable")),
       view.maintenance &&
         badge(compact ? localize(hass, "maintenance") : maintenanceText(hass, view)),
     ].filter(Boolean);

@@ -1,0 +1,90 @@
+"""Follow which devices are unstable, and hold what flaps."""
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+from time import monotonic
+
+from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
+from homeassistant.helpers.event import async_call_later
+
+from ..model.change import Change
+from ..model.device import Device
+from ..model.occurrence import Occurrence
+from ..model.stability import Stability
+
+type SettleCallback = Callable[[Iterable[Device], Callable[[Device], Change]], object]
+
+
+class StabilityMonitor:
+    """Record what changes about devices.
+
+    One timer settles all of them.
+    """
+
+    def __init__(
+        self,
+        hass: HomeAssistant,
+        devices: Mapping[str, Device],
+        async_change: SettleCallback,
+    ) -> None:
+        """Set the devices, and what changes them."""
+        self._hass = hass
+        self._devices = devices
+        self._async_change = async_change
+        self._timer: CALLBACK_TYPE | None = None
+        self._due = float("inf")
+
+    @callback
+    def async_close(self) -> None:
+        """Cancel the timer."""
+        if self._timer is not None:
+            self._timer()
+            self._timer = None
+
+    @callback
+    def async_restore(self, device: Device) -> None:
+        """Follow a restored device."""
+        if device.stability is not None:
+            device.stability.restart(monotonic())
+            self._async_schedule(device.stability)
+
+    @callback
+    def async_record(self, device: Device, occurrence: Occurrence) -> Occurrence:
+        """Record an occurrence; returns it, maybe marked as held."""
+        if occurrence.settled:
+            return occurrence
+        stability = device.stability or Stability()
+        occurrence = stability.record(occurrence, monotonic())
+        if stability.deadline is not None:
+            device.stability = stability
+            self._async_schedule(stability)
+        return occurrence
+
+    @callback
+    def _async_schedule(self, stability: Stability) -> None:
+        """Set the timer, unless it is early enough."""
+        deadline = stability.deadline
+        if deadline is None or deadline >= self._due:
+            return
+        self.async_close()
+        self._due = deadline
+        self._timer = async_call_later(
+            self._hass, max(0, deadline - monotonic()), self._async_settle
+        )
+
+    @callback
+    def _async_settle(self, _now: datetime) -> None:
+        """Settle the devices that are due."""
+        self._timer = None
+        self._due = float("inf")
+        self._async_change(
+            [device for device in self._devices.values() if device.stability],
+            self._settle,
+        )
+
+    def _settle(self, device: Device) -> Change:
+        """Settle a device, and schedule the rest."""
+        change = device.settle(monotonic())
+        if device.stability is not None:
+            self._async_schedule(device.stability)
+        return change

@@ -1,0 +1,207 @@
+"""Unstable devices and flapping alerts, from messages to notifications."""
+
+from typing import Any
+
+import pytest
+
+from custom_components.vesper.const import DOMAIN
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers import issue_registry as ir
+from tests.automation import automate, devices
+from tests.common import BELL, FLEET, Vesper
+
+HOUR = 3600
+
+
+def issues(hass: HomeAssistant) -> list[dict[str, Any]]:
+    """Return the placeholders of the active repair issues."""
+    return [
+        dict(issue.translation_placeholders or {})
+        for (domain, _), issue in ir.async_get(hass).issues.items()
+        if domain == DOMAIN and issue.active and issue.translation_key == "unstable"
+    ]
+
+
+async def flap(vesper: Vesper, times: int, *, seconds: float = 0.5) -> None:
+    """Raise and clear an alert so many times."""
+    for _ in range(times):
+        for state in ("WARNING", "CLEARED"):
+            await vesper.alert("SD", state, "no card")
+            assert vesper.value("alert_SD") == {"CLEARED": "ok"}.get(state, "warning")
+            await vesper.advance_exactly(seconds)
+
+
+async def wait_for_an_hour(vesper: Vesper) -> None:
+    """Let an hour pass, with heartbeats."""
+    for _ in range(HOUR // 60 + 1):
+        await vesper.heartbeat()
+        await vesper.advance(60)
+
+
+async def test_three_hundred_flaps(hass: HomeAssistant, vesper: Vesper) -> None:
+    """They trigger twice and raise one repair issue."""
+    await vesper.heartbeat()
+    raised = await automate(hass, "alert_raised", devices(hass))
+    cleared = await automate(hass, "alert_cleared", devices(hass))
+    await flap(vesper, 300)
+    assert len(raised.take()) == 1
+    assert cleared.take() == []
+    await wait_for_an_hour(vesper)
+    (run,) = cleared.take()
+    assert (run["subsystem"], run["announced"]) == ("SD", "warning")
+    assert raised.take() == []
+    assert issues(hass) == []
+
+
+async def test_a_repair_issue(hass: HomeAssistant, vesper: Vesper) -> None:
+    """It counts the changes until a quiet hour."""
+    await vesper.heartbeat()
+    await flap(vesper, 2)
+    await vesper.alert("SD", "WARNING")
+    assert issues(hass) == []
+    await vesper.alert("SD", "CLEARED")
+    assert issues(hass) == [
+        {"device": "Vesper bell", "alerts": "6", "connectivity": "0"}
+    ]
+    await flap(vesper, 1)
+    await vesper.advance(60)
+    (issue,) = issues(hass)
+    assert issue["alerts"] == "8"
+    assert vesper.state("connectivity").attributes["unstable"] == ["SD"]
+    await wait_for_an_hour(vesper)
+    assert issues(hass) == []
+    assert "unstable" not in vesper.state("connectivity").attributes
+
+
+async def test_unstable_connectivity(hass: HomeAssistant, vesper: Vesper) -> None:
+    """Each change still triggers, and says so."""
+    await vesper.heartbeat()
+    went_offline = await automate(hass, "went_offline", devices(hass))
+    for _ in range(4):
+        await vesper.advance(91)
+        await vesper.heartbeat()
+    runs = went_offline.take()
+    assert [run["unstable"] for run in runs] == [[], [], [], ["connectivity"]]
+    await vesper.advance(60)
+    assert issues(hass) == [
+        {"device": "Vesper bell", "alerts": "0", "connectivity": "8"}
+    ]
+
+
+async def test_a_trigger_for_each_change(hass: HomeAssistant, vesper: Vesper) -> None:
+    """With the option it runs each time."""
+    await vesper.heartbeat()
+    options = {"flapping": True}
+    raised = await automate(hass, "alert_raised", devices(hass), options)
+    cleared = await automate(hass, "alert_cleared", devices(hass), options)
+    await flap(vesper, 10)
+    assert (len(raised.take()), len(cleared.take())) == (10, 10)
+    await wait_for_an_hour(vesper)
+    assert (raised.take(), cleared.take()) == ([], [])
+
+
+async def test_a_flapping_alert_gets_worse(hass: HomeAssistant, vesper: Vesper) -> None:
+    """It triggers at once."""
+    await vesper.heartbeat()
+    raised = await automate(hass, "alert_raised", devices(hass))
+    await flap(vesper, 10)
+    assert len(raised.take()) == 1
+    await vesper.alert("SD", "FAILED")
+    assert [run["to_state"] for run in raised.take()] == ["failed"]
+
+
+async def test_a_flapping_alert_that_has_to_last(
+    hass: HomeAssistant, vesper: Vesper
+) -> None:
+    """Its ends do not cancel the timer."""
+    await vesper.heartbeat()
+    raised = await automate(hass, "alert_raised", devices(hass), {"for": 600})
+    await flap(vesper, 10)
+    await vesper.alert("SD", "WARNING")
+    await vesper.advance(600)
+    assert len(raised.take()) == 1
+
+
+async def test_a_short_alert(hass: HomeAssistant, vesper: Vesper) -> None:
+    """Its end triggers after two seconds."""
+    await vesper.heartbeat()
+    cleared = await automate(hass, "alert_cleared", devices(hass))
+    await vesper.alert("SD", "WARNING")
+    await vesper.alert("SD", "CLEARED")
+    await vesper.advance_exactly(1.9)
+    assert cleared.take() == []
+    await vesper.advance_exactly(0.2)
+    assert len(cleared.take()) == 1
+
+
+async def test_devices_settle_by_themselves(
+    hass: HomeAssistant, vesper: Vesper
+) -> None:
+    """Each device settles at its own time."""
+    for device_id in (BELL, "tower"):
+        await vesper.heartbeat(device_id)
+    cleared = await automate(hass, "alert_cleared", devices(hass, [FLEET]))
+    for device_id in (BELL, "tower"):
+        await vesper.alert("SD", "WARNING", device_id=device_id)
+        await vesper.alert("SD", "CLEARED", device_id=device_id)
+        await vesper.advance_exactly(1)
+    assert cleared.take() == []
+    await vesper.advance_exactly(0.5)
+    assert [run["vesper_id"] for run in cleared.take()] == [BELL]
+    await vesper.advance_exactly(1)
+    assert [run["vesper_id"] for run in cleared.take()] == ["tower"]
+
+
+async def test_a_restart_while_it_flaps(hass: HomeAssistant, vesper: Vesper) -> None:
+    """What was reported is reported to be over."""
+    await vesper.heartbeat()
+    cleared = await automate(hass, "alert_cleared", devices(hass))
+    await flap(vesper, 10)
+    await vesper.reload()
+    assert cleared.take() == []
+    await wait_for_an_hour(vesper)
+    (run,) = cleared.take()
+    assert (run["subsystem"], run["from_state"]) == ("SD", "warning")
+
+
+async def test_a_restart_while_it_is_active(
+    hass: HomeAssistant, vesper: Vesper
+) -> None:
+    """It goes on as the alert that was reported."""
+    await vesper.heartbeat()
+    raised = await automate(hass, "alert_raised", devices(hass))
+    cleared = await automate(hass, "alert_cleared", devices(hass))
+    await flap(vesper, 10)
+    await vesper.alert("SD", "WARNING")
+    raised.take()
+    await vesper.reload()
+    await wait_for_an_hour(vesper)
+    assert (raised.take(), cleared.take()) == ([], [])
+    await vesper.alert("SD", "CLEARED")
+    assert len(cleared.take()) == 1
+
+
+async def test_a_closed_entry(hass: HomeAssistant, vesper: Vesper) -> None:
+    """Nothing settles after it was unloaded."""
+    await vesper.heartbeat()
+    cleared = await automate(hass, "alert_cleared", devices(hass))
+    await flap(vesper, 1)
+    assert await hass.config_entries.async_unload(FLEET)
+    await vesper.advance(2 * HOUR)
+    assert cleared.take() == []
+    assert await hass.config_entries.async_setup(FLEET)
+
+
+@pytest.mark.parametrize("held", [None, 7, [7], [{"subsystem": 7}], [{}]])
+async def test_bad_stored_ends(
+    vesper: Vesper, hass_storage: dict[str, Any], held: object
+) -> None:
+    """They are skipped."""
+    await vesper.heartbeat()
+    await flap(vesper, 10)
+    await vesper.hass.config_entries.async_unload(FLEET)
+    file = hass_storage[f"{DOMAIN}.{FLEET}"]["data"]["devices"][BELL]
+    assert len(file["held"]) == 1
+    file["held"] = held
+    await vesper.hass.config_entries.async_setup(FLEET)
+    assert vesper.hub.devices[BELL].stability is None
