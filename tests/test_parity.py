@@ -35,9 +35,17 @@ from custom_components.vesper.services import FIELDS
 from custom_components.vesper.trigger import TRIGGERS
 from homeassistant.const import CONF_OPTIONS, STATE_OFF, STATE_ON, Platform
 from homeassistant.core import HomeAssistant
-from homeassistant.helpers import condition, service, trigger
+from homeassistant.helpers import (
+    area_registry as ar,
+    condition,
+    device_registry as dr,
+    floor_registry as fr,
+    service,
+    trigger,
+)
 from homeassistant.helpers.entity import EntityDescription
 from homeassistant.util.yaml import parse_yaml
+from tests.automation import registered_id
 from tests.common import BELL, FLEET, Vesper, log_entry
 from tests.pages import PAGES, TEXT, headings
 
@@ -321,8 +329,13 @@ async def test_attributes(vesper: Vesper) -> None:
         # Each kind of entry in the device's log has attributes of its own.
         await vesper.heartbeat(recent_events=[log_entry(tag)])
         await look()
+    floor_id = fr.async_get(vesper.hass).async_create("North").floor_id
+    area = ar.async_get(vesper.hass).async_create("Tower", floor_id=floor_id)
     for device_id in (BELL, "hall", "tower"):
         await vesper.heartbeat(device_id, uptime=3600)
+        dr.async_get(vesper.hass).async_update_device(
+            registered_id(vesper.hass, device_id), area_id=area.id
+        )
     # An outage, from which they come back restarted.
     await vesper.advance(91)
     await look()
@@ -330,8 +343,9 @@ async def test_attributes(vesper: Vesper) -> None:
         for device_id in (BELL, "hall", "tower"):
             await vesper.heartbeat(device_id, uptime=uptime)
         await vesper.advance(60)
+    await look()
     for state in ("WARNING", "CLEARED") * 3:
-        await vesper.alert("Clock", state)
+        await vesper.alert("FileManager", state)
     await look()
     await vesper.call("switch.turn_on", entity_id=vesper.entity_id("maintenance"))
     await look()

@@ -842,6 +842,7 @@ async def test_fleet_outage(hass: HomeAssistant, vesper: Vesper) -> None:
             "unstable": [],
             "lost": 4,
             "online_before": 5,
+            "floor": None,
         }
     for number in range(5):
         await vesper.heartbeat(f"bell-{number}")

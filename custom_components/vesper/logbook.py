@@ -44,6 +44,7 @@ SENTENCES: Mapping[str, Callable[[_Data], str]] = {
     OccurrenceKind.CAME_ONLINE: lambda _data: "came online",
     OccurrenceKind.FLEET_OUTAGE: lambda data: (
         f"lost {data['lost']} of {data['online_before']} online devices at once"
+        + _place(data)
     ),
     OccurrenceKind.MAINTENANCE_ENDED: lambda _data: "is no longer in maintenance",
     OccurrenceKind.MAINTENANCE_STARTED: lambda data: (
@@ -83,6 +84,15 @@ def async_describe_events(
 def _with_detail(sentence: str, detail: str) -> str:
     """Return a sentence with its detail, if any."""
     return f"{sentence}: {detail}" if detail else sentence
+
+
+def _place(data: _Data) -> str:
+    """Return where all lost devices are."""
+    if area := data.get("area"):
+        return f", all in {area}"
+    if floor := data.get("floor"):
+        return f", all on floor {floor}"
+    return ""
 
 
 def _local_time(timestamp: float) -> str:

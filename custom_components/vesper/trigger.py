@@ -123,7 +123,7 @@ class FleetOutageTrigger(VesperTrigger):
 
     kind = OccurrenceKind.FLEET_OUTAGE
     _schema = vol.Schema({vol.Required(CONF_OPTIONS, default={}): {}})
-    _variables = ("lost", "online_before")
+    _variables = ("lost", "online_before", "area", "floor")
 
     @override
     def _is_targeted(self, registry_id: str) -> bool:

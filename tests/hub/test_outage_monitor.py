@@ -4,9 +4,20 @@ from typing import Any
 from unittest.mock import patch
 
 import pytest
-from pytest_homeassistant_custom_component.common import async_fire_time_changed
+from pytest_homeassistant_custom_component.common import (
+    async_capture_events,
+    async_fire_time_changed,
+)
 
+from custom_components.vesper.const import EVENT_OCCURRENCE
+from custom_components.vesper.logbook import SENTENCES
 from homeassistant.const import STATE_UNKNOWN
+from homeassistant.helpers import (
+    area_registry as ar,
+    device_registry as dr,
+    floor_registry as fr,
+)
+from tests.automation import automate, registered_id
 from tests.common import FLEET, Vesper, logged
 
 STARTED = "Outage: {} of {} online devices went offline within 90 s"
@@ -266,3 +277,72 @@ async def test_unload_ends_the_wait(
     async_fire_time_changed(vesper.hass)
     await vesper.hass.async_block_till_done()
     assert logged(caplog) == []
+
+
+@pytest.mark.parametrize(
+    ("areas", "common"),
+    [
+        (["Tower"] * 4, {"area": "Tower", "floor": "North"}),
+        (["Tower", "Gate"] * 2, {"floor": "North"}),
+        (["Tower", "Gate", "Cellar", "Tower"], {}),
+        (["Cellar"] * 4, {"area": "Cellar"}),
+        (["Cellar", "Attic"] * 2, {}),
+        (["Tower", "Tower", "Tower", None], {}),
+        ([None] * 4, {}),
+    ],
+)
+async def test_what_the_lost_devices_have_in_common(
+    vesper: Vesper, areas: list[str | None], common: dict[str, str]
+) -> None:
+    """It is in event, trigger variables and logbook."""
+    hass = vesper.hass
+    floor = fr.async_get(hass).async_create("North").floor_id
+    for name in ("Tower", "Gate"):
+        ar.async_get(hass).async_create(name, floor_id=floor)
+    for name in ("Cellar", "Attic"):
+        ar.async_get(hass).async_create(name)
+    await send_heartbeats(vesper, *bells(5))
+    for device_id, place in zip(bells(4), areas, strict=True):
+        area = ar.async_get(hass).async_get_area_by_name(place) if place else None
+        dr.async_get(hass).async_update_device(
+            registered_id(hass, device_id), area_id=area.id if area else None
+        )
+    outage = await automate(hass, "fleet_outage")
+    logged_events = async_capture_events(hass, EVENT_OCCURRENCE)
+    await vesper.advance(60)
+    await send_heartbeats(vesper, "bell-4")
+    await vesper.advance(31)
+    (run,) = outage.take()
+    assert {"area": run["area"], "floor": run["floor"]} == {
+        "area": None,
+        "floor": None,
+    } | common
+    names = ("area", "floor")
+    shown = vesper.state("outage", FLEET).attributes
+    assert {name: shown[name] for name in names if name in shown} == common
+    (data,) = (
+        event.data for event in logged_events if event.data["kind"] == "fleet_outage"
+    )
+    sentence = SENTENCES["fleet_outage"](data)
+    places = {"area": ", all in {area}", "floor": ", all on floor {floor}"}
+    end = next((text for name, text in places.items() if name in common), "")
+    assert sentence == "lost 4 of 5 online devices at once" + end.format(**common)
+
+
+async def test_a_lost_device_that_is_removed(vesper: Vesper) -> None:
+    """It is no longer among the others."""
+    area = ar.async_get(vesper.hass).async_create("Tower")
+    await send_heartbeats(vesper, *bells(4))
+    for device_id in bells(3):
+        dr.async_get(vesper.hass).async_update_device(
+            registered_id(vesper.hass, device_id), area_id=area.id
+        )
+    await vesper.advance(91)
+    assert "area" not in vesper.state("outage", FLEET).attributes
+    await vesper.hub.async_remove_device("bell-3")
+    await send_heartbeats(vesper, "bell-0", "bell-1")
+    state = vesper.state("outage", FLEET)
+    assert (state.attributes["event_type"], state.attributes["area"]) == (
+        "ended",
+        "Tower",
+    )

@@ -28,7 +28,6 @@ from ..const import (
 from ..model.change import Change
 from ..model.device import Device
 from ..model.fleet import Fleet
-from ..model.occurrence import Occurrence, OccurrenceKind
 from ..protocol.topics import HEARTBEAT, control_topic
 from .admission import RESERVED_FOR_ALERTS, Admission, Limits
 from .change_handler import ChangeHandler
@@ -100,14 +99,20 @@ class VesperHub:
             ),
         )
         self.registry = DeviceRegistry(hass, entry.entry_id)
-        self.outages = OutageMonitor(hass, timeout)
+        self._occurrences = Occurrences(hass)
+        self.outages = OutageMonitor(
+            hass,
+            self.devices,
+            occurrences=self._occurrences,
+            registry=self.registry,
+            timeout=timeout,
+        )
         self._health_checks = HealthChecks(
             hass, lambda device_id: self.async_run_health_check(self.devices[device_id])
         )
         self._refusals = Refusals(hass)
         self._retained = RetainedHeartbeats(hass, self._prefix, self._refusals)
         self._issues = Issues(hass, self.devices, self.registry)
-        self._occurrences = Occurrences(hass)
         self._store = VesperStore(hass, entry.entry_id)
         self._saver = Saver(hass, self._store, ChainMap(self.devices, self._rejected))
         self._changes = ChangeHandler(
@@ -175,7 +180,6 @@ class VesperHub:
         """
         self._unsubscribe += [
             self._occurrences.async_start(),
-            self.outages.async_listen(self._async_outage),
             self.registry.async_listen_removed(self._async_removed),
             self.registry.async_listen_disabled(self._changes.async_set_disabled),
             async_check_prefix(self._hass, self._prefix, self.devices, self.listeners),
@@ -338,17 +342,3 @@ class VesperHub:
         self._monitor.async_touch(device)
         self.listeners.async_notify_new_device(device)
         return change & (Change.SUBSYSTEMS | Change.ACTIVITY | Change.CONTACT)
-
-    @callback
-    def _async_outage(self, event_type: str, details: Mapping[str, int]) -> None:
-        """Publish the start of an outage."""
-        if event_type == "started":
-            occurrence = Occurrence(
-                kind=OccurrenceKind.FLEET_OUTAGE,
-                device_id=None,
-                lost=details["lost"],
-                online_before=details["online_before"],
-            )
-            self._occurrences.async_publish(
-                self.registry.fleet_id, occurrence, suppressed=False
-            )

@@ -1,31 +1,48 @@
 """Report outages, and devices that go offline alone."""
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import datetime
 from functools import partial
 from time import monotonic
+from typing import Any
 
 from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 from homeassistant.helpers.event import async_call_later
 
 from ..const import LOGGER
+from ..model.device import Device
+from ..model.occurrence import Occurrence, OccurrenceKind
 from ..model.outages import Outage, Outages
 from .chunks import async_in_chunks
+from .occurrences import Occurrences
+from .places import async_common_place
+from .registry import DeviceRegistry
 
-type OutageCallback = Callable[[str, dict[str, int]], None]
+type OutageCallback = Callable[[str, dict[str, Any]], None]
 
 
 class OutageMonitor:
-    """Report outages to listeners and in the log.
+    """Report outages to listeners, triggers and in the log.
 
     An outage has one log line at its start and one at its end. So a device that goes
     offline is logged only once it can no longer be part of an outage. One timer does
     this for all devices.
     """
 
-    def __init__(self, hass: HomeAssistant, timeout: float) -> None:
-        """Set the timeout of the devices, in seconds."""
+    def __init__(
+        self,
+        hass: HomeAssistant,
+        devices: Mapping[str, Device],
+        *,
+        occurrences: Occurrences,
+        registry: DeviceRegistry,
+        timeout: float,
+    ) -> None:
+        """Set the devices, and their timeout in seconds."""
         self._hass = hass
+        self._devices = devices
+        self._occurrences = occurrences
+        self._registry = registry
         self._timeout = timeout
         self._outages = Outages(timeout)
         self._logged: set[str] = set()
@@ -109,10 +126,26 @@ class OutageMonitor:
 
     @callback
     def _async_notify(self, event_type: str, outage: Outage, **details: int) -> None:
-        """Notify the listeners."""
-        figures = {"lost": outage.lost, "online_before": outage.online_before} | details
+        """Notify the listeners, and publish the start."""
+        figures: dict[str, Any] = {
+            "lost": outage.lost,
+            "online_before": outage.online_before,
+        } | async_common_place(
+            self._hass,
+            [
+                self._registry.async_entry(self._devices[device_id])
+                for device_id in outage.known
+                if device_id in self._devices
+            ],
+        )
         for listener in tuple(self._listeners):
-            listener(event_type, figures)
+            listener(event_type, figures | details)
+        if event_type == "started":
+            self._occurrences.async_publish(
+                self._registry.fleet_id,
+                Occurrence(kind=OccurrenceKind.FLEET_OUTAGE, device_id=None, **figures),
+                suppressed=False,
+            )
 
     async def _async_log_alone(self) -> None:
         """Log devices offline alone, then set the timer."""

@@ -92,6 +92,10 @@ class Occurrence:
     """How many devices an outage has lost."""
     online_before: int | None = None
     """How many devices were online before it."""
+    area: str | None = None
+    """The name of the area where all of the lost devices are."""
+    floor: str | None = None
+    """The name of the floor where all of them are."""
     held: bool = False
     """Whether triggers are not to know of it, because the alert flaps."""
     settled: bool = False
