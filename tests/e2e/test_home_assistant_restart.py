@@ -1,5 +1,9 @@
 """States of devices survive any end of Home Assistant."""
 
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+import subprocess
+import sys
 import time
 
 from tests.rig.home_assistant import HomeAssistant
@@ -8,6 +12,8 @@ from .conftest import Publish
 
 KILLED = "survivor"
 STOPPED = "player"
+#: The first device of a simulated fleet.
+OLD = "vesper-0001"
 
 
 def test_an_alert_survives_a_kill(
@@ -74,3 +80,36 @@ def test_all_that_is_known_survives_a_restart(
     home_assistant.wait_for_states(
         {f"{STOPPED}_connectivity": "on", f"{STOPPED}_playing": "unknown"}
     )
+
+
+def test_a_written_past_is_shown(home_assistant: HomeAssistant) -> None:
+    """Recorder and integration show what the simulated fleet wrote."""
+    module = [sys.executable, "-m", "tests.rig.fleet", "--scenario", "idle"]
+    history = ["--history", "3d", "--config", str(home_assistant.directory)]
+    home_assistant.stop()
+    try:
+        subprocess.run(  # noqa: S603  # our own
+            [*module, "--devices", "1", *history],
+            cwd=Path(__file__).parents[2],
+            check=True,
+            timeout=60,
+        )
+    finally:
+        home_assistant.start()
+    api = home_assistant.api
+    entity_id = api.entity_ids("vesper")[f"{OLD}_connectivity"]
+    now = datetime.now(UTC)
+    begin, end = (
+        f"{time:%Y-%m-%dT%H:%M:%SZ}" for time in (now - timedelta(days=5), now)
+    )
+    (states,) = api.get(
+        f"/api/history/period/{begin}?end_time={end}&filter_entity_id={entity_id}"
+    )
+    returns = [state["last_changed"] for state in states if state["state"] == "on"]
+    shown = api.get(f"/api/vesper/devices/{OLD}/availability")
+    ends = {outage["end"] for outage in shown["last_outages"]}
+    assert ends
+    # Those in maintenance are no outages.
+    assert ends <= set(returns[1:])
+    assert shown["observed"]["week"] > timedelta(days=2).total_seconds()
+    assert 50 < shown["availability"]["day"] <= 100

@@ -3,11 +3,17 @@
 from argparse import ArgumentTypeError
 import json
 from pathlib import Path
+import re
 from typing import Final
 
 from .process import LAST_PORT
 
 _INTEGRATION: Final = Path(__file__).parents[2] / "custom_components" / "vesper"
+
+_HOUR: Final = 3_600
+_DAY: Final = 24 * _HOUR
+_UNITS: Final = {"d": _DAY, "h": _HOUR}
+_MOST_DAYS: Final = 30
 
 
 def port(text: str) -> int:
@@ -30,6 +36,20 @@ def address(text: str) -> tuple[str, int]:
         msg = f"{text!r} is not HOST:PORT, such as 192.0.2.7:1883"
         raise ArgumentTypeError(msg)
     return host, port(number)
+
+
+def duration(text: str) -> int:
+    """Return the seconds of a duration.
+
+    It is such as 7d or 36h. Raises ArgumentTypeError for another value, and for over a
+    month.
+    """
+    match = re.fullmatch(r"(\d{1,3})([dh])", text, re.ASCII)
+    seconds = int(match[1]) * _UNITS[match[2]] if match else 0
+    if not _HOUR <= seconds <= _MOST_DAYS * _DAY:
+        msg = f"{text!r} is no duration: give 1h to {_MOST_DAYS}d, such as 7d or 36h"
+        raise ArgumentTypeError(msg)
+    return seconds
 
 
 def prefix(text: str) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 import shutil
 import signal
 import sys
+import time
 from typing import Final
 
 from . import arguments
@@ -24,6 +25,11 @@ from .process import free_port, terminate_all
 _CACHE: Final = Path(__file__).parents[2] / ".cache"
 _BROKER_PORT: Final = 18830
 _PREFIX: Final = "vesper"
+
+# The history of the simulated devices after the first start. The availability of the
+# last 30 days is not known until half of them were observed.
+_HISTORY_DAYS: Final = 16
+_HEALTH_CHECK: Final = b'{"v": 2, "cmd": "system.health"}'
 
 # With this the device of the cast that disconnects is offline after 11 s and the
 # timeout: long before the one that plays makes a pause.
@@ -75,14 +81,14 @@ def _develop(args: argparse.Namespace) -> None:
         if address is None:
             broker = Broker(directory / "broker", port=free_port(_BROKER_PORT))
             address = stack.enter_context(broker).address
-        home_assistant = stack.enter_context(
-            HomeAssistant(
-                directory / "home-assistant",
-                port=free_port(args.port),
-                broker=address,
-                prefix=args.prefix,
-            )
+        home_assistant = HomeAssistant(
+            directory / "home-assistant",
+            port=free_port(args.port),
+            broker=address,
+            prefix=args.prefix,
         )
+        is_new = home_assistant.is_new
+        stack.enter_context(home_assistant)
         if args.broker is None:
             home_assistant.wait_until_listening()
             fleet = Fleet(
@@ -90,7 +96,7 @@ def _develop(args: argparse.Namespace) -> None:
             )
             stack.enter_context(fleet)
             try:
-                _begin(home_assistant, fleet)
+                _begin(home_assistant, fleet, with_history=is_new)
             except TimeoutError as error:
                 # It goes on: the browser shows best what is wrong.
                 _LOGGER.error("%s", error)  # noqa: TRY400  # no traceback for the user
@@ -174,13 +180,41 @@ def _compare(home_assistant: HomeAssistant, fleet: Fleet) -> bool:
     return expected.items() <= seen.items()
 
 
-def _begin(home_assistant: HomeAssistant, fleet: Fleet) -> None:
+def _write_history(home_assistant: HomeAssistant, fleet: Fleet) -> None:
+    """Restart Home Assistant with a history of the devices."""
+    # Imported here, as it imports Home Assistant, which takes time.
+    from .history import bells_of, write_history  # noqa: PLC0415
+
+    home_assistant.stop()
+    _LOGGER.info("Writing what happened in the last %d days", _HISTORY_DAYS)
+    now = time.time()
+    seconds = _HISTORY_DAYS * 86_400
+    write_history(home_assistant.directory, bells_of(fleet, now), seconds, now=now)
+    home_assistant.start()
+    home_assistant.wait_until_listening()
+    # The next heartbeat of a device may be half a minute away.
+    for device_id in fleet.device_ids:
+        with fleet.device(device_id) as device:
+            device.receive(f"{device.prefix}/{device_id}/control", _HEALTH_CHECK)
+
+
+def _begin(
+    home_assistant: HomeAssistant, fleet: Fleet, *, with_history: bool = False
+) -> None:
     """Start the stories once all devices are shown."""
-    _LOGGER.info("Waiting until it shows %d devices", len(fleet.device_ids))
     try:
-        home_assistant.wait_for_states(_connectivity(_by_unique_id(fleet.expected())))
+        _wait_for_devices(home_assistant, fleet)
+        if with_history:
+            _write_history(home_assistant, fleet)
+            _wait_for_devices(home_assistant, fleet)
     finally:
         fleet.start_stories()
+
+
+def _wait_for_devices(home_assistant: HomeAssistant, fleet: Fleet) -> None:
+    """Wait until Home Assistant shows all devices."""
+    _LOGGER.info("Waiting until it shows %d devices", len(fleet.device_ids))
+    home_assistant.wait_for_states(_connectivity(_by_unique_id(fleet.expected())))
 
 
 def _by_unique_id(states: Mapping[str, Mapping[str, str]]) -> dict[str, str]:

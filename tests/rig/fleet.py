@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 import heapq
 import logging
 import math
+from pathlib import Path
 import random
 import signal
 import sys
@@ -376,7 +377,7 @@ class Fleet:
     def _make_actors(
         self, roles: Mapping[str, Role], rng: random.Random
     ) -> dict[str, _Actor]:
-        """Make the devices, with uptimes of hours to weeks.
+        """Make the devices, with uptimes of hours to days.
 
         Their first heartbeats come soon.
         """
@@ -385,7 +386,7 @@ class Fleet:
         stagger = min(0.1, HEARTBEAT_SECONDS / len(roles))
         actors = {}
         for index, (device_id, role) in enumerate(roles.items()):
-            uptime = rng.randrange(_HOUR, 30 * _DAY, HEARTBEAT_SECONDS)
+            uptime = rng.randrange(_HOUR, 6 * _DAY, HEARTBEAT_SECONDS)
             firmware = Firmware(
                 device_id,
                 prefix=self._prefix,
@@ -586,6 +587,16 @@ def main() -> None:
         help="send only heartbeats until Enter is pressed",
     )
     parser.add_argument(
+        "--history",
+        metavar="DURATION",
+        type=arguments.duration,
+        help="do not start the devices: write what happened to them in the last 7d or"
+        " 36h, for example, into the Home Assistant of --config, which must not run",
+    )
+    parser.add_argument(
+        "--config", metavar="DIRECTORY", type=Path, help="for --history"
+    )
+    parser.add_argument(
         "-v",
         "--verbose",
         action="count",
@@ -593,6 +604,8 @@ def main() -> None:
         help="print what happens; -vv: heartbeats too",
     )
     args = parser.parse_args()
+    if (args.history is None) is not (args.config is None):
+        parser.error("--history and --config need each other")
 
     logging.basicConfig(
         format="%(asctime)s %(message)s", level=logging.INFO, stream=sys.stdout
@@ -614,6 +627,8 @@ def main() -> None:
         )
     except ValueError as error:
         parser.error(str(error))
+    if args.history:
+        sys.exit(_write_history(fleet, args))
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         with fleet:
@@ -625,6 +640,22 @@ def main() -> None:
         sys.exit(str(error))
     except KeyboardInterrupt:
         pass
+
+
+def _write_history(fleet: Fleet, args: argparse.Namespace) -> str | None:
+    """Write a history; returns an error, if any."""
+    # Imported here, as it imports Home Assistant, which takes time.
+    from tests.rig.history import bells_of, write_history  # noqa: PLC0415
+
+    now = time.time()
+    try:
+        past = write_history(
+            args.config, bells_of(fleet, now), args.history, seed=args.seed, now=now
+        )
+    except RuntimeError as error:
+        return f"error: {error}"
+    _LOGGER.info("Wrote %d states of %d devices", len(past.states), len(past.devices))
+    return None
 
 
 if __name__ == "__main__":

@@ -270,6 +270,16 @@ class HomeAssistant:
         self._process.wait_until(is_so, timeout=timeout, what=what)
 
     @property
+    def directory(self) -> Path:
+        """Its configuration directory."""
+        return self._directory
+
+    @property
+    def is_new(self) -> bool:
+        """Whether no earlier start has set it up."""
+        return not self._memory.exists()
+
+    @property
     def log(self) -> str:
         """Its log, over all starts of this object."""
         return self._process.log.read_text(errors="replace")
@@ -398,7 +408,7 @@ class HomeAssistant:
             # Only the user step of the onboarding is left: the others are configured,
             # and would set integrations up that call the internet.
             done = ["core_config", "analytics", "integration"]
-            _store(storage / "onboarding", version=4, data={"done": done})
+            write_storage(storage / "onboarding", version=4, data={"done": done})
         installed = self._directory / _INTEGRATION
         shutil.rmtree(installed, ignore_errors=True)
         shutil.copytree(
@@ -454,9 +464,16 @@ class HomeAssistant:
         self.api.run_flow(domain, form, entry_id=entry_id)
 
 
-def _store(path: Path, *, version: int, data: Mapping[str, Any]) -> None:
+def write_storage(
+    path: Path, *, version: int, minor_version: int = 1, data: Mapping[str, Any]
+) -> None:
     """Write a file of Home Assistant's storage."""
-    content = {"version": version, "minor_version": 1, "key": path.name, "data": data}
+    content = {
+        "version": version,
+        "minor_version": minor_version,
+        "key": path.name,
+        "data": data,
+    }
     path.write_text(json.dumps(content))
 
 
@@ -482,4 +499,4 @@ def choose_port(storage: Path, port: int) -> None:
         "pending": None,
         "yaml_migration_done": True,
     }
-    _store(storage / "http", version=3, data=settings)
+    write_storage(storage / "http", version=3, data=settings)

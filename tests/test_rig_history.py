@@ -1,0 +1,282 @@
+"""The history that the rig writes of simulated devices."""
+
+from collections.abc import Mapping
+import json
+from pathlib import Path
+import sqlite3
+from typing import Any
+
+import pytest
+
+from custom_components.vesper.const import DOMAIN
+from custom_components.vesper.model.availability import MONTH, Cause
+from custom_components.vesper.model.availability_report import availability_report
+from custom_components.vesper.model.snapshot import deserialize, serialize
+from tests.common import FLEET as ENTRY_ID
+from tests.rig import fleet
+from tests.rig.history import DATABASE, write_history
+from tests.rig.replay import FLEET, Past, replay
+from tests.rig.timeline import DAY, HOUR, TIMEOUT, Bell, Kind, timeline
+
+#: It ends with a day, so that each day counts as a whole.
+END = 20_718 * DAY
+START = END - 7 * DAY
+BELLS = [
+    Bell("chapel", "1.1.0", END - 3 * DAY),
+    Bell("tower", "1.1.0", END - 30 * DAY),
+    Bell("library", "1.1.0", END - 5 * DAY),
+    Bell("courtyard", "1.0.0", END - 2 * HOUR),
+]
+
+
+@pytest.fixture(scope="module")
+def past() -> Past:
+    """Return a week of four devices."""
+    return replay(BELLS, 0, START, END)
+
+
+@pytest.mark.parametrize("bell", BELLS, ids=lambda bell: bell.device_id)
+@pytest.mark.parametrize("seed", range(5))
+def test_timeline(bell: Bell, seed: int) -> None:
+    """It follows from its arguments."""
+    steps = timeline(seed, bell, START, END)
+    assert steps == timeline(seed, bell, START, END)
+    assert steps != timeline(seed + 1, bell, START, END)
+    assert steps[0].at == START
+    assert steps[-1].at == END
+    assert sorted(steps, key=lambda step: step.at) == steps
+    restarts = [step.at for step in steps if step.kind is Kind.RESTARTED]
+    if bell.booted > START:
+        assert restarts[-1] == pytest.approx(bell.booted, abs=10)
+    else:
+        assert not restarts
+
+
+def test_what_happens(past: Past) -> None:
+    """A week has some of everything."""
+    kinds = {
+        step.kind for bell in BELLS for step in timeline(0, bell, past.start, past.end)
+    }
+    assert kinds == set(Kind)
+    causes = [
+        [outage.cause for outage in device.availability.outages]
+        for device in past.devices.values()
+    ]
+    assert sum(Cause.FLEET_OUTAGE in of_device for of_device in causes) >= 3
+    assert all(Cause.DEVICE in of_device for of_device in causes)
+    for device in past.devices.values():
+        assert device.online
+        assert not device.alerts.active
+        assert not device.in_maintenance
+
+
+@pytest.mark.parametrize("bell", BELLS, ids=lambda bell: bell.device_id)
+def test_store_and_states_agree(past: Past, bell: Bell) -> None:
+    """The stored availability follows from the recorded states."""
+    stored = serialize(past.devices[bell.device_id], END)
+    device = deserialize(bell.device_id, json.loads(stored))
+    observed, online = _observed(past, bell.device_id)
+    window = device.availability.window(MONTH, END)
+    assert (window.observed, window.online) == (observed, online)
+    report = availability_report(device, END)
+    week = round(100 * online / observed, 2)
+    assert report["availability"]["week"] == week
+    boots = {state.state for state in past.states if _is(state, bell, "boot_time")}
+    # The first one is of a boot before.
+    assert report["restarts"]["week"] == len(boots) - 1
+    assert 90 < week < 100
+    shown = [state for state in past.states if _is(state, bell, "availability")]
+    assert shown[-1].state == "unknown"
+    assert shown[-1].attributes == {
+        "day": report["availability"]["day"],
+        "week": report["availability"]["week"],
+    }
+
+
+def test_availability_of_a_month() -> None:
+    """It is known after two weeks."""
+    past = replay(BELLS[:1], 0, END - 20 * DAY, END)
+    shown = {(state.device_id, state.key): state.state for state in past.states}
+    month = past.devices["chapel"].availability.window(MONTH, END).ratio
+    assert month is not None
+    assert shown["chapel", "availability"] == str(round(100 * month, 2))
+    assert float(shown[FLEET, "fleet_availability"]) == pytest.approx(
+        100 * month, abs=0.1
+    )
+
+
+def test_written(tmp_path: Path) -> None:
+    """States have registered ids, and reported values stay."""
+    storage = _storage(tmp_path)
+    kept = {"telemetry": {"heap_free": 1234}, "uptime": 77, "subsystems": ["Player"]}
+    _store(storage / f"{DOMAIN}.{ENTRY_ID}", {"devices": {"tower": kept, "old": {}}})
+    for _ in range(2):  # the second one replaces the first
+        past = write_history(tmp_path, BELLS, 7 * DAY, now=END)
+    shown = _recorded(tmp_path)
+    connectivity = [
+        state.state for state in past.states if _is(state, BELLS[0], "connectivity")
+    ]
+    assert shown["binary_sensor.renamed"] == connectivity
+    assert connectivity.count("off") >= 2
+    assert "binary_sensor.vesper_chapel_connectivity" not in shown
+    assert shown["binary_sensor.vesper_tower_connectivity"]
+    assert set(shown["sensor.vesper_chapel_networking"]) == {"failed", "ok"}
+    assert shown["sensor.all_vesper_devices_devices_online"][0] == "4"
+    # A user has not enabled it.
+    assert not [name for name in shown if "restarts" in name or "problem_2" in name]
+    written = _load(storage / f"{DOMAIN}.{ENTRY_ID}")["devices"]
+    assert set(written) == {"old", "chapel", "tower", "library", "courtyard"}
+    assert written["tower"]["uptime"] == 77
+    assert written["tower"]["telemetry"]["heap_free"] == 1234
+    assert "uptime" not in written["chapel"]
+    tower = deserialize("tower", written["tower"])
+    replayed = past.devices["tower"].availability
+    assert tower.availability.window(MONTH, END) == replayed.window(MONTH, END)
+
+
+@pytest.mark.parametrize("entries", [0, 2])
+def test_which_entry(tmp_path: Path, entries: int) -> None:
+    """Without exactly one entry nothing is written."""
+    _storage(tmp_path, entries)
+    with pytest.raises(RuntimeError, match=f"one entry .* there are {entries}"):
+        write_history(tmp_path, BELLS, DAY, now=END)
+    assert not (tmp_path / DATABASE).exists()
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("--history 7d", "need each other"),
+        ("--config x", "need each other"),
+        ("--history 31d --config x", "'31d' is no duration: give 1h to 30d"),
+        ("--history 0h --config x", "'0h' is no duration"),
+        ("--history week --config x", "'week' is no duration"),
+    ],
+)
+def test_refusal(
+    line: str,
+    reason: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Invalid arguments are rejected with a reason."""
+    monkeypatch.setattr("sys.argv", ["fleet", *line.split(" ")])
+    with pytest.raises(SystemExit) as refusal:
+        fleet.main()
+    assert refusal.value.code == 2
+    assert reason in " ".join(capsys.readouterr().err.split())
+
+
+def test_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The command needs no broker."""
+    line = ["--history", "36h", "--config", str(tmp_path), "--scenario", "idle"]
+    monkeypatch.setattr("sys.argv", ["fleet", *line, "--devices", "2"])
+    with pytest.raises(SystemExit, match="is no configuration directory"):
+        fleet.main()
+    storage = _storage(tmp_path)
+    with pytest.raises(SystemExit) as end:
+        fleet.main()
+    assert not end.value.code
+    written = _load(storage / f"{DOMAIN}.{ENTRY_ID}")["devices"]
+    assert set(written) == {"vesper-0001", "vesper-0002"}
+    assert "binary_sensor.vesper_vesper_0001_connectivity" in _recorded(tmp_path)
+
+
+def _is(state: Any, bell: Bell, key: str) -> bool:
+    return (state.device_id, state.key) == (bell.device_id, key)
+
+
+def _observed(past: Past, device_id: str) -> tuple[int, int]:
+    """Return the observed and online seconds of the states.
+
+    An outage begins one timeout before its state.
+    """
+    observed = online = 0
+    is_online, in_maintenance, since = True, False, past.start
+    for state in [
+        *(one for one in past.states if one.device_id == device_id),
+        past.states[0]._replace(at=past.end, key="end"),
+    ]:
+        if state.key not in ("connectivity", "maintenance", "end"):
+            continue
+        if not in_maintenance:
+            observed += state.at - since
+            online += (state.at - since) * is_online
+        since = state.at
+        if state.key == "connectivity":
+            if state.state == "off" and not in_maintenance:
+                online -= TIMEOUT
+            is_online = state.state == "on"
+        elif state.key == "maintenance":
+            in_maintenance = state.state == "on"
+    return observed, online
+
+
+def _storage(directory: Path, entries: int = 1) -> Path:
+    """Write what Home Assistant has of the integration."""
+    storage = directory / ".storage"
+    storage.mkdir()
+    ids = [ENTRY_ID, "other"][:entries]
+    listed = [{"domain": DOMAIN, "entry_id": entry_id} for entry_id in ids]
+    listed.append({"domain": "mqtt", "entry_id": "mqtt"})
+    _store(storage / "core.config_entries", {"entries": listed})
+    _store(
+        storage / "core.device_registry",
+        {"devices": [{"id": "1", "name": "Vesper chapel", "name_by_user": None}]},
+    )
+    _store(
+        storage / "core.entity_registry",
+        {
+            "entities": [
+                _entity("binary_sensor.renamed", "chapel_connectivity"),
+                _entity("sensor.vesper_chapel_restarts", "chapel_restarts", "user"),
+            ]
+        },
+    )
+    return storage
+
+
+def _entity(
+    entity_id: str, unique_id: str, disabled_by: str | None = None
+) -> Mapping[str, Any]:
+    return {
+        "entity_id": entity_id,
+        "unique_id": unique_id,
+        "config_entry_id": ENTRY_ID,
+        "device_id": "1",
+        "disabled_by": disabled_by,
+        "name": None,
+        "original_name": "Name",
+        "capabilities": None,
+        "device_class": None,
+        "original_device_class": None,
+        "unit_of_measurement": None,
+    }
+
+
+def _store(path: Path, data: Mapping[str, Any]) -> None:
+    path.write_text(json.dumps({"data": data}))
+
+
+def _load(path: Path) -> dict[str, Any]:
+    data: dict[str, Any] = json.loads(path.read_text())["data"]
+    return data
+
+
+def _recorded(directory: Path) -> dict[str, list[str]]:
+    """Return the recorded states by entity id, in order."""
+    database = sqlite3.connect(directory / DATABASE)
+    try:
+        rows = database.execute(
+            "SELECT m.entity_id, s.state FROM states AS s"
+            " JOIN states_meta AS m USING (metadata_id)"
+            " ORDER BY s.last_updated_ts, s.state_id"
+        ).fetchall()
+    finally:
+        database.close()
+    recorded: dict[str, list[str]] = {}
+    for entity_id, state in rows:
+        recorded.setdefault(entity_id, []).append(state)
+    return recorded
