@@ -4,12 +4,15 @@ from collections.abc import Awaitable, Callable
 import copy
 import logging
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from pytest_homeassistant_custom_component.common import CLIENT_ID, MockUser
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
 from custom_components.vesper.const import DOMAIN
+from custom_components.vesper.model.change import Change
+from custom_components.vesper.model.device import Device
 from homeassistant.const import STATE_UNKNOWN
 from homeassistant.helpers import device_registry as dr
 from tests.automation import registered_id
@@ -260,3 +263,26 @@ async def test_sensors_are_written_each_hour(vesper: Vesper, writes: Writes) -> 
     ]
     await vesper.advance(61)
     assert names.intersection(writes.take()) == {vesper.entity_id("availability")}
+
+
+async def test_a_device_that_is_removed_meanwhile(vesper: Vesper) -> None:
+    """It is left out of the fleet's availability."""
+    for device_id in (BELL, "hall"):
+        await vesper.heartbeat(device_id)
+    await vesper.advance(16 * 86_400)
+    for device_id in (BELL, "hall"):
+        await vesper.heartbeat(device_id)
+
+    def remove_the_other(device: Device, change: Change, _context: object) -> None:
+        """Remove the other device meanwhile."""
+        if change is Change.AVAILABILITY and device.device_id == BELL:
+            vesper.hub._async_removed("hall")  # noqa: SLF001
+
+    with (
+        patch("custom_components.vesper.hub.chunks.CHUNK", 0),
+        patch.object(vesper.hub.listeners, "async_notify", remove_the_other),
+    ):
+        await vesper.advance(3600)
+    assert [*vesper.hub.devices] == [BELL]
+    # The first had one message, 16 days ago.
+    assert vesper.hub.insight.fleet_ratio == pytest.approx(0, abs=0.01)

@@ -277,3 +277,17 @@ def test_a_bad_row_is_skipped() -> None:
     assert len(back.outages) == 2
     assert back.restarts == [DeviceRestart(time=1000, code=4)]
     assert back.as_json(12 * HOUR)["hours"] == [12, 3600, 600]
+
+
+def test_hours_in_the_future() -> None:
+    """They make room for those since."""
+    availability = AvailabilityHistory()
+    hour = 1_000_000 * HOUR
+    availability.update(observed=True, online=True, heard=0, now=hour, monotonic=0)
+    for number in range(1, 60):
+        # The wall clock was fast for the first hours.
+        fast = 40 * DAY if number <= 10 else 0
+        availability.advance(hour + number * HOUR + fast, number * HOUR)
+    now = hour + 59 * HOUR
+    assert availability.window("day", now) == Window(DAY, DAY, 1)
+    assert len(availability.as_json(now)["hours"]) == 1 + 2 * 24

@@ -98,9 +98,7 @@ class DeviceState:
 
     def settle(self, monotonic: float) -> Change:
         """Record the ends of alerts that no longer flap."""
-        if (stability := self.stability) is None:
-            return Change.NOTHING
-        before = self.unstable
+        stability, before = self.stability or Stability(), self.unstable
         self.occurrences += (*stability.settle(self.alerts.active, monotonic),)
         if stability.deadline is None:
             self.stability = None
