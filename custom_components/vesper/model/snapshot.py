@@ -55,6 +55,9 @@ def _is_user(value: object) -> TypeGuard[str]:
     return is_note(value) and value != ""
 
 
+#: One for all devices: an empty set takes 216 bytes, and most devices have two.
+_NO_SUBSYSTEMS: frozenset[str] = frozenset()
+
 #: The fields that are stored, each with the check of a good value.
 DEVICE_FIELDS: Mapping[str, _Check] = {
     "last_seen": _is_time,
@@ -242,11 +245,12 @@ def _marked(
     items: object, read: Iterable[ActiveAlert | None], mark: str
 ) -> frozenset[str]:
     """Return the subsystems whose stored alerts have a mark."""
-    return frozenset(
+    marked = frozenset(
         alert.subsystem
         for item, alert in zip(_some(items), read, strict=True)
         if alert is not None and item.get(mark) is True
     )
+    return marked or _NO_SUBSYSTEMS
 
 
 def _time(item: Mapping[str, Any], name: str, default: datetime) -> datetime:
