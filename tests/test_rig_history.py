@@ -73,7 +73,7 @@ def test_what_happens(past: Past) -> None:
 @pytest.mark.parametrize("bell", BELLS, ids=lambda bell: bell.device_id)
 def test_store_and_states_agree(past: Past, bell: Bell) -> None:
     """The stored availability follows from the recorded states."""
-    stored = serialize(past.devices[bell.device_id], END)
+    stored = serialize(past.devices[bell.device_id], END, END)
     device = deserialize(bell.device_id, json.loads(stored))
     observed, online = _observed(past, bell.device_id)
     window = device.availability.window(MONTH, END)

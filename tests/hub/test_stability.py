@@ -192,6 +192,48 @@ async def test_a_closed_entry(hass: HomeAssistant, vesper: Vesper) -> None:
     assert await hass.config_entries.async_setup(FLEET)
 
 
+async def test_a_restart_while_it_is_unstable(
+    hass: HomeAssistant, vesper: Vesper
+) -> None:
+    """The repair issue stays until a quiet hour."""
+    await vesper.heartbeat()
+    await flap(vesper, 10)
+    await vesper.advance(HOUR / 2)
+    await vesper.reload()
+    await vesper.advance(60)
+    assert [issue["alerts"] for issue in issues(hass)] == ["20"]
+    assert vesper.state("connectivity").attributes["unstable"] == ["SD"]
+    await vesper.advance(HOUR / 2)
+    assert issues(hass) == []
+
+
+@pytest.mark.parametrize(
+    "unstable",
+    [
+        None,
+        7,
+        [7],
+        [[]],
+        [["SD", 7]],
+        [["SD", 7, "x"]],
+        [["", 7, 1e300]],
+        [["\n", 7, 7.0]],
+    ],
+)
+async def test_bad_stored_changes(
+    vesper: Vesper, hass_storage: dict[str, Any], unstable: object
+) -> None:
+    """They are skipped."""
+    await vesper.heartbeat()
+    await flap(vesper, 10)
+    await vesper.hass.config_entries.async_unload(FLEET)
+    file = hass_storage[f"{DOMAIN}.{FLEET}"]["data"]["devices"][BELL]
+    assert [(key, count) for key, count, _ in file["unstable"]] == [("SD", 20)]
+    file["unstable"] = unstable
+    await vesper.hass.config_entries.async_setup(FLEET)
+    assert vesper.hub.devices[BELL].unstable == []
+
+
 @pytest.mark.parametrize("held", [None, 7, [7], [{"subsystem": 7}], [{}]])
 async def test_bad_stored_ends(
     vesper: Vesper, hass_storage: dict[str, Any], held: object
@@ -204,4 +246,6 @@ async def test_bad_stored_ends(
     assert len(file["held"]) == 1
     file["held"] = held
     await vesper.hass.config_entries.async_setup(FLEET)
-    assert vesper.hub.devices[BELL].stability is None
+    stability = vesper.hub.devices[BELL].stability
+    assert stability is not None
+    assert not stability.held

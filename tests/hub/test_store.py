@@ -263,14 +263,14 @@ async def test_a_fleet_is_saved_in_chunks(vesper: Vesper, disk: Disk) -> None:
     serialized: list[str] = []
     removed: set[str] = set()
 
-    def serialize_and_remove(device: Device, now: float) -> bytes:
+    def serialize_and_remove(device: Device, *clocks: float) -> bytes:
         """Remove two devices while another one is serialized."""
         serialized.append(device.device_id)
         if len(serialized) == 2:
             removed.update({serialized[0], min(ids.difference(serialized))})
             for device_id in removed:
                 hub._remove(device_id)  # noqa: SLF001
-        return serialize(device, now)
+        return serialize(device, *clocks)
 
     with (
         patch("custom_components.vesper.hub.chunks.CHUNK", 0),

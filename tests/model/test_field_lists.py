@@ -78,7 +78,7 @@ def test_a_field_is_in_the_report(name: str, device_with: Device) -> None:
 @each_field
 def test_a_field_is_stored(name: str, device_with: Device) -> None:
     """It is restored after a restart of Home Assistant."""
-    stored = orjson.loads(serialize(device_with, 0))
+    stored = orjson.loads(serialize(device_with, 0, 0))
     restored = deserialize(DEVICE_ID, stored)
     assert shown(name) in reported(restored)
 
@@ -101,6 +101,6 @@ def test_an_alert_is_stored_and_shown_with_all_fields() -> None:
     alert = ActiveAlert(**{name: VALUES[hints[name]] for name in names})
     device = Device(device_id=DEVICE_ID)
     device.alerts.active[alert.subsystem] = alert
-    stored = deserialize(DEVICE_ID, orjson.loads(serialize(device, 0)))
+    stored = deserialize(DEVICE_ID, orjson.loads(serialize(device, 0, 0)))
     assert stored.alerts.active == {alert.subsystem: replace(alert, confirmed=False)}
     assert alert.as_json().keys() == names - {"severity"} | {"state"}

@@ -55,7 +55,7 @@ EVERYTHING: dict[str, Any] = {
 
 def stored(device: Device) -> dict[str, Any]:
     """Return the serialized device."""
-    data: dict[str, Any] = orjson.loads(serialize(device, NOW))
+    data: dict[str, Any] = orjson.loads(serialize(device, NOW, NOW))
     return data
 
 

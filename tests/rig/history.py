@@ -161,7 +161,7 @@ def _write_devices(path: Path, past: Past) -> None:
         else:
             # The uptime of its next heartbeat would be off by some seconds.
             device.restarts = Restarts()
-        devices[device_id] = json.loads(serialize(device, past.end))
+        devices[device_id] = json.loads(serialize(device, past.end, past.end))
     write_storage(
         path, version=VERSION, minor_version=MINOR_VERSION, data={"devices": devices}
     )

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
-from time import monotonic
+from time import monotonic, time
 
 from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 from homeassistant.helpers.event import async_call_later
@@ -45,7 +45,7 @@ class StabilityMonitor:
     def async_restore(self, device: Device) -> None:
         """Follow a restored device."""
         if device.stability is not None:
-            device.stability.restart(monotonic())
+            device.stability.restart(time(), monotonic())
             self._async_schedule(device.stability)
 
     @callback

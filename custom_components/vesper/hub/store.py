@@ -241,9 +241,9 @@ class Saver:
             return self._snapshots.pop(device_id, None) is not None
         # Replaced, never removed first: `_data` may run in another thread.
         before = self._snapshots.get(device_id)
-        now = time()
-        device.availability.advance(now, monotonic())
-        snapshot = self._snapshots[device_id] = serialize(device, now)
+        now, elapsed = time(), monotonic()
+        device.availability.advance(now, elapsed)
+        snapshot = self._snapshots[device_id] = serialize(device, now, elapsed)
         return snapshot != before
 
     def _data(self) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from .occurrence import Occurrence, alert_occurrence
 from .playback import Playback
 from .restarts import Restarts
 from .rhythm import KEPT_GAPS, MAX_GAP, Rhythm
-from .stability import Stability
+from .stability import CONNECTIVITY, Stability
 from .telemetry import Telemetry
 
 type _Check = Callable[[object], bool]
@@ -89,7 +89,7 @@ TELEMETRY_FIELDS: Mapping[str, _Check] = {
 }
 
 
-def serialize(device: Device, now: float) -> bytes:
+def serialize(device: Device, now: float, monotonic: float) -> bytes:
     """Return what is stored of a device, as JSON."""
     telemetry, alerts = device.telemetry, device.alerts
     unconfirmed = alerts.unconfirmed_since_restart
@@ -124,10 +124,12 @@ def serialize(device: Device, now: float) -> bytes:
         "gaps": device.rhythm.gaps,
         "availability": device.availability.as_json(now),
     }
-    if device.stability is not None and device.stability.held:
-        data["held"] = [
-            _held(held.occurrence) for held in device.stability.held.values()
+    if (stability := device.stability) is not None:
+        data["unstable"] = [
+            [key, count, now - (monotonic - stability.last_change(key))]
+            for key, count in stability.unstable.items()
         ]
+        data["held"] = [_held(held.occurrence) for held in stability.held.values()]
     if telemetry.event_log.is_known:
         data["events"] = orjson.Fragment(telemetry.event_log.text)
     return dump_json(data)
@@ -145,7 +147,7 @@ def deserialize(device_id: str, data: Mapping[str, Any]) -> Device:
         playback=Playback(**_good(data, PLAYBACK_FIELDS)),
         restarts=Restarts(**_good(data, RESTART_FIELDS)),
         rhythm=Rhythm(_gaps(data.get("gaps"))),
-        stability=_stability(device_id, data.get("held")),
+        stability=_stability(device_id, data),
         telemetry=_telemetry(data),
         **_good(data, DEVICE_FIELDS),
     )
@@ -170,13 +172,18 @@ def _held(occurrence: Occurrence) -> dict[str, Any]:
     }
 
 
-def _stability(device_id: str, items: object) -> Stability | None:
-    """Return the stored ends of alerts, None without any."""
+def _stability(device_id: str, data: Mapping[str, Any]) -> Stability | None:
+    """Return what is unstable or held, if anything."""
     stability = Stability()
-    for alert in map(_alert, _some(items)):
+    for item in _some(data.get("unstable")):
+        match item:
+            case [str(key), int(count), float(last)] if _is_time(last):
+                if key == CONNECTIVITY or is_name(key):
+                    stability.restore(key, count, last)
+    for alert in map(_alert, _some(data.get("held"))):
         if alert and (occurrence := alert_occurrence(device_id, alert, None)):
             stability.hold(occurrence, 0)
-    return stability if stability.held else None
+    return stability if stability.held or stability.unstable else None
 
 
 def _telemetry(data: Mapping[str, Any]) -> Telemetry:

@@ -69,10 +69,24 @@ class Stability:
         held = self.held.setdefault(key, Held(occurrence))
         held.until = monotonic + wait
 
-    def restart(self, monotonic: float) -> None:
-        """Give all restored ends the full time."""
+    def restore(self, key: str, count: int, last: float) -> None:
+        """Restore what is unstable.
+
+        `last` is when it changed last, in seconds since 1970 until `restart`.
+        """
+        self.unstable[key] = count
+        self._times[key] = (last,)
+
+    def restart(self, now: float, monotonic: float) -> None:
+        """Continue after a restart of Home Assistant."""
+        for key, times in self._times.items():
+            self._times[key] = (monotonic - max(0, now - times[-1]),)
         for held in self.held.values():
             held.until = monotonic + QUIET
+
+    def last_change(self, key: str) -> float:
+        """Return when something unstable has changed last."""
+        return self._times[key][-1]
 
     def settle(self, active: Container[str], monotonic: float) -> list[Occurrence]:
         """Forget what has not changed for long.
