@@ -386,7 +386,12 @@ class Fleet:
         stagger = min(0.1, HEARTBEAT_SECONDS / len(roles))
         actors = {}
         for index, (device_id, role) in enumerate(roles.items()):
-            uptime = rng.randrange(_HOUR, 6 * _DAY, HEARTBEAT_SECONDS)
+            # By the clock: another fleet that is started later goes on with it, so its
+            # heartbeats are not taken for late ones.
+            phase = int(epoch) + rng.randrange(0, 6 * _DAY, HEARTBEAT_SECONDS)
+            uptime = _HOUR + phase % (6 * _DAY)
+            # It sends whenever its uptime is a multiple of this, so the first one soon.
+            uptime -= uptime % HEARTBEAT_SECONDS
             firmware = Firmware(
                 device_id,
                 prefix=self._prefix,
