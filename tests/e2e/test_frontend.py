@@ -203,6 +203,19 @@ def test_device_card(browser: Browser, bell: Bell) -> None:
         expect(card.locator("hui-sensor-card").get_by_text("Free heap")).to_be_visible()
 
 
+def test_unstable_device(browser: Browser, bell: Bell) -> None:
+    """Both cards mark it."""
+    with browser.page("unstable") as page:
+        cards = bell.cards(page, bell.fleet_config(), bell.device_config())
+        for card in cards:
+            expect(card.get_by_text("Unstable", exact=True)).to_have_count(0)
+        for state in ("WARNING", "CLEARED") * 3:
+            bell.send("alerts", subsystem="Player", state=state)
+        for card in cards:
+            expect(card.get_by_text("Unstable", exact=True)).to_be_visible()
+            assert problems(card) == []
+
+
 def test_essential_entities(
     request: pytest.FixtureRequest,
     open_page: OpenPage,
