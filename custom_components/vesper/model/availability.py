@@ -215,10 +215,6 @@ class AvailabilityHistory:
             ratio = online / observed if first <= now - seconds / 2 else None
         return Window(round(observed), round(online), ratio)
 
-    def count_outages(self, window: str, now: float) -> int:
-        """Return how many outages began in a window."""
-        return sum(one.start >= now - WINDOWS[window] for one in self.outages)
-
     def count_restarts(self, window: str, now: float) -> int:
         """Return how many restarts were in a window."""
         return sum(one.time >= now - WINDOWS[window] for one in self.restarts)

@@ -1,5 +1,6 @@
 """Report the availability of a device as JSON."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from ..protocol.codes import ResetReason, key_of
@@ -16,7 +17,7 @@ def availability_report(device: Device, now: float) -> dict[str, Any]:
     """
     history = device.availability
     windows = {name: history.window(name, now) for name in WINDOWS}
-    outages = history.outages
+    outages, restarts = history.outages, history.restarts
     lately = [one for one in outages if one.start >= now - WINDOWS[MONTH]]
     over = [outage.seconds for outage in lately if outage.end is not None]
     return {
@@ -25,14 +26,14 @@ def availability_report(device: Device, now: float) -> dict[str, Any]:
             name: percentage(window.ratio) for name, window in windows.items()
         },
         "observed": {name: window.observed for name, window in windows.items()},
-        "outages": {name: history.count_outages(name, now) for name in WINDOWS},
-        "restarts": {name: history.count_restarts(name, now) for name in WINDOWS},
+        "outages": _counts([outage.start for outage in outages], now),
+        "restarts": _counts([restart.time for restart in restarts], now),
         "mean_time_between_outages": (
             round(windows[MONTH].online / len(lately)) if lately else None
         ),
         "mean_time_to_recover": round(sum(over) / len(over)) if over else None,
         "last_outages": [_outage(outage) for outage in reversed(outages)],
-        "last_restarts": [_restart(restart) for restart in reversed(history.restarts)],
+        "last_restarts": [_restart(restart) for restart in reversed(restarts)],
         "unstable": bool(device.unstable),
     }
 
@@ -40,6 +41,14 @@ def availability_report(device: Device, now: float) -> dict[str, Any]:
 def percentage(ratio: float | None) -> float | None:
     """Return a ratio in percent, with two decimals."""
     return None if ratio is None else round(100 * ratio, 2)
+
+
+def _counts(times: Sequence[int], now: float) -> dict[str, int]:
+    """Return how many times are in each window."""
+    return {
+        name: sum(time >= now - seconds for time in times)
+        for name, seconds in WINDOWS.items()
+    }
 
 
 def _restart(restart: DeviceRestart) -> dict[str, str | None]:
