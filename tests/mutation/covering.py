@@ -80,8 +80,12 @@ def _tests(data: CoverageData, original: Path, path: Path, changed: range) -> se
         lines = range(lines[0], body[0].lineno) if body else lines
     found = set().union(*(contexts[line] for line in lines))
     if not found:
-        # It is executed once, at the import: the users of the name depend on it.
+        # It is executed once, at the import: the users of the name depend on it. What
+        # looks only at its value, such as a test of flags, executes nothing.
         found.add("tests/test_limits.py")
+        of_module = Path("tests", path.parent.name, f"test_{path.name}")
+        if of_module.exists():
+            found.add(of_module.as_posix())
         names = "|".join(_targets(statement)) or "(?!)"
         for other in sorted(SOURCES.rglob("*.py")):
             contexts_of_other = _contexts(data, original, other)
