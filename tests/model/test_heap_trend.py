@@ -262,3 +262,18 @@ def test_any_series(samples: list[tuple[int, int | None, int, bool]]) -> None:
         assert len(trend._points) <= MAX_POINTS  # noqa: SLF001
         left = trend.seconds_left(uptime)
         assert left is None or left >= 0
+
+
+@pytest.mark.parametrize(("gone", "is_leak"), [(999, False), (1000, True)])
+def test_a_twentieth_is_lost(gone: int, *, is_leak: bool) -> None:
+    """If nothing became free again, it is a leak.
+
+    The next boot begins with nothing, too.
+    """
+    trend = HeapTrend()
+    for _ in range(2):
+        trend.sample(BOOTED, free=20_000, least=20_000)
+        uptime = BOOTED + MIN_WINDOW
+        trend.sample(uptime, free=20_000 - gone, least=20_000 - gone)
+        assert (trend.seconds_left(uptime) is not None) is is_leak
+        trend.clear()

@@ -44,6 +44,8 @@ def test_most_of_the_fleet_is_an_outage(online: int, offline: int) -> None:
     assert fleet.outages.start_outage(1.0) is None, "it has been found"
     assert fleet.alone(1000.0) == []
     assert fleet.outages.next_deadline is None
+    fleet.outages.went_offline("later", 1000.0, 1)
+    assert fleet.outages.next_deadline is None, "it waits for the end of the outage"
 
 
 @pytest.mark.parametrize("online", [1, 2, 6, 10, 1000])
