@@ -2,8 +2,11 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable
+from datetime import UTC, datetime
 import itertools
 import logging
+from math import ceil
+import time
 from typing import Any
 
 import pytest
@@ -130,6 +133,14 @@ def _named(vesper: Vesper, key: str = "subscription_refused") -> dict[str, str]:
 def _searching(vesper: Vesper) -> bool:
     """Return whether refused topics are searched for."""
     return vesper.hub.subscriptions.searching
+
+
+async def _connect_briefly(broker: Broker, seconds: float = 1) -> None:
+    """Accept a connection and close it again."""
+    broker.connect()
+    await broker.run(seconds)
+    broker.close()
+    await broker.run(0.25)
 
 
 async def _topics(vesper: Vesper) -> dict[str, Any]:
@@ -271,6 +282,89 @@ async def test_something_else_is_refused(vesper: Vesper, broker: Broker) -> None
     assert vesper.value("alert_FileManager") == "warning"
 
 
+@pytest.mark.parametrize(("early", "is_searched"), [(0.25, False), (0, True)])
+async def test_the_next_search(
+    vesper: Vesper, broker: Broker, early: float, *, is_searched: bool
+) -> None:
+    """It begins an hour after one was given up."""
+    # Sums of quarters of a second are exact.
+    vesper.freezer.move_to(datetime.fromtimestamp(ceil(time.time()), UTC))
+    broker.close()
+    for _ in range(2):
+        await _connect_briefly(broker)
+    for _ in range(3):
+        assert _searching(vesper)
+        assert not _of_vesper(vesper)
+        await _connect_briefly(broker)
+    ended = time.monotonic()
+    broker.connect()
+    await broker.run(1)
+    assert not _searching(vesper)
+    assert sorted(_of_vesper(vesper)) == [ALERTS, HEARTBEAT, INFO]
+
+    vesper.freezer.tick(3500)
+    # This one was long, so two more have to be short.
+    broker.close()
+    await _connect_briefly(broker)
+    vesper.freezer.tick(ended + 3600 - early - 5 - time.monotonic())
+    assert not _searching(vesper)
+    broker.connect()
+    await broker.run(5)
+    broker.close()
+    assert _searching(vesper) is is_searched
+
+
+async def test_a_broker_that_is_down_after_a_search(
+    vesper: Vesper, broker: Broker
+) -> None:
+    """Its first short connection may be a coincidence."""
+    broker.close()
+    for _ in range(5):
+        await _connect_briefly(broker)
+    vesper.freezer.tick(3600)
+    await _connect_briefly(broker)
+    assert not _searching(vesper)
+    await _connect_briefly(broker)
+    assert _searching(vesper)
+
+
+async def test_a_search_is_as_short_as_possible(vesper: Vesper, broker: Broker) -> None:
+    """Once a connection has lasted, no topic waits."""
+    broker.close()
+    for _ in range(2):
+        await _connect_briefly(broker)
+    broker.connect()
+    await broker.run(SHORT_CONNECTION - 1)
+    assert not _of_vesper(vesper)
+    # MQTT waits before it subscribes to each of the three.
+    await broker.run(5)
+    assert sorted(_of_vesper(vesper)) == [ALERTS, HEARTBEAT, INFO]
+    assert not _searching(vesper)
+
+
+@pytest.mark.parametrize(("seconds", "is_refused"), [(1.75, True), (2, False)])
+async def test_a_topic_without_a_response(
+    vesper: Vesper, broker: Broker, seconds: float, *, is_refused: bool
+) -> None:
+    """The connection has to end within two seconds."""
+    # Sums of quarters of a second are exact.
+    vesper.freezer.move_to(datetime.fromtimestamp(ceil(time.time()), UTC))
+    broker.close()
+    for _ in range(2):
+        await _connect_briefly(broker)
+    broker.silent = True
+    for _ in range(2):
+        broker.connect()
+        while not _of_vesper(vesper):
+            await broker.run(0.25)
+        assert _of_vesper(vesper) == [HEARTBEAT]
+        await broker.run(seconds)
+        broker.close()
+        # A quarter of a second later it is noticed.
+        await broker.run(0.25)
+    assert await _refused(vesper) == ({HEARTBEAT} if is_refused else set())
+
+
 async def test_what_was_sent_right_before_explains_it(
     vesper: Vesper, broker: Broker
 ) -> None:
@@ -294,6 +388,22 @@ async def test_connections_that_last(vesper: Vesper, broker: Broker) -> None:
         await broker.run(RECONNECT + seconds)
         assert not _searching(vesper)
     assert vesper.value("mqtt_link", FLEET) == STATE_ON
+
+
+@pytest.mark.parametrize(
+    ("seconds", "is_short"), [((14.75, 14.75), True), ((14.75, 15), False)]
+)
+async def test_connections_of_fifteen_seconds(
+    vesper: Vesper, broker: Broker, seconds: tuple[float, ...], *, is_short: bool
+) -> None:
+    """They have lasted."""
+    # Sums of quarters of a second are exact.
+    vesper.freezer.move_to(datetime.fromtimestamp(ceil(time.time()), UTC))
+    broker.close()
+    for one in seconds:
+        assert not _searching(vesper)
+        await _connect_briefly(broker, one)
+    assert _searching(vesper) is is_short
 
 
 async def test_a_drop_during_a_search(vesper: Vesper, broker: Broker) -> None:
@@ -452,6 +562,26 @@ async def test_mqtt_could_not_be_unloaded(vesper: Vesper, broker: Broker) -> Non
     assert sorted(_of_vesper(vesper)) == [ALERTS, HEARTBEAT, INFO]
     await vesper.alert("FileManager", "WARNING")
     assert vesper.value("alert_FileManager") == "warning"
+    entry.mock_state(vesper.hass, ConfigEntryState.LOADED)
+
+
+async def test_mqtt_reconnects_before_it_could_not_be_unloaded(
+    vesper: Vesper, broker: Broker
+) -> None:
+    """Its connection began when it did."""
+    (entry,) = vesper.hass.config_entries.async_entries(mqtt.DOMAIN)
+    assert isinstance(entry, MockConfigEntry)
+    broker.close()
+    await _connect_briefly(broker)
+    broker.connect()
+    entry.mock_state(vesper.hass, ConfigEntryState.UNLOAD_IN_PROGRESS)
+    broker.close()
+    broker.connect()
+    await broker.run(10)
+    entry.mock_state(vesper.hass, ConfigEntryState.FAILED_UNLOAD)
+    await broker.run(10)
+    broker.close()
+    assert not _searching(vesper)
     entry.mock_state(vesper.hass, ConfigEntryState.LOADED)
 
 

@@ -128,7 +128,7 @@ class Subscriptions:
         self._connected, self._disconnected = asyncio.Event(), asyncio.Event()
         self._settled = asyncio.Event()
         """Set by the response to a subscription, and by the end of the connection."""
-        self._connected_at = 0.0
+        self._connected_at: float
         self._short_connections = 0
         self._next_search = float("-inf")
         self._unloading = False
