@@ -9,6 +9,7 @@ from pytest_homeassistant_custom_component.common import (
 )
 
 from custom_components.vesper.const import EVENT_OCCURRENCE
+from custom_components.vesper.hub.permissions import async_user_name
 from homeassistant.core import Context, HomeAssistant
 
 from .automation import automate, devices
@@ -156,3 +157,9 @@ async def test_automations_are_triggered_by_the_user(
     await vesper.alert("FileManager", "WARNING")
     await vesper.advance(11)
     assert raised.contexts == [None]
+
+
+async def test_nobody(hass: HomeAssistant) -> None:
+    """What code does without a context has no name."""
+    assert await async_user_name(hass, None) is None
+    assert await async_user_name(hass, Context()) is None

@@ -188,6 +188,19 @@ async def test_a_rejected_device_that_is_silent(vesper: Vesper, step: float) -> 
     assert _placeholders(vesper.hass) is None
 
 
+async def test_as_many_rejected_devices_as_are_counted(vesper: Vesper) -> None:
+    """They are counted while they send something."""
+    await _limit(vesper, 1)
+    with patch("custom_components.vesper.hub.admission.MAX_REJECTED", 3):
+        await _flood(vesper, 5)
+        for _ in range(2):
+            await vesper.advance(REJECTED_TIMEOUT - 10)
+            placeholders = _placeholders(vesper.hass)
+            assert placeholders is not None
+            assert placeholders["devices"] == "≥ 3"
+            await _flood(vesper, 5)
+
+
 async def test_issue_goes_with_the_entry(vesper: Vesper) -> None:
     """The repair issue is removed with the entry."""
     await _limit(vesper, 1)
@@ -356,6 +369,30 @@ async def test_alert_sensor_waits_for_room(vesper: Vesper) -> None:
     assert _placeholders(vesper.hass) is None
     await vesper.alert("SD", "CLEARED")
     assert vesper.value("alert_SD") == "ok"
+
+
+@pytest.mark.parametrize("room", [DEVICE_ENTITIES + 2], indirect=True)
+@pytest.mark.usefixtures("room")
+async def test_as_many_waiting_sensors_as_fit(
+    vesper: Vesper, entity_registry: er.EntityRegistry
+) -> None:
+    """The first ones are added first."""
+    await vesper.heartbeat(uptime=5)
+    subsystems = ("first", "second", "third", "fourth", "fifth")
+    for subsystem in subsystems:
+        await vesper.alert(subsystem, "WARNING")
+    for key in ("heap_free", "melody"):
+        entity_registry.async_update_entity(
+            vesper.entity_id(key), disabled_by=er.RegistryEntryDisabler.USER
+        )
+    for _ in range(3):
+        await vesper.advance(REVIEW)
+    keys = vesper.keys()
+    shown = [subsystem for subsystem in subsystems if f"alert_{subsystem}" in keys]
+    assert shown == ["first", "second", "third", "fourth"]
+    placeholders = _placeholders(vesper.hass)
+    assert placeholders is not None
+    assert placeholders["alert_sensors"] == "1"
 
 
 @pytest.mark.parametrize("room", [DEVICE_ENTITIES + 3], indirect=True)

@@ -90,6 +90,7 @@ async def test_asks_by_no_message_and_keeps_the_subscription(
     client = vesper.mqtt._mqttc  # noqa: SLF001
     assert not client.publish.called
     assert not client.unsubscribe.called
+    assert client.subscribe.call_args.args == (TOPIC, 0), "it gets no higher QoS"
     await vesper.info("playback_started", {"melody_uid": "A"})
     assert vesper.value("playing") == "on"
 
@@ -109,6 +110,19 @@ async def test_a_message_since_then_proves_the_link(
         await vesper.advance(1)
     assert vesper.value("connectivity") == "off"
     assert vesper.value("mqtt_link", FLEET) == "on"
+    assert broker.questions == 0
+
+
+async def test_a_message_at_the_moment_a_device_is_due(
+    vesper: Vesper, broker: Broker
+) -> None:
+    """It is not from before, so it is enough."""
+    vesper.freezer.move_to("2030-01-01T12:00:00Z")
+    await vesper.heartbeat()
+    vesper.freezer.tick(90)
+    await vesper.heartbeat("other")
+    await vesper.advance(1)
+    assert vesper.value("connectivity") == "off"
     assert broker.questions == 0
 
 
@@ -271,6 +285,11 @@ async def test_mqtt_is_disabled_meanwhile(vesper: Vesper, broker: Broker) -> Non
         await vesper.advance(91)
     assert vesper.value("connectivity") == STATE_UNAVAILABLE
     assert broker.questions == 0
+    await wait(vesper, 30.01, 30.01, 1)
+    assert broker.questions == 1
+    assert vesper.value("connectivity") == "on"
+    await vesper.advance(91)
+    assert vesper.value("connectivity") == "off", "devices are monitored again"
 
 
 async def test_closed_while_it_is_frozen(vesper: Vesper, broker: Broker) -> None:

@@ -1,10 +1,15 @@
 """Maintenance: a device is shown, but triggers nothing."""
 
+import asyncio
 from datetime import datetime, timedelta
 from typing import Any
+from unittest.mock import patch
 
 import pytest
-from pytest_homeassistant_custom_component.common import snapshot_platform
+from pytest_homeassistant_custom_component.common import (
+    async_fire_time_changed,
+    snapshot_platform,
+)
 from syrupy.assertion import SnapshotAssertion
 
 from homeassistant.const import Platform
@@ -248,3 +253,54 @@ async def test_the_clock_was_set_back(vesper: Vesper) -> None:
         await vesper.reload()
         await vesper.advance(1)
         assert vesper.value("maintenance") == "off"
+
+
+@pytest.mark.parametrize(("back", "shown"), [(0.2, "on"), (0.25, "off")])
+async def test_the_clock_was_set_back_by_less_than_a_second(
+    vesper: Vesper, back: float, shown: str
+) -> None:
+    """The longest time is rounded up to a second."""
+    vesper.freezer.move_to("2030-01-01T12:00:00.25Z")
+    await vesper.heartbeat()
+    await set_maintenance(vesper, days=30)
+    with vesper.wall_clock_set(-back):
+        await vesper.reload()
+        await vesper.advance(0)
+        assert vesper.value("maintenance") == shown
+
+
+async def test_it_ends_at_its_end(vesper: Vesper) -> None:
+    """At this moment it is over already."""
+    vesper.freezer.move_to("2030-01-01T12:00:00Z")
+    await vesper.heartbeat()
+    await set_maintenance(vesper, minutes=10)
+    await vesper.advance(599)
+    assert until(vesper) is not None
+    await vesper.advance(1)
+    assert until(vesper) is None
+
+
+async def test_extended_while_others_end(vesper: Vesper) -> None:
+    """The device stays in maintenance."""
+    everyone = (BELL, *OTHERS)
+    for device_id in everyone:
+        await vesper.heartbeat(device_id)
+    await set_maintenance(vesper, *everyone, minutes=10)
+
+    def shown() -> list[str]:
+        return [vesper.value("maintenance", device_id) for device_id in everyone]
+
+    last = vesper.hub.devices[everyone[-1]]
+    with patch("custom_components.vesper.hub.chunks.CHUNK", 0):
+        vesper.freezer.tick(601)
+        async_fire_time_changed(vesper.hass)
+        for _ in range(30):
+            if shown() != ["on"] * 4:
+                break
+            await asyncio.sleep(0)
+        assert shown() == ["off", "on", "on", "on"]
+        vesper.hub.maintenance.async_set(
+            [last], timedelta(hours=1), user=None, context=None
+        )
+        await vesper.hass.async_block_till_done()
+    assert shown() == ["off", "off", "off", "on"]

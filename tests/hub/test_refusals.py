@@ -106,6 +106,30 @@ async def test_a_connection_that_is_lost_later(
     assert await _request_health_check(vesper, broker) == (not is_refused)
 
 
+@pytest.mark.parametrize(
+    ("after", "pause", "is_refused"),
+    [
+        pytest.param(2, 0, True, id="two-seconds"),
+        pytest.param(1, 3582, True, id="almost-an-hour-later"),
+        pytest.param(1, 3583, False, id="an-hour-later"),
+    ],
+)
+async def test_exact_times(
+    vesper: Vesper, broker: Broker, after: int, pause: int, *, is_refused: bool
+) -> None:
+    """Two seconds are right after, an hour is later."""
+    vesper.freezer.move_to("2030-01-01T12:00:00Z")
+    await vesper.heartbeat()
+    await vesper.advance(1)
+    device = vesper.hub.devices[BELL]
+    for seconds in (pause, 0):
+        await vesper.hub.async_run_health_check(device)
+        # 16 more seconds go by until the next one.
+        await broker.close_connection(after=after)
+        vesper.freezer.tick(seconds)
+    assert _named(vesper) == [CONTROL] * is_refused
+
+
 @pytest.mark.parametrize(("pause", "is_refused"), [(3597, True), (3598, False)])
 async def test_an_hour_later(
     vesper: Vesper, broker: Broker, pause: int, *, is_refused: bool

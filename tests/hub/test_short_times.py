@@ -51,6 +51,7 @@ async def test_one_health_check_each_fiftieth_of_a_second(vesper: Vesper) -> Non
         await vesper.advance_exactly(0.002)
         assert _asked(vesper) == [device_id]
     await vesper.advance_exactly(1)
+    await vesper.advance_exactly(0.03)
     assert _asked(vesper) == []
     await vesper.heartbeat("later")
     await vesper.advance_exactly(0.049)
@@ -89,6 +90,16 @@ async def test_timeouts_within_half_a_second(vesper: Vesper, writes: Writes) -> 
     assert offline() == ["first", "second", "third"]
     await vesper.advance_exactly(0.03)
     assert offline() == ["first", "second", "third", "fourth"]
+
+
+async def test_a_timeout_to_the_second(vesper: Vesper) -> None:
+    """At its end the device is offline already."""
+    vesper.freezer.move_to("2030-01-01T12:00:00Z")
+    await vesper.heartbeat()
+    await vesper.advance(89)
+    assert vesper.value("connectivity") == "on"
+    await vesper.advance(1)
+    assert vesper.value("connectivity") == "off"
 
 
 async def test_half_a_second_before_a_save(

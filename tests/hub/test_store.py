@@ -244,12 +244,33 @@ async def test_saved_when_home_assistant_stops(
 async def test_not_saved_unchanged_when_home_assistant_stops(
     hass: HomeAssistant, vesper: Vesper
 ) -> None:
-    """The final write leaves out what is stored already."""
-    await vesper.report_everything()
+    """The final write leaves out what is stored already.
+
+    In maintenance, not even the availability changes.
+    """
+    await vesper.heartbeat(uptime=5, retain=True)
+    await vesper.call(
+        "vesper.set_maintenance",
+        device_id=registered_id(vesper.hass, BELL),
+        duration={"days": 1},
+    )
+    await vesper.advance(91)
     await vesper.advance(AT_LAST)
     with patch("homeassistant.helpers.storage.Store.async_save") as save:
         hass.bus.async_fire(EVENT_HOMEASSISTANT_FINAL_WRITE)
         await hass.async_block_till_done()
+    assert not save.called
+
+
+async def test_no_save_at_the_interval_while_home_assistant_stops(
+    hass: HomeAssistant, vesper: Vesper
+) -> None:
+    """Only the final write follows."""
+    await vesper.heartbeat()
+    await vesper.advance(AT_ONCE)
+    hass._cancel_cancellable_timers()  # noqa: SLF001  # as when it stops
+    with patch("homeassistant.helpers.storage.Store.async_save") as save:
+        await vesper.advance(AT_LAST)
     assert not save.called
 
 

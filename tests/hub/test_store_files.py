@@ -4,6 +4,7 @@
 
 import json
 from pathlib import Path
+import threading
 from typing import Any
 from unittest.mock import patch
 
@@ -13,9 +14,12 @@ from custom_components.vesper.const import DOMAIN
 from custom_components.vesper.hub.store import ISSUE_DAMAGED, ISSUE_NOT_WRITTEN
 from custom_components.vesper.model.availability import Cause
 from homeassistant.config_entries import ConfigEntryState
+from homeassistant.const import EVENT_HOMEASSISTANT_FINAL_WRITE
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import issue_registry as ir
+from homeassistant.helpers.json import prepare_save_json
 from homeassistant.util.file import WriteError, write_utf8_file_atomic
+from tests.automation import registered_id
 from tests.common import BELL, FLEET, Vesper
 
 AT_LAST = 15 * 60 + 1
@@ -90,6 +94,8 @@ async def test_json_that_is_not_ours(
     issue = issue_registry.async_get_issue(DOMAIN, ISSUE_DAMAGED)
     assert issue is not None
     assert issue.translation_placeholders == {"path": str(path), "kept": str(backup)}
+    # It says where the data are, also after Home Assistant has restarted.
+    assert issue.is_persistent
     assert stopped.value("alert_SD") == "unknown"
 
     await stopped.alert("SD", "WARNING")
@@ -166,13 +172,16 @@ async def test_a_damaged_file_that_cannot_be_kept(
     await hass.config_entries.async_unload(FLEET)
 
 
+@pytest.mark.parametrize("stops", [False, True])
 @pytest.mark.parametrize("error", [WriteError("disk full"), OSError("read-only")])
-async def test_a_disk_that_cannot_be_written(
+async def test_a_disk_that_cannot_be_written(  # noqa: PLR0913  # two parameters
     hass: HomeAssistant,
     vesper: Vesper,
     path: Path,
     issue_registry: ir.IssueRegistry,
     error: Exception,
+    *,
+    stops: bool,
 ) -> None:
     """An issue is raised, and saving is retried."""
 
@@ -194,16 +203,29 @@ async def test_a_disk_that_cannot_be_written(
             "error": str(error),
         }
         assert vesper.value("alert_SD") == "failed"
+        # In maintenance, not even the availability changes.
+        await vesper.call(
+            "vesper.set_maintenance",
+            device_id=registered_id(hass, BELL),
+            duration={"days": 1},
+        )
+        await vesper.advance(91)
         write.reset_mock()
         await vesper.advance(AT_LAST)
         await hass.async_block_till_done(wait_background_tasks=True)
         assert write.called
     assert not path.exists()
     # Nothing has changed since, but saving is retried.
-    await vesper.advance(AT_LAST)
+    if stops:
+        hass.bus.async_fire(EVENT_HOMEASSISTANT_FINAL_WRITE)
+    else:
+        await vesper.advance(AT_LAST)
     await hass.async_block_till_done(wait_background_tasks=True)
     assert json.loads(path.read_text())["data"]["devices"][BELL]["alerts"]
     assert not issue_registry.async_get_issue(DOMAIN, ISSUE_NOT_WRITTEN)
+    with patch("homeassistant.helpers.storage.Store.async_save") as save:
+        await vesper.advance(AT_LAST)
+    assert not save.called
 
 
 async def test_what_is_on_disk_is_json(vesper: Vesper, path: Path) -> None:
@@ -239,3 +261,22 @@ async def test_a_file_of_a_version_without_availability(
     assert await vesper.hass.config_entries.async_unload(FLEET)
     stored = json.loads(path.read_text())["data"]["devices"]
     assert stored[BELL]["availability"]["days"][1:] == [3600, 3600]
+
+
+async def test_the_event_loop_does_not_wait_for_json(
+    vesper: Vesper, path: Path
+) -> None:
+    """What is written is made in another thread."""
+    threads = []
+
+    def prepare(data: dict[str, Any], **options: Any) -> tuple[str, str | bytes]:
+        if data["key"] == path.name:
+            threads.append(threading.get_ident())
+        return prepare_save_json(data, **options)
+
+    with patch("homeassistant.helpers.json.prepare_save_json", prepare):
+        await vesper.alert("SD", "FAILED")
+        await vesper.advance(1)
+    assert path.is_file()
+    assert len(threads) == 1
+    assert threads[0] != threading.get_ident()

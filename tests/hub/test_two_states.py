@@ -160,7 +160,7 @@ async def test_a_device_that_was_removed_and_is_back(vesper: Vesper) -> None:
     assert vesper.value("connectivity") == "off"
 
 
-@pytest.mark.parametrize(("pause", "lines"), [(599, 1), (600, 2)])
+@pytest.mark.parametrize(("pause", "lines"), [(599, 1), (600, 2), (700, 2)])
 async def test_restarts_are_logged_once_in_ten_minutes(
     vesper: Vesper, caplog: pytest.LogCaptureFixture, pause: int, lines: int
 ) -> None:
