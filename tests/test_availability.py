@@ -7,13 +7,21 @@ from typing import Any
 from unittest.mock import patch
 
 import pytest
-from pytest_homeassistant_custom_component.common import CLIENT_ID, MockUser
+from pytest_homeassistant_custom_component.common import (
+    CLIENT_ID,
+    MockUser,
+    async_capture_events,
+)
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
 from custom_components.vesper.const import DOMAIN
 from custom_components.vesper.model.change import Change
 from custom_components.vesper.model.device import Device
-from homeassistant.const import STATE_UNKNOWN
+from homeassistant.const import (
+    EVENT_STATE_CHANGED,
+    STATE_UNAVAILABLE,
+    STATE_UNKNOWN,
+)
 from homeassistant.helpers import device_registry as dr
 from tests.automation import registered_id
 from tests.common import BELL, FLEET, Vesper, Writes
@@ -286,3 +294,36 @@ async def test_a_device_that_is_removed_meanwhile(vesper: Vesper) -> None:
     assert [*vesper.hub.devices] == [BELL]
     # The first had one message, 16 days ago.
     assert vesper.hub.insight.fleet_ratio == pytest.approx(0, abs=0.01)
+
+
+async def test_the_fleet_after_a_restart(vesper: Vesper) -> None:
+    """Its availability is known at once."""
+    await vesper.heartbeat()
+    await vesper.advance(16 * 86_400)
+    await stay_online(vesper, 1.1)
+    before = vesper.value("fleet_availability", FLEET)
+    assert before != STATE_UNKNOWN
+    states = async_capture_events(vesper.hass, EVENT_STATE_CHANGED)
+    await vesper.reload()
+    entity_id = vesper.entity_id("fleet_availability", FLEET)
+    gone, back = (
+        event.data["new_state"].state
+        for event in states
+        if event.data["entity_id"] == entity_id and event.data["new_state"]
+    )
+    assert gone == STATE_UNAVAILABLE
+    # It was updated on the hour.
+    assert float(back) == pytest.approx(float(before), abs=0.1)
+
+
+async def test_more_outages_than_are_kept(vesper: Vesper, get: Get) -> None:
+    """Their mean time is that between the last ones."""
+    for _ in range(30):
+        await vesper.heartbeat()
+        await vesper.advance(91)
+        await vesper.advance(3600 - 91)
+    answer = await get()
+    assert answer["outages"]["month"] == len(answer["last_outages"]) == 20
+    # Each outage began with a heartbeat, and lasted until the next one.
+    assert answer["mean_time_between_outages"] == 0
+    assert answer["mean_time_to_recover"] == 3600

@@ -1,12 +1,17 @@
 """The WebSocket command of the availability."""
 
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from pytest_homeassistant_custom_component.common import CLIENT_ID, MockUser
 from pytest_homeassistant_custom_component.typing import WebSocketGenerator
 
+from custom_components.vesper.const import DOMAIN
+from custom_components.vesper.hub.insight import current_report
+from custom_components.vesper.model.device import Device
 from custom_components.vesper.websocket_api import MAX_LISTED
+from homeassistant.helpers import device_registry as dr
 from tests.automation import registered_id
 from tests.common import BELL, FLEET, Vesper
 
@@ -90,15 +95,40 @@ async def test_users(
     answer = await insight.ask(hass_read_only_user)
     assert answer["result"]["devices"].keys() == {bell}
     answer = await insight.ask(hass_read_only_user, device_ids=[bell, other])
-    assert answer["error"]["translation_key"] == "no_such_device"
-    assert answer["error"]["translation_placeholders"] == {"device_id": other}
+    assert answer["result"]["devices"].keys() == {bell}
+    assert answer["result"]["unknown"] == [other]
 
 
-async def test_an_unknown_device(insight: Insight, hass_admin_user: MockUser) -> None:
-    """The error names it."""
-    answer = await insight.ask(hass_admin_user, device_ids=["nowhere"])
-    assert not answer["success"]
-    assert answer["error"]["translation_placeholders"] == {"device_id": "nowhere"}
+async def test_an_unknown_device(
+    vesper: Vesper, insight: Insight, hass_admin_user: MockUser
+) -> None:
+    """The answer names it, and has all others."""
+    bell, fleet = (registered_id(vesper.hass, one) for one in (BELL, FLEET))
+    answer = await insight.ask(hass_admin_user, device_ids=["nowhere", bell, fleet])
+    assert answer["result"]["devices"].keys() == {bell}
+    assert answer["result"]["unknown"] == sorted(["nowhere", fleet])
+
+
+async def test_a_device_that_is_removed_meanwhile(
+    vesper: Vesper, insight: Insight, hass_admin_user: MockUser
+) -> None:
+    """It is left out, and not registered again."""
+    registry = dr.async_get(vesper.hass)
+    removed = registered_id(vesper.hass, BELL)
+
+    def remove_the_bell(device: Device) -> dict[str, Any]:
+        """Remove the bell when the other device is reported."""
+        if device.device_id == OTHER:
+            registry.async_remove_device(removed)
+        return current_report(device)
+
+    with (
+        patch("custom_components.vesper.hub.chunks.CHUNK", 0),
+        patch("custom_components.vesper.websocket_api.current_report", remove_the_bell),
+    ):
+        answer = await insight.ask(hass_admin_user)
+    assert [one["device_id"] for one in answer["result"]["devices"].values()] == [OTHER]
+    assert registry.async_get_device_by_identifier((DOMAIN, BELL), FLEET) is None
 
 
 async def test_not_loaded(

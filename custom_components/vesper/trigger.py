@@ -38,6 +38,7 @@ class AlertClearedTrigger(VesperTrigger):
         "message",
         "reason",
         "raised_at",
+        "ended_at",
         "announced",
     )
 
@@ -84,7 +85,13 @@ class AlertRaisedTrigger(LastingTrigger):
 
     @override
     def _of(self, device: Device, occurrence: Occurrence) -> Occurrence | None:
-        """Return the current alert, if it is still selected."""
+        """Return the current alert, if it is still selected.
+
+        One that flaps counts as active.
+        """
+        subsystem = occurrence.subsystem or ""
+        if device.stability and device.stability.counts_as_active(subsystem):
+            return occurrence
         alert = device.alerts.active.get(occurrence.subsystem or "")
         if alert is None or not is_alert_selected(
             self._options, alert.subsystem, alert.severity.key

@@ -44,50 +44,34 @@ async def websocket_insight(
     """
     entries: list[VesperConfigEntry] = hass.config_entries.async_loaded_entries(DOMAIN)
     if not entries:
+        # Not raised, because Home Assistant would log it.
         error = HomeAssistantError(
             translation_domain=DOMAIN, translation_key="not_running"
         )
-        _send_error(connection, msg, error)
+        connection.send_error(
+            msg["id"],
+            websocket_api.ERR_NOT_FOUND,
+            str(error),
+            translation_domain=error.translation_domain,
+            translation_key=error.translation_key,
+        )
         return
-    wanted: list[str] | None = msg.get("device_ids")
+    wanted = set(msg["device_ids"]) if "device_ids" in msg else None
     devices: dict[str, dict[str, Any]] = {}
     for hub in (entry.runtime_data for entry in entries):
         async for device in async_in_chunks(tuple(hub.devices.values())):
+            # It may have been removed since the last chunk.
+            if hub.devices.get(device.device_id) is not device:
+                continue
             registered = hub.registry.async_entry(device)
             if (wanted is None or registered.id in wanted) and is_permitted(
                 hass, connection.user, registered, POLICY_READ
             ):
-                devices[registered.id] = current_report(device)
-    for device_id in wanted or ():
-        if device_id not in devices:
-            error = HomeAssistantError(
-                translation_domain=DOMAIN,
-                translation_key="no_such_device",
-                translation_placeholders={"device_id": device_id},
-            )
-            _send_error(connection, msg, error)
-            return
-    if wanted is None:
-        for report in devices.values():
-            del report["last_outages"][MAX_LISTED:]
-            del report["last_restarts"][MAX_LISTED:]
-    connection.send_result(msg["id"], {"devices": devices})
-
-
-def _send_error(
-    connection: websocket_api.ActiveConnection,
-    msg: dict[str, Any],
-    error: HomeAssistantError,
-) -> None:
-    """Send an error.
-
-    It is not raised, because Home Assistant would log it.
-    """
-    connection.send_error(
-        msg["id"],
-        websocket_api.ERR_NOT_FOUND,
-        str(error),
-        translation_domain=error.translation_domain,
-        translation_key=error.translation_key,
-        translation_placeholders=error.translation_placeholders,
-    )
+                devices[registered.id] = report = current_report(device)
+                if wanted is None:
+                    del report["last_outages"][MAX_LISTED:]
+                    del report["last_restarts"][MAX_LISTED:]
+    result: dict[str, Any] = {"devices": devices}
+    if wanted is not None:
+        result["unknown"] = sorted(wanted - devices.keys())
+    connection.send_result(msg["id"], result)

@@ -329,6 +329,22 @@ async def test_what_the_lost_devices_have_in_common(
     assert sentence == "lost 4 of 5 online devices at once" + end.format(**common)
 
 
+async def test_devices_that_time_out_a_little_later(vesper: Vesper) -> None:
+    """The start names no place if they are elsewhere."""
+    for name, ids in (("North", bells(5)), ("South", ["bell-5", "bell-6"])):
+        area = ar.async_get(vesper.hass).async_create(name)
+        await send_heartbeats(vesper, *ids)
+        for device_id in ids:
+            dr.async_get(vesper.hass).async_update_device(
+                registered_id(vesper.hass, device_id), area_id=area.id
+            )
+        await vesper.advance(20)
+    await vesper.advance(51)
+    state = vesper.state("outage", FLEET)
+    assert (state.attributes["event_type"], state.attributes["lost"]) == ("started", 5)
+    assert "area" not in state.attributes
+
+
 async def test_a_lost_device_that_is_removed(vesper: Vesper) -> None:
     """It is no longer among the others."""
     area = ar.async_get(vesper.hass).async_create("Tower")

@@ -1,13 +1,15 @@
 """Unstable devices and flapping alerts, from messages to notifications."""
 
+from collections.abc import Awaitable, Callable
+from copy import deepcopy
 from typing import Any
 
 import pytest
 
 from custom_components.vesper.const import DOMAIN
 from homeassistant.core import HomeAssistant
-from homeassistant.helpers import issue_registry as ir
-from tests.automation import automate, devices
+from homeassistant.helpers import device_registry as dr, issue_registry as ir
+from tests.automation import automate, devices, registered_id
 from tests.common import BELL, FLEET, Vesper
 
 HOUR = 3600
@@ -122,6 +124,134 @@ async def test_a_flapping_alert_that_has_to_last(
     assert len(raised.take()) == 1
 
 
+async def test_an_alert_that_flapped_and_stands(
+    hass: HomeAssistant, vesper: Vesper
+) -> None:
+    """A trigger with a duration runs, whatever happened before."""
+    await vesper.heartbeat()
+    raised = await automate(hass, "alert_raised", devices(hass), {"for": 600})
+    for state in ("FAILED", "CLEARED") * 3:
+        await vesper.alert("SD", state)
+        await vesper.advance(60)
+    await vesper.alert("SD", "FAILED")
+    await vesper.advance(600)
+    assert len(raised.take()) == 1
+
+
+async def test_an_alert_that_stands_after_it_flapped(
+    hass: HomeAssistant, vesper: Vesper
+) -> None:
+    """It triggers once more, also what was added meanwhile."""
+    await vesper.heartbeat()
+    raised = await automate(hass, "alert_raised", devices(hass))
+    await flap(vesper, 10)
+    later = await automate(hass, "alert_raised", devices(hass))
+    await vesper.alert("SD", "WARNING", "no card")
+    assert (len(raised.take()), later.take()) == (1, [])
+    await wait_for_an_hour(vesper)
+    assert [run["message"] for run in raised.take()] == ["no card"]
+    assert len(later.take()) == 1
+
+
+async def test_severity_that_flaps(hass: HomeAssistant, vesper: Vesper) -> None:
+    """It triggers until unstable, and in the end."""
+    await vesper.heartbeat()
+    raised = await automate(hass, "alert_raised", devices(hass))
+    for state in ("WARNING", "CRITICAL") * 300:
+        await vesper.alert("SD", state)
+        await vesper.advance_exactly(0.5)
+    states = [run["to_state"] for run in raised.take()]
+    assert states == ["warning", "critical", "critical"]
+    await wait_for_an_hour(vesper)
+    assert len(raised.take()) == 1
+
+
+async def set_maintenance(vesper: Vesper, hours: float) -> None:
+    """Begin or end maintenance."""
+    await vesper.call(
+        "vesper.set_maintenance", **devices(vesper.hass), duration={"hours": hours}
+    )
+
+
+async def set_disabled(vesper: Vesper, hours: float) -> None:
+    """Disable the device, or enable it."""
+    dr.async_get(vesper.hass).async_update_device(
+        registered_id(vesper.hass),
+        disabled_by=dr.DeviceEntryDisabler.USER if hours else None,
+    )
+    await vesper.hass.async_block_till_done()
+
+
+@pytest.mark.parametrize("suppress", [set_maintenance, set_disabled])
+@pytest.mark.parametrize("changes", [(), ("CRITICAL", "CLEARED")])
+async def test_suppressed_while_an_end_is_held(
+    hass: HomeAssistant,
+    vesper: Vesper,
+    suppress: Callable[[Vesper, float], Awaitable[None]],
+    changes: tuple[str, ...],
+) -> None:
+    """It is reported afterwards, whatever happened meanwhile."""
+    await vesper.heartbeat()
+    cleared = await automate(hass, "alert_cleared", devices(hass))
+    await flap(vesper, 10)
+    await suppress(vesper, 3)
+    for state in changes:
+        await vesper.alert("SD", state)
+        await vesper.advance(60)
+    for _ in range(2):
+        await wait_for_an_hour(vesper)
+    assert cleared.take() == []
+    await suppress(vesper, 0)
+    await vesper.heartbeat()
+    await vesper.advance(61)
+    (run,) = cleared.take()
+    assert run["announced"] == "warning"
+
+
+async def test_maintenance_makes_nothing_unstable(
+    hass: HomeAssistant, vesper: Vesper
+) -> None:
+    """Alerts and restarts are expected then."""
+    await vesper.heartbeat()
+    await set_maintenance(vesper, 3)
+    await flap(vesper, 10)
+    for _ in range(4):
+        await vesper.advance(91)
+        await vesper.heartbeat()
+    assert vesper.hub.devices[BELL].stability is None
+    assert issues(hass) == []
+
+
+async def test_fleet_outages_make_no_device_unstable(
+    hass: HomeAssistant, vesper: Vesper
+) -> None:
+    """They are reported as outages."""
+    for _ in range(5):
+        for device_id in (BELL, "hall", "school", "tower"):
+            await vesper.heartbeat(device_id)
+        await vesper.advance(91)
+        await vesper.advance(91)
+    assert issues(hass) == []
+
+
+async def test_killed_after_an_end_was_published(
+    hass: HomeAssistant, vesper: Vesper, hass_storage: dict[str, Any]
+) -> None:
+    """It is not published again after the start."""
+    await vesper.heartbeat()
+    await flap(vesper, 10)
+    await vesper.alert("SD", "WARNING")
+    await vesper.call("vesper.clear_alert", **devices(hass), subsystem="SD")
+    await vesper.advance(1)
+    stored = deepcopy(hass_storage[f"{DOMAIN}.{FLEET}"])
+    assert await hass.config_entries.async_unload(FLEET)
+    hass_storage[f"{DOMAIN}.{FLEET}"] = stored
+    assert await hass.config_entries.async_setup(FLEET)
+    cleared = await automate(hass, "alert_cleared", devices(hass))
+    await wait_for_an_hour(vesper)
+    assert cleared.take() == []
+
+
 async def test_a_short_alert(hass: HomeAssistant, vesper: Vesper) -> None:
     """Its end triggers after two seconds."""
     await vesper.heartbeat()
@@ -176,7 +306,7 @@ async def test_a_restart_while_it_is_active(
     raised.take()
     await vesper.reload()
     await wait_for_an_hour(vesper)
-    assert (raised.take(), cleared.take()) == ([], [])
+    assert (len(raised.take()), cleared.take()) == (1, [])
     await vesper.alert("SD", "CLEARED")
     assert len(cleared.take()) == 1
 

@@ -1,20 +1,25 @@
 """Test which changes are unstable, and which are held."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 
 from hypothesis import given, strategies as st
+import pytest
 
-from custom_components.vesper.model.alerts import MAX_ACTIVE
+from custom_components.vesper.model.alerts import MAX_ACTIVE, ActiveAlert
 from custom_components.vesper.model.occurrence import Occurrence, OccurrenceKind
 from custom_components.vesper.model.stability import (
     CONNECTIVITY,
     MIN_CHANGES,
     MIN_LENGTH,
+    POSTPONEMENT,
     QUIET,
     Stability,
 )
+from custom_components.vesper.protocol.severity import Severity
 
-SEVERITIES = ["ok", "warning", "critical", "failed"]
+SEVERITIES = [severity.key for severity in Severity]
+LONG_AGO = datetime.fromtimestamp(0, UTC)
 
 
 def raised(severity: str = "warning", subsystem: str = "SD") -> Occurrence:
@@ -43,6 +48,39 @@ def cleared(
     )
 
 
+def active(severity: str, *, acknowledged: bool = False) -> dict[str, ActiveAlert]:
+    """Return the active alerts of a device."""
+    if severity == "ok":
+        return {}
+    alert = ActiveAlert(
+        subsystem="SD",
+        severity=Severity(SEVERITIES.index(severity)),
+        message="",
+        updated_at=LONG_AGO,
+        confirmed=True,
+        acknowledged=acknowledged,
+        raised_at=LONG_AGO,
+        worsened_at=LONG_AGO,
+    )
+    return {"SD": alert}
+
+
+def settle(
+    stability: Stability,
+    now: float,
+    severity: str = "ok",
+    *,
+    acknowledged: bool = False,
+) -> list[OccurrenceKind]:
+    """Return what is published when it settles."""
+    occurrences = stability.settle(
+        "bell", active(severity, acknowledged=acknowledged), now
+    )
+    assert all(one.settled and not one.held for one in occurrences)
+    assert all(one.device_id == "bell" for one in occurrences)
+    return [one.kind for one in occurrences]
+
+
 def flap(stability: Stability, times: int, every: float = 60) -> list[bool]:
     """Raise and clear an alert; return what was held."""
     held = []
@@ -68,13 +106,13 @@ def test_a_short_alert() -> None:
     """Its end is held for two seconds."""
     stability = Stability()
     stability.record(raised(), 10)
-    assert stability.record(cleared(), 10 + MIN_LENGTH - 0.1).held
-    assert stability.deadline == 10 + 2 * MIN_LENGTH - 0.1
-    assert stability.settle((), 13) == []
-    (ended,) = stability.settle((), 14)
-    assert (ended.kind, ended.settled) == (OccurrenceKind.ALERT_CLEARED, True)
-    assert not ended.held
-    assert stability.settle((), 15) == []
+    assert stability.record(cleared(), 10 + MIN_LENGTH - 0.5).held
+    assert stability.counts_as_active("SD")
+    assert stability.deadline == 10 + 2 * MIN_LENGTH - 0.5
+    assert settle(stability, 13) == []
+    assert settle(stability, 13.5) == [OccurrenceKind.ALERT_CLEARED]
+    assert not stability.counts_as_active("SD")
+    assert settle(stability, 14) == []
 
 
 def test_an_alert_that_was_long_enough() -> None:
@@ -90,7 +128,8 @@ def test_an_alert_that_comes_back() -> None:
     stability.record(raised(), 10)
     assert stability.record(cleared(), 11).held
     assert stability.record(raised(), 12).held
-    assert stability.settle({"SD"}, 14) == []
+    assert settle(stability, 13, "warning") == []
+    assert settle(stability, 14, "warning") == []
     assert not stability.held
 
 
@@ -106,9 +145,17 @@ def test_an_alert_that_comes_back_worse() -> None:
 def test_an_alert_that_was_never_announced() -> None:
     """It is published when it comes back."""
     stability = Stability()
-    stability.record(raised(), 10)
-    assert stability.record(cleared(announced=None), 11).held
+    assert not stability.record(cleared(announced=None), 11).held
     assert not stability.record(raised(), 12).held
+
+
+def test_an_alert_that_got_worse_meanwhile() -> None:
+    """What was suppressed is published when it settles."""
+    stability = Stability()
+    stability.record(raised(), 10)
+    assert stability.record(cleared(), 11).held
+    assert settle(stability, 13, "failed") == [OccurrenceKind.ALERT_RAISED]
+    assert settle(stability, 20, "failed") == []
 
 
 def test_an_alert_that_a_user_ends() -> None:
@@ -117,6 +164,7 @@ def test_an_alert_that_a_user_ends() -> None:
     flap(stability, 7)
     assert not stability.record(cleared(reason="action"), 401).held
     assert not stability.held
+    assert not stability.record(raised(), 402).held
 
 
 def test_it_is_stable_after_a_quiet_hour() -> None:
@@ -125,12 +173,55 @@ def test_it_is_stable_after_a_quiet_hour() -> None:
     flap(stability, 8)
     assert stability.unstable == {"SD": 8}
     assert stability.deadline == 420 + QUIET
-    assert stability.settle((), 419 + QUIET) == []
+    assert settle(stability, 419 + QUIET) == []
     assert stability.unstable
-    (ended,) = stability.settle((), 420 + QUIET)
-    assert ended.settled
+    assert settle(stability, 420 + QUIET) == [OccurrenceKind.ALERT_CLEARED]
     assert not stability.unstable
     assert stability.deadline is None
+
+
+def test_it_is_active_after_a_quiet_hour() -> None:
+    """It is published again, unless acknowledged."""
+    for acknowledged in (False, True):
+        stability = Stability()
+        flap(stability, 9)
+        kinds = settle(stability, 480 + QUIET, "warning", acknowledged=acknowledged)
+        assert kinds == ([] if acknowledged else [OccurrenceKind.ALERT_RAISED])
+        assert stability.deadline is None
+
+
+def test_what_is_published_of_many_alerts() -> None:
+    """It has the worst severity and the last message."""
+    stability = Stability()
+    flap(stability, 6)
+    stability.held["SD"].occurrence = replace(
+        cleared("failed"), raised_at=7, message="first"
+    )
+    stability.record(raised(), 400)
+    stability.record(replace(cleared(), raised_at=400, message="last"), 401)
+    (end,) = stability.settle("bell", {}, 401 + QUIET)
+    assert (end.raised_at, end.announced, end.message) == (7, "failed", "last")
+
+
+def test_severity_that_flaps() -> None:
+    """It is published until unstable, and when worse."""
+    stability = Stability()
+    held = [
+        stability.record(raised(severity), number).held
+        for number, severity in enumerate(["warning", *["critical"] * 5, "failed"])
+    ]
+    assert held == [False] * 3 + [True] * 3 + [False]
+
+
+def test_suppressed() -> None:
+    """It settles a minute later, again and again."""
+    stability = Stability()
+    stability.record(raised(), 10)
+    assert stability.record(cleared(), 11).held
+    stability.postpone(13)
+    assert stability.deadline == 13 + POSTPONEMENT
+    stability.postpone(13 + POSTPONEMENT)
+    assert stability.deadline == 13 + 2 * POSTPONEMENT
 
 
 def test_connectivity() -> None:
@@ -139,8 +230,11 @@ def test_connectivity() -> None:
     for number in range(MIN_CHANGES):
         kind = (OccurrenceKind.WENT_OFFLINE, OccurrenceKind.CAME_ONLINE)[number % 2]
         occurrence = Occurrence(kind=kind, device_id="bell")
+        assert not stability.unstable
         assert stability.record(occurrence, number) is occurrence
     assert stability.unstable == {CONNECTIVITY: MIN_CHANGES}
+    assert settle(stability, MIN_CHANGES + QUIET) == []
+    assert not stability.unstable
 
 
 def test_other_occurrences() -> None:
@@ -157,8 +251,12 @@ def test_many_subsystems() -> None:
     for number in range(3 * MAX_ACTIVE):
         occurrence = raised(subsystem=f"S{number}")
         assert stability.record(occurrence, 0) is occurrence
-    stability.record(raised(subsystem="S0"), 0)
+        ended = cleared(subsystem=f"S{number}")
+        assert stability.record(ended, 0).held is (number <= MAX_ACTIVE)
     assert len(stability._times) == MAX_ACTIVE + 1  # noqa: SLF001
+    assert len(stability.held) == MAX_ACTIVE + 1
+    assert len(settle(stability, QUIET)) == MAX_ACTIVE + 1
+    assert stability.deadline is None
 
 
 @dataclass
@@ -169,42 +267,42 @@ class Automation:
     severity: str = "ok"
     """The real one."""
     announced: str = "ok"
-    """The worst that was published since its last end."""
-    ends: int = 0
+    """The worst that was published since its last published end."""
+    runs: list[str] = field(default_factory=list)
+    """The severity of each run, `ok` for an end."""
     now: float = 0
 
     def change(self, severity: str) -> None:
-        """Raise, worsen or clear the alert."""
+        """Raise, worsen, improve or clear the alert."""
+        before, self.severity = self.severity, severity
         if severity == "ok":
             occurrence = cleared(self.announced)
-        elif SEVERITIES.index(severity) > SEVERITIES.index(self.severity):
+        elif SEVERITIES.index(severity) > SEVERITIES.index(before):
             occurrence = raised(severity)
         else:
-            self.severity = severity
             return
-        self.severity = severity
         self.publish([self.stability.record(occurrence, self.now)])
 
     def publish(self, occurrences: list[Occurrence]) -> None:
-        """Take note of what is not held."""
+        """Run for what is not held."""
         for occurrence in occurrences:
             if occurrence.held:
                 continue
-            if occurrence.kind is OccurrenceKind.ALERT_CLEARED:
-                self.announced = "ok"
-                self.ends += 1
-            else:
-                self.announced = max(
-                    self.announced, occurrence.to_state or "", key=SEVERITIES.index
-                )
+            state = occurrence.to_state or ""
+            self.runs.append(state)
+            self.announced = (
+                "ok"
+                if state == "ok"
+                else max(self.announced, state, key=SEVERITIES.index)
+            )
 
     def wait(self, seconds: float) -> None:
         """Let time pass, and settle whenever it is due."""
         end = self.now + seconds
         while (due := self.stability.deadline) is not None and due <= end:
             self.now = due
-            active = {"SD"} if self.severity != "ok" else set()
-            self.publish(self.stability.settle(active, due))
+            alerts = active(self.severity)
+            self.publish(self.stability.settle("bell", alerts, due))
         self.now = end
 
 
@@ -232,15 +330,22 @@ def test_nothing_is_lost(changes: list[tuple[str, float]]) -> None:
     assert not automation.stability.unstable
 
 
-def test_three_hundred_flaps() -> None:
-    """They are published as one alert and its end."""
+@pytest.mark.parametrize(
+    ("states", "runs"),
+    [
+        (["warning", "ok"], ["warning", "ok"]),
+        (["failed", "ok", "warning", "ok"], ["failed", "ok"]),
+        (["ok", "warning"], ["warning", "warning"]),
+        (["warning", "critical"], ["warning", *["critical"] * 3]),
+    ],
+)
+def test_three_hundred_flaps(states: list[str], runs: list[str]) -> None:
+    """They are published as one alert."""
     automation = Automation()
-    for _ in range(300):
-        automation.change("warning")
+    for number in range(300 * len(states)):
+        state = states[number % len(states)]
+        if state != automation.severity:
+            automation.change(state)
         automation.wait(0.5)
-        automation.change("ok")
-        automation.wait(0.5)
-    assert (automation.announced, automation.ends) == ("warning", 0)
-    assert automation.stability.unstable == {"SD": 600}
-    automation.wait(QUIET)
-    assert (automation.announced, automation.ends) == ("ok", 1)
+    automation.wait(2 * QUIET)
+    assert automation.runs == runs

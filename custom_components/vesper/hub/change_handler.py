@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from time import monotonic, time
 
 from homeassistant.core import Context, HomeAssistant, callback
@@ -10,6 +11,7 @@ from ..const import LOGGER
 from ..model.change import Change
 from ..model.device import Device
 from ..model.fleet import Fleet
+from ..model.occurrence import OccurrenceKind
 from .chunks import async_in_chunks
 from .health_checks import HealthChecks
 from .insight import update_availability
@@ -174,8 +176,15 @@ class ChangeHandler:
         suppressed = device.is_suppressed(time())
         was_unstable = device.unstable
         for occurrence in occurrences:
-            published = self._stability.async_record(device, occurrence)
-            if occurrence.kind in SAVED_KINDS or published.held or published.settled:
+            if occurrence.kind is OccurrenceKind.ALERT_CLEARED:
+                # While it is held, time passes.
+                ended_at = occurrence.ended_at or time()
+                occurrence = replace(occurrence, ended_at=ended_at)  # noqa: PLW2901
+            published = self._stability.async_record(
+                device, occurrence, suppressed=suppressed
+            )
+            # What triggers know of an alert is also stored.
+            if occurrence.kind in SAVED_KINDS or device.stability is not None:
                 self._saver.async_save_soon(device.device_id)
             self._occurrences.async_publish(
                 registry_id,

@@ -169,6 +169,7 @@ class VesperHub:
             self.fleet.update(device)
             self._monitor.async_set_timeout(device)
         self._rejected.update(known)
+        await self.insight.async_update()
         await self._saver.async_start()
         if self.entity_set is not EntitySet.ALL:
             await self.registry.async_keep_entities(self.entity_set.has)

@@ -53,13 +53,12 @@ class Insight:
 
     @callback
     def async_start(self) -> CALLBACK_TYPE:
-        """Update now and each hour; returns what ends that."""
-        self._hass.async_create_task(self._async_update(), "Vesper availability")
+        """Update each hour; returns what ends that."""
         return async_track_utc_time_change(
-            self._hass, self._async_update, minute=0, second=0
+            self._hass, self.async_update, minute=0, second=0
         )
 
-    async def _async_update(self, _now: datetime | None = None) -> None:
+    async def async_update(self, _now: datetime | None = None) -> None:
         """Update all devices, then the fleet."""
         observed = online = 0
         async for device in async_in_chunks(tuple(self._devices.values())):

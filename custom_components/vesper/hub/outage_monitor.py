@@ -133,9 +133,10 @@ class OutageMonitor:
         } | async_common_place(
             self._hass,
             [
-                self._registry.async_entry(self._devices[device_id])
-                for device_id in outage.known
-                if device_id in self._devices
+                self._registry.async_entry(device)
+                for device in self._devices.values()
+                if device.device_id in outage.known
+                or (event_type == "started" and self._is_overdue(device))
             ],
         )
         for listener in tuple(self._listeners):
@@ -146,6 +147,14 @@ class OutageMonitor:
                 Occurrence(kind=OccurrenceKind.FLEET_OUTAGE, device_id=None, **figures),
                 suppressed=False,
             )
+
+    def _is_overdue(self, device: Device) -> bool:
+        """Return whether a device may be lost too."""
+        return (
+            device.online is True
+            and device.heard is not None
+            and monotonic() - device.heard > self._timeout / 2
+        )
 
     async def _async_log_alone(self) -> None:
         """Log devices offline alone, then set the timer."""

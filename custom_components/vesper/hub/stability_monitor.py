@@ -7,10 +7,14 @@ from time import monotonic, time
 from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 from homeassistant.helpers.event import async_call_later
 
+from ..model.availability import Cause
 from ..model.change import Change
 from ..model.device import Device
-from ..model.occurrence import Occurrence
+from ..model.occurrence import Occurrence, OccurrenceKind
 from ..model.stability import Stability
+
+#: In seconds: devices that settle within this are handled together.
+MIN_INTERVAL = 0.5
 
 type SettleCallback = Callable[[Iterable[Device], Callable[[Device], Change]], object]
 
@@ -49,9 +53,21 @@ class StabilityMonitor:
             self._async_schedule(device.stability)
 
     @callback
-    def async_record(self, device: Device, occurrence: Occurrence) -> Occurrence:
-        """Record an occurrence; returns it, maybe marked as held."""
-        if occurrence.settled:
+    def async_record(
+        self, device: Device, occurrence: Occurrence, *, suppressed: bool
+    ) -> Occurrence:
+        """Record an occurrence; returns it, maybe marked as held.
+
+        What users expect makes no device unstable, and an outage no single one.
+        """
+        if (
+            suppressed
+            or occurrence.settled
+            or (
+                occurrence.kind is OccurrenceKind.CAME_ONLINE
+                and device.availability.last_cause is Cause.FLEET_OUTAGE
+            )
+        ):
             return occurrence
         stability = device.stability or Stability()
         occurrence = stability.record(occurrence, monotonic())
@@ -69,7 +85,9 @@ class StabilityMonitor:
         self.async_close()
         self._due = deadline
         self._timer = async_call_later(
-            self._hass, max(0, deadline - monotonic()), self._async_settle
+            self._hass,
+            max(MIN_INTERVAL, deadline - monotonic()),
+            self._async_settle,
         )
 
     @callback
@@ -77,14 +95,20 @@ class StabilityMonitor:
         """Settle the devices that are due."""
         self._timer = None
         self._due = float("inf")
-        self._async_change(
-            [device for device in self._devices.values() if device.stability],
-            self._settle,
-        )
+        now, due = monotonic(), []
+        for device in self._devices.values():
+            stability = device.stability
+            if stability is None or stability.deadline is None:
+                continue
+            if stability.deadline <= now:
+                due.append(device)
+            else:
+                self._async_schedule(stability)
+        self._async_change(due, self._settle)
 
     def _settle(self, device: Device) -> Change:
         """Settle a device, and schedule the rest."""
-        change = device.settle(monotonic())
+        change = device.settle(time(), monotonic())
         if device.stability is not None:
             self._async_schedule(device.stability)
         return change

@@ -40,7 +40,7 @@ type _Key = tuple[str, str | None]
 FOR_OPTION: dict[vol.Marker, Any] = {vol.Optional(CONF_FOR): cv.positive_time_period}
 
 #: The variables that are times.
-_TIMES: Final = {"last_seen", "offline_since", "raised_at"}
+_TIMES: Final = {"ended_at", "last_seen", "offline_since", "raised_at"}
 
 
 def target_schema(options: dict[vol.Marker, Any]) -> vol.Schema:

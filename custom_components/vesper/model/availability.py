@@ -1,7 +1,7 @@
 """Keep the availability, outages and restarts of a device."""
 
 from array import array
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import batched
@@ -42,13 +42,36 @@ def _append(kept: bytes, row: Sequence[int]) -> bytes:
     return (kept + packed)[-MAX_KEPT * len(packed) :]
 
 
-def _counts(value: object) -> list[int]:
+def _numbers(value: object) -> list[int]:
     """Return a stored list of numbers, empty if bad."""
     if isinstance(value, list) and all(
-        type(one) is int and 0 <= one <= _MAX for one in value
+        type(one) is int and -_MAX <= one <= _MAX for one in value
     ):
         return value
     return []
+
+
+def _later(rows: Iterable[tuple[int, ...]]) -> list[int]:
+    """Return rows with the time since the row before.
+
+    It has less digits than the time.
+    """
+    numbers: list[int] = []
+    before = 0
+    for time, *others in rows:
+        numbers += (time - before, *others)
+        before = time
+    return numbers
+
+
+def _earlier(numbers: Sequence[int], size: int) -> Iterator[tuple[int, ...]]:
+    """Yield the good rows of what `_later` returned."""
+    time = 0
+    complete = numbers[: len(numbers) // size * size]
+    for later, *others in batched(complete, size, strict=True):
+        time += later
+        if all(0 <= number <= _MAX for number in (time, *others)):
+            yield time, *others
 
 
 class Cause(StrEnum):
@@ -188,6 +211,12 @@ class AvailabilityHistory:
         return bool(rows) and not rows[-3]
 
     @property
+    def last_cause(self) -> Cause | None:
+        """Return the cause of the last outage, if any."""
+        rows = array("I", self._outages)
+        return _CAUSES[rows[-1]] if rows else None
+
+    @property
     def outages(self) -> list[DeviceOutage]:
         """Return the last outages, the oldest first."""
         return [
@@ -202,7 +231,7 @@ class AvailabilityHistory:
         """Return the last restarts, the oldest first."""
         return [
             DeviceRestart(time=time, code=None if code == _NO_CODE else code)
-            for time, code in batched(array("I", self._restarts), _RESTART, strict=True)
+            for time, code in self._restart_rows()
         ]
 
     def window(self, name: str, now: float) -> Window:
@@ -219,40 +248,40 @@ class AvailabilityHistory:
         """Return how many restarts were in a window."""
         return sum(one.time >= now - WINDOWS[window] for one in self.restarts)
 
-    def as_json(self, now: float) -> dict[str, list[int]]:
+    def as_json(self) -> dict[str, list[int]]:
         """Return what is stored, as lists of numbers.
 
         An outage has its length in place of its end, which has more digits.
         """
         return {
-            "hours": self._hours.as_json(_clock(now)),
-            "days": self._days.as_json(_clock(now)),
-            "outages": [
-                number
+            "hours": self._hours.as_json(),
+            "days": self._days.as_json(),
+            "outages": _later(
+                (start, end and end - start + 1, seconds, cause)
                 for start, end, seconds, cause in self._outage_rows()
-                for number in (start, end and end - start + 1, seconds, cause)
-            ],
-            "restarts": array("I", self._restarts).tolist(),
+            ),
+            "restarts": _later(self._restart_rows()),
         }
 
     def restore(self, data: Mapping[str, object]) -> None:
         """Restore what `as_json` returned; a bad list is skipped."""
         for name, buckets in (("hours", self._hours), ("days", self._days)):
-            if first := _counts(data.get(name)):
-                buckets.restore(first[0], first[1:])
-        outages = _counts(data.get("outages"))
-        for row in batched(outages, _OUTAGE, strict=False):
-            if len(row) == _OUTAGE and row[-1] < len(_CAUSES):
-                start, length, seconds, cause = row
-                end = length and min(start + length - 1, _MAX)
+            buckets.restore(_numbers(data.get(name)))
+        for row in _earlier(_numbers(data.get("outages")), _OUTAGE):
+            start, length, seconds, cause = row
+            end = length and min(start + length - 1, _MAX)
+            if cause < len(_CAUSES):
                 self._outages = _append(self._outages, (start, end, seconds, cause))
-        for row in batched(_counts(data.get("restarts")), _RESTART, strict=False):
-            if len(row) == _RESTART:
-                self._restarts = _append(self._restarts, row)
+        for row in _earlier(_numbers(data.get("restarts")), _RESTART):
+            self._restarts = _append(self._restarts, row)
 
     def _outage_rows(self) -> Iterator[tuple[int, ...]]:
         """Yield the numbers of each outage."""
         return batched(array("I", self._outages), _OUTAGE, strict=True)
+
+    def _restart_rows(self) -> Iterator[tuple[int, ...]]:
+        """Yield the numbers of each restart."""
+        return batched(array("I", self._restarts), _RESTART, strict=True)
 
     def _go_offline(self, heard: float | None, now: int, monotonic: int) -> None:
         """Count the silence as downtime, as an outage."""

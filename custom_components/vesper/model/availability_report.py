@@ -4,7 +4,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..protocol.codes import ResetReason, key_of
-from .availability import MONTH, WINDOWS, DeviceOutage, DeviceRestart
+from .availability import (
+    MAX_KEPT,
+    MONTH,
+    WINDOWS,
+    DeviceOutage,
+    DeviceRestart,
+    Window,
+)
 from .device import Device
 from .report import iso_time
 
@@ -28,9 +35,7 @@ def availability_report(device: Device, now: float) -> dict[str, Any]:
         "observed": {name: window.observed for name, window in windows.items()},
         "outages": _counts([outage.start for outage in outages], now),
         "restarts": _counts([restart.time for restart in restarts], now),
-        "mean_time_between_outages": (
-            round(windows[MONTH].online / len(lately)) if lately else None
-        ),
+        "mean_time_between_outages": _mean_time_between(lately, windows[MONTH]),
         "mean_time_to_recover": round(sum(over) / len(over)) if over else None,
         "last_outages": [_outage(outage) for outage in reversed(outages)],
         "last_restarts": [_restart(restart) for restart in reversed(restarts)],
@@ -41,6 +46,20 @@ def availability_report(device: Device, now: float) -> dict[str, Any]:
 def percentage(ratio: float | None) -> float | None:
     """Return a ratio in percent, with two decimals."""
     return None if ratio is None else round(100 * ratio, 2)
+
+
+def _mean_time_between(outages: Sequence[DeviceOutage], month: Window) -> int | None:
+    """Return the mean time between outages, None without any.
+
+    If there were more than are kept, it is that between those that are.
+    """
+    if not outages:
+        return None
+    if len(outages) < MAX_KEPT:
+        return round(month.online / len(outages))
+    span = outages[-1].start - outages[0].start
+    offline = sum(outage.seconds for outage in outages[:-1])
+    return round(max(0, span - offline) / (len(outages) - 1))
 
 
 def _counts(times: Sequence[int], now: float) -> dict[str, int]:

@@ -2,11 +2,15 @@
 
 from array import array
 from collections.abc import Iterator, Sequence
-from itertools import batched, chain
+from itertools import batched
 from typing import ClassVar
 
 #: The numbers of a row: the period, and its observed and online seconds.
 _ROW = 3
+
+#: The highest period, and the most seconds of one.
+MAX_PERIOD = 2**32 // 3600
+MAX_SECONDS = 2**31
 
 
 class Buckets:
@@ -42,7 +46,7 @@ class Buckets:
             seconds = min(end, begin + self.length) - max(start, begin)
             at = _find(rows, period)
             # The wall clock may have been set since the seconds were added.
-            total = max(0, rows[at + 1] + observed * seconds)
+            total = min(max(0, rows[at + 1] + observed * seconds), MAX_SECONDS)
             rows[at + 1] = total
             rows[at + 2] = min(total, max(0, rows[at + 2] + online * seconds))
         current = end // self.length
@@ -74,33 +78,31 @@ class Buckets:
                 first = max(start, end - in_period)
         return observed, online, first
 
-    def as_json(self, now: int) -> list[int]:
-        """Return what is stored of the last periods.
+    def as_json(self) -> list[int]:
+        """Return what is stored: the newest periods.
 
-        That is the first period, then the observed and offline seconds of each.
+        Each has the number of periods since the one before, and its observed and
+        offline seconds. By no clock: one that is wrong must not empty the store.
         """
-        current = now // self.length
-        rows = {
-            begin // self.length: (observed, observed - online)
-            for begin, observed, online in self._periods()
-            if observed and current - self.stored < begin // self.length <= current
-        }
-        if not rows:
-            return []
-        first = min(rows)
-        return [
-            first,
-            *chain.from_iterable(
-                rows.get(period, (0, 0)) for period in range(first, max(rows) + 1)
-            ),
-        ]
+        rows = list(batched(array("I", self._rows), _ROW, strict=True))
+        numbers = []
+        before = 0
+        for period, observed, online in rows[-self.stored :]:
+            numbers += [period - before, observed, observed - online]
+            before = period
+        return numbers
 
-    def restore(self, first: int, counts: Sequence[int]) -> None:
+    def restore(self, numbers: Sequence[int]) -> None:
         """Add what `as_json` returned; a bad period is skipped."""
         rows = array("I", self._rows)
-        for at, (observed, offline) in enumerate(batched(counts, 2, strict=False)):
-            if 0 < observed >= offline:
-                rows.extend((first + at, observed, observed - offline))
+        period = 0
+        complete = numbers[: len(numbers) // _ROW * _ROW]
+        for after, observed, offline in batched(complete, _ROW, strict=True):
+            period += after
+            # A clock that was set back counts some seconds twice.
+            is_good = after > 0 and 0 <= offline <= observed <= MAX_SECONDS
+            if is_good and period <= MAX_PERIOD and len(rows) < _ROW * self.limit:
+                rows.extend((period, observed, observed - offline))
         self._rows = rows.tobytes()
 
     def _periods(self) -> Iterator[tuple[int, int, int]]:

@@ -96,10 +96,15 @@ class DeviceState:
         """Return the unstable subsystems or `CONNECTIVITY`."""
         return [*self.stability.unstable] if self.stability else []
 
-    def settle(self, monotonic: float) -> Change:
-        """Record the ends of alerts that no longer flap."""
+    def settle(self, now: float, monotonic: float) -> Change:
+        """Record what is known after alerts have flapped."""
         stability, before = self.stability or Stability(), self.unstable
-        self.occurrences += (*stability.settle(self.alerts.active, monotonic),)
+        if self.is_suppressed(now):
+            stability.postpone(monotonic)
+            return Change.NOTHING
+        self.occurrences += tuple(
+            stability.settle(self.device_id, self.alerts.active, monotonic)
+        )
         if stability.deadline is None:
             self.stability = None
         return Change.NOTHING if self.unstable == before else Change.UNSTABLE

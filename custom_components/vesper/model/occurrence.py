@@ -80,6 +80,8 @@ class Occurrence:
     """When the maintenance ends, in seconds since 1970."""
     raised_at: float | None = None
     """When an alert that ended had begun."""
+    ended_at: float | None = None
+    """When it ended; what is reported of one that flapped is later."""
     announced: str | None = None
     """The worst severity at which its raise ran triggers; None if none did."""
     acknowledged: bool | None = None

@@ -5,6 +5,7 @@ it is then unclear whether a subsystem has an alert, the subsystem is unknown.
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, TypeGuard
 
@@ -122,7 +123,7 @@ def serialize(device: Device, now: float, monotonic: float) -> bytes:
         ],
         "closed_by": alerts.closed_by,
         "gaps": device.rhythm.gaps,
-        "availability": device.availability.as_json(now),
+        "availability": device.availability.as_json(),
     }
     if (stability := device.stability) is not None:
         data["unstable"] = [
@@ -168,6 +169,7 @@ def _held(occurrence: Occurrence) -> dict[str, Any]:
         "state": (occurrence.from_state or "").upper(),
         "msg": occurrence.message,
         "raised_at": occurrence.raised_at,
+        "ended_at": occurrence.ended_at,
         "announced": (occurrence.announced or "").upper(),
     }
 
@@ -180,9 +182,12 @@ def _stability(device_id: str, data: Mapping[str, Any]) -> Stability | None:
             case [str(key), int(count), float(last)] if _is_time(last):
                 if key == CONNECTIVITY or is_name(key):
                     stability.restore(key, count, last)
-    for alert in map(_alert, _some(data.get("held"))):
-        if alert and (occurrence := alert_occurrence(device_id, alert, None)):
-            stability.hold(occurrence, 0)
+    for item in _some(data.get("held")):
+        if (alert := _alert(item)) is not None:
+            occurrence = alert_occurrence(device_id, alert, None)
+            ended_at = item.get("ended_at")
+            if occurrence is not None and _is_time(ended_at):
+                stability.hold(replace(occurrence, ended_at=ended_at), 0)
     return stability if stability.held or stability.unstable else None
 
 

@@ -1,11 +1,11 @@
 """Detect unstable devices and flapping alerts (docs/availability.md)."""
 
-from collections.abc import Container
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from ..protocol.severity import Severity
-from .alerts import MAX_ACTIVE
-from .occurrence import CLEARED, Occurrence, OccurrenceKind
+from .alerts import MAX_ACTIVE, ActiveAlert
+from .occurrence import CLEARED, Occurrence, OccurrenceKind, alert_occurrence
 
 #: Connectivity, or the alert of a subsystem, is unstable once it has changed this often
 #: within an hour.
@@ -17,10 +17,18 @@ QUIET = 3600
 #: In seconds: an alert that ends earlier may be raised again at once.
 MIN_LENGTH = 2
 
+#: In seconds: what is due while occurrences are suppressed is postponed by this.
+POSTPONEMENT = 60
+
 #: In place of a subsystem.
 CONNECTIVITY = ""
 
 _SEVERITIES = {severity.key: severity for severity in Severity}
+
+
+def _severity(key: str | None) -> Severity:
+    """Return a severity, OK without one."""
+    return _SEVERITIES[key or Severity.OK.key]
 
 
 @dataclass(eq=False, slots=True)
@@ -36,9 +44,9 @@ class Held:
 class Stability:
     """What has changed about one device within an hour.
 
-    While an alert flaps, its ends are held, and it is announced again only if it gets
-    worse than what was announced. When it no longer flaps, its end is published if it
-    is over. Times are those of the monotonic clock.
+    While an alert flaps, its ends are held, so it counts as active for triggers, and it
+    is announced again only if it gets worse than what was announced. Once it no longer
+    flaps, it is published whether it is active. Times are those of the monotonic clock.
     """
 
     unstable: dict[str, int] = field(default_factory=dict)
@@ -47,27 +55,48 @@ class Stability:
     """The held ends of alerts, by subsystem."""
     _times: dict[str, tuple[float, ...]] = field(default_factory=dict)
     """When each has changed last, `MIN_CHANGES` times at most."""
+    _announced: dict[str, Severity] = field(default_factory=dict)
+    """The worst published severity of each alert since its last published end."""
+    _postponed_until: float = 0
 
     def record(self, occurrence: Occurrence, monotonic: float) -> Occurrence:
         """Record what may be a change.
 
         Return the occurrence, marked as held if triggers are not to know of it yet.
         """
-        key = _key(occurrence)
-        if key is None or not self._count(key, monotonic):
-            return occurrence
-        if key is CONNECTIVITY or not self._is_held(key, occurrence):
-            self.held.pop(key, None)
-            return occurrence
-        self.hold(occurrence, monotonic)
-        return replace(occurrence, held=True)
+        if occurrence.kind is OccurrenceKind.CAME_ONLINE:
+            # It went offline before.
+            self._count(CONNECTIVITY, monotonic, changes=2)
+        elif occurrence.kind is OccurrenceKind.ALERT_RAISED:
+            if self._is_raise_held(occurrence, monotonic):
+                return replace(occurrence, held=True)
+        elif occurrence.kind is OccurrenceKind.ALERT_CLEARED and self._is_end_held(
+            occurrence, monotonic
+        ):
+            self.hold(occurrence, monotonic)
+            return replace(occurrence, held=True)
+        return occurrence
 
     def hold(self, occurrence: Occurrence, monotonic: float) -> None:
         """Hold the end of an alert, maybe for longer."""
         key = occurrence.subsystem or ""
-        wait = QUIET if key in self.unstable else MIN_LENGTH
-        held = self.held.setdefault(key, Held(occurrence))
-        held.until = monotonic + wait
+        announced = _severity(occurrence.announced)
+        if (held := self.held.get(key)) is None:
+            held = self.held[key] = Held(occurrence)
+        else:
+            # Triggers know of the first of these alerts.
+            announced = max(announced, _severity(held.occurrence.announced))
+            held.occurrence = replace(
+                occurrence,
+                announced=announced.key if announced else None,
+                raised_at=held.occurrence.raised_at,
+            )
+        self._announced[key] = max(announced, self._announced.get(key, Severity.OK))
+        held.until = monotonic + self._wait(key)
+
+    def counts_as_active(self, subsystem: str) -> bool:
+        """Return whether triggers take an alert for active."""
+        return subsystem in self.held or subsystem in self.unstable
 
     def restore(self, key: str, count: int, last: float) -> None:
         """Restore what is unstable.
@@ -88,63 +117,102 @@ class Stability:
         """Return when something unstable has changed last."""
         return self._times[key][-1]
 
-    def settle(self, active: Container[str], monotonic: float) -> list[Occurrence]:
+    def settle(
+        self, device_id: str, active: Mapping[str, ActiveAlert], monotonic: float
+    ) -> list[Occurrence]:
         """Forget what has not changed for long.
 
-        `active` are the subsystems with an alert. Return the held ends that triggers
-        have to know of now.
+        Return what triggers have to know of now: held ends of alerts that are over, and
+        the alerts that are active after they have flapped.
         """
-        for key, times in tuple(self._times.items()):
-            if monotonic - times[-1] >= QUIET:
-                del self._times[key]
-                self.unstable.pop(key, None)
-        due = [key for key, held in self.held.items() if held.until <= monotonic]
-        ended = [self.held.pop(key).occurrence for key in due]
+        quiet = {
+            key for key, times in self._times.items() if monotonic - times[-1] >= QUIET
+        }
+        flapped = quiet & self.unstable.keys()
+        due = {key for key, held in self.held.items() if held.until <= monotonic}
+        occurrences = []
+        for key in due | flapped:
+            held, alert = self.held.pop(key, None), active.get(key)
+            announced = self._announced.get(key, Severity.OK)
+            if alert is not None:
+                if alert.severity > announced or (
+                    key in flapped and not alert.acknowledged
+                ):
+                    self._announced[key] = alert.severity
+                    occurrences.append(alert_occurrence(device_id, None, alert))
+            elif held is not None:
+                self._announced.pop(key, None)
+                occurrences.append(held.occurrence)
+        for key in quiet:
+            del self._times[key]
+            self.unstable.pop(key, None)
+            self._announced.pop(key, None)
         return [
             replace(occurrence, held=False, settled=True)
-            for occurrence in ended
-            if occurrence.subsystem not in active
+            for occurrence in occurrences
+            if occurrence is not None
         ]
+
+    def postpone(self, monotonic: float) -> None:
+        """Settle later, as occurrences are suppressed."""
+        self._postponed_until = monotonic + POSTPONEMENT
 
     @property
     def deadline(self) -> float | None:
         """Return when to settle next; None if never."""
         ends = [times[-1] + QUIET for times in self._times.values()]
         ends += [held.until for held in self.held.values()]
-        return min(ends, default=None)
+        return max(min(ends), self._postponed_until) if ends else None
 
-    def _count(self, key: str, monotonic: float) -> bool:
-        """Count a change, unless too many others are counted."""
+    def _wait(self, key: str) -> float:
+        """Return how long an end is held, in seconds."""
+        return QUIET if key in self.unstable else MIN_LENGTH
+
+    def _count(self, key: str, monotonic: float, *, changes: int = 1) -> bool:
+        """Count changes, unless too many others are counted."""
         if key not in self._times and len(self._times) > MAX_ACTIVE:
             return False
-        times = self._times.get(key, ())
-        self._times[key] = times = (*times[1 - MIN_CHANGES :], monotonic)
+        times = (*self._times.get(key, ()), *(monotonic,) * changes)[-MIN_CHANGES:]
+        self._times[key] = times
         if key in self.unstable:
-            self.unstable[key] += 1
+            self.unstable[key] += changes
         elif len(times) == MIN_CHANGES and monotonic - times[0] < QUIET:
             self.unstable[key] = MIN_CHANGES
         return True
 
-    def _is_held(self, key: str, occurrence: Occurrence) -> bool:
-        """Return whether the change of an alert is held."""
-        if occurrence.kind is OccurrenceKind.ALERT_CLEARED:
-            if occurrence.reason != CLEARED:
-                return False
-            times = self._times[key]
-            is_short = len(times) > 1 and times[-1] - times[-2] < MIN_LENGTH
-            return is_short or key in self.unstable or key in self.held
-        if (held := self.held.get(key)) is None:
+    def _is_raise_held(self, occurrence: Occurrence, monotonic: float) -> bool:
+        """Return whether an alert was announced before."""
+        key = occurrence.subsystem or ""
+        severity = _severity(occurrence.to_state)
+        announced = self._announced.get(key, Severity.OK)
+        was_announced = severity <= announced
+        # If it has not ended, it got better before, which is no occurrence.
+        got_better = was_announced and key not in self.held
+        if not self._count(key, monotonic, changes=2 if got_better else 1):
             return False
-        announced = _SEVERITIES[held.occurrence.announced or Severity.OK.key]
-        return _SEVERITIES[occurrence.to_state or Severity.OK.key] <= announced
+        if was_announced and self.counts_as_active(key):
+            if (held := self.held.get(key)) is not None:
+                held.until = monotonic + self._wait(key)
+            return True
+        self.held.pop(key, None)
+        self._announced[key] = max(announced, severity)
+        return False
 
+    def _is_end_held(self, occurrence: Occurrence, monotonic: float) -> bool:
+        """Return whether an ended alert may come back.
 
-def _key(occurrence: Occurrence) -> str | None:
-    """Return what has changed, None for nothing that counts."""
-    match occurrence.kind:
-        case OccurrenceKind.ALERT_RAISED | OccurrenceKind.ALERT_CLEARED:
-            return occurrence.subsystem
-        case OccurrenceKind.CAME_ONLINE | OccurrenceKind.WENT_OFFLINE:
-            return CONNECTIVITY
-        case _:
-            return None
+        That which a user or a restart has ended is over.
+        """
+        key = occurrence.subsystem or ""
+        last = self._times.get(key, (float("-inf"),))[-1]
+        is_counted = self._count(key, monotonic)
+        is_short = monotonic - last < MIN_LENGTH
+        if (
+            is_counted
+            and occurrence.reason == CLEARED
+            and (is_short or self.counts_as_active(key))
+        ):
+            return True
+        self.held.pop(key, None)
+        self._announced.pop(key, None)
+        return False
