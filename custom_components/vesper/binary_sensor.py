@@ -53,7 +53,7 @@ def _connectivity(device: Device) -> Mapping[str, Any]:
     if device.online is False and device.last_seen is not None:
         attributes["last_seen"] = dt_util.utc_from_timestamp(int(device.last_seen))
     if unstable := device.unstable:
-        attributes["unstable"] = [one or "connectivity" for one in unstable]
+        attributes["unstable"] = unstable
     return attributes
 
 

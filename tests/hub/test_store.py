@@ -102,6 +102,21 @@ def listen(hub: VesperHub, notified: list[Change], listens_to: Change) -> None:
     )
 
 
+async def let_rest(vesper: Vesper) -> None:
+    """Let a device be in maintenance, and save it.
+
+    Then nothing changes with time, not even the availability.
+    """
+    await vesper.heartbeat(uptime=5, retain=True)
+    await vesper.call(
+        "vesper.set_maintenance",
+        device_id=registered_id(vesper.hass, BELL),
+        duration={"days": 1},
+    )
+    await vesper.advance(91)
+    await vesper.advance(AT_LAST)
+
+
 @pytest.fixture
 def disk(vesper: Vesper, hass_storage: dict[str, Any]) -> Disk:
     """Return the stored data."""
@@ -201,18 +216,8 @@ async def test_a_heartbeat_is_not_saved_by_itself(vesper: Vesper, disk: Disk) ->
 
 
 async def test_what_has_not_changed_is_not_written(vesper: Vesper) -> None:
-    """Nothing is written while nothing changes.
-
-    In maintenance, not even the availability does.
-    """
-    await vesper.heartbeat(uptime=5, retain=True)
-    await vesper.call(
-        "vesper.set_maintenance",
-        device_id=registered_id(vesper.hass, BELL),
-        duration={"days": 1},
-    )
-    await vesper.advance(91)
-    await vesper.advance(AT_LAST)
+    """Nothing is written while nothing changes."""
+    await let_rest(vesper)
     with patch("homeassistant.helpers.storage.Store.async_save") as save:
         await vesper.advance(AT_LAST)
     assert not save.called
@@ -244,18 +249,8 @@ async def test_saved_when_home_assistant_stops(
 async def test_not_saved_unchanged_when_home_assistant_stops(
     hass: HomeAssistant, vesper: Vesper
 ) -> None:
-    """The final write leaves out what is stored already.
-
-    In maintenance, not even the availability changes.
-    """
-    await vesper.heartbeat(uptime=5, retain=True)
-    await vesper.call(
-        "vesper.set_maintenance",
-        device_id=registered_id(vesper.hass, BELL),
-        duration={"days": 1},
-    )
-    await vesper.advance(91)
-    await vesper.advance(AT_LAST)
+    """The final write leaves out what is stored already."""
+    await let_rest(vesper)
     with patch("homeassistant.helpers.storage.Store.async_save") as save:
         hass.bus.async_fire(EVENT_HOMEASSISTANT_FINAL_WRITE)
         await hass.async_block_till_done()

@@ -191,7 +191,7 @@ class ChangeHandler:
                 published,
                 suppressed=suppressed,
                 context=context,
-                unstable=tuple(one or "connectivity" for one in device.unstable),
+                unstable=tuple(device.unstable),
             )
         if device.unstable != was_unstable:
             self.async_handle(device, Change.UNSTABLE)

@@ -188,8 +188,6 @@ class OfflineMonitor:
                         self._async_time_out(self._devices[device_id])
                 await asyncio.sleep(0)
                 self._outages.async_evaluate()
-                for device_id in self._outages.lost:
-                    self._devices[device_id].availability.record_fleet_outage()
         finally:
             # A listener that raises must not end the monitoring of all devices.
             self._check = None

@@ -1,6 +1,6 @@
 """Report outages, and devices that go offline alone."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from functools import partial
 from time import monotonic
@@ -49,12 +49,6 @@ class OutageMonitor:
         self._listeners: list[OutageCallback] = []
         self._timer: CALLBACK_TYPE | None = None
 
-    @property
-    def lost(self) -> Collection[str]:
-        """Return the devices that the current outage has lost."""
-        outage = self._outages.current
-        return outage.known if outage else ()
-
     @callback
     def async_listen(self, listener: OutageCallback) -> CALLBACK_TYPE:
         """Call back when an outage starts or ends.
@@ -84,6 +78,9 @@ class OutageMonitor:
                 self._timeout,
             )
             self._async_notify("started", outage)
+        if (current := self._outages.current) is not None:
+            for device_id in current.known:
+                self._devices[device_id].availability.record_fleet_outage()
         self._hass.async_create_task(self._async_log_alone(), "Vesper outage monitor")
 
     @callback

@@ -93,8 +93,11 @@ class DeviceState:
 
     @property
     def unstable(self) -> list[str]:
-        """Return the unstable subsystems or `CONNECTIVITY`."""
-        return [*self.stability.unstable] if self.stability else []
+        """Return the unstable subsystems, and `connectivity` if it is."""
+        stability = self.stability
+        return (
+            [key or "connectivity" for key in stability.unstable] if stability else []
+        )
 
     def settle(self, now: float, monotonic: float) -> Change:
         """Record what is known after alerts have flapped."""
