@@ -1,6 +1,7 @@
 """The history that the rig writes of simulated devices."""
 
 from collections.abc import Mapping
+from functools import partial
 import json
 from pathlib import Path
 import sqlite3
@@ -12,7 +13,7 @@ from custom_components.vesper.const import DOMAIN
 from custom_components.vesper.model.availability import MONTH, Cause
 from custom_components.vesper.model.availability_report import availability_report
 from custom_components.vesper.model.snapshot import deserialize, serialize
-from tests.common import FLEET as ENTRY_ID
+from tests.common import BELL, FLEET as ENTRY_ID, Vesper
 from tests.rig import fleet
 from tests.rig.history import DATABASE, write_history
 from tests.rig.replay import FLEET, Past, replay
@@ -132,6 +133,32 @@ def test_written(tmp_path: Path) -> None:
     tower = deserialize("tower", written["tower"])
     replayed = past.devices["tower"].availability
     assert tower.availability.window(MONTH, END) == replayed.window(MONTH, END)
+
+
+async def test_attributes(vesper: Vesper, tmp_path: Path) -> None:
+    """They are the same as those of real entities."""
+    await vesper.report_everything()
+    for subsystem in ("Networking", "Player", "TimeManager"):
+        await vesper.alert(subsystem, "FAILED")
+    _storage(tmp_path)
+    await vesper.hass.async_add_executor_job(
+        partial(write_history, tmp_path, [Bell(BELL, "1.1.0", START)], DAY, now=END)
+    )
+    written = _recorded_attributes(tmp_path)
+    compared = [
+        "device_class",
+        "friendly_name",
+        "options",
+        "state_class",
+        "unit_of_measurement",
+    ]
+    assert len(written) > 10
+    for entity_id, attributes in written.items():
+        state = vesper.hass.states.get(entity_id)
+        assert state is not None, entity_id
+        assert {key: attributes.get(key) for key in compared} == {
+            key: state.attributes.get(key) for key in compared
+        }, entity_id
 
 
 @pytest.mark.parametrize("entries", [0, 2])
@@ -263,6 +290,21 @@ def _store(path: Path, data: Mapping[str, Any]) -> None:
 def _load(path: Path) -> dict[str, Any]:
     data: dict[str, Any] = json.loads(path.read_text())["data"]
     return data
+
+
+def _recorded_attributes(directory: Path) -> dict[str, Any]:
+    """Return the attributes of each last state."""
+    database = sqlite3.connect(directory / DATABASE)
+    try:
+        rows = database.execute(
+            "SELECT m.entity_id, a.shared_attrs FROM states AS s"
+            " JOIN states_meta AS m USING (metadata_id)"
+            " JOIN state_attributes AS a USING (attributes_id)"
+            " ORDER BY s.state_id"
+        ).fetchall()
+    finally:
+        database.close()
+    return {entity_id: json.loads(attributes) for entity_id, attributes in rows}
 
 
 def _recorded(directory: Path) -> dict[str, list[str]]:

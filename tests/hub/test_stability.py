@@ -364,6 +364,22 @@ async def test_bad_stored_changes(
     assert vesper.hub.devices[BELL].unstable == []
 
 
+@pytest.mark.parametrize("ended_at", [None, "x", 1e300])
+async def test_an_end_without_a_time(
+    vesper: Vesper, hass_storage: dict[str, Any], ended_at: object
+) -> None:
+    """A stored end with a bad time is skipped."""
+    await vesper.heartbeat()
+    await flap(vesper, 10)
+    await vesper.hass.config_entries.async_unload(FLEET)
+    (held,) = hass_storage[f"{DOMAIN}.{FLEET}"]["data"]["devices"][BELL]["held"]
+    held["ended_at"] = ended_at
+    await vesper.hass.config_entries.async_setup(FLEET)
+    stability = vesper.hub.devices[BELL].stability
+    assert stability is not None
+    assert not stability.held
+
+
 @pytest.mark.parametrize("held", [None, 7, [7], [{"subsystem": 7}], [{}]])
 async def test_bad_stored_ends(
     vesper: Vesper, hass_storage: dict[str, Any], held: object

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 from sqlalchemy import create_engine, delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
+from custom_components.vesper import binary_sensor, sensor, switch
 from custom_components.vesper.const import DOMAIN
 from custom_components.vesper.hub.registry import ALERT_KEY, unique_id_of
 from custom_components.vesper.hub.store import MINOR_VERSION, VERSION
@@ -36,6 +37,7 @@ from homeassistant.components.recorder.db_schema import (
     States,
     StatesMeta,
 )
+from homeassistant.helpers.entity import EntityDescription
 from homeassistant.util import slugify
 
 from .home_assistant import write_storage
@@ -54,15 +56,25 @@ _TEXTS: Final = (
 #: SQLite takes so many variables in a statement.
 _BATCH: Final = 500
 
-#: Where the entities are that are not registered yet, but will be.
-_PLATFORMS: Final = {
-    "connectivity": "binary_sensor",
-    "fleet_problem": "binary_sensor",
-    "mqtt_link": "binary_sensor",
-    "maintenance": "switch",
+#: The entities that are not registered yet, but will be.
+_DESCRIPTIONS: Final[Mapping[str, tuple[str, EntityDescription]]] = {
+    description.key: (platform, description)
+    for platform, descriptions in (
+        ("binary_sensor", binary_sensor.DESCRIPTIONS),
+        ("binary_sensor", binary_sensor.FLEET_DESCRIPTIONS),
+        ("sensor", sensor.DESCRIPTIONS),
+        ("sensor", sensor.FLEET_DESCRIPTIONS),
+        ("switch", switch.DESCRIPTIONS),
+    )
+    for description in descriptions
 }
-#: Those that a user has to enable, which registers them.
-_DISABLED: Final = {"availability", "problem", "restarts"}
+#: What a description says of the attributes, and the attributes' names.
+_DESCRIBED: Final = {
+    "device_class": "device_class",
+    "native_unit_of_measurement": "unit_of_measurement",
+    "options": "options",
+    "state_class": "state_class",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +209,7 @@ class _Entities:
         owner = self._entry_id if device_id == FLEET else device_id
         unique_id = unique_id_of(owner, key)
         if (entity := self._registered.get(unique_id)) is None:
-            return None if key in _DISABLED else self._predict(device_id, key)
+            return self._predict(device_id, key)
         if entity["disabled_by"] is not None:
             return None
         attributes = dict(entity["capabilities"] or {})
@@ -212,16 +224,29 @@ class _Entities:
             {name: value for name, value in attributes.items() if value is not None},
         )
 
-    def _predict(self, device_id: str, key: str) -> _Entity:
+    def _predict(self, device_id: str, key: str) -> _Entity | None:
         """Return an entity as Home Assistant will register it."""
-        platform = _PLATFORMS.get(key, "sensor")
-        attributes: dict[str, Any] = {}
+        attributes: dict[str, Any]
         if key.startswith(ALERT_KEY):
+            platform = "sensor"
             name = key.removeprefix(ALERT_KEY)
-            attributes |= {"options": [each.key for each in Severity]}
+            attributes = {"options": [each.key for each in Severity]}
             attributes |= {"device_class": "enum"}
         else:
-            name = self._texts[platform][key]["name"]
+            platform, description = _DESCRIPTIONS[key]
+            # A user has to enable it, which registers it.
+            if not description.entity_registry_enabled_default:
+                return None
+            texts = self._texts[platform][key]
+            name = texts["name"]
+            attributes = {
+                attribute: value
+                for field, attribute in _DESCRIBED.items()
+                if (value := getattr(description, field, None)) is not None
+            }
+            # Statistics with another unit would be refused.
+            if (unit := texts.get("unit_of_measurement")) is not None:
+                attributes["unit_of_measurement"] = unit
         device = "All Vesper devices" if device_id == FLEET else f"Vesper {device_id}"
         friendly_name = f"{device} {name}"
         return _Entity(
