@@ -3,8 +3,9 @@
     python -m tests.benchmarks.memory [--quick]
 
 Our own is what was allocated in the lines of the integration, with what dataclasses
-generated for them, and what is kept of payloads, with the default entities and a full
-log of the last messages. The log of this process names the lines.
+generated for them, and what is kept of payloads, with the default entities, a full
+log of the last messages, and a full history of the availability. The log of this
+process names the lines.
 """
 
 import asyncio
@@ -12,6 +13,7 @@ from collections import Counter
 import gc
 from pathlib import Path
 import sys
+import time
 import tracemalloc
 
 from tests.rig.broker import Broker
@@ -19,6 +21,7 @@ from tests.rig.broker import Broker
 from . import environment, payloads
 from .clock import Clock
 from .figures import Figure
+from .histories import fill_histories
 from .subjects import VESPER, Subjects
 
 INTEGRATION = Path(__file__).parents[2] / "custom_components" / "vesper"
@@ -82,6 +85,7 @@ async def async_measure(config: Path, broker: Broker, *, quick: bool) -> list[Fi
                 await hass.async_block_till_done()
 
         await _async_receive()
+        fill_histories(entry.runtime_data.devices.values(), time.time())
         process = resident() - before
         await hass.config_entries.async_unload(entry.entry_id)
         await hass.async_block_till_done()

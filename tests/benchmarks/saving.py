@@ -2,9 +2,10 @@
 
     python -m tests.benchmarks.saving [--quick]
 
-The saver of the integration saves 3,000 devices of the model, each with 16 events and
-three alerts, while a callback that calls itself times each turn of the loop. The
-longest is compared with 1,000 bare state writes in the same Home Assistant.
+The saver of the integration saves 3,000 devices of the model, each with 16 events,
+three alerts and a full history of the availability, while a callback that calls itself
+times each turn of the loop. The longest is compared with 1,000 bare state writes in the
+same Home Assistant.
 """
 
 import asyncio
@@ -25,6 +26,7 @@ from tests.rig.broker import Broker
 
 from . import environment, payloads
 from .figures import Figure, median_of
+from .histories import fill_histories
 from .state_writes import BARE, WRITES, BareWrites
 
 DEVICES = 3_000
@@ -93,6 +95,7 @@ async def async_measure(config: Path, broker: Broker, *, quick: bool) -> list[Fi
         await bare_writes.async_add()
         for device in devices.values():
             change(device, 0)
+        fill_histories(devices.values(), time())
         store = VesperStore(hass, "benchmark")
         saver = Saver(hass, store, ChainMap(devices, {}))
         # The first save of all is that of the start.

@@ -24,6 +24,7 @@ from tests.rig.broker import Broker
 
 from . import environment
 from .figures import Figure, median_of, ratio_of, run_process, write_figures
+from .histories import fill_histories
 from .payloads import device_ids
 from .stalls import Collections
 from .state_writes import BARE
@@ -43,6 +44,7 @@ async def async_measure(
     async with environment.running(config, broker, BARE) as hass:
         subjects = Subjects(hass, device_ids(devices))
         vesper = await subjects.async_add_vesper(entities=entities)
+        fill_histories(vesper.runtime_data.devices.values(), time.time())
         bare = environment.config_entry(
             "bare", {"devices": devices, "entities": entities}
         )

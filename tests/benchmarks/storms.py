@@ -3,8 +3,9 @@
     python -m tests.benchmarks.storms [--quick]
 
 The link is lost; it is back, with the retained heartbeats of all devices; all devices
-time out; all are online again. Each call of the event loop is timed, and the longest of
-ours compared with 1,000 bare state writes in the same Home Assistant.
+time out; all are online again; an hour ends, which updates the availability of all.
+Each call of the event loop is timed, and the longest of ours compared with 1,000 bare
+state writes in the same Home Assistant.
 """
 
 import asyncio
@@ -22,6 +23,7 @@ from tests.rig.broker import Broker
 
 from . import environment, payloads
 from .figures import Figure
+from .histories import fill_histories
 from .sender import SENTINEL, Burst, Sender
 from .stalls import Stalls
 from .state_writes import BARE, WRITES, BareWrites
@@ -42,7 +44,7 @@ TIMEOUT = 300
 #: In seconds. Home Assistant's own is 10, all of which would be waiting.
 RECONNECT_INTERVAL = 1
 
-PHASES = ("link_lost", "replay", "expiry", "back_online")
+PHASES = ("link_lost", "replay", "expiry", "back_online", "hour")
 
 _LOGGER = logging.getLogger("vesper.benchmarks")
 
@@ -92,6 +94,8 @@ class Storms:
         if self._online != self.devices:
             msg = f"{self._online} of {self.devices} devices are online"
             raise RuntimeError(msg)
+        devices = self._entry.runtime_data.devices
+        fill_histories(devices.values(), time.time())
 
     async def async_run(self, phase: str) -> None:
         """Let one thing happen to all devices.
@@ -110,6 +114,12 @@ class Storms:
                 await self._async_until(lambda: self._online == 0)
             case "back_online":
                 await self._async_send()
+            case "hour":
+                # No benchmark waits for the next one.
+                insight = self._entry.runtime_data.insight
+                await self._hass.async_create_task(
+                    insight.async_update(), "Vesper hour", eager_start=False
+                )
         await self._async_settle()
 
     async def _async_send(self) -> None:

@@ -263,20 +263,43 @@ def test_a_bad_list_loses_nothing_else(name: str, bad: object) -> None:
     assert restored == stored | {name: []}
 
 
-def test_a_bad_row_is_skipped() -> None:
-    """The good ones beside it are restored."""
+@pytest.mark.parametrize(
+    ("name", "bad"),
+    [
+        ("hours", [1000, 3600, -1]),
+        ("hours", [1000, 3600, 3601]),
+        ("hours", [1000, -1, -2]),
+        ("hours", [1000, 3600, 0, 0, 3600, 0]),
+        ("hours", [1000, 3600, 0, -1, 3600, 0]),
+        ("hours", [2**32 // 3600 + 1, 3600, 0]),
+        ("hours", [1000, 2**31 + 1, 0]),
+        ("outages", [1000, 1, 1, 3]),
+        ("outages", [1000, 1, -1, 0]),
+        ("outages", [1000, -1001, 1, 0]),
+        ("outages", [1000, 1, 1, 0, -1001, 1, 1, 0]),
+        ("outages", [2**32, 1, 1, 0]),
+        ("restarts", [1000, -1]),
+        ("restarts", [2**70, 1]),
+    ],
+)
+def test_rows_that_can_not_be(name: str, bad: list[int]) -> None:
+    """A list with one of them is skipped."""
     back = AvailabilityHistory()
-    good = [1000, 2000, 500, 0]
-    back.restore(
-        {
-            "hours": [10, 3600, 5, 1, 10, 20, 2, 3600, 600, 2**31, 3600, 0, 1, 99],
-            "outages": [*good, 1, 2, 3, 9, *good, -9000, 1, 1, 1, 1, 2],
-            "restarts": [1000, 4, 2000],
-        }
-    )
-    assert len(back.outages) == 2
-    assert back.restarts == [DeviceRestart(time=1000, code=4)]
-    assert back.as_json()["hours"] == [10, 3600, 5, 3, 3600, 600]
+    back.restore({name: bad})
+    assert back.as_json() == AvailabilityHistory().as_json()
+
+
+def test_the_ends_of_what_can_be() -> None:
+    """The highest and lowest numbers are restored."""
+    most = {
+        "hours": [1, 2**31, 2**31, 2**32 // 3600 - 1, 0, 0],
+        "outages": [1, 1, 0, 0, 2**32 - 2, 1, 2**32 - 1, 2],
+        "restarts": [2**32 - 1, 2**32 - 1],
+    }
+    back = AvailabilityHistory()
+    back.restore(most | {"outages": [*most["outages"], 1, 1, 1]})
+    assert back.as_json() == most | {"days": []}
+    assert back.outages[0].end == 1
 
 
 def test_hours_in_the_future() -> None:

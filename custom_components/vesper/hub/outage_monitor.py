@@ -1,5 +1,6 @@
 """Report outages, and devices that go offline alone."""
 
+import asyncio
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from functools import partial
@@ -48,6 +49,7 @@ class OutageMonitor:
         self._logged: set[str] = set()
         self._listeners: list[OutageCallback] = []
         self._timer: CALLBACK_TYPE | None = None
+        self._notifying = asyncio.Lock()
 
     @callback
     def async_listen(self, listener: OutageCallback) -> CALLBACK_TYPE:
@@ -77,11 +79,8 @@ class OutageMonitor:
                 outage.online_before,
                 self._timeout,
             )
-            self._async_notify("started", outage)
-        if (current := self._outages.current) is not None:
-            for device_id in current.known:
-                self._devices[device_id].availability.record_fleet_outage()
-        self._hass.async_create_task(self._async_log_alone(), "Vesper outage monitor")
+            self._async_report("started", outage)
+        self._hass.async_create_task(self._async_follow_up(), "Vesper outage monitor")
 
     @callback
     def async_came_online(self, device_id: str) -> None:
@@ -118,32 +117,47 @@ class OutageMonitor:
             len(outage.offline),
             outage.lost,
         )
-        self._async_notify("ended", outage, duration=duration)
+        self._async_report("ended", outage, duration=duration)
         self.async_evaluate()
 
     @callback
-    def _async_notify(self, event_type: str, outage: Outage, **details: int) -> None:
-        """Notify the listeners, and publish the start."""
-        figures: dict[str, Any] = {
-            "lost": outage.lost,
-            "online_before": outage.online_before,
-        } | async_common_place(
-            self._hass,
-            [
-                self._registry.async_entry(device)
-                for device in self._devices.values()
-                if device.device_id in outage.known
-                or (event_type == "started" and self._is_overdue(device))
-            ],
+    def _async_report(self, event_type: str, outage: Outage, **details: int) -> None:
+        """Report the start or the end of an outage."""
+        self._hass.async_create_task(
+            self._async_notify(event_type, outage, details),
+            f"Vesper outage {event_type}",
         )
-        for listener in tuple(self._listeners):
-            listener(event_type, figures | details)
-        if event_type == "started":
-            self._occurrences.async_publish(
-                self._registry.fleet_id,
-                Occurrence(kind=OccurrenceKind.FLEET_OUTAGE, device_id=None, **figures),
-                suppressed=False,
-            )
+
+    async def _async_notify(
+        self, event_type: str, outage: Outage, details: dict[str, int]
+    ) -> None:
+        """Notify the listeners, and publish the start."""
+        # In chunks: to find out where 10,000 devices are takes 50 ms. One at a time, so
+        # that no end is reported before its start.
+        async with self._notifying:
+            entries = [
+                self._registry.async_entry(device)
+                async for device in async_in_chunks(tuple(self._devices.values()))
+                if self._devices.get(device.device_id) is device
+                and (
+                    device.device_id in outage.known
+                    or (event_type == "started" and self._is_overdue(device))
+                )
+            ]
+            figures: dict[str, Any] = {
+                "lost": outage.lost,
+                "online_before": outage.online_before,
+            } | async_common_place(self._hass, entries)
+            for listener in tuple(self._listeners):
+                listener(event_type, figures | details)
+            if event_type == "started":
+                self._occurrences.async_publish(
+                    self._registry.fleet_id,
+                    Occurrence(
+                        kind=OccurrenceKind.FLEET_OUTAGE, device_id=None, **figures
+                    ),
+                    suppressed=False,
+                )
 
     def _is_overdue(self, device: Device) -> bool:
         """Return whether a device may be lost too."""
@@ -153,12 +167,19 @@ class OutageMonitor:
             and monotonic() - device.heard > self._timeout / 2
         )
 
-    async def _async_log_alone(self) -> None:
-        """Log devices offline alone, then set the timer."""
+    async def _async_follow_up(self) -> None:
+        """Record the outage of devices, and log those offline alone."""
+        async for device_id in async_in_chunks(self._added()):
+            self._devices[device_id].availability.record_fleet_outage()
         async for device_id in async_in_chunks(self._alone()):
             self._logged.add(device_id)
             LOGGER.info("Device %s is offline: no message in time", device_id)
         self._async_set_timer()
+
+    def _added(self) -> Iterator[str]:
+        """Yield the devices that the outage has not recorded."""
+        while (outage := self._outages.current) is not None and outage.added:
+            yield outage.added.pop()
 
     def _alone(self) -> Iterator[str]:
         """Yield offline devices that belong to no outage."""

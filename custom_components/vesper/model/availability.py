@@ -1,13 +1,15 @@
 """Keep the availability, outages and restarts of a device."""
 
 from array import array
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import batched
 from typing import TYPE_CHECKING, NamedTuple
 
 from .buckets import DayBuckets, HourBuckets
+from .stored_rows import decode, encode, pack
 
 DAY, WEEK, MONTH = "day", "week", "month"
 
@@ -36,42 +38,16 @@ def _clock(now: float) -> int:
     return min(max(int(now), 0), _MAX)
 
 
+def _columns(kept: bytes, size: int) -> list[array[int]]:
+    """Return the columns of packed rows."""
+    numbers = array("I", kept)
+    return [numbers[at::size] for at in range(size)]
+
+
 def _append(kept: bytes, row: Sequence[int]) -> bytes:
     """Return packed rows with a new one."""
     packed = array("I", row).tobytes()
     return (kept + packed)[-MAX_KEPT * len(packed) :]
-
-
-def _numbers(value: object) -> list[int]:
-    """Return a stored list of numbers, empty if bad."""
-    if isinstance(value, list) and all(
-        type(one) is int and -_MAX <= one <= _MAX for one in value
-    ):
-        return value
-    return []
-
-
-def _later(rows: Iterable[tuple[int, ...]]) -> list[int]:
-    """Return rows with the time since the row before.
-
-    It has less digits than the time.
-    """
-    numbers: list[int] = []
-    before = 0
-    for time, *others in rows:
-        numbers += (time - before, *others)
-        before = time
-    return numbers
-
-
-def _earlier(numbers: Sequence[int], size: int) -> Iterator[tuple[int, ...]]:
-    """Yield the good rows of what `_later` returned."""
-    time = 0
-    complete = numbers[: len(numbers) // size * size]
-    for later, *others in batched(complete, size, strict=True):
-        time += later
-        if all(0 <= number <= _MAX for number in (time, *others)):
-            yield time, *others
 
 
 class Cause(StrEnum):
@@ -147,7 +123,6 @@ class AvailabilityHistory:
         """Begin without observations."""
         self._hours = HourBuckets()
         self._days = DayBuckets()
-        # Packed: as objects, they would take 3 kB of a device.
         self._outages = b""
         """The start, the end or 0, the seconds, and the index of the cause of each."""
         self._restarts = b""
@@ -253,27 +228,45 @@ class AvailabilityHistory:
 
         An outage has its length in place of its end, which has more digits.
         """
+        starts, ends, seconds, causes = _columns(self._outages, _OUTAGE)
+        lengths = [
+            end and end - start + 1 for start, end in zip(starts, ends, strict=True)
+        ]
         return {
             "hours": self._hours.as_json(),
             "days": self._days.as_json(),
-            "outages": _later(
-                (start, end and end - start + 1, seconds, cause)
-                for start, end, seconds, cause in self._outage_rows()
-            ),
-            "restarts": _later(self._restart_rows()),
+            "outages": encode(starts, lengths, seconds, causes),
+            "restarts": encode(*_columns(self._restarts, _RESTART)),
         }
 
     def restore(self, data: Mapping[str, object]) -> None:
         """Restore what `as_json` returned; a bad list is skipped."""
-        for name, buckets in (("hours", self._hours), ("days", self._days)):
-            buckets.restore(_numbers(data.get(name)))
-        for row in _earlier(_numbers(data.get("outages")), _OUTAGE):
-            start, length, seconds, cause = row
-            end = length and min(start + length - 1, _MAX)
-            if cause < len(_CAUSES):
-                self._outages = _append(self._outages, (start, end, seconds, cause))
-        for row in _earlier(_numbers(data.get("restarts")), _RESTART):
-            self._restarts = _append(self._restarts, row)
+        for name, restore in (
+            ("hours", self._hours.restore),
+            ("days", self._days.restore),
+            ("outages", self._restore_outages),
+            ("restarts", self._restore_restarts),
+        ):
+            with suppress(OverflowError, TypeError, ValueError):
+                restore(data.get(name))
+
+    def _restore_outages(self, stored: object) -> None:
+        """Restore the outages."""
+        starts, lengths, seconds, causes = (
+            column[-MAX_KEPT:] for column in decode(stored, _OUTAGE)
+        )
+        if max(causes, default=0) >= len(_CAUSES):
+            raise ValueError(stored)
+        ends = [
+            length and start + length - 1
+            for start, length in zip(starts, lengths, strict=True)
+        ]
+        self._outages = pack(starts, ends, seconds, causes)
+
+    def _restore_restarts(self, stored: object) -> None:
+        """Restore the restarts."""
+        times, codes = (column[-MAX_KEPT:] for column in decode(stored, _RESTART))
+        self._restarts = pack(times, codes)
 
     def _outage_rows(self) -> Iterator[tuple[int, ...]]:
         """Yield the numbers of each outage."""

@@ -1,9 +1,12 @@
 """Sum up seconds by the hour and day."""
 
 from array import array
-from collections.abc import Iterator, Sequence
-from itertools import batched
+from collections.abc import Iterator
+from itertools import batched, pairwise
+from operator import sub
 from typing import ClassVar
+
+from .stored_rows import decode, encode, pack
 
 #: The numbers of a row: the period, and its observed and online seconds.
 _ROW = 3
@@ -16,8 +19,7 @@ MAX_SECONDS = 2**31
 class Buckets:
     """The observed and online seconds of the last periods.
 
-    Periods begin at multiples of their length since 1970. They are packed as bytes: as
-    objects, those of a device would take 10 kB.
+    Periods begin at multiples of their length since 1970.
     """
 
     __slots__ = ("_rows",)
@@ -84,26 +86,27 @@ class Buckets:
         Each has the number of periods since the one before, and its observed and
         offline seconds. By no clock: one that is wrong must not empty the store.
         """
-        rows = list(batched(array("I", self._rows), _ROW, strict=True))
-        numbers = []
-        before = 0
-        for period, observed, online in rows[-self.stored :]:
-            numbers += [period - before, observed, observed - online]
-            before = period
-        return numbers
+        rows = array("I", self._rows)[-_ROW * self.stored :]
+        periods, observed, online = (rows[at::_ROW] for at in range(_ROW))
+        return encode(periods, observed, map(sub, observed, online, strict=True))
 
-    def restore(self, numbers: Sequence[int]) -> None:
-        """Add what `as_json` returned; a bad period is skipped."""
-        rows = array("I", self._rows)
-        period = 0
-        complete = numbers[: len(numbers) // _ROW * _ROW]
-        for after, observed, offline in batched(complete, _ROW, strict=True):
-            period += after
-            # A clock that was set back counts some seconds twice.
-            is_good = after > 0 and 0 <= offline <= observed <= MAX_SECONDS
-            if is_good and period <= MAX_PERIOD and len(rows) < _ROW * self.limit:
-                rows.extend((period, observed, observed - offline))
-        self._rows = rows.tobytes()
+    def restore(self, stored: object) -> None:
+        """Restore what `as_json` returned.
+
+        Raises OverflowError, TypeError or ValueError if it is bad.
+        """
+        periods, observed, offline = (
+            column[-self.limit :] for column in decode(stored, _ROW)
+        )
+        # A clock that was set back counts some seconds twice.
+        if (
+            any(later <= period for period, later in pairwise(periods))
+            or max(periods, default=0) > MAX_PERIOD
+            or max(observed, default=0) > MAX_SECONDS
+            or min(offline, default=0) < 0
+        ):
+            raise ValueError(stored)
+        self._rows = pack(periods, observed, map(sub, observed, offline, strict=True))
 
     def _periods(self) -> Iterator[tuple[int, int, int]]:
         """Yield each period: its begin, observed and online seconds."""

@@ -20,6 +20,8 @@ class Outage:
     """The lost devices that were not removed since."""
     offline: set[str]
     """Those of them that are still offline."""
+    added: set[str]
+    """Those that were lost since this was emptied last."""
 
     @property
     def is_over(self) -> bool:
@@ -38,6 +40,7 @@ class Outage:
             self.lost += 1
             self.known.add(device_id)
         self.offline.add(device_id)
+        self.added.add(device_id)
 
 
 class Outages:
@@ -97,6 +100,7 @@ class Outages:
         """
         if self.current is not None:
             self.current.known.discard(device_id)
+            self.current.added.discard(device_id)
         return self.came_online(device_id)
 
     def start_outage(self, now: float) -> Outage | None:
@@ -114,6 +118,7 @@ class Outages:
             lost=len(self._window),
             known=(known := set(self._window)),
             offline=known.copy(),
+            added=known.copy(),
         )
         self._window.clear()
         return self.current

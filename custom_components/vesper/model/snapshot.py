@@ -15,7 +15,7 @@ from ..protocol.alert import read_alert
 from ..protocol.codes import MAX_TIME
 from ..protocol.fields import Fault, Malformed, dump_json, is_name
 from ..protocol.heartbeat import MAX_CODE, MAX_HEAP, MAX_UPTIME
-from ..protocol.recent_events import encode_events, oldest_first, parse_events
+from ..protocol.recent_events import oldest_first, parse_events
 from ..protocol.severity import Severity
 from .alerts import MAX_ACTIVE, MAX_SUBSYSTEMS, ActiveAlert, Alerts, ClosedBy, is_note
 from .availability import AvailabilityHistory
@@ -198,7 +198,7 @@ def _telemetry(data: Mapping[str, Any]) -> Telemetry:
     telemetry = Telemetry(**_good(data.get("telemetry"), TELEMETRY_FIELDS))
     # With an entry missing, old entries would look new later.
     if events is not None and not faults:
-        telemetry.event_log = EventLog(encode_events(events))
+        telemetry.event_log = EventLog(dump_json(data["events"]))
         if telemetry.rssi is None:
             telemetry.update_signal(oldest_first(events))
     return telemetry
