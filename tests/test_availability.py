@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 import copy
 import logging
+from time import time
 from typing import Any
 from unittest.mock import patch
 
@@ -316,6 +317,54 @@ async def test_the_fleet_after_a_restart(vesper: Vesper) -> None:
     assert float(back) == pytest.approx(float(before), abs=0.1)
 
 
+async def test_disabled_devices_of_the_fleet(vesper: Vesper) -> None:
+    """They do not count."""
+    await vesper.heartbeat("hall")
+    await vesper.advance(91)
+    await stay_online(vesper, 1)
+    await vesper.advance(15 * 86_400)
+    await stay_online(vesper, 1.1)
+    both = float(vesper.value("fleet_availability", FLEET))
+    dr.async_get(vesper.hass).async_update_device(
+        registered_id(vesper.hass, "hall"), disabled_by=dr.DeviceEntryDisabler.USER
+    )
+    await stay_online(vesper, 1.1)
+    one = float(vesper.value("fleet_availability", FLEET))
+    window = vesper.hub.devices[BELL].availability.window("month", time())
+    assert one > both
+    assert window.ratio is not None
+    assert one == pytest.approx(100 * window.ratio, abs=0.1)
+
+
+async def test_means_without_what_was_not_observed(vesper: Vesper, get: Get) -> None:
+    """Days without observation are no time between outages."""
+    for number in range(20):
+        await stay_online(vesper, 1)
+        await vesper.advance(3600)
+        if number == 9:
+            await set_maintenance(vesper, on=True)
+            await vesper.advance(10 * 86_400)
+            await set_maintenance(vesper, on=False)
+    answer = await get()
+    assert len(answer["last_outages"]) == 20
+    assert answer["mean_time_between_outages"] == pytest.approx(3600, rel=0.1)
+
+
+async def test_recorded_while_the_clock_was_ahead(vesper: Vesper, get: Get) -> None:
+    """What is in the future counts in no window."""
+    vesper.freezer.move_to("2035-01-01T00:00:00Z")
+    await vesper.heartbeat(uptime=100)
+    await vesper.advance(91)
+    await vesper.heartbeat(uptime=10)
+    vesper.freezer.move_to("2030-01-01T00:00:00Z")
+    answer = await get()
+    assert len(answer["last_outages"]) == len(answer["last_restarts"]) == 1
+    nothing = {"day": 0, "week": 0, "month": 0}
+    assert answer["outages"] == answer["restarts"] == nothing
+    assert answer["mean_time_between_outages"] is None
+    assert answer["mean_time_to_recover"] is None
+
+
 async def test_more_outages_than_are_kept(vesper: Vesper, get: Get) -> None:
     """Their mean time is that between the last ones."""
     for _ in range(30):
@@ -324,6 +373,7 @@ async def test_more_outages_than_are_kept(vesper: Vesper, get: Get) -> None:
         await vesper.advance(3600 - 91)
     answer = await get()
     assert answer["outages"]["month"] == len(answer["last_outages"]) == 20
-    # Each outage began with a heartbeat, and lasted until the next one.
+    # Each outage began with a heartbeat, and lasted until the next one. What is not
+    # observed counts for neither side.
     assert answer["mean_time_between_outages"] == 0
     assert answer["mean_time_to_recover"] == 3600

@@ -446,6 +446,9 @@ async def test_failed_unload(
 
     async def fail(*_args: object) -> bool:
         await vesper.alert("SD", "WARNING")
+        await vesper.advance(0.05)
+        # It would be asked too early.
+        assert not publish.call_args_list
         return False
 
     with patch.object(hass.config_entries, "async_unload_platforms", fail):

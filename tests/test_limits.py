@@ -153,6 +153,7 @@ LIMITS: list[tuple[Any, str, Any, str, str]] = [
     (rhythm, "MIN_GAPS", 4, LIVENESS, "four gaps"),
     (rhythm, "MAX_TIMEOUT", 3600, "README.md", "30 to 3,600"),
     (stability, "MIN_CHANGES", 6, AVAILABILITY, "6 times within an hour"),
+    (buckets, "MAX_CLOCK_BEHIND", 600, AVAILABILITY, "within ten"),
     (stability, "MIN_LENGTH", 2, AVAILABILITY, "less than two seconds"),
     (stability, "POSTPONEMENT", 60, AVAILABILITY, "within a minute after"),
     (stability, "QUIET", 3600, AVAILABILITY, "for an hour"),

@@ -12,6 +12,7 @@ from homeassistant.helpers.trigger import Trigger
 
 from .hub.alert_options import (
     ALERT_OPTIONS,
+    CONF_FLAPPING,
     CONF_SEVERITY,
     FLAPPING_OPTION,
     SUBSYSTEM_OPTIONS,
@@ -73,8 +74,11 @@ class AlertRaisedTrigger(LastingTrigger):
         """
         return (
             occurrence.kind is self.kind
+            # One that has settled was there before.
             and is_alert_selected(
-                self._options, occurrence.subsystem, occurrence.from_state
+                self._options,
+                occurrence.subsystem,
+                occurrence.to_state if occurrence.settled else occurrence.from_state,
             )
             and is_alert_selected(
                 {**self._options, CONF_SEVERITY: occurrence.to_state},
@@ -85,13 +89,7 @@ class AlertRaisedTrigger(LastingTrigger):
 
     @override
     def _of(self, device: Device, occurrence: Occurrence) -> Occurrence | None:
-        """Return the current alert, if it is still selected.
-
-        One that flaps counts as active.
-        """
-        subsystem = occurrence.subsystem or ""
-        if device.stability and device.stability.counts_as_active(subsystem):
-            return occurrence
+        """Return the current alert, if it is still selected."""
         alert = device.alerts.active.get(occurrence.subsystem or "")
         if alert is None or not is_alert_selected(
             self._options, alert.subsystem, alert.severity.key
@@ -102,6 +100,15 @@ class AlertRaisedTrigger(LastingTrigger):
             to_state=alert.severity.key,
             message=alert.message,
             acknowledged=alert.acknowledged,
+        )
+
+    @override
+    def _may_return(self, device: Device, occurrence: Occurrence) -> bool:
+        """Return whether the alert flaps."""
+        return (
+            not self._options.get(CONF_FLAPPING)
+            and device.stability is not None
+            and device.stability.counts_as_active(occurrence.subsystem or "")
         )
 
 

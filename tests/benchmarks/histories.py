@@ -21,7 +21,7 @@ _OUTAGE = 312
 
 
 def fill_histories(devices: Iterable[Device], now: float) -> None:
-    """Give each device as much history as can be kept.
+    """Give each device as much history as is kept.
 
     It was observed for a month, was offline every hour, and has as many outages and
     restarts as are kept.

@@ -112,7 +112,7 @@ async def async_measure(config: Path, broker: Broker, *, quick: bool) -> list[Fi
             name="memory.own",
             value=by_line.total() / devices / 1e3,
             unit="kB",
-            target=12,
+            target=15.5,
             note=about,
         ),
         Figure(

@@ -1,5 +1,6 @@
 """Many devices lost at once are one outage."""
 
+from copy import deepcopy
 from typing import Any
 from unittest.mock import patch
 
@@ -9,8 +10,9 @@ from pytest_homeassistant_custom_component.common import (
     async_fire_time_changed,
 )
 
-from custom_components.vesper.const import EVENT_OCCURRENCE
+from custom_components.vesper.const import DOMAIN, EVENT_OCCURRENCE
 from custom_components.vesper.logbook import SENTENCES
+from custom_components.vesper.model.availability import Cause
 from homeassistant.const import STATE_UNKNOWN
 from homeassistant.helpers import (
     area_registry as ar,
@@ -327,6 +329,50 @@ async def test_what_the_lost_devices_have_in_common(
     places = {"area": ", all in {area}", "floor": ", all on floor {floor}"}
     end = next((text for name, text in places.items() if name in common), "")
     assert sentence == "lost 4 of 5 online devices at once" + end.format(**common)
+
+
+async def test_places_of_slow_devices(vesper: Vesper) -> None:
+    """One with fewer heartbeats is not lost."""
+    hass = vesper.hass
+    area = ar.async_get(hass).async_create("Tower").id
+    for _ in range(8):
+        await send_heartbeats(vesper, *bells(4))
+        await vesper.advance(20)
+    # With these, its timeout is three minutes.
+    for _ in range(5):
+        await send_heartbeats(vesper, "slow", *bells(4))
+        await vesper.advance(30)
+        await send_heartbeats(vesper, *bells(4))
+        await vesper.advance(30)
+    for device_id in bells(4):
+        dr.async_get(hass).async_update_device(
+            registered_id(hass, device_id), area_id=area
+        )
+    await send_heartbeats(vesper, *bells(4))
+    await vesper.advance(10)
+    await send_heartbeats(vesper, "slow")
+    outage = await automate(hass, "fleet_outage")
+    await vesper.advance(81)
+    (run,) = outage.take()
+    assert run["area"] == "Tower"
+
+
+async def test_killed_in_an_outage(
+    vesper: Vesper, hass_storage: dict[str, Any]
+) -> None:
+    """It stays the cause."""
+    await send_heartbeats(vesper, *bells(4))
+    await vesper.advance(91)
+    await vesper.advance(1)
+    stored = deepcopy(hass_storage[f"{DOMAIN}.{FLEET}"])
+    assert await vesper.hass.config_entries.async_unload(FLEET)
+    hass_storage[f"{DOMAIN}.{FLEET}"] = stored
+    assert await vesper.hass.config_entries.async_setup(FLEET)
+    causes = [
+        [outage.cause for outage in device.availability.outages]
+        for device in vesper.hub.devices.values()
+    ]
+    assert causes == [[Cause.FLEET_OUTAGE]] * 4
 
 
 async def test_devices_that_time_out_a_little_later(vesper: Vesper) -> None:

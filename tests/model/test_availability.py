@@ -36,8 +36,8 @@ class Timeline:
     """When it was heard last, by the wall clock."""
     observed_since: int | None = None
     seconds: dict[int, bool | None] = field(default_factory=dict)
-    outages: list[list[int | None]] = field(default_factory=list)
-    """The start, the end, and the seconds of each."""
+    outages: list[tuple[int, int | None]] = field(default_factory=list)
+    """The start and the end of each."""
     availability: AvailabilityHistory = field(default_factory=AvailabilityHistory)
 
     def pass_time(self, seconds: int) -> None:
@@ -52,7 +52,20 @@ class Timeline:
         """Let the device send a message."""
         self.heard, self.online = self.now, True
         if self.outages and self.outages[-1][1] is None:
-            self.outages[-1][1] = self.now
+            self.outages[-1] = (self.outages[-1][0], self.now)
+            if not self.downtime(*self.outages[-1]):
+                # It was silent before it was observed.
+                del self.outages[-1]
+        self._update()
+
+    def restart(self) -> None:
+        """Restart Home Assistant with what is stored."""
+        stored = json.loads(json.dumps(self.availability.as_json()))
+        self.availability = AvailabilityHistory()
+        self.availability.restore(stored)
+        self.online = self.heard = None
+        self.observed_since = self.now if self.observed else None
+        self.monotonic = 1000
         self._update()
 
     def time_out(self) -> None:
@@ -78,7 +91,7 @@ class Timeline:
         for second in range(start, self.now):
             self.seconds[second] = False
         if not self.outages or self.outages[-1][1] is not None:
-            self.outages.append([start, None])
+            self.outages.append((start, None))
 
     def _update(self) -> None:
         """Update the availability."""
@@ -112,7 +125,17 @@ class Timeline:
 
 STEPS = st.lists(
     st.tuples(
-        st.sampled_from(["hear", "hear", "time out", "time out", "pause", "resume"]),
+        st.sampled_from(
+            [
+                "hear",
+                "hear",
+                "time out",
+                "time out",
+                "pause",
+                "resume",
+                "restart",
+            ]
+        ),
         st.sampled_from([1, 30, 90, 600, HOUR, 5 * HOUR, DAY, 9 * DAY]),
     ),
     max_size=25,
@@ -133,6 +156,8 @@ def test_each_second_counts_once(steps: list[tuple[str, int]]) -> None:
                 line.time_out()
             case "pause" | "resume":
                 line.observe(observed=step == "resume")
+            case "restart":
+                line.restart()
         line.pass_time(seconds)
     # Then windows begin with a bucket.
     line.pass_time(-line.now % DAY)
@@ -300,6 +325,54 @@ def test_the_ends_of_what_can_be() -> None:
     back.restore(most | {"outages": [*most["outages"], 1, 1, 1]})
     assert back.as_json() == most | {"days": []}
     assert back.outages[0].end == 1
+
+
+def test_silent_before_it_is_observed() -> None:
+    """Heard at once, it was in no outage."""
+    line = Timeline()
+    line.observe(observed=True)
+    line.time_out()
+    line.hear()
+    assert line.availability.outages == []
+    line.pass_time(HOUR)
+    line.time_out()
+    line.pass_time(1)
+    line.hear()
+    assert len(line.availability.outages) == 1
+
+
+@pytest.mark.parametrize("behind", [3 * DAY, 40 * DAY, 50_000 * DAY])
+def test_a_clock_that_is_about_to_be_set(behind: int) -> None:
+    """What was observed before is kept."""
+    availability = AvailabilityHistory()
+    now = 30_000 * DAY
+    availability.update(observed=True, online=True, heard=0, now=now, monotonic=0)
+    hours = 36 * 24
+    for number in range(1, hours + 1):
+        availability.advance(now + number * HOUR, number * HOUR)
+    now, monotonic = now + hours * HOUR, hours * HOUR
+    before = [availability.window(name, now) for name in ("day", "week", "month")]
+    for number in range(1, 11):
+        wrong = max(0, now - behind) + number * 60
+        availability.advance(wrong, monotonic + number * 60)
+    after = [availability.window(name, now) for name in ("day", "week", "month")]
+    for shown, known in zip(after, before, strict=True):
+        # A day that is still kept has these minutes twice.
+        assert shown.observed - known.observed in (0, 600)
+        assert shown.ratio == known.ratio == 1
+
+
+def test_a_clock_that_was_ahead_for_days() -> None:
+    """Ten right minutes later, it makes room."""
+    availability = AvailabilityHistory()
+    fast = 31_000 * DAY
+    availability.update(observed=True, online=True, heard=0, now=fast, monotonic=0)
+    for number in range(1, 50):
+        availability.advance(fast + number * HOUR, number * HOUR)
+    now, monotonic = 30_000 * DAY, 49 * HOUR
+    for number in range(1, 24 * 4 + 1):
+        availability.advance(now + number * 900, monotonic + number * 900)
+    assert availability.window("day", now + DAY) == Window(DAY, DAY, 1)
 
 
 def test_hours_in_the_future() -> None:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from hypothesis import given, strategies as st
 import pytest
 
-from custom_components.vesper.model.alerts import MAX_ACTIVE, ActiveAlert
+from custom_components.vesper.model.alerts import MAX_ACTIVE, ActiveAlert, Alerts
 from custom_components.vesper.model.occurrence import Occurrence, OccurrenceKind
 from custom_components.vesper.model.stability import (
     CONNECTIVITY,
@@ -48,10 +48,10 @@ def cleared(
     )
 
 
-def active(severity: str, *, acknowledged: bool = False) -> dict[str, ActiveAlert]:
+def alerts_of(severity: str, *, acknowledged: bool = False) -> Alerts:
     """Return the active alerts of a device."""
     if severity == "ok":
-        return {}
+        return Alerts()
     alert = ActiveAlert(
         subsystem="SD",
         severity=Severity(SEVERITIES.index(severity)),
@@ -62,7 +62,7 @@ def active(severity: str, *, acknowledged: bool = False) -> dict[str, ActiveAler
         raised_at=LONG_AGO,
         worsened_at=LONG_AGO,
     )
-    return {"SD": alert}
+    return Alerts(active={"SD": alert})
 
 
 def settle(
@@ -73,9 +73,9 @@ def settle(
     acknowledged: bool = False,
 ) -> list[OccurrenceKind]:
     """Return what is published when it settles."""
-    occurrences = stability.settle(
-        "bell", active(severity, acknowledged=acknowledged), now
-    )
+    stability.forget_quiet(now)
+    alerts = alerts_of(severity, acknowledged=acknowledged)
+    occurrences = stability.settle("bell", alerts, now)
     assert all(one.settled and not one.held for one in occurrences)
     assert all(one.device_id == "bell" for one in occurrences)
     return [one.kind for one in occurrences]
@@ -199,7 +199,7 @@ def test_what_is_published_of_many_alerts() -> None:
     )
     stability.record(raised(), 400)
     stability.record(replace(cleared(), raised_at=400, message="last"), 401)
-    (end,) = stability.settle("bell", {}, 401 + QUIET)
+    (end,) = stability.settle("bell", Alerts(), 401 + QUIET)
     assert (end.raised_at, end.announced, end.message) == (7, "failed", "last")
 
 
@@ -301,7 +301,8 @@ class Automation:
         end = self.now + seconds
         while (due := self.stability.deadline) is not None and due <= end:
             self.now = due
-            alerts = active(self.severity)
+            self.stability.forget_quiet(due)
+            alerts = alerts_of(self.severity)
             self.publish(self.stability.settle("bell", alerts, due))
         self.now = end
 

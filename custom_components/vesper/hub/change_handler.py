@@ -184,7 +184,11 @@ class ChangeHandler:
                 device, occurrence, suppressed=suppressed
             )
             # What triggers know of an alert is also stored.
-            if occurrence.kind in SAVED_KINDS or device.stability is not None:
+            if (
+                occurrence.kind in SAVED_KINDS
+                or occurrence.settled
+                or device.stability is not None
+            ):
                 self._saver.async_save_soon(device.device_id)
             self._occurrences.async_publish(
                 registry_id,

@@ -100,11 +100,14 @@ class VesperHub:
         )
         self.registry = DeviceRegistry(hass, entry.entry_id)
         self._occurrences = Occurrences(hass)
+        self._store = VesperStore(hass, entry.entry_id)
+        self._saver = Saver(hass, self._store, ChainMap(self.devices, self._rejected))
         self.outages = OutageMonitor(
             hass,
             self.devices,
             occurrences=self._occurrences,
             registry=self.registry,
+            async_save_soon=self._saver.async_save_soon,
             timeout=timeout,
         )
         self._health_checks = HealthChecks(
@@ -113,8 +116,6 @@ class VesperHub:
         self._refusals = Refusals(hass)
         self._retained = RetainedHeartbeats(hass, self._prefix, self._refusals)
         self._issues = Issues(hass, self.devices, self.registry)
-        self._store = VesperStore(hass, entry.entry_id)
-        self._saver = Saver(hass, self._store, ChainMap(self.devices, self._rejected))
         self._changes = ChangeHandler(
             hass,
             self.devices,

@@ -67,7 +67,7 @@ class Insight:
             now = time()
             device.availability.advance(now, monotonic())
             month = device.availability.window(MONTH, now)
-            if month.ratio is not None:
+            if month.ratio is not None and not device.disabled:
                 observed += month.observed
                 online += month.online
             self._listeners.async_notify(device, Change.AVAILABILITY, None)

@@ -179,6 +179,9 @@ class Issues:
         for domain, issue_id in tuple(ir.async_get(self._hass).issues):
             if domain == DOMAIN and issue_id.startswith(kinds):
                 ir.async_delete_issue(self._hass, DOMAIN, issue_id)
+        for device in self._devices.values():
+            if device.unstable:
+                self.async_check(device)
         return async_track_time_interval(
             self._hass, self._async_check_all, CHECK_INTERVAL
         )

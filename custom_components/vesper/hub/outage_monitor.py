@@ -30,13 +30,14 @@ class OutageMonitor:
     this for all devices.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # all that an outage concerns
         self,
         hass: HomeAssistant,
         devices: Mapping[str, Device],
         *,
         occurrences: Occurrences,
         registry: DeviceRegistry,
+        async_save_soon: Callable[[str], None],
         timeout: float,
     ) -> None:
         """Set the devices, and their timeout in seconds."""
@@ -44,6 +45,7 @@ class OutageMonitor:
         self._devices = devices
         self._occurrences = occurrences
         self._registry = registry
+        self._async_save_soon = async_save_soon
         self._timeout = timeout
         self._outages = Outages(timeout)
         self._logged: set[str] = set()
@@ -161,16 +163,18 @@ class OutageMonitor:
 
     def _is_overdue(self, device: Device) -> bool:
         """Return whether a device may be lost too."""
+        timeout = max(self._timeout, device.rhythm.timeout)
         return (
             device.online is True
             and device.heard is not None
-            and monotonic() - device.heard > self._timeout / 2
+            and monotonic() - device.heard > timeout / 2
         )
 
     async def _async_follow_up(self) -> None:
-        """Record the outage of devices, and log those offline alone."""
+        """Record the outage, and log devices offline alone."""
         async for device_id in async_in_chunks(self._added()):
             self._devices[device_id].availability.record_fleet_outage()
+            self._async_save_soon(device_id)
         async for device_id in async_in_chunks(self._alone()):
             self._logged.add(device_id)
             LOGGER.info("Device %s is offline: no message in time", device_id)

@@ -49,7 +49,7 @@ class StabilityMonitor:
     def async_restore(self, device: Device) -> None:
         """Follow a restored device."""
         if device.stability is not None:
-            device.stability.restart(time(), monotonic())
+            device.stability.restart(device.alerts, time(), monotonic())
             self._async_schedule(device.stability)
 
     @callback
@@ -60,17 +60,21 @@ class StabilityMonitor:
 
         What users expect makes no device unstable, and an outage no single one.
         """
-        if (
-            suppressed
-            or occurrence.settled
-            or (
-                occurrence.kind is OccurrenceKind.CAME_ONLINE
-                and device.availability.last_cause is Cause.FLEET_OUTAGE
-            )
+        stability = device.stability or Stability()
+        if suppressed:
+            if occurrence.kind is OccurrenceKind.ALERT_CLEARED:
+                # Raised again, it is new.
+                stability.forget(occurrence.subsystem or "")
+            return occurrence
+        if occurrence.settled or (
+            occurrence.kind is OccurrenceKind.CAME_ONLINE
+            and device.availability.last_cause is Cause.FLEET_OUTAGE
         ):
             return occurrence
-        stability = device.stability or Stability()
         occurrence = stability.record(occurrence, monotonic())
+        if occurrence.subsystem is not None:
+            subsystem = occurrence.subsystem
+            device.alerts.announce(subsystem, stability.announced(subsystem))
         if stability.deadline is not None:
             device.stability = stability
             self._async_schedule(stability)

@@ -189,6 +189,8 @@ class LastingTrigger(VesperTrigger):
         self._duration: timedelta | None = self._options.get(CONF_FOR)
         self._pending: dict[_Key, tuple[CALLBACK_TYPE, Occurrence]] = {}
         """The timers, and what has happened."""
+        self._due: dict[_Key, PublishedOccurrence] = {}
+        """What has lasted, but is interrupted at present."""
 
     @override
     async def async_attach_runner(
@@ -205,6 +207,7 @@ class LastingTrigger(VesperTrigger):
             detach()
             for key in tuple(self._pending):
                 self._async_cancel(key)
+            self._due.clear()
 
         return async_detach
 
@@ -227,15 +230,37 @@ class LastingTrigger(VesperTrigger):
         A suppressed occurrence can only cancel it.
         """
         occurrence = published.occurrence
-        if self._is_left_out(occurrence):
-            return
+        key = published.registry_id, occurrence.subsystem
         if occurrence.kind in (self.kind, self._opposite):
-            key = published.registry_id, occurrence.subsystem
+            if key in self._due and self._async_returned(run_action, key, occurrence):
+                return
+            if self._is_left_out(occurrence):
+                return
+            self._due.pop(key, None)
             if key in self._pending:
                 if self._lasts(self._pending[key][1], occurrence):
                     return
                 self._async_cancel(key)
         super()._async_occurred(run_action, did_not_trigger, published)
+
+    @callback
+    def _async_returned(
+        self, run_action: TriggerActionRunner, key: _Key, occurrence: Occurrence
+    ) -> bool:
+        """Run the action if it is no longer interrupted.
+
+        Return whether it has run.
+        """
+        if occurrence.kind is not self.kind or not (
+            occurrence.held or occurrence.settled
+        ):
+            return False
+        due = self._due[key]
+        if (current := self._current(due.registry_id, due.occurrence)) is None:
+            return False
+        del self._due[key]
+        super()._async_run(run_action, replace(due, occurrence=current))
+        return True
 
     def _lasts(self, _before: Occurrence, _occurrence: Occurrence) -> bool:
         """Return whether what happened before goes on."""
@@ -261,6 +286,8 @@ class LastingTrigger(VesperTrigger):
             current = self._current(published.registry_id, occurrence)
             if current is not None:
                 run(replace(published, occurrence=current))
+            elif self._is_interrupted(published.registry_id, occurrence):
+                self._due[key] = published
 
         timer = async_call_later(self._hass, self._duration, async_elapsed)
         self._pending[key] = timer, occurrence
@@ -271,11 +298,28 @@ class LastingTrigger(VesperTrigger):
         None if it is over or suppressed. While the entry is not loaded, it is taken to
         be unchanged.
         """
-        registered = dr.async_get(self._hass).async_get(registry_id)
-        if registered is None or (found := find(self._hass, registered)) is None:
+        if (device := self._device(registry_id)) is None:
             return occurrence
-        _, device = found
         return None if device.is_suppressed(time()) else self._of(device, occurrence)
+
+    def _is_interrupted(self, registry_id: str, occurrence: Occurrence) -> bool:
+        """Return whether what is over at present may return."""
+        device = self._device(registry_id)
+        return (
+            device is not None
+            and not device.is_suppressed(time())
+            and self._may_return(device, occurrence)
+        )
+
+    def _device(self, registry_id: str) -> Device | None:
+        """Return a device, None without its loaded entry."""
+        registered = dr.async_get(self._hass).async_get(registry_id)
+        found = find(self._hass, registered) if registered else None
+        return found[1] if found else None
+
+    def _may_return(self, _device: Device, _occurrence: Occurrence) -> bool:
+        """Return whether an occurrence that is over may return."""
+        return False
 
     @abstractmethod
     def _of(self, device: Device, occurrence: Occurrence) -> Occurrence | None:

@@ -223,6 +223,12 @@ class Alerts:
         )
         return change | self._change(worst)
 
+    def announce(self, subsystem: str, severity: Severity) -> None:
+        """Record the severity that triggers know of, if worse."""
+        alert = self.active.get(subsystem)
+        if alert is not None and alert.announced < severity:
+            self.active[subsystem] = replace(alert, announced=severity)
+
     def _add_subsystem(self, subsystem: str) -> Change:
         """Give a subsystem a sensor, if there is room.
 

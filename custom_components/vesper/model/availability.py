@@ -212,16 +212,25 @@ class AvailabilityHistory:
     def window(self, name: str, now: float) -> Window:
         """Return what was observed in one of `WINDOWS`."""
         seconds = WINDOWS[name]
-        buckets = self._hours if name == DAY else self._days
-        observed, online, first = buckets.totals(seconds, _clock(now))
+        observed, online, first = self._totals(seconds, now)
         ratio = None
         if first is not None and observed >= MIN_OBSERVED:
             ratio = online / observed if first <= now - seconds / 2 else None
         return Window(round(observed), round(online), ratio)
 
+    def online_seconds(self, seconds: int, now: float) -> int:
+        """Return how long it was online until now."""
+        return round(self._totals(seconds, now)[1])
+
+    def _totals(self, seconds: int, now: float) -> tuple[float, float, int | None]:
+        """Return the totals of a time that ends now."""
+        buckets = self._hours if seconds <= WINDOWS[DAY] else self._days
+        return buckets.totals(seconds, _clock(now))
+
     def count_restarts(self, window: str, now: float) -> int:
         """Return how many restarts were in a window."""
-        return sum(one.time >= now - WINDOWS[window] for one in self.restarts)
+        first = now - WINDOWS[window]
+        return sum(first <= one.time <= now for one in self.restarts)
 
     def as_json(self) -> dict[str, list[int]]:
         """Return what is stored, as lists of numbers.
@@ -302,6 +311,9 @@ class AvailabilityHistory:
         # The wall clock may have been set back since the start.
         rows[-3] = end and max(end, rows[-4])
         rows[-2] = min(rows[-2] + seconds, _MAX)
+        # It was silent before it was observed, and is heard at once.
+        if end and not rows[-2]:
+            del rows[-_OUTAGE:]
         if cause is not None:
             rows[-1] = _CAUSES.index(cause)
         self._outages = rows.tobytes()

@@ -8,9 +8,9 @@ from .availability import (
     MAX_KEPT,
     MONTH,
     WINDOWS,
+    AvailabilityHistory,
     DeviceOutage,
     DeviceRestart,
-    Window,
 )
 from .device import Device
 from .report import iso_time
@@ -25,7 +25,7 @@ def availability_report(device: Device, now: float) -> dict[str, Any]:
     history = device.availability
     windows = {name: history.window(name, now) for name in WINDOWS}
     outages, restarts = history.outages, history.restarts
-    lately = [one for one in outages if one.start >= now - WINDOWS[MONTH]]
+    lately = [one for one in outages if now - WINDOWS[MONTH] <= one.start <= now]
     over = [outage.seconds for outage in lately if outage.end is not None]
     return {
         "device_id": device.device_id,
@@ -35,7 +35,7 @@ def availability_report(device: Device, now: float) -> dict[str, Any]:
         "observed": {name: window.observed for name, window in windows.items()},
         "outages": _counts([outage.start for outage in outages], now),
         "restarts": _counts([restart.time for restart in restarts], now),
-        "mean_time_between_outages": _mean_time_between(lately, windows[MONTH]),
+        "mean_time_between_outages": _mean_time_between(history, lately, now),
         "mean_time_to_recover": round(sum(over) / len(over)) if over else None,
         "last_outages": [_outage(outage) for outage in reversed(outages)],
         "last_restarts": [_restart(restart) for restart in reversed(restarts)],
@@ -48,24 +48,26 @@ def percentage(ratio: float | None) -> float | None:
     return None if ratio is None else round(100 * ratio, 2)
 
 
-def _mean_time_between(outages: Sequence[DeviceOutage], month: Window) -> int | None:
+def _mean_time_between(
+    history: AvailabilityHistory, outages: Sequence[DeviceOutage], now: float
+) -> int | None:
     """Return the mean time between outages, None without any.
 
-    If there were more than are kept, it is that between those that are.
+    If there were more than are kept, it is that since the first of those.
     """
     if not outages:
         return None
-    if len(outages) < MAX_KEPT:
-        return round(month.online / len(outages))
-    span = outages[-1].start - outages[0].start
-    offline = sum(outage.seconds for outage in outages[:-1])
-    return round(max(0, span - offline) / (len(outages) - 1))
+    seconds = WINDOWS[MONTH]
+    if len(outages) == MAX_KEPT:
+        seconds = round(now - outages[0].start)
+    return round(history.online_seconds(seconds, now) / len(outages))
 
 
 def _counts(times: Sequence[int], now: float) -> dict[str, int]:
     """Return how many times are in each window."""
     return {
-        name: sum(time >= now - seconds for time in times)
+        # Those in the future were recorded while the clock was ahead.
+        name: sum(now - seconds <= time <= now for time in times)
         for name, seconds in WINDOWS.items()
     }
 

@@ -11,6 +11,9 @@ from .stored_rows import decode, encode, pack
 #: The numbers of a row: the period, and its observed and online seconds.
 _ROW = 3
 
+#: In seconds: a clock that is behind for longer than this is taken to be right.
+MAX_CLOCK_BEHIND = 600
+
 #: The highest period, and the most seconds of one.
 MAX_PERIOD = 2**32 // 3600
 MAX_SECONDS = 2**31
@@ -53,8 +56,10 @@ class Buckets:
             rows[at + 2] = min(total, max(0, rows[at + 2] + online * seconds))
         current = end // self.length
         while len(rows) > _ROW * self.limit:
-            # The oldest, or one in the future.
-            if rows[-_ROW] > current:
+            # A period in the future was counted while the clock was ahead. If the first
+            # one is new, the clock is behind, and is about to be set.
+            is_new = rows[0] == current and rows[1] <= MAX_CLOCK_BEHIND
+            if rows[-_ROW] > current and not is_new:
                 del rows[-_ROW:]
             else:
                 del rows[:_ROW]

@@ -102,12 +102,13 @@ class DeviceState:
     def settle(self, now: float, monotonic: float) -> Change:
         """Record what is known after alerts have flapped."""
         stability, before = self.stability or Stability(), self.unstable
+        stability.forget_quiet(monotonic)
         if self.is_suppressed(now):
             stability.postpone(monotonic)
-            return Change.NOTHING
-        self.occurrences += tuple(
-            stability.settle(self.device_id, self.alerts.active, monotonic)
-        )
+        else:
+            self.occurrences += tuple(
+                stability.settle(self.device_id, self.alerts, monotonic)
+            )
         if stability.deadline is None:
             self.stability = None
         return Change.NOTHING if self.unstable == before else Change.UNSTABLE

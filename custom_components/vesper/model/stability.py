@@ -1,10 +1,9 @@
 """Detect unstable devices and flapping alerts (docs/availability.md)."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from ..protocol.severity import Severity
-from .alerts import MAX_ACTIVE, ActiveAlert
+from .alerts import MAX_ACTIVE, Alerts
 from .occurrence import CLEARED, Occurrence, OccurrenceKind, alert_occurrence
 
 #: Connectivity, or the alert of a subsystem, is unstable once it has changed this often
@@ -57,6 +56,8 @@ class Stability:
     """When each has changed last, `MIN_CHANGES` times at most."""
     _announced: dict[str, Severity] = field(default_factory=dict)
     """The worst published severity of each alert since its last published end."""
+    _flapped: set[str] = field(default_factory=set)
+    """What is no longer unstable, as triggers have yet to know."""
     _postponed_until: float = 0
 
     def record(self, occurrence: Occurrence, monotonic: float) -> Occurrence:
@@ -91,7 +92,7 @@ class Stability:
                 announced=announced.key if announced else None,
                 raised_at=held.occurrence.raised_at,
             )
-        self._announced[key] = max(announced, self._announced.get(key, Severity.OK))
+        self._announced[key] = max(announced, self.announced(key))
         held.until = monotonic + self._wait(key)
 
     def counts_as_active(self, subsystem: str) -> bool:
@@ -106,47 +107,63 @@ class Stability:
         self.unstable[key] = count
         self._times[key] = (last,)
 
-    def restart(self, now: float, monotonic: float) -> None:
+    def restart(self, alerts: Alerts, now: float, monotonic: float) -> None:
         """Continue after a restart of Home Assistant."""
         for key, times in self._times.items():
             self._times[key] = (monotonic - max(0, now - times[-1]),)
-        for held in self.held.values():
-            held.until = monotonic + QUIET
+            if (alert := alerts.active.get(key)) is not None:
+                self._announced[key] = max(alert.announced, self.announced(key))
+        for key, held in self.held.items():
+            held.until = monotonic + self._wait(key)
+
+    def announced(self, key: str) -> Severity:
+        """Return the worst severity that triggers know of."""
+        return self._announced.get(key, Severity.OK)
+
+    def forget(self, key: str) -> None:
+        """Forget what was announced of an alert."""
+        self._announced.pop(key, None)
+        self._flapped.discard(key)
 
     def last_change(self, key: str) -> float:
         """Return when something unstable has changed last."""
         return self._times[key][-1]
 
-    def settle(
-        self, device_id: str, active: Mapping[str, ActiveAlert], monotonic: float
-    ) -> list[Occurrence]:
-        """Forget what has not changed for long.
+    def forget_quiet(self, monotonic: float) -> None:
+        """Forget what has not changed for long."""
+        for key, times in tuple(self._times.items()):
+            if monotonic - times[-1] >= QUIET:
+                del self._times[key]
+                if self.unstable.pop(key, None) is not None:
+                    self._flapped.add(key)
 
-        Return what triggers have to know of now: held ends of alerts that are over, and
-        the alerts that are active after they have flapped.
+    def settle(
+        self, device_id: str, alerts: Alerts, monotonic: float
+    ) -> list[Occurrence]:
+        """Return what triggers have to know of now.
+
+        That is the held ends of alerts that are over, and the alerts that are active
+        after they have flapped, unless a user knows of them.
         """
-        quiet = {
-            key for key, times in self._times.items() if monotonic - times[-1] >= QUIET
-        }
-        flapped = quiet & self.unstable.keys()
         due = {key for key, held in self.held.items() if held.until <= monotonic}
         occurrences = []
-        for key in due | flapped:
-            held, alert = self.held.pop(key, None), active.get(key)
-            announced = self._announced.get(key, Severity.OK)
+        for key in due | self._flapped:
+            held, alert = self.held.pop(key, None), alerts.active.get(key)
             if alert is not None:
-                if alert.severity > announced or (
-                    key in flapped and not alert.acknowledged
+                announced = self.announced(key)
+                if not alert.acknowledged and (
+                    alert.severity > announced or key in self._flapped
                 ):
-                    self._announced[key] = alert.severity
+                    announced = max(announced, alert.severity)
                     occurrences.append(alert_occurrence(device_id, None, alert))
+                self._announced[key] = announced
+                alerts.announce(key, announced)
             elif held is not None:
                 self._announced.pop(key, None)
                 occurrences.append(held.occurrence)
-        for key in quiet:
-            del self._times[key]
-            self.unstable.pop(key, None)
-            self._announced.pop(key, None)
+        self._flapped.clear()
+        for key in self._announced.keys() - self._times.keys() - self.held.keys():
+            del self._announced[key]
         return [
             replace(occurrence, held=False, settled=True)
             for occurrence in occurrences
@@ -162,6 +179,7 @@ class Stability:
         """Return when to settle next; None if never."""
         ends = [times[-1] + QUIET for times in self._times.values()]
         ends += [held.until for held in self.held.values()]
+        ends += [self._postponed_until for _ in self._flapped]
         return max(min(ends), self._postponed_until) if ends else None
 
     def _wait(self, key: str) -> float:
@@ -184,7 +202,7 @@ class Stability:
         """Return whether an alert was announced before."""
         key = occurrence.subsystem or ""
         severity = _severity(occurrence.to_state)
-        announced = self._announced.get(key, Severity.OK)
+        announced = self.announced(key)
         was_announced = severity <= announced
         # If it has not ended, it got better before, which is no occurrence.
         got_better = was_announced and key not in self.held
@@ -214,5 +232,5 @@ class Stability:
         ):
             return True
         self.held.pop(key, None)
-        self._announced.pop(key, None)
+        self.forget(key)
         return False
