@@ -183,3 +183,61 @@ async def test_bad_config(
         await async_validate_condition_config(
             hass, {"condition": f"vesper.{name}", **config}
         )
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("has_alert", {}),
+        ("has_alert", {"severity": "critical"}),
+        ("is_healthy", {}),
+        ("is_offline", {}),
+        ("is_online", {}),
+        ("is_playing", {}),
+    ],
+)
+async def test_for(
+    hass: HomeAssistant, vesper: Vesper, name: str, options: dict[str, Any]
+) -> None:
+    """It has to be true for so long."""
+    await vesper.heartbeat()
+    match name:
+        case "has_alert":
+            await vesper.alert("SD", "CRITICAL")
+        case "is_healthy":
+            await vesper.alert("SD", "WARNING")
+            await vesper.alert("SD", "CLEARED")
+        case "is_offline":
+            await vesper.advance(91)
+        case "is_playing":
+            await vesper.info("playback_started")
+    target = devices(hass, (BELL,))
+    options |= {"for": {"minutes": 5}}
+    checker = await condition(hass, name, target, **options)
+    short = await condition(hass, name, target, **options, behavior="all")
+    for _ in range(4):
+        if name != "is_offline":
+            await vesper.heartbeat()
+        await vesper.advance(60)
+    assert not checker.async_check()
+    if name != "is_playing":
+        await vesper.reload()
+    if name == "is_offline":
+        await vesper.advance(91)
+    else:
+        await vesper.heartbeat()
+        await vesper.advance(58)
+        assert not short.async_check()
+        await vesper.advance(2)
+    assert checker.async_check()
+    assert short.async_check()
+    checker.async_unload()
+    short.async_unload()
+
+
+async def test_for_what_was_always_so(hass: HomeAssistant, vesper: Vesper) -> None:
+    """Without any alert, a device was always healthy."""
+    await vesper.heartbeat()
+    checker = await condition(hass, "is_healthy", devices(hass), **{"for": 300})
+    assert checker.async_check()
+    checker.async_unload()

@@ -2,11 +2,13 @@
 
 from abc import abstractmethod
 from collections.abc import Callable
+from datetime import timedelta
+from time import monotonic, time
 from typing import Any, ClassVar, Unpack, cast, override
 
 import voluptuous as vol
 
-from homeassistant.const import CONF_OPTIONS, CONF_TARGET
+from homeassistant.const import CONF_FOR, CONF_OPTIONS, CONF_TARGET
 from homeassistant.core import CALLBACK_TYPE, HomeAssistant
 from homeassistant.helpers import config_validation as cv, device_registry as dr
 from homeassistant.helpers.condition import (
@@ -19,7 +21,7 @@ from homeassistant.helpers.condition import (
 )
 from homeassistant.helpers.typing import ConfigType
 
-from .hub.alert_options import ALERT_OPTIONS, is_alert_selected
+from .hub.alert_options import ALERT_OPTIONS, is_alert_selected, selected_since
 from .hub.hub import VesperHub
 from .hub.registry import device_id_of
 from .hub.targets import Target, find
@@ -35,6 +37,7 @@ def _target_schema(options: dict[vol.Marker, Any]) -> vol.Schema:
                 vol.Required(ATTR_BEHAVIOR, default=BEHAVIOR_ANY): vol.In(
                     [BEHAVIOR_ANY, BEHAVIOR_ALL]
                 ),
+                vol.Optional(CONF_FOR): cv.positive_time_period,
                 **options,
             },
         }
@@ -61,6 +64,7 @@ class VesperCondition(Condition):
         """Set the options and the target."""
         super().__init__(hass, config)
         self._options = config.options or {}
+        self._duration: timedelta = self._options.get(CONF_FOR, timedelta())
         self._target = Target(hass, config.target or {})
         self._on_unload: list[CALLBACK_TYPE] = []
 
@@ -90,12 +94,22 @@ class VesperCondition(Condition):
             return bool(results) and all(results)
         return any(results)
 
+    def _has_lasted(self, since: float | None) -> bool:
+        """Return whether something lasts for long enough.
+
+        `since` is in seconds since 1970, None if it began before anything is known.
+        """
+        return since is None or time() - since >= self._duration.total_seconds()
+
     @abstractmethod
     def _is_true(self, hub: VesperHub, device: Device) -> bool:
         """Return whether the condition is true for a device."""
 
 
-def _make_condition(is_true: Callable[[VesperHub, Device], bool]) -> type[Condition]:
+def _make_condition(
+    is_true: Callable[[VesperHub, Device], bool],
+    since: Callable[[Device], float | None],
+) -> type[Condition]:
     """Return a condition without options of its own."""
 
     class CustomCondition(VesperCondition):
@@ -104,7 +118,7 @@ def _make_condition(is_true: Callable[[VesperHub, Device], bool]) -> type[Condit
         @override
         def _is_true(self, hub: VesperHub, device: Device) -> bool:
             """Return whether the condition is true for a device."""
-            return is_true(hub, device)
+            return is_true(hub, device) and self._has_lasted(since(device))
 
     return CustomCondition
 
@@ -119,22 +133,29 @@ class HasAlertCondition(VesperCondition):
         """Return whether a device has such an alert."""
         return any(
             is_alert_selected(self._options, alert.subsystem, alert.severity.key)
+            and self._has_lasted(selected_since(self._options, alert))
             for alert in device.alerts.active.values()
         )
 
 
 CONDITIONS: dict[str, type[Condition]] = {
     "has_alert": HasAlertCondition,
-    "is_healthy": _make_condition(lambda _, device: not device.alerts.active),
+    "is_healthy": _make_condition(
+        lambda _, device: not device.alerts.active,
+        lambda device: device.healthy_since,
+    ),
     # While the link is down, connectivity and playback are unknown.
     "is_offline": _make_condition(
-        lambda hub, device: hub.connected and device.online is False
+        lambda hub, device: hub.connected and device.online is False,
+        lambda device: device.connectivity_since,
     ),
     "is_online": _make_condition(
-        lambda hub, device: hub.connected and device.online is True
+        lambda hub, device: hub.connected and device.online is True,
+        lambda device: device.connectivity_since,
     ),
     "is_playing": _make_condition(
-        lambda hub, device: hub.connected and device.playback.playing is True
+        lambda hub, device: hub.connected and device.playback.playing is True,
+        lambda device: time() - (monotonic() - device.playback.reported_at),
     ),
 }
 

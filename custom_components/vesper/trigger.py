@@ -1,5 +1,6 @@
 """Provides triggers for Vesper devices."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final, override
 
@@ -19,19 +20,28 @@ from .hub.alert_options import (
     is_alert_selected,
     is_subsystem_selected,
 )
-from .hub.trigger_base import FOR_OPTION, LastingTrigger, VesperTrigger, target_schema
+from .hub.lasting_trigger import LASTING_OPTIONS, LastingTrigger
+from .hub.occurrences import PublishedOccurrence
+from .hub.trigger_base import VesperTrigger, target_schema
+from .model.alerts import ActiveAlert
 from .model.device import Device
-from .model.occurrence import Occurrence, OccurrenceKind
+from .model.occurrence import (
+    Occurrence,
+    OccurrenceKind,
+    alert_occurrence,
+    connectivity_occurrence,
+)
 from .protocol.codes import ResetReason, keys_of
 
 CONF_REASONS: Final = "reasons"
 
 
-class AlertClearedTrigger(VesperTrigger):
+class AlertClearedTrigger(LastingTrigger):
     """Trigger when an active alert ends."""
 
     kind = OccurrenceKind.ALERT_CLEARED
-    _schema = target_schema({**SUBSYSTEM_OPTIONS, **FLAPPING_OPTION})
+    _opposite = OccurrenceKind.ALERT_RAISED
+    _schema = target_schema({**SUBSYSTEM_OPTIONS, **FLAPPING_OPTION, **LASTING_OPTIONS})
     _variables = (
         "subsystem",
         "from_state",
@@ -48,13 +58,26 @@ class AlertClearedTrigger(VesperTrigger):
         """Return whether the subsystem is selected."""
         return is_subsystem_selected(self._options, occurrence.subsystem)
 
+    @override
+    def _of(self, device: Device, occurrence: Occurrence) -> Occurrence | None:
+        """Return the occurrence, if there is no new alert."""
+        return None if occurrence.subsystem in device.alerts.active else occurrence
+
+    @override
+    def _is_so(self, device: Device) -> bool:
+        """Return whether a device has no selected alert."""
+        return not any(
+            is_subsystem_selected(self._options, subsystem)
+            for subsystem in device.alerts.active
+        )
+
 
 class AlertRaisedTrigger(LastingTrigger):
     """Trigger when an alert is raised or gets worse."""
 
     kind = OccurrenceKind.ALERT_RAISED
     _opposite = OccurrenceKind.ALERT_CLEARED
-    _schema = target_schema({**ALERT_OPTIONS, **FLAPPING_OPTION, **FOR_OPTION})
+    _schema = target_schema({**ALERT_OPTIONS, **FLAPPING_OPTION, **LASTING_OPTIONS})
     _variables = ("subsystem", "from_state", "to_state", "message", "acknowledged")
 
     @override
@@ -103,6 +126,42 @@ class AlertRaisedTrigger(LastingTrigger):
         )
 
     @override
+    def _is_so(self, device: Device) -> bool:
+        """Return whether a device has a selected alert."""
+        return any(self._selected(device))
+
+    @override
+    def _is_new(self, published: PublishedOccurrence) -> bool:
+        """Return whether the device had no selected alert before."""
+        occurrence = published.occurrence
+        device = self._device(published.registry_id)
+        return (
+            occurrence.settled
+            or not is_alert_selected(
+                self._options, occurrence.subsystem, occurrence.from_state
+            )
+        ) and not any(
+            alert.subsystem != occurrence.subsystem
+            for alert in (self._selected(device) if device else ())
+        )
+
+    @override
+    def _begun(self, device: Device) -> Iterator[tuple[Occurrence, float]]:
+        """Yield the alerts of which triggers know."""
+        for alert in self._selected(device):
+            occurrence = alert_occurrence(device.device_id, None, alert)
+            if occurrence and is_alert_selected(
+                self._options, alert.subsystem, alert.announced.key
+            ):
+                yield occurrence, alert.worsened_at.timestamp()
+
+    def _selected(self, device: Device) -> Iterator[ActiveAlert]:
+        """Yield the selected alerts of a device."""
+        for alert in device.alerts.active.values():
+            if is_alert_selected(self._options, alert.subsystem, alert.severity.key):
+                yield alert
+
+    @override
     def _may_return(self, device: Device, occurrence: Occurrence) -> bool:
         """Return whether the alert flaps."""
         return (
@@ -115,13 +174,18 @@ class AlertRaisedTrigger(LastingTrigger):
 class ConnectivityTrigger(LastingTrigger):
     """Trigger when the connectivity of a device changes."""
 
-    _schema = target_schema(FOR_OPTION)
+    _schema = target_schema(LASTING_OPTIONS)
 
     @override
     def _of(self, device: Device, occurrence: Occurrence) -> Occurrence | None:
         """Return the occurrence, if the connectivity is unchanged."""
+        return occurrence if self._is_so(device) else None
+
+    @override
+    def _is_so(self, device: Device) -> bool | None:
+        """Return whether the connectivity is that of the trigger."""
         online = self.kind is OccurrenceKind.CAME_ONLINE
-        return occurrence if device.was_online is online else None
+        return None if device.was_online is None else device.was_online is online
 
 
 class CameOnlineTrigger(ConnectivityTrigger):
@@ -130,6 +194,16 @@ class CameOnlineTrigger(ConnectivityTrigger):
     kind = OccurrenceKind.CAME_ONLINE
     _opposite = OccurrenceKind.WENT_OFFLINE
     _variables = ("from_state", "to_state", "offline_since")
+
+    @override
+    def _begun(self, device: Device) -> Iterator[tuple[Occurrence, float]]:
+        """Yield that a device came online after an outage."""
+        occurrence = connectivity_occurrence(
+            device.device_id, before=False, after=bool(device.was_online)
+        )
+        since = device.connectivity_since
+        if occurrence and since is not None and device.availability.outages:
+            yield occurrence, since
 
 
 class FleetOutageTrigger(VesperTrigger):
@@ -165,17 +239,37 @@ class RestartedTrigger(VesperTrigger):
         return not reasons or occurrence.reason in reasons
 
 
-class StartedPlayingTrigger(VesperTrigger):
+class PlaybackTrigger(LastingTrigger):
+    """Trigger when a device starts or stops playing."""
+
+    _schema = target_schema(LASTING_OPTIONS)
+
+    @override
+    def _of(self, device: Device, occurrence: Occurrence) -> Occurrence | None:
+        """Return the occurrence, if the playback is unchanged."""
+        return occurrence if self._is_so(device) else None
+
+    @override
+    def _is_so(self, device: Device) -> bool | None:
+        """Return whether the playback is that of the trigger."""
+        playing = self.kind is OccurrenceKind.STARTED_PLAYING
+        known = device.playback.playing
+        return None if known is None else known is playing
+
+
+class StartedPlayingTrigger(PlaybackTrigger):
     """Trigger when a device starts to play a melody."""
 
     kind = OccurrenceKind.STARTED_PLAYING
+    _opposite = OccurrenceKind.STOPPED_PLAYING
     _variables = ("melody", "from_state", "to_state")
 
 
-class StoppedPlayingTrigger(VesperTrigger):
+class StoppedPlayingTrigger(PlaybackTrigger):
     """Trigger when a device stops playing."""
 
     kind = OccurrenceKind.STOPPED_PLAYING
+    _opposite = OccurrenceKind.STARTED_PLAYING
     _variables = ("melody", "from_state", "to_state", "reason")
 
 
@@ -185,6 +279,18 @@ class WentOfflineTrigger(ConnectivityTrigger):
     kind = OccurrenceKind.WENT_OFFLINE
     _opposite = OccurrenceKind.CAME_ONLINE
     _variables = ("from_state", "to_state", "last_seen")
+
+    @override
+    def _begun(self, device: Device) -> Iterator[tuple[Occurrence, float]]:
+        """Yield that a device went offline, if published."""
+        occurrence = connectivity_occurrence(
+            device.device_id,
+            before=True,
+            after=device.offline_since is None,
+            last_seen=device.last_seen,
+        )
+        if occurrence and device.offline_since is not None:
+            yield occurrence, device.offline_since
 
 
 TRIGGERS: dict[str, type[Trigger]] = {

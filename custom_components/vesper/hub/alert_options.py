@@ -7,6 +7,7 @@ import voluptuous as vol
 
 from homeassistant.helpers import config_validation as cv
 
+from ..model.alerts import ActiveAlert
 from ..protocol.severity import Severity
 
 CONF_FLAPPING: Final = "flapping"
@@ -44,3 +45,13 @@ def is_alert_selected(
         and SEVERITIES[severity] >= SEVERITIES[minimum]
         and is_subsystem_selected(options, subsystem)
     )
+
+
+def selected_since(options: Mapping[str, Any], alert: ActiveAlert) -> float:
+    """Return since when the options select an active alert.
+
+    In seconds since 1970. Of a higher minimum severity than that of any alert, it is
+    when the alert got worse last.
+    """
+    is_any = options[CONF_SEVERITY] == Severity.WARNING.key
+    return (alert.raised_at if is_any else alert.worsened_at).timestamp()

@@ -180,6 +180,8 @@ class ChangeHandler:
                 # While it is held, time passes.
                 ended_at = occurrence.ended_at or time()
                 occurrence = replace(occurrence, ended_at=ended_at)  # noqa: PLW2901
+                if not device.alerts.active:
+                    device.healthy_since = ended_at
             published = self._stability.async_record(
                 device, occurrence, suppressed=suppressed
             )

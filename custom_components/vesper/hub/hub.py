@@ -31,6 +31,7 @@ from ..model.fleet import Fleet
 from ..protocol.topics import HEARTBEAT, control_topic
 from .admission import RESERVED_FOR_ALERTS, Admission, Limits
 from .change_handler import ChangeHandler
+from .downtime import Downtime
 from .entity_set import DEFAULT_ENTITY_SET, EntitySet
 from .health_checks import HealthChecks
 from .insight import Insight
@@ -82,6 +83,7 @@ class VesperHub:
         """The known devices that did not fit at the start."""
         self.devices: dict[str, Device] = {}
         """All devices by id."""
+        self.downtime = Downtime(hass)
         self.fleet = Fleet()
         self.listeners = Listeners(hass)
         self.insight = Insight(hass, self.devices, self.listeners)
@@ -159,6 +161,7 @@ class VesperHub:
         Raises ConfigEntryError and ConfigEntryNotReady if the store can't be read.
         """
         stored = await self._store.async_load_devices()
+        self.downtime.end(self._store.saved_at)
         self._monitor.async_setup()
         self.registry.async_setup()
         known = {

@@ -72,6 +72,8 @@ class VesperStore(Store[dict[str, Any]]):
         )
         self.failed = False
         """Whether the last write has failed."""
+        self.saved_at: float | None = None
+        """When the file was written that was loaded, in seconds since 1970."""
 
     async def async_load_devices(self) -> dict[str, Device]:
         """Return the stored devices.
@@ -85,6 +87,7 @@ class VesperStore(Store[dict[str, Any]]):
             data = await self.async_load()
             items = {} if data is None else data["devices"]
             items = dict(items.items())
+            saved_at = None if data is None else data.get("saved_at")
         except UnsupportedStorageVersionError as error:
             raise ConfigEntryError(
                 translation_domain=DOMAIN,
@@ -97,6 +100,7 @@ class VesperStore(Store[dict[str, Any]]):
             # It is JSON, but not ours. If it is no JSON, Home Assistant renames it.
             await self._async_move_damaged()
             return {}
+        self.saved_at = saved_at if isinstance(saved_at, float) else None
         return await _async_deserialize(items)
 
     @override
@@ -252,10 +256,11 @@ class Saver:
         # A copy, because devices may be added meanwhile.
         snapshots = self._snapshots.copy()
         return {
+            "saved_at": time(),
             "devices": {
                 device_id: orjson.Fragment(snapshot)
                 for device_id, snapshot in snapshots.items()
-            }
+            },
         }
 
 

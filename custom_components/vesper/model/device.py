@@ -122,7 +122,7 @@ class Device(DeviceState):
         had_problem = self.has_problem
         if self.was_online and not self.is_suppressed(now):
             self.offline_since = now
-        self._set_online(online=False)
+        self._set_online(online=False, now=now)
         self.alerts.reset_timeout()
         return (
             Change.CONNECTIVITY
@@ -163,7 +163,7 @@ class Device(DeviceState):
                 # What is known of playback is from before Home Assistant started.
                 change |= self._set_playback(playing=None)
             had_problem = self.has_problem
-            self._set_online(online=True)
+            self._set_online(online=True, now=now)
             change |= _problem_change(self, before=had_problem)
         elif self._contact_due:
             change = Change.LAST_SEEN | Change.CONTACT
@@ -177,8 +177,10 @@ class Device(DeviceState):
             self._last_seen_written = now
         return change
 
-    def _set_online(self, *, online: bool) -> None:
+    def _set_online(self, *, online: bool, now: float) -> None:
         """Set whether it is online, and record the occurrence."""
+        if online is not self.was_online:
+            self.connectivity_since = now
         self._record(
             connectivity_occurrence(
                 self.device_id,

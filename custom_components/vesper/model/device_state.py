@@ -40,6 +40,10 @@ class DeviceState:
     """When the last live message arrived."""
     heard: float | None = None
     """When that was by the monotonic clock; None if it is restored."""
+    connectivity_since: float | None = None
+    """When `was_online` changed last; None if it was never seen to change."""
+    healthy_since: float | None = None
+    """When the last active alert ended; None if none was seen to end."""
     offline_since: float | None = None
     """When it went offline; None while online, or if going offline ran no triggers."""
     availability: AvailabilityHistory = field(default_factory=AvailabilityHistory)

@@ -61,6 +61,8 @@ _NO_SUBSYSTEMS: frozenset[str] = frozenset()
 
 #: The fields that are stored, each with the check of a good value.
 DEVICE_FIELDS: Mapping[str, _Check] = {
+    "connectivity_since": _is_time,
+    "healthy_since": _is_time,
     "last_seen": _is_time,
     "maintenance_by": _is_user,
     "maintenance_until": _is_time,
