@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 
-from custom_components.vesper import http
+from custom_components.vesper import http, llm
 from custom_components.vesper.hub import (
     admission,
     api_key,
+    assist,
     broker_link,
     change_handler,
     chunks,
@@ -60,6 +61,7 @@ from custom_components.vesper.protocol import (
 )
 from tests.pages import PAGES, ROOT
 
+ASSIST = "docs/assist.md"
 AVAILABILITY = "docs/availability.md"
 BEHAVIOR = "docs/behavior.md"
 LIVENESS = "docs/liveness.md"
@@ -76,6 +78,7 @@ LIMITS: list[tuple[Any, str, Any, str, str]] = [
     (alerts, "MAX_NOTE_LENGTH", 255, "docs/automations.md", "255 characters"),
     (alerts, "MAX_POSTPONEMENT", 86_400, LIVENESS, "a day"),
     (alerts, "MAX_SUBSYSTEMS", 32, PROTOCOL, "32 subsystems"),
+    (assist, "MAX_CANDIDATES", 5, ASSIST, "up to five candidates"),
     (availability, "MAX_KEPT", 20, AVAILABILITY, "last 20 outages and the last 20"),
     (availability, "MIN_OBSERVED", 3600, AVAILABILITY, "not observed for an hour"),
     (
@@ -114,6 +117,9 @@ LIMITS: list[tuple[Any, str, Any, str, str]] = [
     (http, "BODY_TIMEOUT", 10, "docs/http-api.md", "10 seconds"),
     (info, "MAX_INFO_BYTES", 4096, PROTOCOL, "4 KiB"),
     (info, "MAX_INFO_DEPTH", 8, PROTOCOL, "8 levels"),
+    (llm, "MAX_ALERTS", 3, ASSIST, "three worst alerts"),
+    (llm, "MAX_BYTES", 4000, ASSIST, "less than 4 kB"),
+    (llm, "MAX_LISTED", 3, ASSIST, "last three outages and restarts"),
     (lost_alerts, "REQUEST_INTERVAL", 60, PROTOCOL, "at most once a minute"),
     (
         maintenance,
@@ -179,6 +185,7 @@ UNNAMED_LIMITS: list[tuple[Any, str, Any]] = [
     (admission, "RESERVED_FOR_ALERTS", 500),
     (admission, "REVIEW_INTERVAL", timedelta(seconds=2)),
     (api_key, "_KEY_BYTES", 32),
+    (assist, "MAX_SHOWN", 64),
     # The numbers of rows are in stored files, as the highest number is.
     (availability, "_MAX", 4_294_967_295),
     (availability, "_NO_CODE", 4_294_967_295),

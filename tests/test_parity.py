@@ -69,13 +69,16 @@ PROPER_NAMES = frozenset(
         *(
             "Assistant",
             "Devices",
+            "Expose",
             "FileManager",
             "HTTP",
+            "Health",
             "Home",
             "MQTT",
             "OK",
             "Settings",
             "Vesper",
+            "Voice",
             "Wi-Fi",
         ),
         "eFuse",
@@ -693,8 +696,8 @@ def test_dependencies() -> None:
         if name.startswith("homeassistant.components.")
     }
     declared = {*MANIFEST["dependencies"], *MANIFEST.get("after_dependencies", ())}
-    # Home Assistant loads their platforms only where they are.
-    optional = {"diagnostics", "logbook", "system_health"}
+    # Home Assistant loads their platforms only where they are, and itself always.
+    optional = {"diagnostics", "homeassistant", "llm", "logbook", "system_health"}
     assert imported - set(PLATFORMS) - optional == declared
 
 
