@@ -1,7 +1,9 @@
 """Actions of the Vesper integration."""
 
+import asyncio
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from typing import Final
 
 import voluptuous as vol
@@ -16,6 +18,7 @@ from homeassistant.core import (
 )
 from homeassistant.exceptions import ServiceValidationError, Unauthorized, UnknownUser
 from homeassistant.helpers import config_validation as cv, device_registry as dr
+from homeassistant.helpers.service import async_register_admin_service
 from homeassistant.helpers.typing import VolDictType
 from homeassistant.util.json import JsonValueType
 
@@ -33,11 +36,14 @@ from .protocol.fields import is_name
 SERVICE_ACKNOWLEDGE_ALERT: Final = "acknowledge_alert"
 SERVICE_CLEAR_ALERT: Final = "clear_alert"
 SERVICE_GET_ALERTS: Final = "get_alerts"
+SERVICE_REPLACE_DEVICE: Final = "replace_device"
 SERVICE_RUN_HEALTH_CHECK: Final = "run_health_check"
 SERVICE_SET_MAINTENANCE: Final = "set_maintenance"
 
 ATTR_DURATION: Final = "duration"
+ATTR_NEW_DEVICE_ID: Final = "new_device_id"
 ATTR_NOTE: Final = "note"
+ATTR_OLD_DEVICE_ID: Final = "old_device_id"
 ATTR_SUBSYSTEM: Final = "subsystem"
 ATTR_TIMEOUT: Final = "timeout"
 
@@ -83,6 +89,10 @@ FIELDS: Final[dict[str, VolDictType]] = {
     },
     SERVICE_CLEAR_ALERT: _ALERT_FIELDS,
     SERVICE_GET_ALERTS: {},
+    SERVICE_REPLACE_DEVICE: {
+        vol.Required(ATTR_OLD_DEVICE_ID): cv.string,
+        vol.Required(ATTR_NEW_DEVICE_ID): cv.string,
+    },
     SERVICE_RUN_HEALTH_CHECK: {
         vol.Optional(ATTR_TIMEOUT, default=DEFAULT_TIMEOUT): vol.All(
             vol.Coerce(float), vol.Range(min=1, max=MAX_TIMEOUT)
@@ -109,6 +119,13 @@ def async_setup_services(hass: HomeAssistant) -> None:
             schema=vol.Schema({**cv.TARGET_FIELDS, **FIELDS[service]}),
             supports_response=supports_response,
         )
+    async_register_admin_service(
+        hass,
+        DOMAIN,
+        SERVICE_REPLACE_DEVICE,
+        partial(_async_replace, asyncio.Lock()),
+        schema=vol.Schema(FIELDS[SERVICE_REPLACE_DEVICE]),
+    )
 
 
 async def _async_acknowledge(call: ServiceCall) -> None:
@@ -152,6 +169,42 @@ async def _async_set_maintenance(call: ServiceCall) -> None:
     duration: timedelta = call.data[ATTR_DURATION]
     user = await async_user_name(call.hass, call.context)
     hub.maintenance.async_set(devices, duration, user=user, context=call.context)
+
+
+async def _async_replace(lock: asyncio.Lock, call: ServiceCall) -> None:
+    """Replace a device by another one.
+
+    One at a time, as each reloads the entry.
+    """
+    async with lock:
+        if not call.hass.config_entries.async_loaded_entries(DOMAIN):
+            raise ServiceValidationError(
+                translation_domain=DOMAIN, translation_key="not_running"
+            )
+        hub, old = _find_one(call, ATTR_OLD_DEVICE_ID)
+        hub_of_new, new = _find_one(call, ATTR_NEW_DEVICE_ID)
+        if hub_of_new is not hub:
+            raise ServiceValidationError(
+                translation_domain=DOMAIN, translation_key="different_entries"
+            )
+        await hub.replacements.async_replace(old, new, hub.raise_if_link_down)
+
+
+def _find_one(call: ServiceCall, field: str) -> tuple[VesperHub, Device]:
+    """Return the device of a field, with its hub.
+
+    Raises ServiceValidationError if it is no known Vesper device.
+    """
+    registry_id: str = call.data[field]
+    registered = dr.async_get(call.hass).async_get(registry_id)
+    found = None if registered is None else find(call.hass, registered)
+    if found is None:
+        raise ServiceValidationError(
+            translation_domain=DOMAIN,
+            translation_key="unknown_device",
+            translation_placeholders={"field": field, "device": registry_id},
+        )
+    return found
 
 
 async def _async_change_alert(

@@ -45,6 +45,7 @@ from .prefix_check import async_check_prefix
 from .receiver import MessageReceiver
 from .refusals import Refusals, SentKind
 from .registry import DeviceRegistry
+from .replacement import Replacements
 from .retained import RetainedHeartbeats
 from .statistics import Statistics
 from .store import Saver, VesperStore
@@ -117,6 +118,9 @@ class VesperHub:
         )
         self._refusals = Refusals(hass)
         self._retained = RetainedHeartbeats(hass, self._prefix, self._refusals)
+        self.replacements = Replacements(
+            hass, entry.entry_id, self.registry, self._retained, self._saver
+        )
         self._issues = Issues(hass, self.devices, self.registry)
         self._changes = ChangeHandler(
             hass,
@@ -164,6 +168,7 @@ class VesperHub:
         self.downtime.end(self._store.saved_at)
         self._monitor.async_setup()
         self.registry.async_setup()
+        self.replacements.async_complete(stored)
         known = {
             device.device_id: device for device in self.registry.async_restore(stored)
         }
@@ -175,6 +180,7 @@ class VesperHub:
         self._rejected.update(known)
         await self.insight.async_update()
         await self._saver.async_start()
+        self.replacements.async_save()
         if self.entity_set is not EntitySet.ALL:
             await self.registry.async_keep_entities(self.entity_set.has)
 

@@ -209,6 +209,19 @@ class Saver:
         self._unsubscribe.clear()
         await self._async_save_all()
 
+    async def async_save_now(self) -> None:
+        """Save all devices.
+
+        Raises HomeAssistantError if they can't be written.
+        """
+        await self._async_save_all()
+        if self._store.failed:
+            raise HomeAssistantError(
+                translation_domain=DOMAIN,
+                translation_key="not_saved",
+                translation_placeholders={"path": self._store.path},
+            )
+
     @callback
     def async_save_soon(self, device_id: str) -> None:
         """Save a change of a device within a second."""

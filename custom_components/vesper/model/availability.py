@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
-from itertools import batched
-from typing import TYPE_CHECKING, NamedTuple
+from itertools import batched, chain
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 from .buckets import DayBuckets, HourBuckets
 from .stored_rows import decode, encode, pack
@@ -178,6 +178,20 @@ class AvailabilityHistory:
         """Record that it was lost in a fleet outage."""
         if self.is_offline:
             self._change_outage(cause=Cause.FLEET_OUTAGE)
+
+    def merge(self, other: Self) -> None:
+        """Add the history of the replaced device.
+
+        Of outages that go on, the longest does so.
+        """
+        self._hours.merge(other._hours)
+        self._days.merge(other._days)
+        outages = sorted([*self._outage_rows(), *other._outage_rows()])
+        ended = [row for row in outages if row[1]]
+        rows = [*ended, *[row for row in outages if not row[1]][:1]][-MAX_KEPT:]
+        self._outages = array("I", chain.from_iterable(rows)).tobytes()
+        rows = sorted([*self._restart_rows(), *other._restart_rows()])[-MAX_KEPT:]
+        self._restarts = array("I", chain.from_iterable(rows)).tobytes()
 
     @property
     def is_offline(self) -> bool:

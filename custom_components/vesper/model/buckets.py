@@ -4,7 +4,7 @@ from array import array
 from collections.abc import Iterator
 from itertools import batched, pairwise
 from operator import sub
-from typing import ClassVar
+from typing import ClassVar, Self
 
 from .stored_rows import decode, encode, pack
 
@@ -64,6 +64,20 @@ class Buckets:
             else:
                 del rows[:_ROW]
         self._rows = rows.tobytes()
+
+    def merge(self, other: Self) -> None:
+        """Add the periods of the replaced device.
+
+        A period is observed or online for as long as one of the two may have been.
+        """
+        rows = array("I", self._rows)
+        for period, observed, online in batched(
+            array("I", other._rows), _ROW, strict=True
+        ):
+            at = _find(rows, period)
+            rows[at + 1] = max(rows[at + 1], observed)
+            rows[at + 2] = min(rows[at + 1], rows[at + 2] + online)
+        self._rows = rows[-_ROW * self.limit :].tobytes()
 
     def totals(self, seconds: int, now: int) -> tuple[float, float, int | None]:
         """Return the observed and online seconds of a window.

@@ -69,6 +69,10 @@ class DeviceState:
     """The name of the user who has set it, None where an automation did."""
     disabled: bool = False
     """Whether a user has disabled it in Home Assistant."""
+    replaces: str | None = None
+    """The id of the device that it replaces, until that is done."""
+    registry_id: str | None = None
+    """The id in the registry of the device that it has replaced."""
     _last_seen_written: float = float("-inf")
     _contact_due: bool = True
     """Whether the next live message is the first since the link came up."""

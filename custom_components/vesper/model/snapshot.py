@@ -17,6 +17,7 @@ from ..protocol.fields import Fault, Malformed, dump_json, is_name
 from ..protocol.heartbeat import MAX_CODE, MAX_HEAP, MAX_UPTIME
 from ..protocol.recent_events import oldest_first, parse_events
 from ..protocol.severity import Severity
+from ..protocol.topics import is_device_id
 from .alerts import MAX_ACTIVE, MAX_SUBSYSTEMS, ActiveAlert, Alerts, ClosedBy, is_note
 from .availability import AvailabilityHistory
 from .device import Device
@@ -56,6 +57,11 @@ def _is_user(value: object) -> TypeGuard[str]:
     return is_note(value) and value != ""
 
 
+def _is_device_id(value: object) -> TypeGuard[str]:
+    """Return whether a value is a device id."""
+    return isinstance(value, str) and is_device_id(value)
+
+
 #: One for all devices: an empty set takes 216 bytes, and most devices have two.
 _NO_SUBSYSTEMS: frozenset[str] = frozenset()
 
@@ -67,6 +73,8 @@ DEVICE_FIELDS: Mapping[str, _Check] = {
     "maintenance_by": _is_user,
     "maintenance_until": _is_time,
     "offline_since": _is_time,
+    "registry_id": is_name,
+    "replaces": _is_device_id,
     "was_online": _is_flag,
 }
 PLAYBACK_FIELDS: Mapping[str, _Check] = {
