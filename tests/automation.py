@@ -1,11 +1,13 @@
-"""Automations that use the triggers and conditions of Vesper."""
+"""Automations that use Vesper, and lines of the logbook."""
 
 import asyncio
 from collections.abc import Iterable
 import logging
 from typing import Any
 
-from homeassistant.core import CALLBACK_TYPE, Context, HomeAssistant, callback
+from custom_components.vesper.const import EVENT_OCCURRENCE
+from custom_components.vesper.logbook import async_describe_events
+from homeassistant.core import CALLBACK_TYPE, Context, Event, HomeAssistant, callback
 from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers.condition import (
     ConditionChecker,
@@ -118,6 +120,19 @@ def registered_id(hass: HomeAssistant, device_id: str = BELL) -> str:
 def devices(hass: HomeAssistant, device_ids: Iterable[str] = (BELL,)) -> dict[str, Any]:
     """Return a target with these devices."""
     return {"device_id": [registered_id(hass, device_id) for device_id in device_ids]}
+
+
+def described(
+    hass: HomeAssistant, events: Iterable[Event[Any]]
+) -> list[dict[str, str]]:
+    """Return the lines of the logbook for events."""
+    describers: dict[str, Any] = {}
+    async_describe_events(
+        hass,
+        lambda _domain, event_type, describe: describers.update({event_type: describe}),
+    )
+    assert describers.keys() == {EVENT_OCCURRENCE}
+    return [describers[EVENT_OCCURRENCE](event) for event in events]
 
 
 async def take_turns() -> None:

@@ -1,10 +1,11 @@
 """Test that kinds of messages and occurrences are complete."""
 
+import json
 from pathlib import Path
 from typing import get_args, get_type_hints
 
 from custom_components.vesper.hub.occurrences import NOT_LOGGED
-from custom_components.vesper.logbook import SENTENCES
+from custom_components.vesper.logbook import ICONS, sentence_key
 from custom_components.vesper.model.device import Device
 from custom_components.vesper.model.occurrence import BY_USER, OccurrenceKind
 from custom_components.vesper.model.report import report
@@ -14,6 +15,7 @@ from custom_components.vesper.protocol.topics import STATUS_TOPICS
 from custom_components.vesper.trigger import TRIGGERS
 
 ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "custom_components" / "vesper"
 
 
 def test_every_kind_of_message_is_received() -> None:
@@ -33,7 +35,17 @@ def test_every_occurrence_has_its_place() -> None:
     """
     kinds = set(OccurrenceKind)
     assert {OccurrenceKind(name) for name in TRIGGERS} == kinds - BY_USER
-    assert {OccurrenceKind(kind) for kind in SENTENCES} == kinds - NOT_LOGGED
+    assert set(ICONS) == kinds - NOT_LOGGED
+
+
+def test_every_sentence_of_the_logbook_is_translated() -> None:
+    """Those of the code are those of the texts."""
+    texts = json.loads((PACKAGE / "translations/en.json").read_bytes())["common"]
+    assert {
+        sentence_key(kind, variant).removeprefix("common.")
+        for kind, variants in ICONS.items()
+        for variant in variants
+    } == {key for key in texts if key.startswith("logbook_")}
 
 
 def test_the_report_is_documented() -> None:

@@ -1,17 +1,16 @@
 """The logbook: events of devices as sentences."""
 
-from typing import Any
+from unittest.mock import patch
 
 import pytest
 from pytest_homeassistant_custom_component.common import async_capture_events
 
 from custom_components.vesper.const import EVENT_OCCURRENCE
-from custom_components.vesper.logbook import async_describe_events
 from homeassistant.const import Platform
 from homeassistant.core import HomeAssistant
-from homeassistant.helpers import device_registry as dr
+from homeassistant.helpers import device_registry as dr, entity_registry as er
 
-from .automation import devices, registered_id
+from .automation import described, devices, registered_id
 from .common import BELL, FLEET, Vesper
 
 
@@ -20,23 +19,16 @@ class Logbook:
 
     def __init__(self, hass: HomeAssistant) -> None:
         """Start reading."""
+        self._hass = hass
         self._events = async_capture_events(hass, EVENT_OCCURRENCE)
-        described: dict[str, Any] = {}
-        async_describe_events(
-            hass,
-            lambda _domain, event_type, describe: described.update(
-                {event_type: describe}
-            ),
-        )
-        assert described.keys() == {EVENT_OCCURRENCE}
-        self._describe = described[EVENT_OCCURRENCE]
 
     def take(self) -> list[str]:
         """Return the lines since the last call."""
-        lines = [
-            f"{line['name']}: {line['message']}"
-            for line in map(self._describe, self._events)
-        ]
+        return [f"{line['name']}: {line['message']}" for line in self.take_all()]
+
+    def take_all(self) -> list[dict[str, str]]:
+        """Return the whole lines since the last call."""
+        lines = described(self._hass, self._events)
         self._events.clear()
         return lines
 
@@ -92,7 +84,7 @@ async def test_restart(vesper: Vesper, logbook: Logbook) -> None:
     logbook.take()
     await vesper.advance(30)
     await vesper.heartbeat(uptime=10, reset_reason=9)
-    assert logbook.take() == ["Chapel bell: restarted: brown out"]
+    assert logbook.take() == ["Chapel bell: restarted: Brown-out"]
     for uptime in range(40, 700, 30):
         await vesper.advance(30)
         await vesper.heartbeat(uptime=uptime)
@@ -165,3 +157,85 @@ async def test_removed_fleet(
     await vesper.advance(91)
     dr.async_get(hass).async_remove_device(registered_id(hass, FLEET))
     assert logbook.take()[-1] == "Vesper: lost 3 of 3 online devices at once"
+
+
+@pytest.mark.parametrize(
+    "platforms", [[Platform.BINARY_SENSOR, Platform.EVENT, Platform.SENSOR]]
+)
+async def test_entities(hass: HomeAssistant, vesper: Vesper, logbook: Logbook) -> None:
+    """Each line has its entity and an icon."""
+
+    def taken(key: str) -> list[tuple[str, str]]:
+        """Return the sentences and icons, all of one entity."""
+        lines = logbook.take_all()
+        entity_ids = {line["entity_id"] for line in lines}
+        assert entity_ids <= {vesper.entity_id(key)}
+        return [(line["message"], line["icon"]) for line in lines]
+
+    target = devices(hass)
+    await vesper.alert("SD", "WARNING", "mount failed")
+    await vesper.alert("SD", "FAILED")
+    await vesper.call("vesper.acknowledge_alert", **target, subsystem="SD")
+    await vesper.call("vesper.clear_alert", **target, subsystem="SD")
+    assert taken("alert_SD") == [
+        ("SD raised a warning: mount failed", "mdi:alert"),
+        ("SD has failed", "mdi:close-octagon"),
+        ("SD had its alert acknowledged", "mdi:bell-cog-outline"),
+        ("SD had its alert cleared by an action", "mdi:bell-check-outline"),
+    ]
+    await vesper.call("vesper.set_maintenance", **target, duration={"hours": 1})
+    await vesper.call("vesper.set_maintenance", **target, duration={"hours": 0})
+    await vesper.advance(30)
+    await vesper.heartbeat(uptime=10)
+    assert taken("connectivity") == [
+        ("is in maintenance until 2030-01-01 15:00", "mdi:wrench-clock"),
+        ("is no longer in maintenance", "mdi:wrench-outline"),
+        ("restarted", "mdi:restart"),
+    ]
+
+
+@pytest.mark.parametrize("platforms", [[Platform.BINARY_SENSOR, Platform.SENSOR]])
+async def test_shown_by_the_state(
+    hass: HomeAssistant, vesper: Vesper, logbook: Logbook
+) -> None:
+    """What the state shows is no line."""
+    await vesper.alert("SD", "CRITICAL")
+    await vesper.advance(2)
+    logbook.take()
+    await vesper.alert("SD", "CLEARED")
+    await vesper.advance(91)
+    await vesper.heartbeat(uptime=5090)
+    assert logbook.take() == []
+
+    for key in ("alert_SD", "connectivity"):
+        er.async_get(hass).async_update_entity(
+            vesper.entity_id(key), disabled_by=er.RegistryEntryDisabler.USER
+        )
+    await hass.async_block_till_done()
+    await vesper.alert("SD", "CRITICAL")
+    await vesper.advance(2)
+    await vesper.alert("SD", "CLEARED")
+    await vesper.advance(91)
+    await vesper.heartbeat(uptime=5180)
+    lines = logbook.take_all()
+    assert [line["message"] for line in lines] == [
+        "SD raised a critical alert",
+        "SD is OK again",
+        "went offline",
+        "came online",
+    ]
+    assert not any("entity_id" in line for line in lines)
+
+
+async def test_languages(hass: HomeAssistant, vesper: Vesper, logbook: Logbook) -> None:
+    """The lines are in the language of Home Assistant."""
+    texts = {
+        "component.vesper.common.logbook_alert_raised_warning": "{subsystem} warnt",
+    }
+    with patch(
+        "custom_components.vesper.logbook.async_get_cached_translations",
+        lambda _hass, language, _category, _domain: texts if language == "de" else {},
+    ):
+        hass.config.language = "de"
+        await vesper.alert("SD", "WARNING", "{subsystem} is gone")
+        assert logbook.take() == ["Chapel bell: SD warnt: {subsystem} is gone"]

@@ -1,15 +1,22 @@
 """Describe occurrences in the logbook.
 
-The logbook has no translations: its sentences are English.
+The sentences are in the language of Home Assistant: the logbook does not know that of
+the user who reads it.
 """
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from homeassistant.components.logbook import LOGBOOK_ENTRY_MESSAGE, LOGBOOK_ENTRY_NAME
-from homeassistant.const import ATTR_DEVICE_ID
+from homeassistant.components.logbook import (
+    LOGBOOK_ENTRY_ENTITY_ID,
+    LOGBOOK_ENTRY_ICON,
+    LOGBOOK_ENTRY_MESSAGE,
+    LOGBOOK_ENTRY_NAME,
+)
+from homeassistant.const import ATTR_DEVICE_ID, ATTR_ENTITY_ID
 from homeassistant.core import Event, HomeAssistant, callback
 from homeassistant.helpers import device_registry as dr
+from homeassistant.helpers.translation import async_get_cached_translations
 from homeassistant.util import dt as dt_util
 
 from .const import ATTR_VESPER_ID, DOMAIN, EVENT_OCCURRENCE
@@ -19,43 +26,31 @@ from .protocol.severity import Severity
 
 type _Data = Mapping[str, Any]
 
-_RAISED = {
-    Severity.WARNING.key: "raised a warning",
-    Severity.CRITICAL.key: "raised a critical alert",
-    Severity.FAILED.key: "has failed",
+ICONS: Mapping[OccurrenceKind, Mapping[str, str]] = {
+    OccurrenceKind.ALERT_ACKNOWLEDGED: {"": "mdi:bell-cog-outline"},
+    OccurrenceKind.ALERT_CLEARED: {
+        CLEARED: "mdi:check-circle",
+        # Home Assistant adds by whom.
+        ClosedBy.ACTION: "mdi:bell-check-outline",
+        ClosedBy.RESTART: "mdi:bell-check-outline",
+    },
+    OccurrenceKind.ALERT_RAISED: {
+        Severity.WARNING.key: "mdi:alert",
+        Severity.CRITICAL.key: "mdi:alert-octagon",
+        Severity.FAILED.key: "mdi:close-octagon",
+    },
+    OccurrenceKind.CAME_ONLINE: {"": "mdi:lan-connect"},
+    OccurrenceKind.FLEET_OUTAGE: {
+        "": "mdi:lan-disconnect",
+        "area": "mdi:lan-disconnect",
+        "floor": "mdi:lan-disconnect",
+    },
+    OccurrenceKind.MAINTENANCE_ENDED: {"": "mdi:wrench-outline"},
+    OccurrenceKind.MAINTENANCE_STARTED: {"": "mdi:wrench-clock"},
+    OccurrenceKind.RESTARTED: {"": "mdi:restart"},
+    OccurrenceKind.WENT_OFFLINE: {"": "mdi:bell-off-outline"},
 }
-_CLEARED = {
-    CLEARED: "is OK again",
-    # Home Assistant adds by whom.
-    ClosedBy.ACTION: "had its alert cleared by an action",
-    ClosedBy.RESTART: "had its alert closed: not raised again after a restart",
-}
-
-SENTENCES: Mapping[str, Callable[[_Data], str]] = {
-    OccurrenceKind.ALERT_ACKNOWLEDGED: lambda data: _with_detail(
-        f"{data['subsystem']} had its alert acknowledged", data["note"]
-    ),
-    OccurrenceKind.ALERT_CLEARED: lambda data: (
-        f"{data['subsystem']} {_CLEARED[data['reason']]}"
-    ),
-    OccurrenceKind.ALERT_RAISED: lambda data: _with_detail(
-        f"{data['subsystem']} {_RAISED[data['to_state']]}", data["message"]
-    ),
-    OccurrenceKind.CAME_ONLINE: lambda _data: "came online",
-    OccurrenceKind.FLEET_OUTAGE: lambda data: (
-        f"lost {data['lost']} of {data['online_before']} online devices at once"
-        + _place(data)
-    ),
-    OccurrenceKind.MAINTENANCE_ENDED: lambda _data: "is no longer in maintenance",
-    OccurrenceKind.MAINTENANCE_STARTED: lambda data: (
-        f"is in maintenance until {_local_time(data['until'])}"
-    ),
-    OccurrenceKind.RESTARTED: lambda data: _with_detail(
-        "restarted", data.get("reason", "").replace("_", " ")
-    ),
-    OccurrenceKind.WENT_OFFLINE: lambda _data: "went offline",
-}
-"""The sentence of each kind, after the name of the device."""
+"""The icon of each sentence, by kind and variant."""
 
 
 @callback
@@ -73,26 +68,66 @@ def async_describe_events(
         data = event.data
         device = dr.async_get(hass).async_get(data[ATTR_DEVICE_ID])
         name = device and (device.name_by_user or device.name)
-        return {
+        described = {
             LOGBOOK_ENTRY_NAME: name or data[ATTR_VESPER_ID] or "Vesper",
-            LOGBOOK_ENTRY_MESSAGE: SENTENCES[data["kind"]](data),
+            LOGBOOK_ENTRY_MESSAGE: _message(hass, data),
+            LOGBOOK_ENTRY_ICON: ICONS[data["kind"]][_variant(data)],
         }
+        if (entity_id := data.get(ATTR_ENTITY_ID)) is not None:
+            described[LOGBOOK_ENTRY_ENTITY_ID] = entity_id
+        return described
 
     async_describe_event(DOMAIN, EVENT_OCCURRENCE, async_describe)
 
 
-def _with_detail(sentence: str, detail: str) -> str:
-    """Return a sentence with its detail, if any."""
+def sentence_key(kind: str, variant: str) -> str:
+    """Return the translation key of a sentence."""
+    return f"common.logbook_{kind}_{variant}".removesuffix("_")
+
+
+def _variant(data: _Data) -> str:
+    """Return which sentence of its kind to use."""
+    match data["kind"]:
+        case OccurrenceKind.ALERT_CLEARED:
+            return str(data["reason"])
+        case OccurrenceKind.ALERT_RAISED:
+            return str(data["to_state"])
+        case OccurrenceKind.FLEET_OUTAGE:
+            places = [name for name in ("area", "floor") if data.get(name)]
+            return places[0] if places else ""
+    return ""
+
+
+def _message(hass: HomeAssistant, data: _Data) -> str:
+    """Return the sentence, with its detail if any."""
+    values = dict(data)
+    if (until := data.get("until")) is not None:
+        values["time"] = _local_time(until)
+    sentence = _text(hass, sentence_key(data["kind"], _variant(data))).format(**values)
+    detail = _detail(hass, data)
     return f"{sentence}: {detail}" if detail else sentence
 
 
-def _place(data: _Data) -> str:
-    """Return where all lost devices are."""
-    if area := data.get("area"):
-        return f", all in {area}"
-    if floor := data.get("floor"):
-        return f", all on floor {floor}"
+def _detail(hass: HomeAssistant, data: _Data) -> str:
+    """Return what a user or device has said."""
+    match data["kind"]:
+        case OccurrenceKind.ALERT_ACKNOWLEDGED:
+            return str(data["note"])
+        case OccurrenceKind.ALERT_RAISED:
+            return str(data["message"])
+        case OccurrenceKind.RESTARTED if "reason" in data:
+            return _text(hass, f"entity.sensor.reset_reason.state.{data['reason']}")
     return ""
+
+
+def _text(hass: HomeAssistant, key: str) -> str:
+    """Return a text in the language of Home Assistant.
+
+    Where it is not loaded, such as right after the language was changed, its key.
+    """
+    category = key.partition(".")[0]
+    texts = async_get_cached_translations(hass, hass.config.language, category, DOMAIN)
+    return texts.get(f"component.{DOMAIN}.{key}", key)
 
 
 def _local_time(timestamp: float) -> str:

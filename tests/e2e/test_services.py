@@ -24,22 +24,29 @@ def act(home_assistant: HomeAssistant, action: str, **data: Any) -> Any:
     )["response" if answers else "context"]
 
 
-def logbook(home_assistant: HomeAssistant, since: datetime) -> list[str]:
-    """Return the logbook lines of Vesper for the device."""
+def logbook(home_assistant: HomeAssistant, since: datetime) -> list[dict[str, Any]]:
+    """Return the lines of the device in the logbook."""
     api = home_assistant.api
     (device_id,) = (
         device["id"]
         for device in api.command("config/device_registry/list")
         if ["vesper", DEVICE] in device["identifiers"]
     )
-    lines = api.command(
+    lines: list[dict[str, Any]] = api.command(
         "logbook/get_events", start_time=since.isoformat(), device_ids=[device_id]
     )
-    return [
-        f"{line['name']}: {line['message']}"
-        for line in lines
-        if line.get("domain") == "vesper"
-    ]
+    return [line for line in lines if line.get("domain") == "vesper"]
+
+
+def lines_of(home_assistant: HomeAssistant, since: datetime, key: str) -> list[str]:
+    """Return the lines of an entity in the logbook."""
+    api = home_assistant.api
+    entity_id = api.entity_ids("vesper")[f"{DEVICE}_{key}"]
+    lines = api.command(
+        "logbook/get_events", start_time=since.isoformat(), entity_ids=[entity_id]
+    )
+    assert {line["entity_id"] for line in lines} == {entity_id}
+    return [line.get("message") or line["state"] for line in lines]
 
 
 def test_actions(
@@ -83,12 +90,18 @@ def test_actions(
         timeout=10,
         what="the line of the logbook",
     )
-    raised, acknowledged, began, cleared, ended = logbook(home_assistant, since)
-    name = f"Vesper {DEVICE}"
-    assert raised == f"{name}: FileManager raised a critical alert: SD mount failed"
-    assert (
-        acknowledged == f"{name}: FileManager had its alert acknowledged: Anna is here"
-    )
-    assert began.startswith(f"{name}: is in maintenance until 20")
-    assert cleared == f"{name}: FileManager had its alert cleared by an action"
-    assert ended == f"{name}: is no longer in maintenance"
+    lines = logbook(home_assistant, since)
+    assert {line["name"] for line in lines} == {f"Vesper {DEVICE}"}
+    assert all(line["icon"].startswith("mdi:") for line in lines)
+    raised, acknowledged, began, cleared, ended = (line["message"] for line in lines)
+    assert raised == "FileManager raised a critical alert: SD mount failed"
+    assert acknowledged == "FileManager had its alert acknowledged: Anna is here"
+    assert began.startswith("is in maintenance until 20")
+    assert cleared == "FileManager had its alert cleared by an action"
+    assert ended == "is no longer in maintenance"
+
+    # Each is also where its entity is, beside the changes of its state.
+    shown = lines_of(home_assistant, since, "alert_FileManager")
+    assert [line for line in shown if line != "ok"] == [raised, acknowledged, cleared]
+    shown = lines_of(home_assistant, since, "connectivity")
+    assert [line for line in shown if line != "on"] == [began, ended]

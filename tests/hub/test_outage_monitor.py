@@ -11,7 +11,6 @@ from pytest_homeassistant_custom_component.common import (
 )
 
 from custom_components.vesper.const import DOMAIN, EVENT_OCCURRENCE
-from custom_components.vesper.logbook import SENTENCES
 from custom_components.vesper.model.availability import Cause
 from homeassistant.const import STATE_UNKNOWN
 from homeassistant.helpers import (
@@ -19,7 +18,7 @@ from homeassistant.helpers import (
     device_registry as dr,
     floor_registry as fr,
 )
-from tests.automation import automate, registered_id
+from tests.automation import automate, described, registered_id
 from tests.common import FLEET, Vesper, logged
 
 STARTED = "Outage: {} of {} online devices went offline within 90 s"
@@ -322,13 +321,15 @@ async def test_what_the_lost_devices_have_in_common(
     names = ("area", "floor")
     shown = vesper.state("outage", FLEET).attributes
     assert {name: shown[name] for name in names if name in shown} == common
-    (data,) = (
-        event.data for event in logged_events if event.data["kind"] == "fleet_outage"
+    (line,) = described(
+        hass, [event for event in logged_events if event.data["kind"] == "fleet_outage"]
     )
-    sentence = SENTENCES["fleet_outage"](data)
+    assert line["entity_id"] == vesper.entity_id("outage", FLEET)
     places = {"area": ", all in {area}", "floor": ", all on floor {floor}"}
     end = next((text for name, text in places.items() if name in common), "")
-    assert sentence == "lost 4 of 5 online devices at once" + end.format(**common)
+    assert line["message"] == (
+        "lost 4 of 5 online devices at once" + end.format(**common)
+    )
 
 
 async def test_places_of_slow_devices(vesper: Vesper) -> None:

@@ -3,14 +3,16 @@
 from collections import deque
 from dataclasses import asdict, dataclass
 
-from homeassistant.const import ATTR_DEVICE_ID
+from homeassistant.const import ATTR_DEVICE_ID, ATTR_ENTITY_ID, Platform
 from homeassistant.core import CALLBACK_TYPE, Context, HomeAssistant, callback
+from homeassistant.helpers import device_registry as dr, entity_registry as er
 from homeassistant.helpers.dispatcher import async_dispatcher_send
 from homeassistant.helpers.start import async_at_started
 from homeassistant.util.signal_type import SignalType
 
 from ..const import ATTR_VESPER_ID, DOMAIN, EVENT_OCCURRENCE
-from ..model.occurrence import Occurrence, OccurrenceKind
+from ..model.occurrence import CLEARED, Occurrence, OccurrenceKind
+from .registry import ALERT_KEY, unique_id_of
 
 #: Maximum number of occurrences that are kept until Home Assistant has started; the
 #: oldest are dropped.
@@ -18,6 +20,10 @@ MAX_HELD = 10_000
 
 #: The logbook has no sentence for these: the state of Playing is in it already.
 NOT_LOGGED = {OccurrenceKind.STARTED_PLAYING, OccurrenceKind.STOPPED_PLAYING}
+
+#: The logbook has none for these either while Connectivity is enabled: it shows each
+#: change of state itself.
+SHOWN_BY_CONNECTIVITY = {OccurrenceKind.CAME_ONLINE, OccurrenceKind.WENT_OFFLINE}
 
 #: What only triggers need to know.
 NOT_IN_EVENT = {"held", "settled"}
@@ -102,6 +108,9 @@ class Occurrences:
         occurrence = published.occurrence
         if occurrence.kind in NOT_LOGGED or occurrence.held:
             return
+        entity_id = self._async_entity_id(published)
+        if entity_id is not None and _is_shown_by_state(occurrence):
+            return
         data = {
             name: value
             for name, value in asdict(occurrence).items()
@@ -109,4 +118,39 @@ class Occurrences:
         }
         data[ATTR_VESPER_ID] = data.pop(ATTR_DEVICE_ID, None)
         data[ATTR_DEVICE_ID] = published.registry_id
+        if entity_id is not None:
+            # The logbook of an entity has only events with its id.
+            data[ATTR_ENTITY_ID] = entity_id
         self._hass.bus.async_fire(EVENT_OCCURRENCE, data, context=published.context)
+
+    @callback
+    def _async_entity_id(self, published: PublishedOccurrence) -> str | None:
+        """Return the entity that an occurrence is about.
+
+        None if it has no state, such as a disabled one.
+        """
+        occurrence = published.occurrence
+        if occurrence.device_id is None:
+            fleet = dr.async_get(self._hass).async_get(published.registry_id)
+            platform = Platform.EVENT
+            unique_id = f"{fleet.config_entry_id}_outage" if fleet else ""
+        elif occurrence.subsystem is not None:
+            platform = Platform.SENSOR
+            key = ALERT_KEY + occurrence.subsystem
+            unique_id = unique_id_of(occurrence.device_id, key)
+        else:
+            platform = Platform.BINARY_SENSOR
+            unique_id = unique_id_of(occurrence.device_id, "connectivity")
+        entity_id = er.async_get(self._hass).async_get_entity_id(
+            platform, DOMAIN, unique_id
+        )
+        if entity_id is None or self._hass.states.get(entity_id) is None:
+            return None
+        return entity_id
+
+
+def _is_shown_by_state(occurrence: Occurrence) -> bool:
+    """Return whether the state of its entity says it."""
+    return occurrence.kind in SHOWN_BY_CONNECTIVITY or (
+        occurrence.kind is OccurrenceKind.ALERT_CLEARED and occurrence.reason == CLEARED
+    )
