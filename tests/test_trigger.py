@@ -719,7 +719,7 @@ async def test_detached(hass: HomeAssistant, vesper: Vesper) -> None:
             {
                 "from_state": "offline",
                 "to_state": "online",
-                "offline_since": None,
+                "offline_since": START + timedelta(seconds=91),
                 "description": "came online: Chapel bell",
             },
             id="online, after it went offline in maintenance",

@@ -160,6 +160,23 @@ async def test_a_quiet_hour_in_maintenance(hass: HomeAssistant, vesper: Vesper) 
     assert vesper.hub.devices[BELL].stability is None
 
 
+async def test_worse_in_a_quiet_hour_in_maintenance(
+    hass: HomeAssistant, vesper: Vesper
+) -> None:
+    """It is told once, at the end."""
+    await vesper.heartbeat()
+    raised = await automate(hass, "alert_raised", devices(hass))
+    await flap(vesper, 10)
+    await vesper.alert("SD", "WARNING")
+    await set_maintenance(vesper, 3)
+    await vesper.alert("SD", "CRITICAL")
+    await wait_for_an_hour(vesper)
+    raised.take()
+    await set_maintenance(vesper, 0)
+    await stay_online(vesper, 2)
+    assert [run["to_state"] for run in raised.take()] == ["critical"]
+
+
 async def test_raised_again_after_maintenance(
     hass: HomeAssistant, vesper: Vesper
 ) -> None:

@@ -129,15 +129,187 @@ async def test_it_starts_no_automation(hass: HomeAssistant, vesper: Vesper) -> N
     await vesper.heartbeat(uptime=5200)
     assert [automation.take() for automation in automations] == [[], [], [], []]
 
-    await vesper.advance(91)
     await vesper.advance(3600)
     assert until(vesper) is None
-    await vesper.heartbeat(uptime=8900)
+    for automation in automations:
+        automation.take()
+    await vesper.heartbeat(uptime=8800)
     await vesper.alert("FileManager", "WARNING")
     assert [len(automation.take()) for automation in automations] == [1, 0, 1, 0]
     for automation in automations:
         assert automation.detach is not None
         automation.detach()
+
+
+@pytest.mark.parametrize(
+    ("before", "meanwhile", "expected"),
+    [
+        pytest.param("", "WARNING", ["ok warning"], id="raised"),
+        pytest.param("", "WARNING FAILED", ["ok failed"], id="worse"),
+        pytest.param("", "FAILED WARNING", ["ok warning"], id="better"),
+        pytest.param("", "WARNING CLEARED", [], id="over"),
+        pytest.param("WARNING", "", [], id="known"),
+        pytest.param("WARNING", "WARNING", [], id="repeated"),
+        pytest.param("WARNING", "FAILED", ["warning failed"], id="known, worse"),
+        pytest.param("WARNING", "FAILED WARNING", [], id="known, as before"),
+        pytest.param("WARNING", "CLEARED WARNING", ["ok warning"], id="new"),
+    ],
+)
+@pytest.mark.parametrize("restart", [False, True])
+async def test_alerts_that_are_left(
+    vesper: Vesper, before: str, meanwhile: str, expected: list[str], *, restart: bool
+) -> None:
+    """Its end runs triggers once for new alerts."""
+    await vesper.heartbeat()
+    raised = await automate(vesper.hass, "alert_raised", devices(vesper.hass))
+    for state in before.split():
+        await vesper.alert("SD", state)
+    assert len(raised.take()) == len(before.split())
+    await set_maintenance(vesper, hours=1)
+    for state in meanwhile.split():
+        await vesper.alert("SD", state)
+    assert raised.take() == []
+    if restart:
+        await vesper.reload()
+    await set_maintenance(vesper, hours=0)
+    runs = [f"{run['from_state']} {run['to_state']}" for run in raised.take()]
+    assert runs == expected
+
+    # Not again.
+    await vesper.reload()
+    for hours in (1, 0):
+        await set_maintenance(vesper, hours=hours)
+    await vesper.advance(3601)
+    assert raised.take() == []
+
+
+async def test_acknowledged_meanwhile(hass: HomeAssistant, vesper: Vesper) -> None:
+    """An alert that a user knows runs nothing."""
+    await vesper.heartbeat()
+    raised = await automate(hass, "alert_raised", devices(hass))
+    await set_maintenance(vesper, hours=1)
+    await vesper.alert("SD", "WARNING")
+    await vesper.call("vesper.acknowledge_alert", **devices(hass), subsystem="SD")
+    await set_maintenance(vesper, hours=0)
+    assert raised.take() == []
+    await vesper.alert("SD", "CRITICAL")
+    assert [run["from_state"] for run in raised.take()] == ["warning"]
+
+
+async def test_worse_after_its_end(hass: HomeAssistant, vesper: Vesper) -> None:
+    """What gets worse before the timer is known."""
+    await vesper.heartbeat()
+    raised = await automate(hass, "alert_raised", devices(hass))
+    await set_maintenance(vesper, minutes=10)
+    await vesper.alert("SD", "WARNING")
+    vesper.freezer.tick(601)
+    await vesper.alert("SD", "CRITICAL")
+    await vesper.advance(0)
+    assert until(vesper) is None
+    assert [run["to_state"] for run in raised.take()] == ["critical"]
+
+
+async def test_offline_afterwards(hass: HomeAssistant, vesper: Vesper) -> None:
+    """A device still offline runs triggers once."""
+    vesper.freezer.move_to("2030-01-01T12:00:00Z")
+    await vesper.heartbeat(uptime=5000)
+    went = await automate(hass, "went_offline", devices(hass))
+    came = await automate(hass, "came_online", devices(hass))
+    await set_maintenance(vesper, hours=1)
+    await vesper.advance(91)
+    went_at = dt_util.utcnow()
+    assert went.take() == []
+    await vesper.advance(3600)
+    (run,) = went.take()
+    assert (run["from_state"], run["to_state"]) == ("online", "offline")
+    assert run["last_seen"] == went_at - timedelta(seconds=91)
+
+    await vesper.reload()
+    await vesper.advance(91)
+    for hours in (1, 0):
+        await set_maintenance(vesper, hours=hours)
+    assert went.take() == []
+    await vesper.heartbeat(uptime=5000 + 91 + 3600 + 91)
+    assert [run["offline_since"] for run in came.take()] == [went_at]
+
+
+@pytest.mark.parametrize("back", [False, True])
+@pytest.mark.parametrize("over", [False, True])
+async def test_offline_over_a_restart(
+    hass: HomeAssistant, vesper: Vesper, *, over: bool, back: bool
+) -> None:
+    """They run once it is known whether it is."""
+    await vesper.heartbeat()
+    went = await automate(hass, "went_offline", devices(hass))
+    came = await automate(hass, "came_online", devices(hass))
+    await set_maintenance(vesper, hours=1)
+    await vesper.advance(91)
+    if over:
+        assert await hass.config_entries.async_unload(vesper.entry.entry_id)
+        vesper.freezer.tick(3601)
+        assert await hass.config_entries.async_setup(vesper.entry.entry_id)
+    else:
+        await vesper.reload()
+        await set_maintenance(vesper, hours=0)
+    await vesper.advance(1)
+    assert until(vesper) is None
+    assert went.take() == []
+    if back:
+        await vesper.heartbeat()
+        assert [run["offline_since"] for run in came.take()] == [None]
+    for seconds in (60, 31):
+        await vesper.advance(seconds)
+        if back:
+            await vesper.heartbeat()
+    assert len(went.take()) == (not back)
+    await vesper.reload()
+    await vesper.advance(91)
+    assert len(went.take()) == back
+
+
+async def test_online_again_meanwhile(hass: HomeAssistant, vesper: Vesper) -> None:
+    """A device that is back runs nothing."""
+    await vesper.heartbeat()
+    went = await automate(hass, "went_offline", devices(hass))
+    await set_maintenance(vesper, hours=1)
+    await vesper.advance(91)
+    await vesper.heartbeat()
+    await set_maintenance(vesper, hours=0)
+    assert went.take() == []
+
+
+async def test_for_begins_with_its_end(hass: HomeAssistant, vesper: Vesper) -> None:
+    """What is left has to last from then on."""
+    await vesper.heartbeat()
+    target = devices(hass)
+    raised = await automate(hass, "alert_raised", target, {"for": 300})
+    went = await automate(hass, "went_offline", target, {"for": 300})
+    await set_maintenance(vesper, hours=1)
+    await vesper.alert("SD", "WARNING")
+    await vesper.advance(600)
+    await set_maintenance(vesper, hours=0)
+    await vesper.advance(298)
+    assert (raised.take(), went.take()) == ([], [])
+    await vesper.advance(3)
+    assert (len(raised.take()), len(went.take())) == (1, 1)
+
+
+async def test_disabled_meanwhile(hass: HomeAssistant, vesper: Vesper) -> None:
+    """A disabled device runs nothing, also once enabled."""
+    await vesper.heartbeat()
+    automations = [
+        await automate(hass, trigger, devices(hass))
+        for trigger in ("alert_raised", "went_offline")
+    ]
+    device = vesper.hub.devices[BELL]
+    await set_maintenance(vesper, hours=1)
+    vesper.hub.async_change([device], lambda bell: bell.set_disabled(disabled=True))
+    await vesper.alert("SD", "WARNING")
+    await vesper.advance(91)
+    assert device.online is False
+    vesper.hub.async_change([device], lambda bell: bell.set_disabled(disabled=False))
+    await set_maintenance(vesper, hours=0)
+    assert [automation.take() for automation in automations] == [[], []]
 
 
 async def test_its_alerts_do_not_count(vesper: Vesper) -> None:

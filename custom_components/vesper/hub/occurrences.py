@@ -26,7 +26,7 @@ NOT_LOGGED = {OccurrenceKind.STARTED_PLAYING, OccurrenceKind.STOPPED_PLAYING}
 SHOWN_BY_CONNECTIVITY = {OccurrenceKind.CAME_ONLINE, OccurrenceKind.WENT_OFFLINE}
 
 #: What only triggers need to know.
-NOT_IN_EVENT = {"held", "settled"}
+NOT_IN_EVENT = {"held", "postponed", "settled"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -102,11 +102,12 @@ class Occurrences:
     def _async_publish_now(self, published: PublishedOccurrence) -> None:
         """Publish to triggers and the logbook.
 
-        The logbook shows suppressed occurrences too, but none that are held.
+        The logbook shows suppressed occurrences too, so not again those that were
+        postponed, but none that are held.
         """
         async_dispatcher_send(self._hass, SIGNAL_OCCURRENCE, published)
         occurrence = published.occurrence
-        if occurrence.kind in NOT_LOGGED or occurrence.held:
+        if occurrence.kind in NOT_LOGGED or occurrence.held or occurrence.postponed:
             return
         entity_id = self._async_entity_id(published)
         if entity_id is not None and _is_shown_by_state(occurrence):

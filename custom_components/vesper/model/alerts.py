@@ -76,6 +76,8 @@ class ActiveAlert:
     """When it began or, if it was later, got worse last."""
     announced: Severity = Severity.OK
     """The worst severity at which its raise ran triggers; OK if none did."""
+    suppressed: bool = False
+    """Whether it was raised in maintenance, and triggers have yet to know of it."""
 
     def as_json(self) -> dict[str, str | bool | None]:
         """Return the alert as the API shows it (docs/http-api.md)."""
@@ -205,7 +207,8 @@ class Alerts:
         # An acknowledgement holds until the alert gets worse.
         no_worse = known if known and alert.severity <= known.severity else None
         announced = known.announced if known else Severity.OK
-        if no_worse is None and live and not suppressed:
+        is_announced = no_worse is None and live and not suppressed
+        if is_announced:
             announced = max(announced, alert.severity)
         self.active[subsystem] = ActiveAlert(
             subsystem=subsystem,
@@ -220,6 +223,7 @@ class Alerts:
             raised_at=known.raised_at if known else time,
             worsened_at=no_worse.worsened_at if no_worse else time,
             announced=announced,
+            suppressed=known is not None and known.suppressed and not is_announced,
         )
         return change | self._change(worst)
 
@@ -228,6 +232,10 @@ class Alerts:
         alert = self.active.get(subsystem)
         if alert is not None and alert.announced < severity:
             self.active[subsystem] = replace(alert, announced=severity)
+
+    def suppress(self, subsystem: str) -> None:
+        """Record that no trigger knows of an alert."""
+        self.active[subsystem] = replace(self.active[subsystem], suppressed=True)
 
     def _add_subsystem(self, subsystem: str) -> Change:
         """Give a subsystem a sensor, if there is room.

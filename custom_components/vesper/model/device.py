@@ -13,6 +13,7 @@ from .change import Change
 from .device_state import DeviceState
 from .occurrence import (
     Occurrence,
+    OccurrenceKind,
     StopReason,
     acknowledged_occurrence,
     alert_occurrence,
@@ -20,6 +21,7 @@ from .occurrence import (
     maintenance_occurrence,
     restart_occurrence,
 )
+from .postponed import postponed_alerts, postponed_offline
 from .restarts import UPTIME_JITTER, Boot
 from .telemetry import Telemetry
 
@@ -86,15 +88,9 @@ class Device(DeviceState):
         self.maintenance_until = until
         self.maintenance_by = None if until is None else user
         self._record(maintenance_occurrence(self.device_id, until))
+        if until is None:
+            self.occurrences += (*postponed_alerts(self), *postponed_offline(self))
         return Change.MAINTENANCE | _problem_change(self, before=had_problem)
-
-    def set_disabled(self, *, disabled: bool) -> Change:
-        """Handle that a user has disabled or enabled it."""
-        if disabled is self.disabled:
-            return Change.NOTHING
-        self.disabled = disabled
-        # No health check was requested meanwhile, so an alert may have been missed.
-        return Change.DISABLED | Change.HEALTH_CHECK_DUE
 
     def close_alert(self, subsystem: str) -> Change:
         """Close an alert on behalf of a user."""
@@ -108,21 +104,20 @@ class Device(DeviceState):
             )
         return change
 
-    def expect_response(self) -> None:
-        """Report the next live message as `Change.RESPONSE`.
-
-        It is `Change.CONTACT` where it is also the first one.
-        """
-        self._response_due = True
-
     def mark_offline(self, now: float) -> Change:
         """Mark it offline after a timeout."""
         if self.online is False:
             return Change.NOTHING
         had_problem = self.has_problem
-        if self.was_online and not self.is_suppressed(now):
+        suppressed = self.is_suppressed(now)
+        if self.was_online and not suppressed:
             self.offline_since = now
+        elif self.was_online and not self.disabled:
+            self.suppressed_offline_since = now
         self._set_online(online=False, now=now)
+        if not suppressed:
+            # It was offline in maintenance before Home Assistant started.
+            self.occurrences += tuple(postponed_offline(self))
         self.alerts.reset_timeout()
         return (
             Change.CONNECTIVITY
@@ -192,7 +187,7 @@ class Device(DeviceState):
         )
         self.online = self.was_online = online
         if online:
-            self.offline_since = None
+            self.offline_since = self.suppressed_offline_since = None
 
     def _apply_heartbeat(
         self, heartbeat: Heartbeat, now: float, monotonic: float, *, live: bool
@@ -277,18 +272,23 @@ class Device(DeviceState):
         self, alert: Alert, now: float, monotonic: float, *, live: bool
     ) -> Change:
         """Apply an alert."""
+        suppressed = self.is_suppressed(now)
         before = self.alerts.active.get(alert.subsystem)
         change = self.alerts.apply(
             alert,
             live=live,
             now=now,
             monotonic=monotonic,
-            suppressed=self.is_suppressed(now),
+            suppressed=suppressed,
         )
         if live:
             change |= self.alerts.lost.end()
             after = self.alerts.active.get(alert.subsystem)
-            self._record(alert_occurrence(self.device_id, before, after))
+            occurrence = alert_occurrence(self.device_id, before, after)
+            self._record(occurrence)
+            is_raised = occurrence and occurrence.kind is OccurrenceKind.ALERT_RAISED
+            if is_raised and suppressed and not self.disabled:
+                self.alerts.suppress(alert.subsystem)
         return change
 
     def _apply_info(self, info: Info, monotonic: float, *, live: bool) -> Change:

@@ -46,6 +46,8 @@ class DeviceState:
     """When the last active alert ended; None if none was seen to end."""
     offline_since: float | None = None
     """When it went offline; None while online, or if going offline ran no triggers."""
+    suppressed_offline_since: float | None = None
+    """When it went offline in maintenance, while triggers have yet to know of it."""
     availability: AvailabilityHistory = field(default_factory=AvailabilityHistory)
     stability: Stability | None = None
     """None if nothing has changed for an hour."""
@@ -106,6 +108,21 @@ class DeviceState:
         return (
             [key or "connectivity" for key in stability.unstable] if stability else []
         )
+
+    def set_disabled(self, *, disabled: bool) -> Change:
+        """Handle that a user has disabled or enabled it."""
+        if disabled is self.disabled:
+            return Change.NOTHING
+        self.disabled = disabled
+        # No health check was requested meanwhile, so an alert may have been missed.
+        return Change.DISABLED | Change.HEALTH_CHECK_DUE
+
+    def expect_response(self) -> None:
+        """Report the next live message as `Change.RESPONSE`.
+
+        It is `Change.CONTACT` where it is also the first one.
+        """
+        self._response_due = True
 
     def settle(self, now: float, monotonic: float) -> Change:
         """Record what is known after alerts have flapped."""

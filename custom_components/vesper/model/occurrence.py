@@ -102,6 +102,8 @@ class Occurrence:
     """Whether triggers are not to know of it, because the alert flaps."""
     settled: bool = False
     """Whether it was held before, and the alert no longer flaps."""
+    postponed: bool = False
+    """Whether it happened in maintenance, which is over now."""
 
 
 def alert_occurrence(

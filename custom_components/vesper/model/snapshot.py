@@ -75,6 +75,7 @@ DEVICE_FIELDS: Mapping[str, _Check] = {
     "offline_since": _is_time,
     "registry_id": is_name,
     "replaces": _is_device_id,
+    "suppressed_offline_since": _is_time,
     "was_online": _is_flag,
 }
 PLAYBACK_FIELDS: Mapping[str, _Check] = {
@@ -126,6 +127,7 @@ def serialize(device: Device, now: float, monotonic: float) -> bytes:
                 "raised_at": alert.raised_at.timestamp(),
                 "worsened_at": alert.worsened_at.timestamp(),
                 "announced": alert.announced.name,
+                "suppressed": alert.suppressed,
                 "unconfirmed_since_restart": alert.subsystem in unconfirmed,
                 "of_either_boot": alert.subsystem in alerts.of_either_boot,
             }
@@ -260,6 +262,7 @@ def _alert(item: object) -> ActiveAlert | None:
             (severity for severity in Severity if severity.name == announced),
             Severity.OK,
         ),
+        suppressed=item.get("suppressed") is True,
     )
 
 

@@ -213,6 +213,8 @@ class Stability:
                 held.until = monotonic + self._wait(key)
             return True
         self.held.pop(key, None)
+        # Otherwise it would be published again after maintenance.
+        self._flapped.discard(key)
         self._announced[key] = max(announced, severity)
         return False
 
