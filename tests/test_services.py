@@ -4,12 +4,16 @@ import asyncio
 from collections.abc import Awaitable
 import logging
 from typing import Any
+from unittest.mock import patch
 
 import pytest
-from pytest_homeassistant_custom_component.common import MockUser
+from pytest_homeassistant_custom_component.common import (
+    MockUser,
+    async_capture_events,
+)
 import voluptuous as vol
 
-from custom_components.vesper.const import DOMAIN
+from custom_components.vesper.const import DOMAIN, EVENT_OCCURRENCE
 from homeassistant.const import Platform
 from homeassistant.core import Context, HomeAssistant, ServiceResponse
 from homeassistant.exceptions import (
@@ -229,14 +233,77 @@ async def test_among_many(hass: HomeAssistant, vesper: Vesper, action: str) -> N
 
 
 @pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        ({}, {BELL: ["FileManager", "Network", "SD"], OTHER: ["SD"]}),
+        ({"subsystem": []}, {BELL: ["FileManager", "Network", "SD"], OTHER: ["SD"]}),
+        ({"subsystem": "SD"}, {BELL: ["SD"], OTHER: ["SD"]}),
+        (
+            {"subsystem": ["SD", "Network", "LED"]},
+            {BELL: ["Network", "SD"], OTHER: ["SD"]},
+        ),
+        ({"subsystem": ["Network"]}, {BELL: ["Network"]}),
+    ],
+)
+@pytest.mark.parametrize("action", ["acknowledge_alert", "clear_alert"])
+async def test_several(
+    vesper: Vesper, action: str, data: dict[str, Any], expected: dict[str, list[str]]
+) -> None:
+    """The response has the alerts that were changed."""
+    for device_id, subsystem in ((BELL, "Network"), (BELL, "SD"), (OTHER, "SD")):
+        await vesper.alert(subsystem, "CRITICAL", device_id=device_id)
+    target = devices(vesper.hass, [FLEET])
+    cleared = await automate(vesper.hass, "alert_cleared", target)
+    events = async_capture_events(vesper.hass, EVENT_OCCURRENCE)
+    assert await vesper.call(f"vesper.{action}", **target, **data) == expected
+    alerts = await vesper.call("vesper.get_alerts", **target)
+    changed = {
+        device_id: sorted(
+            alert["subsystem"] for alert in alerts[device_id] if alert["acknowledged"]
+        )
+        for device_id in expected
+    }
+    pairs = [(key, name) for key, names in expected.items() for name in names]
+    runs = [(run["vesper_id"], run["subsystem"]) for run in cleared.take()]
+    if action == "acknowledge_alert":
+        assert changed == expected
+    else:
+        assert runs == pairs
+        assert len(alerts[BELL] + alerts[OTHER]) == 4 - len(pairs)
+    assert len(events) == len(pairs)
+
+
+async def test_over_meanwhile(hass: HomeAssistant, vesper: Vesper) -> None:
+    """An alert that ends before was not changed."""
+    await vesper.alert("SD", "CRITICAL", device_id=OTHER)
+    target = devices(hass, [FLEET])
+    with patch("custom_components.vesper.hub.chunks.CHUNK", 0):
+        call = in_the_background(hass, vesper.call("vesper.clear_alert", **target))
+        for _ in range(100):
+            if not vesper.hub.devices[BELL].alerts.active:
+                break
+            await asyncio.sleep(0)
+        vesper.hub.devices[OTHER].close_alert("SD")
+        assert await call == {BELL: ["FileManager"]}
+
+
+@pytest.mark.parametrize("action", ["acknowledge_alert", "clear_alert"])
+async def test_no_alerts(hass: HomeAssistant, vesper: Vesper, action: str) -> None:
+    """Without any active alert, the action fails."""
+    with pytest.raises(ServiceValidationError, match="an active alert, so") as error:
+        await vesper.call(f"vesper.{action}", **devices(hass, [OTHER]))
+    assert error.value.translation_key == "no_alerts"
+
+
+@pytest.mark.parametrize(
     ("action", "data"),
     [
-        ("acknowledge_alert", {}),
+        ("acknowledge_alert", {"subsystem": ["FileManager", ""]}),
         ("acknowledge_alert", {"subsystem": ""}),
         ("acknowledge_alert", {"subsystem": "FileManager", "note": 5}),
         ("acknowledge_alert", {"subsystem": "FileManager", "note": "a\nb"}),
         ("acknowledge_alert", {"subsystem": "FileManager", "note": 256 * "x"}),
-        ("clear_alert", {}),
+        ("clear_alert", {"subsystem": [5]}),
         ("clear_alert", {"subsystem": 65 * "x"}),
         ("get_alerts", {"subsystem": "FileManager"}),
         ("run_health_check", {"timeout": 0}),

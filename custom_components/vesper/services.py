@@ -79,7 +79,12 @@ def _duration(value: object) -> timedelta:
     return duration
 
 
-_ALERT_FIELDS: VolDictType = {vol.Required(ATTR_SUBSYSTEM): _subsystem}
+type _AlertStep = Callable[[Device, str, str | None], Change]
+"""Changes the alert of a subsystem on behalf of a user, None for an automation."""
+
+_ALERT_FIELDS: VolDictType = {
+    vol.Optional(ATTR_SUBSYSTEM, default=[]): vol.All(cv.ensure_list, [_subsystem])
+}
 
 #: The fields of each action besides its target.
 FIELDS: Final[dict[str, VolDictType]] = {
@@ -106,8 +111,8 @@ FIELDS: Final[dict[str, VolDictType]] = {
 def async_setup_services(hass: HomeAssistant) -> None:
     """Register the actions, which outlive the entry."""
     for service, handler, supports_response in (
-        (SERVICE_ACKNOWLEDGE_ALERT, _async_acknowledge, SupportsResponse.NONE),
-        (SERVICE_CLEAR_ALERT, _async_clear, SupportsResponse.NONE),
+        (SERVICE_ACKNOWLEDGE_ALERT, _async_acknowledge, SupportsResponse.OPTIONAL),
+        (SERVICE_CLEAR_ALERT, _async_clear, SupportsResponse.OPTIONAL),
         (SERVICE_GET_ALERTS, _async_get_alerts, SupportsResponse.ONLY),
         (SERVICE_RUN_HEALTH_CHECK, _async_run_check, SupportsResponse.OPTIONAL),
         (SERVICE_SET_MAINTENANCE, _async_set_maintenance, SupportsResponse.NONE),
@@ -128,19 +133,20 @@ def async_setup_services(hass: HomeAssistant) -> None:
     )
 
 
-async def _async_acknowledge(call: ServiceCall) -> None:
-    """Acknowledge an alert."""
-    subsystem: str = call.data[ATTR_SUBSYSTEM]
+async def _async_acknowledge(call: ServiceCall) -> ServiceResponse:
+    """Acknowledge alerts."""
     note: str = call.data[ATTR_NOTE]
-    await _async_change_alert(
-        call, lambda device, user: device.acknowledge_alert(subsystem, note, user)
+    return await _async_change_alerts(
+        call,
+        lambda device, subsystem, user: device.acknowledge_alert(subsystem, note, user),
     )
 
 
-async def _async_clear(call: ServiceCall) -> None:
-    """Close an alert."""
-    subsystem: str = call.data[ATTR_SUBSYSTEM]
-    await _async_change_alert(call, lambda device, _user: device.close_alert(subsystem))
+async def _async_clear(call: ServiceCall) -> ServiceResponse:
+    """Close alerts."""
+    return await _async_change_alerts(
+        call, lambda device, subsystem, _user: device.close_alert(subsystem)
+    )
 
 
 async def _async_get_alerts(call: ServiceCall) -> ServiceResponse:
@@ -207,25 +213,43 @@ def _find_one(call: ServiceCall, field: str) -> tuple[VesperHub, Device]:
     return found
 
 
-async def _async_change_alert(
-    call: ServiceCall, step: Callable[[Device, str | None], Change]
-) -> None:
-    """Change an alert on the devices that have it.
+async def _async_change_alerts(call: ServiceCall, step: _AlertStep) -> ServiceResponse:
+    """Change the selected alerts, and return which.
 
-    The step gets each of them and the name of the user, None for an automation. Raises
-    ServiceValidationError if none has it.
+    Raises ServiceValidationError if there are none.
     """
     hub, devices = await _async_find(call, POLICY_CONTROL)
-    subsystem: str = call.data[ATTR_SUBSYSTEM]
-    affected = [device for device in devices if subsystem in device.alerts.active]
-    if not affected:
+    user = await async_user_name(call.hass, call.context)
+    selected: list[str] = call.data[ATTR_SUBSYSTEM]
+    alerts = [
+        (device, subsystem)
+        for device in devices
+        for subsystem in sorted(device.alerts.active)
+        if not selected or subsystem in selected
+    ]
+    if not alerts and selected:
         raise ServiceValidationError(
             translation_domain=DOMAIN,
             translation_key="no_alert",
-            translation_placeholders={"subsystem": subsystem},
+            translation_placeholders={"subsystem": ", ".join(selected)},
         )
-    user = await async_user_name(call.hass, call.context)
-    hub.async_change(affected, lambda device: step(device, user), call.context)
+    if not alerts:
+        raise ServiceValidationError(
+            translation_domain=DOMAIN, translation_key="no_alerts"
+        )
+    changed: dict[str, list[JsonValueType]] = {}
+    remaining = iter(alerts)
+
+    def change_next(device: Device) -> Change:
+        """Change the next alert, unless it is over."""
+        subsystem = next(name for other, name in remaining if other is device)
+        if change := step(device, subsystem, user):
+            changed.setdefault(device.device_id, []).append(subsystem)
+        return change
+
+    # One alert at a time, since listeners get those that were closed last.
+    await hub.async_change([device for device, _ in alerts], change_next, call.context)
+    return {**changed}
 
 
 async def _async_find(call: ServiceCall, policy: str) -> tuple[VesperHub, list[Device]]:

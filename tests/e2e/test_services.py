@@ -12,7 +12,7 @@ DEVICE = "worked-on"
 
 def act(home_assistant: HomeAssistant, action: str, **data: Any) -> Any:
     """Call a service and return its response, if any."""
-    answers = action in ("get_alerts", "run_health_check")
+    answers = action != "set_maintenance"
     api = home_assistant.api
     return api.command(
         "call_service",
@@ -65,12 +65,13 @@ def test_actions(
     assert checked["answered"] is True
     assert 0 <= checked["round_trip_ms"] < 20_000
 
-    act(
+    acknowledged = act(
         home_assistant,
         "acknowledge_alert",
-        subsystem="FileManager",
+        subsystem=["FileManager"],
         note="Anna is here",
     )
+    assert acknowledged == {DEVICE: ["FileManager"]}
     (alert,) = act(home_assistant, "get_alerts")[DEVICE]
     shown = home_assistant.api.get(f"/api/vesper/devices/{DEVICE}/alerts")
     assert [alert] == shown
@@ -80,7 +81,7 @@ def test_actions(
 
     act(home_assistant, "set_maintenance", duration={"hours": 1})
     home_assistant.wait_for_states({f"{DEVICE}_maintenance": "on"})
-    act(home_assistant, "clear_alert", subsystem="FileManager")
+    assert act(home_assistant, "clear_alert") == {DEVICE: ["FileManager"]}
     home_assistant.wait_for_states({f"{DEVICE}_alert_FileManager": "ok"})
     act(home_assistant, "set_maintenance", duration=0)
     home_assistant.wait_for_states({f"{DEVICE}_maintenance": "off"})
