@@ -29,8 +29,9 @@ from custom_components.vesper.config_flow import (
 from custom_components.vesper.const import CONF_ENTITIES, DOMAIN
 from custom_components.vesper.hub.entity_set import EntitySet
 from custom_components.vesper.model.device import Device
-from custom_components.vesper.protocol.codes import EVENT_KEYS, ResetReason
+from custom_components.vesper.protocol.codes import EVENT_KEYS
 from custom_components.vesper.protocol.topics import PrefixProblem
+from custom_components.vesper.repairs import FLOWS
 from custom_components.vesper.services import FIELDS
 from custom_components.vesper.trigger import TRIGGERS
 from homeassistant.const import CONF_OPTIONS, STATE_OFF, STATE_ON, Platform
@@ -61,6 +62,10 @@ MANIFEST: dict[str, Any] = json.loads((PACKAGE / "manifest.json").read_bytes())
 #: Issues raised by descriptions, each of which may name its device.
 DEVICE_ISSUES = PACKAGE / "hub" / "issues.py"
 
+#: The placeholders that each issue has: of all, and of those of one device.
+ISSUE_PLACEHOLDERS = {"url"}
+DEVICE_PLACEHOLDERS = {"device", "url"}
+
 ALERT = VesperAlertSensor(Mock(), Device(device_id=BELL), "SD").entity_description
 
 #: What texts write with a capital letter inside a sentence.
@@ -82,9 +87,6 @@ PROPER_NAMES = frozenset(
             "Wi-Fi",
         ),
         "eFuse",
-        # As the reasons of restarts are named beside them, and what some end with.
-        *ResetReason.__members__,
-        "WATCHDOG",
     }
 )
 
@@ -185,6 +187,13 @@ def _value(path: Path, node: ast.expr) -> Any:
         )
 
 
+def _values(path: Path, node: ast.expr) -> list[Any]:
+    """Return all values of a conditional expression."""
+    if isinstance(node, ast.IfExp):
+        return [*_values(path, node.body), *_values(path, node.orelse)]
+    return [_value(path, node)]
+
+
 def _names_given(path: Path, arguments: dict[str, ast.expr], argument: str) -> set[str]:
     """Return the names of placeholders that a call passes."""
     given = arguments.get(argument)
@@ -195,6 +204,14 @@ def _names_given(path: Path, arguments: dict[str, ast.expr], argument: str) -> s
         "test reads its keys"
     )
     return {_value(path, key) for key in given.keys if key is not None}
+
+
+def _issue_names(text: Any) -> set[str]:
+    """Return the placeholders in the texts of an issue."""
+    described = text["fix_flow"]["step"]["confirm"] if "fix_flow" in text else text
+    return _placeholders(
+        f"{text['title']} {described['title']} {described['description']}"
+    )
 
 
 def _placeholders(text: str) -> set[str]:
@@ -239,8 +256,14 @@ def test_shape() -> None:
         frozenset({"message"})
     }
     assert {frozenset(text) for text in TEXTS["issues"].values()} == {
-        frozenset({"title", "description"})
+        frozenset({"title", "description"}),
+        frozenset({"title", "fix_flow"}),
     }
+    for text in TEXTS["issues"].values():
+        if "fix_flow" in text:
+            assert set(text["fix_flow"]) <= {"error", "step"}
+            assert set(text["fix_flow"]["step"]) == {"confirm"}
+            assert set(text["fix_flow"]["step"]["confirm"]) == {"title", "description"}
 
 
 @pytest.mark.parametrize(("path", "text"), EVERY_TEXT)
@@ -272,7 +295,7 @@ def test_sentence_case(path: str, text: str) -> None:
             begins_well = first[0].isupper() or first[0].isdigit() or first[0] == "{"
             assert begins_well or first in PROPER_NAMES, path
         for word in others:
-            bare = word.strip(".,:;()")
+            bare = word.partition("]")[0].strip(".,:;()[")
             assert bare[:1] == bare[:1].lower() or bare in PROPER_NAMES, (path, word)
 
 
@@ -457,23 +480,41 @@ def test_exceptions() -> None:
 def test_issues() -> None:
     """Each repair issue has texts with its placeholders."""
     used = {
-        _value(path, arguments["key"]): _names_given(path, arguments, "placeholders")
+        key: _names_given(path, arguments, "placeholders") | ISSUE_PLACEHOLDERS
         for path, arguments in _calls("async_raise_issue")
         if path != DEVICE_ISSUES
+        for key in _values(path, arguments["key"])
     }
+    used["silent_device"] |= DEVICE_PLACEHOLDERS
     for path, arguments in _calls("IssueDescription"):
         (given,) = (
             node
             for node in ast.walk(arguments["value_fn"])
             if isinstance(node, ast.Dict)
         )
-        used[_value(path, arguments["key"])] = {"device"} | {
+        used[_value(path, arguments["key"])] = DEVICE_PLACEHOLDERS | {
             _value(path, key) for key in given.keys if key is not None
         }
-    assert used == {
-        key: _placeholders(f"{text['title']} {text['description']}")
+    # One call raises all three. No alert sensor is rejected because of the limit of
+    # devices, and no limit is left that could be raised.
+    used["device_limit"] -= {"alert_sensors", "max_entities"}
+    used["no_room"] -= {"new_limit"}
+    assert used == {key: _issue_names(text) for key, text in TEXTS["issues"].items()}
+
+
+def test_fixes_of_issues() -> None:
+    """Each fix has the texts of its errors."""
+    fixable = {
+        key: text["fix_flow"]
         for key, text in TEXTS["issues"].items()
+        if "fix_flow" in text
     }
+    assert fixable.keys() == {*FLOWS, "store_damaged"}
+    for key in FLOWS:
+        errors = fixable[key]["error"]
+        assert _placeholders(errors.pop("failed")) == {"error"}
+        for name, text in errors.items():
+            assert text == TEXTS["exceptions"][name]["message"], (key, name)
 
 
 @pytest.mark.parametrize(
@@ -704,7 +745,14 @@ def test_dependencies() -> None:
     }
     declared = {*MANIFEST["dependencies"], *MANIFEST.get("after_dependencies", ())}
     # Home Assistant loads their platforms only where they are, and itself always.
-    optional = {"diagnostics", "homeassistant", "llm", "logbook", "system_health"}
+    optional = {
+        "diagnostics",
+        "homeassistant",
+        "llm",
+        "logbook",
+        "repairs",
+        "system_health",
+    }
     assert imported - set(PLATFORMS) - optional == declared
 
 

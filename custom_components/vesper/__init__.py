@@ -16,6 +16,7 @@ from .const import DOMAIN
 from .http import async_register_views
 from .hub.hub import VesperConfigEntry, VesperHub
 from .hub.registry import device_id_of
+from .hub.silent_devices import async_delete_ignored
 from .hub.store import VesperStore
 from .services import async_setup_services
 from .websocket_api import async_register_commands
@@ -79,8 +80,9 @@ async def async_unload_entry(hass: HomeAssistant, entry: VesperConfigEntry) -> b
 
 
 async def async_remove_entry(hass: HomeAssistant, entry: VesperConfigEntry) -> None:
-    """Remove the file of an entry and the cards."""
+    """Remove the file, issues and cards of an entry."""
     frontend.async_remove(hass)
+    async_delete_ignored(hass)
     await VesperStore(hass, entry.entry_id).async_remove()
 
 

@@ -14,7 +14,12 @@ from custom_components.vesper.const import (
     DEFAULT_MAX_DEVICES,
     DOMAIN,
 )
-from custom_components.vesper.hub.admission import ISSUE_REJECTED
+from custom_components.vesper.hub.admission import (
+    ISSUE_REJECTED,
+    KEEP_ESSENTIAL,
+    NO_ROOM,
+    RAISE_LIMIT,
+)
 from custom_components.vesper.hub.entity_set import EntitySet
 from custom_components.vesper.model.alerts import MAX_ACTIVE, MAX_SUBSYSTEMS
 from custom_components.vesper.protocol.fields import FaultKind
@@ -78,7 +83,8 @@ def _placeholders(hass: HomeAssistant) -> dict[str, str] | None:
         return None
     (issue,) = issues
     assert (issue.domain, issue.issue_id) == (DOMAIN, ISSUE_REJECTED)
-    assert issue.translation_key == ISSUE_REJECTED
+    assert issue.translation_key in (RAISE_LIMIT, KEEP_ESSENTIAL, NO_ROOM)
+    assert issue.is_fixable is (issue.translation_key != NO_ROOM)
     assert issue.severity is ir.IssueSeverity.WARNING
     return issue.translation_placeholders
 

@@ -52,10 +52,15 @@ def _placeholders(hass: HomeAssistant) -> dict[str, dict[str, str]]:
     issues = _issues(hass)
     by_kind = {str(issue.translation_key): issue for issue in issues}
     assert len(by_kind) == len(issues)
-    return {
+    placeholders = {
         kind: dict(issue.translation_placeholders or {})
         for kind, issue in by_kind.items()
     }
+    registry = dr.async_get(hass)
+    for given in placeholders.values():
+        device_id = given.pop("url").removeprefix("/config/devices/device/")
+        assert registry.async_get(device_id) is not None, "the link leads to a device"
+    return placeholders
 
 
 async def _malform(
@@ -201,7 +206,7 @@ async def test_more_alerts(vesper: Vesper) -> None:
     await vesper.alert("one more", "CRITICAL")
     await vesper.advance(CHECK)
     assert _placeholders(vesper.hass) == {
-        "more_alerts": {"device": NAME, "limit": "64", "severity": "CRITICAL"}
+        "more_alerts": {"device": NAME, "limit": "64", "severity": "Critical"}
     }
     await vesper.alert("s7", "CLEARED")
     await vesper.advance(CHECK)
@@ -220,7 +225,7 @@ async def test_restart_loop(vesper: Vesper) -> None:
     assert _placeholders(vesper.hass) == {
         "restart_loop": {
             "device": NAME,
-            "reasons": "PANIC x2, TASK_WATCHDOG, unknown (9999)",
+            "reasons": "Crash x2, Task watchdog, Other (9999)",
             "restarts": "4",
         }
     }
@@ -375,7 +380,7 @@ async def test_ignored_incident(vesper: Vesper) -> None:
 async def test_several_at_once(vesper: Vesper) -> None:
     """Each device has its own issues."""
     await _restart(vesper, 9, 9, 9, 9)
-    assert _placeholders(vesper.hass)["restart_loop"]["reasons"] == "BROWN_OUT x4"
+    assert _placeholders(vesper.hass)["restart_loop"]["reasons"] == "Brown-out x4"
     await vesper.heartbeat("hall", uptime=5)
     for _ in range(LASTING_SECONDS // 30 + 2):
         await vesper.publish("hall", "heartbeat", b"{")

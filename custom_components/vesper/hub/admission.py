@@ -1,8 +1,9 @@
 """Limit the devices and entities of one config entry."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Sized
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from math import ceil
 from time import monotonic
 
 from homeassistant.const import Platform
@@ -11,13 +12,23 @@ from homeassistant.helpers import entity_registry as er, issue_registry as ir
 from homeassistant.helpers.entity_platform import MAX_ENABLED_ENTITIES_PER_CONFIG_ENTRY
 from homeassistant.helpers.event import async_track_time_interval
 
-from ..const import DOMAIN, LOGGER
+from ..const import CONF_MAX_DEVICES, DOMAIN, LOGGER
 from ..model.deadlines import Deadlines
 from .entity_set import EntitySet
-from .issues import async_raise_issue
 from .registry import unique_id_of
+from .repair_issue import async_raise_issue
 
 ISSUE_REJECTED = "rejected"
+
+#: The texts of the issue, by what helps: to raise the limit of devices, to keep only
+#: the essential entities, or neither.
+RAISE_LIMIT = "device_limit"
+KEEP_ESSENTIAL = "entity_limit"
+NO_ROOM = "no_room"
+
+#: A raised limit has this much room in percent, and is a multiple of the step.
+LIMIT_ROOM = 10
+LIMIT_STEP = 50
 
 #: How many entities are reserved for alert sensors. A new device is admitted only if
 #: they are left over.
@@ -35,6 +46,7 @@ REVIEW_INTERVAL = timedelta(seconds=2)
 class Limits:
     """The limits of one config entry."""
 
+    entity_set: EntitySet
     max_devices: int
     entities: Sequence[tuple[Platform, str]]
     """Platform and key of each enabled entity that every device has."""
@@ -53,12 +65,14 @@ class Admission:
         hass: HomeAssistant,
         entry_id: str,
         *,
+        devices: Sized,
         prefix: str,
         limits: Limits,
     ) -> None:
-        """Set the limits, and the prefix of the topics."""
+        """Set the devices, their limits and the prefix."""
         self._hass = hass
         self._entry_id = entry_id
+        self._devices = devices
         self._prefix = prefix
         self._limits = limits
         self._registry = er.async_get(hass)
@@ -70,6 +84,8 @@ class Admission:
         self._waiting: dict[str, CALLBACK_TYPE] = {}
         """Callbacks that add the rejected alert sensors, by unique id."""
         self._stop_reviews: CALLBACK_TYPE | None = None
+        self._entities_fit = True
+        """Whether only the limit of devices was reached."""
 
     @property
     def rejected(self) -> int:
@@ -98,13 +114,14 @@ class Admission:
                 self._async_reject_device(device_id)
 
     @callback
-    def async_admits_device(self, device_id: str, devices: int) -> bool:
+    def async_admits_device(self, device_id: str) -> bool:
         """Return whether one more device fits.
 
-        `devices` is how many there are already. A device that does not fit is rejected.
+        A device that does not fit is rejected.
         """
-        if devices < self._limits.max_devices and self._has_room(
-            len(self._limits.entities) + self._limits.reserved
+        if (
+            len(self._devices) < self._limits.max_devices
+            and self._has_room_for_device()
         ):
             self._promised.add(device_id)
             self._rejected.discard(device_id)
@@ -171,6 +188,10 @@ class Admission:
         self._promised = set(missing)
         return sum(missing.values()) <= room
 
+    def _has_room_for_device(self) -> bool:
+        """Return whether the entities of one more device fit."""
+        return self._has_room(len(self._limits.entities) + self._limits.reserved)
+
     def _missing(self, device_id: str) -> int:
         """Count the unregistered entities of a device."""
         return sum(
@@ -219,21 +240,47 @@ class Admission:
         else:
             self.async_close()
 
+    @property
+    def _raised_limit(self) -> int:
+        """Return a limit for the rejected devices, too."""
+        devices = len(self._devices) + len(self._rejected)
+        if devices <= self._limits.max_devices:
+            return self._limits.max_devices
+        return ceil(devices * (1 + LIMIT_ROOM / 100) / LIMIT_STEP) * LIMIT_STEP
+
     @callback
     def _async_raise_issue(self) -> None:
-        """Raise the repair issue, or update it."""
+        """Raise the repair issue, or update it.
+
+        Room may come free before what was rejected is admitted, so the cause stays
+        until another is seen.
+        """
         devices = str(len(self._rejected))
         if len(self._rejected) == MAX_REJECTED:
             devices = f"≥ {devices}"
+        if self._waiting or not self._has_room_for_device():
+            self._entities_fit = False
+        elif len(self._devices) >= self._limits.max_devices:
+            self._entities_fit = True
+        entity_set, limit = self._limits.entity_set, self._limits.max_devices
+        can_raise = self._entities_fit and limit < entity_set.max_devices
+        can_reduce = entity_set is not EntitySet.ESSENTIAL
+        possible = entity_set if can_raise else EntitySet.ESSENTIAL
+        new_limit = min(self._raised_limit, possible.max_devices)
         async_raise_issue(
             self._hass,
-            key=ISSUE_REJECTED,
+            key=(
+                RAISE_LIMIT if can_raise else KEEP_ESSENTIAL if can_reduce else NO_ROOM
+            ),
+            data={CONF_MAX_DEVICES: new_limit},
+            is_fixable=can_raise or can_reduce,
+            issue_id=ISSUE_REJECTED,
             placeholders={
                 "alert_sensors": str(len(self._waiting)),
                 "devices": devices,
-                "max_devices": str(self._limits.max_devices),
-                "max_essential": str(EntitySet.ESSENTIAL.max_devices),
+                "max_devices": str(limit),
                 "max_entities": str(MAX_ENABLED_ENTITIES_PER_CONFIG_ENTRY),
+                "new_limit": str(new_limit),
                 "prefix": self._prefix,
             },
             severity=ir.IssueSeverity.WARNING,

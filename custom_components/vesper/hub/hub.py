@@ -92,8 +92,10 @@ class VesperHub:
         self.admission = Admission(
             hass,
             entry.entry_id,
+            devices=self.devices,
             prefix=self._prefix,
             limits=Limits(
+                entity_set=self.entity_set,
                 max_devices=options.get(CONF_MAX_DEVICES, DEFAULT_MAX_DEVICES),
                 entities=self.entity_set.enabled(descriptions),
                 reserved=(

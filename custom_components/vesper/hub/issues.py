@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from time import time
 
+from homeassistant.const import Platform
 from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 from homeassistant.helpers import issue_registry as ir
 from homeassistant.helpers.event import async_track_time_interval
+from homeassistant.helpers.translation import async_translate_state
 
 from ..const import DOMAIN
 from ..model.alerts import MAX_ACTIVE
@@ -16,11 +18,16 @@ from ..model.device import Device
 from ..model.heap_trend import HORIZON
 from ..model.restarts import Restart
 from ..model.stability import CONNECTIVITY
-from ..protocol.codes import ResetReason, label_of
+from ..protocol.codes import ResetReason, key_of
 from .chunks import async_in_chunks
 from .registry import DeviceRegistry
+from .repair_issue import async_raise_issue, device_placeholders
+from .silent_devices import SilentDevices
 
 CHECK_INTERVAL = timedelta(minutes=1)
+
+type StateNames = Callable[[str, str], str]
+"""Return the name of a state, by the key of its sensor."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,13 +35,13 @@ class IssueDescription:
     """One thing that can be wrong with a device.
 
     Home Assistant renders the placeholders as Markdown. So none may be text from the
-    device. Allowed are numbers, names from our own tables, names of fields, the device
-    id, whose characters are limited, and the name that the user gave the device.
+    device. Allowed are numbers, names of states, names of fields, the device id, whose
+    characters are limited, and the name that the user gave the device.
     """
 
     key: str
     severity: ir.IssueSeverity
-    value_fn: Callable[[Device, float], dict[str, str] | None]
+    value_fn: Callable[[Device, float, StateNames], dict[str, str] | None]
     """Return the placeholders, or None without a problem.
 
     The second argument is the time in seconds since 1970.
@@ -45,7 +52,7 @@ ISSUES = (
     IssueDescription(
         key="heap_exhaustion",
         severity=ir.IssueSeverity.WARNING,
-        value_fn=lambda device, _: (
+        value_fn=lambda device, *_: (
             {"hours": str(max(1, round(left / 3600)))}
             if (left := device.heap_trend.seconds_left(device.restarts.uptime or 0))
             is not None
@@ -56,7 +63,7 @@ ISSUES = (
     IssueDescription(
         key="lost_alert",
         severity=ir.IssueSeverity.ERROR,
-        value_fn=lambda device, _: (
+        value_fn=lambda device, *_: (
             {"fields": _named(device.alerts.lost.fields)}
             if device.alerts.lost.fields
             else None
@@ -65,7 +72,7 @@ ISSUES = (
     IssueDescription(
         key="malformed_heartbeats",
         severity=ir.IssueSeverity.WARNING,
-        value_fn=lambda device, _: (
+        value_fn=lambda device, *_: (
             {"fields": _named(streak.fields)}
             if (streak := device.fault_streak) is not None and streak.lasting
             else None
@@ -74,8 +81,11 @@ ISSUES = (
     IssueDescription(
         key="more_alerts",
         severity=ir.IssueSeverity.ERROR,
-        value_fn=lambda device, _: (
-            {"limit": str(MAX_ACTIVE), "severity": device.alerts.further.name}
+        value_fn=lambda device, _, state_name: (
+            {
+                "limit": str(MAX_ACTIVE),
+                "severity": state_name("health", device.alerts.further.key),
+            }
             if device.alerts.further
             else None
         ),
@@ -83,8 +93,11 @@ ISSUES = (
     IssueDescription(
         key="restart_loop",
         severity=ir.IssueSeverity.ERROR,
-        value_fn=lambda device, now: (
-            {"reasons": _counted(restarts), "restarts": str(len(restarts))}
+        value_fn=lambda device, now, state_name: (
+            {
+                "reasons": _counted(restarts, state_name),
+                "restarts": str(len(restarts)),
+            }
             if (restarts := device.restarts.loop(now))
             else None
         ),
@@ -92,7 +105,7 @@ ISSUES = (
     IssueDescription(
         key="shared_id",
         severity=ir.IssueSeverity.ERROR,
-        value_fn=lambda device, now: (
+        value_fn=lambda device, now, _: (
             {"device_id": device.device_id}
             if device.restarts.is_id_shared(now)
             else None
@@ -101,7 +114,7 @@ ISSUES = (
     IssueDescription(
         key="unstable",
         severity=ir.IssueSeverity.WARNING,
-        value_fn=lambda device, _: (
+        value_fn=lambda device, *_: (
             {
                 "connectivity": str(changes.get(CONNECTIVITY, 0)),
                 "alerts": str(sum(changes.values()) - changes.get(CONNECTIVITY, 0)),
@@ -113,44 +126,25 @@ ISSUES = (
 )
 
 
-@callback
-def async_raise_issue(  # noqa: PLR0913  # all that differs between issues
-    hass: HomeAssistant,
-    *,
-    key: str,
-    placeholders: dict[str, str],
-    severity: ir.IssueSeverity,
-    is_persistent: bool = False,
-    issue_id: str | None = None,
-) -> None:
-    """Raise an issue, or update it.
-
-    `key` is the key of its translation, and also its id unless `issue_id` is set.
-    """
-    ir.async_create_issue(
-        hass,
-        DOMAIN,
-        issue_id or key,
-        is_fixable=False,
-        is_persistent=is_persistent,
-        severity=severity,
-        translation_key=key,
-        translation_placeholders=placeholders,
-    )
-
-
 def _named(fields: Iterable[str]) -> str:
     """Return the names of the fields that were wrong."""
     return ", ".join(sorted(path or "the payload" for path in fields))
 
 
-def _counted(restarts: Iterable[Restart]) -> str:
+def _counted(restarts: Iterable[Restart], state_name: StateNames) -> str:
     """Return the reasons of restarts, the most frequent first."""
-    reasons = Counter(label_of(ResetReason, restart.reason) for restart in restarts)
     return ", ".join(
         f"{reason} x{count}" if count > 1 else reason
-        for reason, count in reasons.most_common()
+        for reason, count in Counter(
+            _reason(restart.reason, state_name) for restart in restarts
+        ).most_common()
     )
+
+
+def _reason(code: int, state_name: StateNames) -> str:
+    """Return the reason of a restart in words."""
+    name = state_name("reset_reason", key_of(ResetReason, code))
+    return name if code in ResetReason else f"{name} ({code})"
 
 
 class Issues:
@@ -168,6 +162,7 @@ class Issues:
         self._registry = registry
         self._raised: dict[str, dict[str, str]] = {}
         """The ids of the raised issues, by device and key."""
+        self._silent = SilentDevices(hass, registry)
         self._closed = False
 
     @callback
@@ -190,14 +185,17 @@ class Issues:
     def async_close(self) -> None:
         """Delete all issues."""
         self._closed = True
-        for device_id in tuple(self._raised):
-            self.async_discard(device_id)
+        for raised in self._raised.values():
+            for issue_id in raised.values():
+                ir.async_delete_issue(self._hass, DOMAIN, issue_id)
+        self._silent.async_close()
 
     @callback
     def async_discard(self, device_id: str) -> None:
         """Delete the issues of a device."""
         for issue_id in self._raised.pop(device_id, {}).values():
             ir.async_delete_issue(self._hass, DOMAIN, issue_id)
+        self._silent.async_discard(device_id)
 
     @callback
     def async_check(self, device: Device) -> None:
@@ -207,12 +205,21 @@ class Issues:
             return
         now = time()
         for description in ISSUES:
-            if (placeholders := description.value_fn(device, now)) is not None:
+            if (
+                placeholders := description.value_fn(device, now, self._state_name)
+            ) is not None:
                 self._async_raise(device.device_id, description, placeholders, now)
             elif issue_id := self._raised.get(device.device_id, {}).pop(
                 description.key, None
             ):
                 ir.async_delete_issue(self._hass, DOMAIN, issue_id)
+        self._silent.async_check(device)
+
+    def _state_name(self, key: str, state: str) -> str:
+        """Return the name of a sensor's state."""
+        return async_translate_state(
+            self._hass, state, Platform.SENSOR, DOMAIN, key, None
+        )
 
     @callback
     def _async_raise(
@@ -227,15 +234,13 @@ class Issues:
         issue_id = self._raised.setdefault(device_id, {}).setdefault(
             description.key, f"{description.key}/{device_id}/{now:.0f}"
         )
-        placeholders = {
-            # The description puts the name between backticks.
-            "device": self._registry.name_of(device_id).replace("`", "'"),
-            **placeholders,
-        }
         async_raise_issue(
             self._hass,
             key=description.key,
-            placeholders=placeholders,
+            placeholders={
+                **device_placeholders(self._registry, device_id),
+                **placeholders,
+            },
             severity=description.severity,
             issue_id=issue_id,
         )
@@ -246,3 +251,5 @@ class Issues:
             # Both may have changed since the last chunk.
             if not self._closed and self._devices.get(device.device_id) is device:
                 self.async_check(device)
+        if not self._closed:
+            self._silent.async_raise()

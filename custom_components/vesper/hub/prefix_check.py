@@ -10,8 +10,8 @@ from homeassistant.helpers.event import async_track_time_interval
 
 from ..const import DOMAIN
 from ..model.device import Device
-from .issues import async_raise_issue
 from .listeners import Listeners
+from .repair_issue import async_raise_issue
 
 ISSUE_NO_DEVICES = "no_devices"
 

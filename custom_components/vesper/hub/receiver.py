@@ -176,9 +176,7 @@ class MessageReceiver:
                 message.faults.append(RETAINED_INFO)
                 return False
             case Heartbeat() | Alert() | Info():
-                return self._admission.async_admits_device(
-                    device_id, len(self._devices)
-                )
+                return self._admission.async_admits_device(device_id)
             case _:
                 assert_never(message)
 

@@ -8,7 +8,7 @@ from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import issue_registry as ir
 
 from ..const import DOMAIN, LOGGER
-from .issues import async_raise_issue
+from .repair_issue import async_raise_issue
 
 ISSUE_REFUSED = "refused"
 

@@ -181,6 +181,11 @@ class DeviceRegistry:
         name = None if entry is None else entry.name_by_user or entry.name
         return name or device_id
 
+    def id_of(self, device_id: str) -> str | None:
+        """Return the registry id of a device, if any."""
+        entry = self._entry(device_id)
+        return None if entry is None else entry.id
+
     def _entry(self, device_id: str) -> dr.AnyDeviceEntry | None:
         """Return the registry entry of a device, if any."""
         return self._registry.async_get_device_by_identifier(

@@ -30,7 +30,7 @@ from ..model.snapshot import deserialize, serialize
 from ..protocol.fields import MAX_NAME_LENGTH
 from ..protocol.topics import is_device_id
 from .chunks import async_in_chunks
-from .issues import async_raise_issue
+from .repair_issue import async_raise_issue
 
 #: Any field may be missing and unknown ones are skipped, so a new field needs no higher
 #: version. Raise `MINOR_VERSION` if `_async_migrate_func` has to convert older files,
@@ -161,6 +161,7 @@ class VesperStore(Store[dict[str, Any]]):
             key=ISSUE_DAMAGED,
             placeholders={"path": self.path, "kept": kept},
             severity=ir.IssueSeverity.WARNING,
+            is_fixable=True,
             is_persistent=True,
         )
 

@@ -13,8 +13,8 @@ from homeassistant.helpers import issue_registry as ir
 
 from ..const import DOMAIN, LOGGER
 from ..protocol.topics import HEARTBEAT, INFO, STATUS_TOPICS, StatusTopic
-from .issues import async_raise_issue
 from .refusals import REFUSAL_TIME
+from .repair_issue import async_raise_issue
 
 ISSUE_SUBSCRIPTION_REFUSED = "subscription_refused"
 
