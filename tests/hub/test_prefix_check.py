@@ -23,6 +23,7 @@ async def test_nothing_is_heard(vesper: Vesper) -> None:
     assert issue.translation_placeholders == {
         "prefix": "vesper",
         "topic": "vesper/+/status/#",
+        "url": "/config/integrations/integration/vesper",
     }
     await vesper.heartbeat(retain=True)
     assert _issue(vesper) is None

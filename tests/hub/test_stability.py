@@ -16,9 +16,13 @@ HOUR = 3600
 
 
 def issues(hass: HomeAssistant) -> list[dict[str, Any]]:
-    """Return the placeholders of the active repair issues."""
+    """Return the placeholders of active issues, without links."""
     return [
-        dict(issue.translation_placeholders or {})
+        {
+            name: value
+            for name, value in (issue.translation_placeholders or {}).items()
+            if name != "url"
+        }
         for (domain, _), issue in ir.async_get(hass).issues.items()
         if domain == DOMAIN and issue.active and issue.translation_key == "unstable"
     ]

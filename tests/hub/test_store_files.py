@@ -11,6 +11,7 @@ from unittest.mock import patch
 import pytest
 
 from custom_components.vesper.const import DOMAIN
+from custom_components.vesper.hub.repair_issue import ENTRY_PATH
 from custom_components.vesper.hub.store import ISSUE_DAMAGED, ISSUE_NOT_WRITTEN
 from custom_components.vesper.model.availability import Cause
 from homeassistant.config_entries import ConfigEntryState
@@ -93,7 +94,11 @@ async def test_json_that_is_not_ours(
     assert backup.read_text() == damaged
     issue = issue_registry.async_get_issue(DOMAIN, ISSUE_DAMAGED)
     assert issue is not None
-    assert issue.translation_placeholders == {"path": str(path), "kept": str(backup)}
+    assert issue.translation_placeholders == {
+        "path": str(path),
+        "kept": str(backup),
+        "url": ENTRY_PATH,
+    }
     # It says where the data are, also after Home Assistant has restarted.
     assert issue.is_persistent
     assert stopped.value("alert_SD") == "unknown"
@@ -201,6 +206,7 @@ async def test_a_disk_that_cannot_be_written(  # noqa: PLR0913  # two parameters
         assert issue.translation_placeholders == {
             "path": str(path),
             "error": str(error),
+            "url": ENTRY_PATH,
         }
         assert vesper.value("alert_SD") == "failed"
         # In maintenance, not even the availability changes.
