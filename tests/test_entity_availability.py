@@ -73,6 +73,7 @@ EXPECTED_OF_FLEET = {
     "fleet_problem": ("on",) * 5,
     "mqtt_link": ("on", "off", "off", "off", "on"),
     "outage": (STATE_UNKNOWN,) * 5,
+    "problems": ("2", "1", "1", "2", "1"),
 }
 #: Events and timestamps keep their state.
 KEPT = {"activity", "boot_time", "device_log", "last_seen"}
@@ -90,6 +91,8 @@ async def test_matrix(
     assert STATE_UNKNOWN not in kept.values()
 
     await happens(vesper)
+    # The list of problems is updated once a second.
+    await vesper.advance(1)
 
     if happens is reconnect_all:
         kept["last_seen"] = vesper.state("last_seen").last_changed.isoformat(
@@ -114,6 +117,7 @@ async def test_all_is_there_at_first(vesper: Vesper) -> None:
         "fleet_problem": "off",
         "mqtt_link": "on",
         "outage": STATE_UNKNOWN,
+        "problems": "0",
     }
     await vesper.report_everything()
     assert vesper.keys() == EXPECTED.keys() | KEPT

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from custom_components.vesper import http, llm
+from custom_components.vesper import http, llm, todo
 from custom_components.vesper.hub import (
     admission,
     api_key,
@@ -46,6 +46,7 @@ from custom_components.vesper.model import (
     message_log,
     outages,
     post_limit,
+    problems,
     restarts,
     rhythm,
     stability,
@@ -144,6 +145,7 @@ LIMITS: list[tuple[Any, str, Any, str, str]] = [
     (post_limit, "MAX_POSTS", 10, "docs/http-api.md", "10 posts"),
     (post_limit, "POST_WINDOW", 60, "docs/http-api.md", "in a minute"),
     (prefix_check, "CHECK_INTERVAL", timedelta(minutes=10), TROUBLES, "10 minutes"),
+    (problems, "MAX_LISTED", 1000, "docs/problems.md", "1,000 items"),
     (recent_events, "_CLOCK_SET", 1_577_836_800, PROTOCOL, "before 2020"),
     (recent_events, "MAX_EVENTS", 64, PROTOCOL, "64"),
     (recent_events, "MAX_EVENT_DATA", 4_294_967_295, PROTOCOL, "2³²"),
@@ -179,6 +181,8 @@ LIMITS: list[tuple[Any, str, Any, str, str]] = [
     (telemetry, "BOOT_TIME_JITTER", 60, LIVENESS, "60 seconds"),
     (telemetry, "HEAP_INTERVAL", 60, "README.md", "once a minute"),
     (telemetry, "LOW_HEAP", 16_384, "README.md", "16 KiB"),
+    (todo, "UPDATE_INTERVAL", 1, "docs/problems.md", "once a second"),
+    (todo, "UPDATE_INTERVAL", 1, "docs/problems.md", "once a second"),
     (topics, "MAX_PREFIX_LENGTH", 255, PROTOCOL, "255 characters"),
 ]
 

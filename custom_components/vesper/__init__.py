@@ -29,7 +29,7 @@ DESCRIPTIONS: Mapping[Platform, Sequence[EntityDescription]] = {
     Platform.SENSOR: sensor.DESCRIPTIONS,
     Platform.SWITCH: switch.DESCRIPTIONS,
 }
-PLATFORMS = [*DESCRIPTIONS]
+PLATFORMS = [*DESCRIPTIONS, Platform.TODO]
 
 CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
 

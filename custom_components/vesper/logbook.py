@@ -39,6 +39,7 @@ ICONS: Mapping[OccurrenceKind, Mapping[str, str]] = {
         Severity.CRITICAL.key: "mdi:alert-octagon",
         Severity.FAILED.key: "mdi:close-octagon",
     },
+    OccurrenceKind.ALERT_UNACKNOWLEDGED: {"": "mdi:bell-outline"},
     OccurrenceKind.CAME_ONLINE: {"": "mdi:lan-connect"},
     OccurrenceKind.FLEET_OUTAGE: {
         "": "mdi:lan-disconnect",
@@ -47,6 +48,8 @@ ICONS: Mapping[OccurrenceKind, Mapping[str, str]] = {
     },
     OccurrenceKind.MAINTENANCE_ENDED: {"": "mdi:wrench-outline"},
     OccurrenceKind.MAINTENANCE_STARTED: {"": "mdi:wrench-clock"},
+    OccurrenceKind.OFFLINE_ACKNOWLEDGED: {"": "mdi:bell-cog-outline"},
+    OccurrenceKind.OFFLINE_UNACKNOWLEDGED: {"": "mdi:bell-outline"},
     OccurrenceKind.RESTARTED: {"": "mdi:restart"},
     OccurrenceKind.WENT_OFFLINE: {"": "mdi:bell-off-outline"},
 }

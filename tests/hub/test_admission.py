@@ -34,7 +34,7 @@ pytestmark = pytest.mark.usefixtures("as_installed")
 REVIEW = 2
 REJECTED_TIMEOUT = 180
 
-FLEET_ENTITIES = 9
+FLEET_ENTITIES = 10
 DEVICE_ENTITIES = 9
 DISABLED_ENTITIES = 10
 """The entities of a device that are enabled by default, and the others."""

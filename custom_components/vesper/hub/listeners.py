@@ -22,6 +22,8 @@ class Listeners:
         self._devices: dict[str, list[tuple[Change, ChangeCallback]]] = {}
         """The listeners of each device, with the changes that they listen to."""
         self._fleet: list[CALLBACK_TYPE] = []
+        self._all_devices: list[tuple[Change, CALLBACK_TYPE]] = []
+        """The listeners of every device, with the changes that they listen to."""
         self._new_devices: list[DeviceCallback] = []
         self._new_subsystems: list[SubsystemCallback] = []
         self._fleet_notified = True
@@ -47,6 +49,15 @@ class Listeners:
         """
         self._fleet.append(listener)
         return partial(self._fleet.remove, listener)
+
+    @callback
+    def async_listen_all(
+        self, listens_to: Change, listener: CALLBACK_TYPE
+    ) -> CALLBACK_TYPE:
+        """Call back for changes of any device."""
+        added = (listens_to, listener)
+        self._all_devices.append(added)
+        return partial(self._all_devices.remove, added)
 
     @callback
     def async_listen_new_devices(self, listener: DeviceCallback) -> CALLBACK_TYPE:
@@ -76,6 +87,9 @@ class Listeners:
         for listens_to, listener in tuple(self._devices.get(device.device_id, ())):
             if change & listens_to:
                 listener(change, context)
+        for listens_to, of_any in self._all_devices:
+            if change & listens_to:
+                of_any()
 
     @callback
     def async_notify_new_device(self, device: Device) -> None:

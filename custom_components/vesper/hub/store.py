@@ -42,7 +42,9 @@ ISSUE_DAMAGED = "store_damaged"
 ISSUE_NOT_WRITTEN = "store_not_written"
 
 #: These changes are saved within a second, all others at the interval.
-SAVED_AT_ONCE = Change.ALERTS | Change.SUBSYSTEMS | Change.MAINTENANCE
+SAVED_AT_ONCE = (
+    Change.ALERTS | Change.MAINTENANCE | Change.OFFLINE_ACKNOWLEDGED | Change.SUBSYSTEMS
+)
 #: These would run triggers again after a restart if they were not on disk.
 SAVED_KINDS = frozenset(
     {

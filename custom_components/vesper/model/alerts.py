@@ -373,6 +373,16 @@ class Alerts:
         )
         return Change.ALERTS
 
+    def unacknowledge(self, subsystem: str) -> Change:
+        """Take the acknowledgement of an alert back."""
+        alert = self.active.get(subsystem)
+        if alert is None or not alert.acknowledged:
+            return Change.NOTHING
+        self.active[subsystem] = replace(
+            alert, acknowledged=False, acknowledged_by=None, note=""
+        )
+        return Change.ALERTS
+
     def _close(self, subsystems: tuple[str, ...], closed_by: ClosedBy) -> Change:
         """Close alerts that the device did not clear."""
         self.last_closed = tuple(self.active[name] for name in subsystems)

@@ -56,3 +56,5 @@ class Change(IntFlag):
     """How available it was, which changes with time alone."""
     UNSTABLE = 1 << 29
     """What about it is unstable."""
+    OFFLINE_ACKNOWLEDGED = 1 << 30
+    """Whether a user knows that it is offline."""

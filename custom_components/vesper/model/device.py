@@ -185,6 +185,8 @@ class Device(DeviceState):
                 offline_since=self.offline_since,
             )
         )
+        if online is not self.was_online:
+            self.offline_acknowledged, self.offline_acknowledged_by = False, None
         self.online = self.was_online = online
         if online:
             self.offline_since = self.suppressed_offline_since = None

@@ -10,7 +10,7 @@ from .fault_counter import FaultCounter
 from .fault_streak import FaultStreak
 from .heap_trend import HeapTrend
 from .message_log import MessageLog
-from .occurrence import Occurrence
+from .occurrence import Occurrence, OccurrenceKind
 from .playback import Playback
 from .post_limit import PostLimit
 from .restarts import Restarts
@@ -48,6 +48,10 @@ class DeviceState:
     """When it went offline; None while online, or if going offline ran no triggers."""
     suppressed_offline_since: float | None = None
     """When it went offline in maintenance, while triggers have yet to know of it."""
+    offline_acknowledged: bool = False
+    """Whether a user knows that it is offline."""
+    offline_acknowledged_by: str | None = None
+    """The name of that user, None where an automation did it."""
     availability: AvailabilityHistory = field(default_factory=AvailabilityHistory)
     stability: Stability | None = None
     """None if nothing has changed for an hour."""
@@ -137,6 +141,36 @@ class DeviceState:
         if stability.deadline is None:
             self.stability = None
         return Change.NOTHING if self.unstable == before else Change.UNSTABLE
+
+    def unacknowledge_alert(self, subsystem: str) -> Change:
+        """Take the acknowledgement of an alert back."""
+        if change := self.alerts.unacknowledge(subsystem):
+            self._record_by_user(OccurrenceKind.ALERT_UNACKNOWLEDGED, subsystem)
+        return change
+
+    def acknowledge_offline(self, user: str | None) -> Change:
+        """Acknowledge that it is offline."""
+        if self.online is not False:
+            return Change.NOTHING
+        self.offline_acknowledged, self.offline_acknowledged_by = True, user
+        self._record_by_user(OccurrenceKind.OFFLINE_ACKNOWLEDGED)
+        return Change.OFFLINE_ACKNOWLEDGED
+
+    def unacknowledge_offline(self) -> Change:
+        """Take the acknowledgement that it is offline back."""
+        if not self.offline_acknowledged:
+            return Change.NOTHING
+        self.offline_acknowledged, self.offline_acknowledged_by = False, None
+        self._record_by_user(OccurrenceKind.OFFLINE_UNACKNOWLEDGED)
+        return Change.OFFLINE_ACKNOWLEDGED
+
+    def _record_by_user(
+        self, kind: OccurrenceKind, subsystem: str | None = None
+    ) -> None:
+        """Keep what a user did until it is published."""
+        self.occurrences += (
+            Occurrence(kind=kind, device_id=self.device_id, subsystem=subsystem),
+        )
 
     def is_suppressed(self, now: float) -> bool:
         """Return whether its occurrences run no triggers."""

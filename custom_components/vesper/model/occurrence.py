@@ -24,10 +24,13 @@ class OccurrenceKind(StrEnum):
     ALERT_ACKNOWLEDGED = "alert_acknowledged"
     ALERT_CLEARED = "alert_cleared"
     ALERT_RAISED = "alert_raised"
+    ALERT_UNACKNOWLEDGED = "alert_unacknowledged"
     CAME_ONLINE = "came_online"
     FLEET_OUTAGE = "fleet_outage"
     MAINTENANCE_ENDED = "maintenance_ended"
     MAINTENANCE_STARTED = "maintenance_started"
+    OFFLINE_ACKNOWLEDGED = "offline_acknowledged"
+    OFFLINE_UNACKNOWLEDGED = "offline_unacknowledged"
     RESTARTED = "restarted"
     STARTED_PLAYING = "started_playing"
     STOPPED_PLAYING = "stopped_playing"
@@ -38,8 +41,11 @@ class OccurrenceKind(StrEnum):
 BY_USER = frozenset(
     {
         OccurrenceKind.ALERT_ACKNOWLEDGED,
+        OccurrenceKind.ALERT_UNACKNOWLEDGED,
         OccurrenceKind.MAINTENANCE_ENDED,
         OccurrenceKind.MAINTENANCE_STARTED,
+        OccurrenceKind.OFFLINE_ACKNOWLEDGED,
+        OccurrenceKind.OFFLINE_UNACKNOWLEDGED,
     }
 )
 

@@ -72,6 +72,8 @@ DEVICE_FIELDS: Mapping[str, _Check] = {
     "last_seen": _is_time,
     "maintenance_by": _is_user,
     "maintenance_until": _is_time,
+    "offline_acknowledged": _is_flag,
+    "offline_acknowledged_by": _is_user,
     "offline_since": _is_time,
     "registry_id": is_name,
     "replaces": _is_device_id,
