@@ -75,6 +75,7 @@ def device() -> Device:
     receive(device, info("playback_started", melody_uid="ABC123"))
     device.set_maintenance(NOW + 3600, "Anna")
     device.replaces, device.registry_id = "tower", "0123"
+    device.offline_acknowledged, device.offline_acknowledged_by = True, "Anna"
     return device
 
 

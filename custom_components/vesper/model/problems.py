@@ -56,7 +56,12 @@ class Problem:
 
 def count_open(devices: Iterable[Device]) -> int:
     """Return how many problems are not acknowledged."""
-    return sum(not problem.acknowledged for problem in _problems(devices))
+    return sum(
+        (device.online is False and not device.offline_acknowledged)
+        + sum(not alert.acknowledged for alert in device.alerts.active.values())
+        for device in devices
+        if _counts(device)
+    )
 
 
 def list_problems(devices: Iterable[Device]) -> list[Problem]:
@@ -72,14 +77,14 @@ def find_problem(devices: Iterable[Device], uid: str | None) -> Problem | None:
     return next((one for one in _problems(devices) if one.uid == uid), None)
 
 
-def _problems(devices: Iterable[Device]) -> Iterator[Problem]:
-    """Yield the problems of devices.
+def _counts(device: Device) -> bool:
+    """Return whether it has problems, as for the fleet's health."""
+    return not (device.disabled or device.in_maintenance)
 
-    As in the health of the fleet, one that is in maintenance or disabled has none.
-    """
-    for device in devices:
-        if device.disabled or device.in_maintenance:
-            continue
+
+def _problems(devices: Iterable[Device]) -> Iterator[Problem]:
+    """Yield the problems of devices."""
+    for device in filter(_counts, devices):
         if device.online is False:
             yield Problem(device=device)
         for alert in device.alerts.active.values():
