@@ -93,7 +93,10 @@ async def test_one_write_for_many(
     written = [
         entity_id for entity_id in writes.take() if "vesper_bell" not in entity_id
     ]
-    fleet = ("devices_offline", "devices_online", "fleet_health", "fleet_problem")
+    fleet = (
+        *("devices_offline", "devices_online", "fleet_health", "fleet_problem"),
+        "problems",
+    )
     assert written == sorted(vesper.entity_id(key, FLEET) for key in fleet)
 
 

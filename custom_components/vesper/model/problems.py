@@ -78,7 +78,7 @@ def find_problem(devices: Iterable[Device], uid: str | None) -> Problem | None:
 
 
 def _counts(device: Device) -> bool:
-    """Return whether it has problems, as for the fleet's health."""
+    """Return whether its problems count, as for the fleet."""
     return not (device.disabled or device.in_maintenance)
 
 
