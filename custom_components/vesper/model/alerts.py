@@ -375,13 +375,10 @@ class Alerts:
 
     def unacknowledge(self, subsystem: str) -> Change:
         """Take the acknowledgement of an alert back."""
-        alert = self.active.get(subsystem)
-        if alert is None or not alert.acknowledged:
-            return Change.NOTHING
-        self.active[subsystem] = replace(
-            alert, acknowledged=False, acknowledged_by=None, note=""
-        )
-        return Change.ALERTS
+        if change := self.acknowledge(subsystem, "", None):
+            alert = self.active[subsystem]
+            self.active[subsystem] = replace(alert, acknowledged=False)
+        return change
 
     def _close(self, subsystems: tuple[str, ...], closed_by: ClosedBy) -> Change:
         """Close alerts that the device did not clear."""
