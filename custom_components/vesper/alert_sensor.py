@@ -15,7 +15,8 @@ from homeassistant.core import callback
 from .entity import VesperEntity, VesperEntityDescription
 from .hub.hub import VesperHub
 from .hub.registry import ALERT_KEY, ALERT_TRANSLATION_KEY
-from .model.alerts import ActiveAlert, ClosedBy
+from .model.active_alert import ActiveAlert
+from .model.alerts import ClosedBy
 from .model.change import Change
 from .model.device import Device
 from .protocol.severity import Severity

@@ -23,7 +23,7 @@ from .hub.alert_options import (
 from .hub.lasting_trigger import LASTING_OPTIONS, LastingTrigger
 from .hub.occurrences import PublishedOccurrence
 from .hub.trigger_base import VesperTrigger, target_schema
-from .model.alerts import ActiveAlert
+from .model.active_alert import ActiveAlert
 from .model.device import Device
 from .model.occurrence import (
     Occurrence,

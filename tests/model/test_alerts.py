@@ -5,12 +5,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from custom_components.vesper.model.alerts import (
-    MAX_ACTIVE,
-    MAX_SUBSYSTEMS,
-    ActiveAlert,
-    ClosedBy,
-)
+from custom_components.vesper.model.active_alert import ActiveAlert
+from custom_components.vesper.model.alerts import MAX_ACTIVE, MAX_SUBSYSTEMS, ClosedBy
 from custom_components.vesper.model.change import Change
 from custom_components.vesper.model.device import Device
 from custom_components.vesper.protocol.fields import FaultKind

@@ -8,7 +8,7 @@ from typing import Any, get_type_hints
 import orjson
 import pytest
 
-from custom_components.vesper.model.alerts import ActiveAlert
+from custom_components.vesper.model.active_alert import ActiveAlert
 from custom_components.vesper.model.device import Device
 from custom_components.vesper.model.report import report
 from custom_components.vesper.model.snapshot import deserialize, serialize

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from hypothesis import given, strategies as st
 import pytest
 
-from custom_components.vesper.model.alerts import ActiveAlert
+from custom_components.vesper.model.active_alert import ActiveAlert
 from custom_components.vesper.model.device import Device
 from custom_components.vesper.model.occurrence import (
     OccurrenceKind,

@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 from hypothesis import given, strategies as st
 import pytest
 
-from custom_components.vesper.model.alerts import MAX_ACTIVE, ActiveAlert, Alerts
+from custom_components.vesper.model.active_alert import ActiveAlert
+from custom_components.vesper.model.alerts import MAX_ACTIVE, Alerts
 from custom_components.vesper.model.occurrence import Occurrence, OccurrenceKind
 from custom_components.vesper.model.stability import (
     CONNECTIVITY,

@@ -7,7 +7,7 @@ import voluptuous as vol
 
 from homeassistant.helpers import config_validation as cv
 
-from ..model.alerts import ActiveAlert
+from ..model.active_alert import ActiveAlert
 from ..protocol.severity import Severity
 
 CONF_FLAPPING: Final = "flapping"

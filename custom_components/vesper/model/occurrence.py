@@ -8,7 +8,8 @@ from enum import StrEnum
 
 from ..protocol.codes import ResetReason, key_of
 from ..protocol.severity import Severity
-from .alerts import ActiveAlert, ClosedBy
+from .active_alert import ActiveAlert
+from .alerts import ClosedBy
 
 #: The reason if the device itself cleared an alert.
 CLEARED = "cleared"

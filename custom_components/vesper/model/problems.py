@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from heapq import nsmallest
 
 from ..protocol.severity import Severity
-from .alerts import ActiveAlert
+from .active_alert import ActiveAlert
 from .device import Device
 from .fleet import OFFLINE
 

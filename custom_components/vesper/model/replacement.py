@@ -5,7 +5,8 @@ What is known of the hardware, such as telemetry and playback, is that of the ne
 
 from dataclasses import replace
 
-from .alerts import MAX_ACTIVE, MAX_SUBSYSTEMS, ActiveAlert, Alerts
+from .active_alert import ActiveAlert
+from .alerts import MAX_ACTIVE, MAX_SUBSYSTEMS, Alerts
 from .device import Device
 from .occurrence import Occurrence, alert_occurrence
 

@@ -18,7 +18,8 @@ from ..protocol.heartbeat import MAX_CODE, MAX_HEAP, MAX_UPTIME
 from ..protocol.recent_events import oldest_first, parse_events
 from ..protocol.severity import Severity
 from ..protocol.topics import is_device_id
-from .alerts import MAX_ACTIVE, MAX_SUBSYSTEMS, ActiveAlert, Alerts, ClosedBy, is_note
+from .active_alert import ActiveAlert
+from .alerts import MAX_ACTIVE, MAX_SUBSYSTEMS, Alerts, ClosedBy, is_note
 from .availability import AvailabilityHistory
 from .device import Device
 from .event_log import EventLog
