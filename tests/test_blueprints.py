@@ -649,14 +649,17 @@ async def test_maintenance_holds_trouble_back(
 
 
 async def test_trouble_in_maintenance(hass: HomeAssistant, vesper: Vesper) -> None:
-    """An alert that began in maintenance does not notify."""
+    """An alert that began in maintenance notifies after it."""
     await vesper.heartbeat()
     notifications = await use(hass, "device_in_trouble", devices=devices(hass))
     await act(vesper, "set_maintenance", duration={"hours": 1})
     await vesper.alert("SD", "CRITICAL")
-    await act(vesper, "set_maintenance", duration=0)
-    await vesper.alert("SD", "CLEARED")
+    await vesper.alert("Net", "CRITICAL")
+    await vesper.alert("Net", "CLEARED")
+    await vesper.advance(60)
     assert notifications.take() == []
+    await act(vesper, "set_maintenance", duration=0)
+    assert notifications.take() == [("Vesper bell has a problem", "`SD` is critical")]
 
 
 async def test_quiet_hours_list_a_limited_number(

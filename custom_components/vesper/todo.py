@@ -12,7 +12,7 @@ from homeassistant.components.todo import (
     TodoListEntity,
     TodoListEntityFeature,
 )
-from homeassistant.core import Context, HomeAssistant
+from homeassistant.core import Context, HomeAssistant, callback
 from homeassistant.exceptions import ServiceValidationError, Unauthorized
 from homeassistant.helpers.debounce import Debouncer
 from homeassistant.helpers.entity import CONTEXT_RECENT_TIME_SECONDS, EntityDescription
@@ -69,6 +69,8 @@ class VesperProblemList(VesperFleetEntity, TodoListEntity):
     """The problems of a fleet, completed if acknowledged."""
 
     _attr_supported_features = TodoListEntityFeature.UPDATE_TODO_ITEM
+    _written: tuple[int, list[TodoItem]]
+    """The state and the items that were written last."""
 
     @property
     @override
@@ -90,13 +92,22 @@ class VesperProblemList(VesperFleetEntity, TodoListEntity):
             LOGGER,
             cooldown=UPDATE_INTERVAL,
             immediate=True,
-            function=self.async_write_ha_state,
+            function=self._async_update,
         )
+        self._written = self.state, self.todo_items
         update = debouncer.async_schedule_call
         listeners = self.hub.listeners
         self.async_on_remove(debouncer.async_shutdown)
         self.async_on_remove(listeners.async_listen_fleet(update))
         self.async_on_remove(listeners.async_listen_all(_CHANGES, update))
+
+    @callback
+    def _async_update(self) -> None:
+        """Write the state if anything has changed."""
+        written = self.state, self.todo_items
+        if written != self._written:
+            self._written = written
+            self.async_write_ha_state()
 
     @override
     async def async_update_todo_item(self, item: TodoItem) -> None:
@@ -120,7 +131,7 @@ class VesperProblemList(VesperFleetEntity, TodoListEntity):
                 else partial(_unacknowledge, problem),
                 context,
             )
-            self.async_write_ha_state()
+            self._async_update()
         # Assist completes items without setting a context.
         self._context = None
 

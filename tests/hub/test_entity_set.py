@@ -109,7 +109,7 @@ async def test_known_devices_that_do_not_fit_are_rejected(
     await _choose(vesper, EntitySet.ESSENTIAL)
     for number in range(4):
         await vesper.heartbeat(f"bell-{number}", uptime=5)
-    name, room = "MAX_ENABLED_ENTITIES_PER_CONFIG_ENTRY", 9 + 4 * 3 + 2 * 6
+    name, room = "MAX_ENABLED_ENTITIES_PER_CONFIG_ENTRY", 10 + 4 * 3 + 2 * 6
     with (
         patch(f"homeassistant.helpers.entity_platform.{name}", room),
         patch.object(admission, name, room),
@@ -132,7 +132,7 @@ async def test_rejected_devices_are_restored_when_there_is_room(vesper: Vesper) 
         await vesper.heartbeat(f"bell-{number}", uptime=5)
     for number in (2, 3):
         await vesper.alert(SUBSYSTEM, "CRITICAL", device_id=f"bell-{number}")
-    name, room = "MAX_ENABLED_ENTITIES_PER_CONFIG_ENTRY", 9 + 4 * 3 + 2 * 6
+    name, room = "MAX_ENABLED_ENTITIES_PER_CONFIG_ENTRY", 10 + 4 * 3 + 2 * 6
     with (
         patch(f"homeassistant.helpers.entity_platform.{name}", room),
         patch.object(admission, name, room),

@@ -210,6 +210,8 @@ async def test_it_has_to_be_there_when_it_has_lasted(
             await vesper.alert("SD", state)
             await vesper.advance_exactly(0.5)
     await stay_online(vesper, 10)
+    await vesper.alert("SD", "WARNING")
+    await vesper.alert("SD", last)
     assert lasting.take() == []
     # It is told once it is there again, as it is then.
     await vesper.alert("SD", "CRITICAL", "again")

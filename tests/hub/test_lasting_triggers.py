@@ -38,6 +38,12 @@ async def automate_all(
     return await automate(hass, trigger, devices(hass, BELLS), options)
 
 
+async def set_maintenance_of(vesper: Vesper, device_id: str, *, hours: int) -> None:
+    """Begin or end the maintenance of a device."""
+    target = devices(vesper.hass, [device_id])
+    await vesper.call("vesper.set_maintenance", **target, duration={"hours": hours})
+
+
 def ids(automation: Automation) -> list[str]:
     """Return the devices of the last runs."""
     return [run["vesper_id"] for run in automation.take()]
@@ -83,9 +89,7 @@ async def test_those_in_maintenance_do_not_count(
 ) -> None:
     """All the others are all."""
     await report(vesper, *BELLS, BELL)
-    await vesper.call(
-        "vesper.set_maintenance", **devices(hass, ["gate"]), duration={"hours": 1}
-    )
+    await set_maintenance_of(vesper, "gate", hours=1)
     everyone = await automate_all(hass, "went_offline", "all")
     nobody = await automate(
         hass, "went_offline", devices(hass, ["gate"]), {"behavior": "all"}
@@ -178,21 +182,23 @@ async def test_an_automation_that_is_saved(hass: HomeAssistant, vesper: Vesper) 
         assert ids(again) == []
 
 
-async def test_what_ran_no_trigger_is_not_resumed(
-    hass: HomeAssistant, vesper: Vesper
-) -> None:
-    """What began in maintenance has run none."""
+async def test_what_began_in_maintenance(hass: HomeAssistant, vesper: Vesper) -> None:
+    """The duration counts from the end of the maintenance."""
     await vesper.heartbeat()
     await set_maintenance(vesper, 1)
     await vesper.alert("SD", "WARNING")
     await vesper.advance(91)
-    await set_maintenance(vesper, 0)
     begun = [
         await automate(hass, trigger, devices(hass), MINUTES)
         for trigger in ("went_offline", "came_online", "alert_raised")
     ]
     await wait(vesper, 330)
     assert [automation.take() for automation in begun] == [[], [], []]
+    await set_maintenance(vesper, 0)
+    await wait(vesper, 270)
+    assert [automation.take() for automation in begun] == [[], [], []]
+    await wait(vesper, 60)
+    assert [len(automation.take()) for automation in begun] == [1, 0, 1]
 
 
 async def start(hass: HomeAssistant) -> None:
@@ -283,3 +289,42 @@ async def test_a_removed_device(hass: HomeAssistant, vesper: Vesper) -> None:
     await hass.async_block_till_done()
     await wait(vesper, 330)
     assert len(ids(automation)) == 1
+
+
+async def test_all_are_in_maintenance_in_the_end(
+    hass: HomeAssistant, vesper: Vesper
+) -> None:
+    """Then it is not true for all."""
+    await report(vesper, BELL)
+    options = MINUTES | {"behavior": "all"}
+    automation = await automate(hass, "went_offline", devices(hass), options)
+    await vesper.advance(91)
+    await set_maintenance(vesper, 1)
+    await vesper.advance(301)
+    assert automation.take() == []
+
+
+async def test_what_is_lost_while_all_last(hass: HomeAssistant, vesper: Vesper) -> None:
+    """One that is added does not begin it again."""
+    await report(vesper, *BELLS)
+    await set_maintenance_of(vesper, "gate", hours=1)
+    automation = await automate_all(hass, "went_offline", "all", **MINUTES)
+    await wait(vesper, 91, "gate")
+    await wait(vesper, 120, "gate")
+    await set_maintenance_of(vesper, "gate", hours=0)
+    assert ids(automation) == []
+    await wait(vesper, 91)
+    await wait(vesper, 300)
+    assert ids(automation) == ["gate"]
+
+
+async def test_which_alerts_are_resumed(hass: HomeAssistant, vesper: Vesper) -> None:
+    """Those that are severe enough, and ran triggers."""
+    await vesper.heartbeat()
+    await vesper.alert("SD", "WARNING")
+    await vesper.alert("Player", "CRITICAL")
+    await vesper.alert("Net", "CRITICAL", retain=True)
+    options = MINUTES | {"severity": "critical"}
+    automation = await automate(hass, "alert_raised", devices(hass), options)
+    await wait(vesper, 330, BELL)
+    assert [run["subsystem"] for run in automation.take()] == ["Player"]

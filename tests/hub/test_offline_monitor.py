@@ -360,6 +360,8 @@ async def test_an_unchanged_heartbeat(
     }
     await vesper.heartbeat(**heartbeat)
     await vesper.alert("FileManager", "WARNING")
+    # The list of problems is updated once a second.
+    await vesper.advance(1)
     writes.take()
     caplog.clear()
     for _ in range(20):
@@ -449,7 +451,8 @@ async def test_writes_what_changes(vesper: Vesper, writes: Writes) -> None:
     await vesper.heartbeat(recent_events=[HTTP_FAIL, HTTP_FAIL])
     assert written() == ids("device_log")
     await vesper.advance(30)
-    assert written() == []
+    # It is updated once a second.
+    assert written() == ids("problems", of=FLEET)
     await vesper.heartbeat(uptime=10)
     assert written() == sorted(
         ids("active_alerts", "alert_Network", "boot_time", "restarts")

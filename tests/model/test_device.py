@@ -731,3 +731,11 @@ def test_retained_messages_never_bring_a_device_to_life(
             assert not change & (CAME_ONLINE | Change.PLAYING | Change.RESTART)
         else:
             step.apply(device, now)
+
+
+def test_what_can_not_be_acknowledged(online: Device) -> None:
+    """Nothing changes, and nothing is published."""
+    assert online.unacknowledge_alert("SD") is Change.NOTHING
+    assert online.acknowledge_offline("Anna") is Change.NOTHING
+    assert online.unacknowledge_offline() is Change.NOTHING
+    assert online.occurrences == ()

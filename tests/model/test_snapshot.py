@@ -74,6 +74,7 @@ def device() -> Device:
     receive(device, alert("FileManager", "CLEARED"))
     receive(device, info("playback_started", melody_uid="ABC123"))
     device.set_maintenance(NOW + 3600, "Anna")
+    device.healthy_since = NOW
     device.replaces, device.registry_id = "tower", "0123"
     device.offline_acknowledged, device.offline_acknowledged_by = True, "Anna"
     return device

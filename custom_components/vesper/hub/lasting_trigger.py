@@ -162,13 +162,18 @@ class LastingTrigger(VesperTrigger):
         A suppressed occurrence can only cancel it.
         """
         occurrence = published.occurrence
-        if occurrence.kind not in (self.kind, self._opposite):
+        kinds = (self.kind, self._opposite)
+        # After maintenance, a device counts again.
+        if (
+            _COMBINED in self._pending
+            and occurrence.kind in (*kinds, OccurrenceKind.MAINTENANCE_ENDED)
+            and not self._holds()
+        ):
+            self._async_cancel(_COMBINED)
+        if occurrence.kind not in kinds:
             return
         key = self._key(published.registry_id, occurrence)
-        if key is _COMBINED:
-            if key in self._pending and not self._holds():
-                self._async_cancel(key)
-        else:
+        if key is not _COMBINED:
             if key in self._due and self._async_returned(run_action, key, occurrence):
                 return
             if self._is_left_out(occurrence):
@@ -209,8 +214,10 @@ class LastingTrigger(VesperTrigger):
         self, run_action: TriggerActionRunner, published: PublishedOccurrence
     ) -> None:
         """Run the action, after the duration if any."""
-        if self._behavior != BEHAVIOR_EACH and not (
-            self._is_new(published) and self._holds(begins=True)
+        if self._behavior != BEHAVIOR_EACH and (
+            _COMBINED in self._pending
+            or not self._is_new(published)
+            or not self._holds(begins=True)
         ):
             return
         if self._duration:

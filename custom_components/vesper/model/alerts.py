@@ -321,21 +321,16 @@ class Alerts:
         self.unknown -= {subsystem}
         return Change.ALERTS
 
-    def acknowledge(self, subsystem: str, note: str, user: str | None) -> Change:
-        """Acknowledge an alert on behalf of a user."""
+    def acknowledge(
+        self, subsystem: str, note: str, user: str | None, *, acknowledged: bool = True
+    ) -> Change:
+        """Acknowledge an alert, or take that back."""
         if (alert := self.active.get(subsystem)) is None:
             return Change.NOTHING
         self.active[subsystem] = replace(
-            alert, acknowledged=True, acknowledged_by=user, note=note
+            alert, acknowledged=acknowledged, acknowledged_by=user, note=note
         )
         return Change.ALERTS
-
-    def unacknowledge(self, subsystem: str) -> Change:
-        """Take the acknowledgement of an alert back."""
-        if change := self.acknowledge(subsystem, "", None):
-            alert = self.active[subsystem]
-            self.active[subsystem] = replace(alert, acknowledged=False)
-        return change
 
     def _close(self, subsystems: tuple[str, ...], closed_by: ClosedBy) -> Change:
         """Close alerts that the device did not clear."""

@@ -144,7 +144,8 @@ class DeviceState:
 
     def unacknowledge_alert(self, subsystem: str) -> Change:
         """Take the acknowledgement of an alert back."""
-        if change := self.alerts.unacknowledge(subsystem):
+        change = self.alerts.acknowledge(subsystem, "", None, acknowledged=False)
+        if change:
             self._record_by_user(OccurrenceKind.ALERT_UNACKNOWLEDGED, subsystem)
         return change
 
