@@ -1,5 +1,7 @@
 """An automation runs when a device reports a problem."""
 
+import time
+
 import pytest
 
 from tests.rig.home_assistant import HomeAssistant
@@ -8,6 +10,8 @@ from .conftest import Publish
 
 DEVICE = "automated"
 AUTOMATION = "bell_in_trouble"
+#: In seconds, longer than a restart takes.
+DURATION = 45
 
 
 def is_on(home_assistant: HomeAssistant) -> bool:
@@ -137,4 +141,60 @@ def test_an_automation_runs_once(
     assert messages(home_assistant) == [f"{DEVICE} FileManager critical failed"]
     assert runs(home_assistant) == 2
 
+    api.request("DELETE", f"/api/config/automation/config/{AUTOMATION}")
+
+
+def test_a_duration_survives_a_restart(
+    home_assistant: HomeAssistant, publish: Publish
+) -> None:
+    """It goes on, and runs once for all devices."""
+    api = home_assistant.api
+    bells = ("lasting-one", "lasting-two")
+    for bell in bells:
+        publish(f"vesper/{bell}/status/heartbeat", '{"uptime": 3600}')
+        home_assistant.wait_for_states({f"{bell}_connectivity": "on"})
+    entities = api.entity_ids("vesper")
+    api.post(
+        f"/api/config/automation/config/{AUTOMATION}",
+        {
+            "alias": "All bells have a problem",
+            "triggers": [
+                {
+                    "trigger": "vesper.alert_raised",
+                    "target": {
+                        "entity_id": [
+                            entities[f"{bell}_connectivity"] for bell in bells
+                        ]
+                    },
+                    "options": {"behavior": "all", "for": DURATION},
+                }
+            ],
+            "actions": [
+                {
+                    "action": "persistent_notification.create",
+                    "data": {
+                        "title": AUTOMATION,
+                        "message": "{{ trigger.vesper_id }} {{ trigger.subsystem }}",
+                    },
+                }
+            ],
+        },
+    )
+    home_assistant.wait_until(
+        lambda: is_on(home_assistant), timeout=10, what="the automation"
+    )
+    for bell in bells:
+        publish(f"vesper/{bell}/status/alerts", '{"subsystem": "A", "state": "FAILED"}')
+        home_assistant.wait_for_states({f"{bell}_alert_A": "failed"})
+    raised = time.monotonic()
+    before = runs(home_assistant)
+    home_assistant.restart()
+    assert messages(home_assistant) == [] or time.monotonic() - raised > DURATION
+    home_assistant.wait_until(
+        lambda: bool(messages(home_assistant)), timeout=DURATION + 30, what="the run"
+    )
+    # Alerts of one second began together.
+    (message,) = messages(home_assistant)
+    assert message in {f"{bell} A" for bell in bells}
+    assert runs(home_assistant) == before + 1
     api.request("DELETE", f"/api/config/automation/config/{AUTOMATION}")
