@@ -90,6 +90,8 @@ async def test_one_write_for_many(
     writes.take()
     await vesper.advance(91)
     assert vesper.value("devices_online", FLEET) == "0"
+    # The list of problems is updated once a second.
+    await vesper.advance(1)
     written = [
         entity_id for entity_id in writes.take() if "vesper_bell" not in entity_id
     ]
