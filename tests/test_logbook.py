@@ -67,14 +67,14 @@ async def test_alerts(hass: HomeAssistant, vesper: Vesper, logbook: Logbook) -> 
     await vesper.call("vesper.acknowledge_alert", **network)
     await vesper.call("vesper.clear_alert", **devices(hass), subsystem="Network")
     assert logbook.take() == [
-        "Chapel bell: FileManager raised a warning: SD mount failed",
-        "Chapel bell: FileManager raised a critical alert: SD card is gone",
-        "Chapel bell: FileManager has failed",
-        "Chapel bell: FileManager is OK again",
-        "Chapel bell: Network raised a warning",
-        "Chapel bell: Network had its alert acknowledged: Anna is on it",
-        "Chapel bell: Network had its alert acknowledged",
-        "Chapel bell: Network had its alert cleared by an action",
+        "Chapel bell FileManager: raised a warning: SD mount failed",
+        "Chapel bell FileManager: raised a critical alert: SD card is gone",
+        "Chapel bell FileManager: has failed",
+        "Chapel bell FileManager: is OK again",
+        "Chapel bell Network: raised a warning",
+        "Chapel bell Network: had its alert acknowledged: Anna is on it",
+        "Chapel bell Network: had its alert acknowledged",
+        "Chapel bell Network: had its alert cleared by an action",
     ]
 
 
@@ -89,7 +89,7 @@ async def test_restart(vesper: Vesper, logbook: Logbook) -> None:
         await vesper.advance(30)
         await vesper.heartbeat(uptime=uptime)
     assert logbook.take() == [
-        "Chapel bell: SD had its alert closed: not raised again after a restart"
+        "Chapel bell SD: had its alert closed: not raised again after a restart"
     ]
     await vesper.advance(30)
     await vesper.heartbeat(uptime=10)
@@ -126,7 +126,7 @@ async def test_maintenance(
     await vesper.call("vesper.set_maintenance", **target, duration={"hours": 0})
     assert logbook.take() == [
         "Chapel bell: is in maintenance until 2030-01-01 15:00",
-        "Chapel bell: SD raised a warning",
+        "Chapel bell SD: raised a warning",
         "Chapel bell: is no longer in maintenance",
     ]
 
@@ -178,10 +178,10 @@ async def test_entities(hass: HomeAssistant, vesper: Vesper, logbook: Logbook) -
     await vesper.call("vesper.acknowledge_alert", **target, subsystem="SD")
     await vesper.call("vesper.clear_alert", **target, subsystem="SD")
     assert taken("alert_SD") == [
-        ("SD raised a warning: mount failed", "mdi:alert"),
-        ("SD has failed", "mdi:close-octagon"),
-        ("SD had its alert acknowledged", "mdi:bell-cog-outline"),
-        ("SD had its alert cleared by an action", "mdi:bell-check-outline"),
+        ("raised a warning: mount failed", "mdi:alert"),
+        ("has failed", "mdi:close-octagon"),
+        ("had its alert acknowledged", "mdi:bell-cog-outline"),
+        ("had its alert cleared by an action", "mdi:bell-check-outline"),
     ]
     await vesper.call("vesper.set_maintenance", **target, duration={"hours": 1})
     await vesper.call("vesper.set_maintenance", **target, duration={"hours": 0})
@@ -219,8 +219,8 @@ async def test_shown_by_the_state(
     await vesper.heartbeat(uptime=5180)
     lines = logbook.take_all()
     assert [line["message"] for line in lines] == [
-        "SD raised a critical alert",
-        "SD is OK again",
+        "raised a critical alert",
+        "is OK again",
         "went offline",
         "came online",
     ]
@@ -238,4 +238,4 @@ async def test_languages(hass: HomeAssistant, vesper: Vesper, logbook: Logbook) 
     ):
         hass.config.language = "de"
         await vesper.alert("SD", "WARNING", "{subsystem} is gone")
-        assert logbook.take() == ["Chapel bell: SD warnt: {subsystem} is gone"]
+        assert logbook.take() == ["Chapel bell SD: SD warnt: {subsystem} is gone"]

@@ -91,10 +91,10 @@ async def test_the_worst_first(vesper: Vesper) -> None:
     await vesper.advance(UPDATE_INTERVAL)
     assert await items(vesper) == [
         ("Failed: Vesper bell, Network, since 2030-01-01 14:01", OPEN),
-        ("Critical: Vesper hall, Audio, since 2030-01-01 14:01: no amplifier", OPEN),
+        ("Critical: Vesper hall, Audio: no amplifier, since 2030-01-01 14:01", OPEN),
         ("Offline: Vesper tower, since 2030-01-01 14:00", OPEN),
         (
-            "Warning: Vesper bell, FileManager, since 2030-01-01 14:01: SD is gone",
+            "Warning: Vesper bell, FileManager: SD is gone, since 2030-01-01 14:01",
             OPEN,
         ),
     ]
@@ -242,8 +242,8 @@ async def test_on_a_phone(
     (item,) = (await client.receive_json())["result"]["items"]
     assert item == {
         "uid": ALERT_ID,
-        "summary": "Warning: Vesper bell, FileManager, since 2030-01-01 14:00: "
-        "[a](http://x) **b**",
+        "summary": "Warning: Vesper bell, FileManager: [a](http://x) **b**, since "
+        "2030-01-01 14:00",
         "status": OPEN,
     }
     await client.send_json_auto_id(

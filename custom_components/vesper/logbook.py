@@ -71,8 +71,12 @@ def async_describe_events(
         data = event.data
         device = dr.async_get(hass).async_get(data[ATTR_DEVICE_ID])
         name = device and (device.name_by_user or device.name)
+        name = name or data[ATTR_VESPER_ID] or "Vesper"
+        # Beside an entity, its name is shown instead.
+        if (subsystem := data.get("subsystem")) is not None:
+            name += f" {subsystem}"
         described = {
-            LOGBOOK_ENTRY_NAME: name or data[ATTR_VESPER_ID] or "Vesper",
+            LOGBOOK_ENTRY_NAME: name,
             LOGBOOK_ENTRY_MESSAGE: _message(hass, data),
             LOGBOOK_ENTRY_ICON: ICONS[data["kind"]][_variant(data)],
         }

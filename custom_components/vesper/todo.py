@@ -25,6 +25,7 @@ from .const import DOMAIN, LOGGER
 from .entity import VesperFleetEntity
 from .hub.hub import VesperConfigEntry
 from .hub.permissions import async_user_name, is_permitted
+from .model.active_alert import ActiveAlert
 from .model.change import Change
 from .model.device import Device
 from .model.problems import Problem, count_open, find_problem, list_problems
@@ -170,15 +171,13 @@ class VesperProblemList(VesperFleetEntity, TodoListEntity):
         name = self.hub.registry.name_of(device.device_id)
         values = {
             "status": states[f"{_STATES}.{problem.status}"],
-            "name": name if alert is None else f"{name}, {alert.subsystem}",
+            "name": name if alert is None else _described(name, alert),
         }
         if (since := problem.since) is None:
             summary = texts[_TEXT].format(**values)
         else:
             time_of = dt_util.as_local(since).strftime("%Y-%m-%d %H:%M")
             summary = texts[_TEXT_SINCE].format(**values, since=time_of)
-        if alert is not None and alert.message:
-            summary += f": {alert.message}"
         return TodoItem(
             uid=problem.uid,
             # The action strips the text that it gets back.
@@ -208,6 +207,14 @@ class VesperProblemList(VesperFleetEntity, TodoListEntity):
         entry = self.hub.registry.async_entry(device)
         if not is_permitted(self.hass, user, entry, POLICY_CONTROL):
             raise Unauthorized(context=context, permission=POLICY_CONTROL)
+
+
+def _described(name: str, alert: ActiveAlert) -> str:
+    """Return which alert of a device it is."""
+    subsystem = f"{name}, {alert.subsystem}"
+    # On a phone, the end of a long item is cut.
+    message = alert.message.strip()
+    return f"{subsystem}: {message}" if message else subsystem
 
 
 def _acknowledge(problem: Problem, user: str | None, device: Device) -> Change:

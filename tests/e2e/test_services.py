@@ -92,13 +92,16 @@ def test_actions(
         what="the line of the logbook",
     )
     lines = logbook(home_assistant, since)
-    assert {line["name"] for line in lines} == {f"Vesper {DEVICE}"}
+    assert {line["name"] for line in lines} == {
+        f"Vesper {DEVICE}",
+        f"Vesper {DEVICE} FileManager",
+    }
     assert all(line["icon"].startswith("mdi:") for line in lines)
     raised, acknowledged, began, cleared, ended = (line["message"] for line in lines)
-    assert raised == "FileManager raised a critical alert: SD mount failed"
-    assert acknowledged == "FileManager had its alert acknowledged: Anna is here"
+    assert raised == "raised a critical alert: SD mount failed"
+    assert acknowledged == "had its alert acknowledged: Anna is here"
     assert began.startswith("is in maintenance until 20")
-    assert cleared == "FileManager had its alert cleared by an action"
+    assert cleared == "had its alert cleared by an action"
     assert ended == "is no longer in maintenance"
 
     # Each is also where its entity is, beside the changes of its state.
