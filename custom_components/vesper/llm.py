@@ -240,9 +240,7 @@ class GetDeviceTool(VesperTool):
                 "last_restarts": availability["last_restarts"][:MAX_LISTED],
             }
         )
-        alerts = reported["alerts"]
-        _fill(answer, "alerts", (_alert(alert) for alert in alerts), len(alerts))
-        return answer
+        return _with_alerts(answer, reported["alerts"])
 
 
 class RunHealthCheckTool(VesperTool):
@@ -287,9 +285,7 @@ class RunHealthCheckTool(VesperTool):
             ) from error
         response = responses[one.device.device_id]
         answer = _identity(one) | _picked(response, "answered", "round_trip_ms")
-        alerts = response["alerts"]
-        _fill(answer, "alerts", (_alert(alert) for alert in alerts), len(alerts))
-        return answer
+        return _with_alerts(answer, response["alerts"])
 
 
 @callback
@@ -366,6 +362,12 @@ def _fill(
             listed.pop()
             break
         answer[left_out] -= 1
+
+
+def _with_alerts(answer: dict[str, Any], alerts: list[Any]) -> dict[str, Any]:
+    """Return an answer about a device with its alerts."""
+    _fill(answer, "alerts", (_alert(alert) for alert in alerts), len(alerts))
+    return answer
 
 
 def _presented(data: dict[str, Any]) -> dict[str, Any]:

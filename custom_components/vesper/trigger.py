@@ -177,11 +177,6 @@ class ConnectivityTrigger(LastingTrigger):
     _schema = target_schema(LASTING_OPTIONS)
 
     @override
-    def _of(self, device: Device, occurrence: Occurrence) -> Occurrence | None:
-        """Return the occurrence, if the connectivity is unchanged."""
-        return occurrence if self._is_so(device) else None
-
-    @override
     def _is_so(self, device: Device) -> bool | None:
         """Return whether the connectivity is that of the trigger."""
         online = self.kind is OccurrenceKind.CAME_ONLINE
@@ -243,11 +238,6 @@ class PlaybackTrigger(LastingTrigger):
     """Trigger when a device starts or stops playing."""
 
     _schema = target_schema(LASTING_OPTIONS)
-
-    @override
-    def _of(self, device: Device, occurrence: Occurrence) -> Occurrence | None:
-        """Return the occurrence, if the playback is unchanged."""
-        return occurrence if self._is_so(device) else None
 
     @override
     def _is_so(self, device: Device) -> bool | None:

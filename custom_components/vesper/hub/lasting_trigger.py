@@ -324,9 +324,9 @@ class LastingTrigger(VesperTrigger):
     def _is_so(self, device: Device) -> bool | None:
         """Return whether it is true, None if not known."""
 
-    @abstractmethod
     def _of(self, device: Device, occurrence: Occurrence) -> Occurrence | None:
         """Return the occurrence as the device shows it.
 
         None if it is over.
         """
+        return occurrence if self._is_so(device) else None

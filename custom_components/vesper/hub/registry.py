@@ -104,7 +104,7 @@ class DeviceRegistry:
             if event.data["action"] != "remove":
                 return
             for domain, device_id, *_ in event.data["device"]["identifiers"]:
-                if domain == DOMAIN and not self._entry(device_id):
+                if domain == DOMAIN and not self.entry_of(device_id):
                     listener(device_id)
 
         return self._hass.bus.async_listen(
@@ -152,7 +152,7 @@ class DeviceRegistry:
     @callback
     def async_discard(self, device_id: str) -> None:
         """Remove a device, if it is registered."""
-        if (entry := self._entry(device_id)) is not None:
+        if (entry := self.entry_of(device_id)) is not None:
             self._registry.async_remove_device(entry.id)
 
     @callback
@@ -173,20 +173,20 @@ class DeviceRegistry:
     @callback
     def async_entry(self, device: Device) -> dr.AnyDeviceEntry:
         """Return or create the registry entry of a device."""
-        return self._entry(device.device_id) or self.async_register(device)
+        return self.entry_of(device.device_id) or self.async_register(device)
 
     def name_of(self, device_id: str) -> str:
         """Return the name of a device."""
-        entry = self._entry(device_id)
+        entry = self.entry_of(device_id)
         name = None if entry is None else entry.name_by_user or entry.name
         return name or device_id
 
     def id_of(self, device_id: str) -> str | None:
         """Return the registry id of a device, if any."""
-        entry = self._entry(device_id)
+        entry = self.entry_of(device_id)
         return None if entry is None else entry.id
 
-    def _entry(self, device_id: str) -> dr.AnyDeviceEntry | None:
+    def entry_of(self, device_id: str) -> dr.AnyDeviceEntry | None:
         """Return the registry entry of a device, if any."""
         return self._registry.async_get_device_by_identifier(
             (DOMAIN, device_id), self._entry_id

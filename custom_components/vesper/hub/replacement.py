@@ -86,7 +86,7 @@ class Replacements:
                 and (old := stored.pop(old_id, None)) is not None
             ):
                 dropped = take_over(new, old)
-                if (entry := self._entry(old_id)) is not None:
+                if (entry := self._registry.entry_of(old_id)) is not None:
                     new.registry_id = entry.id
                 LOGGER.info("Device %s replaces %s", new.device_id, old_id)
                 self._completed.append(new.device_id)
@@ -124,7 +124,7 @@ class Replacements:
             if made := entities.async_get_entity_id(entity.domain, DOMAIN, unique_id):
                 entities.async_remove(made)
             entities.async_update_entity(entity.entity_id, new_unique_id=unique_id)
-        if (new_entry := self._entry(new.device_id)) is not None:
+        if (new_entry := self._registry.entry_of(new.device_id)) is not None:
             for entity in _entities_of(entities, new_entry):
                 entities.async_update_entity(entity.entity_id, device_id=old_entry.id)
             devices.async_remove_device(new_entry.id)
@@ -132,12 +132,6 @@ class Replacements:
             old_entry.id, new_identifiers={(DOMAIN, new.device_id)}
         )
         self._registry.async_register(new)
-
-    def _entry(self, device_id: str) -> dr.AnyDeviceEntry | None:
-        """Return the registry entry of a device, if any."""
-        return dr.async_get(self._hass).async_get_device_by_identifier(
-            (DOMAIN, device_id), self._entry_id
-        )
 
 
 def _entities_of(

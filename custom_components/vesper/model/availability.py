@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
-from itertools import batched, chain
+from itertools import batched
 from typing import TYPE_CHECKING, NamedTuple, Self
 
 from .buckets import DayBuckets, HourBuckets
@@ -189,9 +189,9 @@ class AvailabilityHistory:
         outages = sorted([*self._outage_rows(), *other._outage_rows()])
         ended = [row for row in outages if row[1]]
         rows = [*ended, *[row for row in outages if not row[1]][:1]][-MAX_KEPT:]
-        self._outages = array("I", chain.from_iterable(rows)).tobytes()
+        self._outages = pack(rows)
         rows = sorted([*self._restart_rows(), *other._restart_rows()])[-MAX_KEPT:]
-        self._restarts = array("I", chain.from_iterable(rows)).tobytes()
+        self._restarts = pack(rows)
 
     @property
     def is_offline(self) -> bool:
@@ -284,12 +284,12 @@ class AvailabilityHistory:
             length and start + length - 1
             for start, length in zip(starts, lengths, strict=True)
         ]
-        self._outages = pack(starts, ends, seconds, causes)
+        self._outages = pack(zip(starts, ends, seconds, causes, strict=True))
 
     def _restore_restarts(self, stored: object) -> None:
         """Restore the restarts."""
         times, codes = (column[-MAX_KEPT:] for column in decode(stored, _RESTART))
-        self._restarts = pack(times, codes)
+        self._restarts = pack(zip(times, codes, strict=True))
 
     def _outage_rows(self) -> Iterator[tuple[int, ...]]:
         """Yield the numbers of each outage."""

@@ -125,7 +125,8 @@ class Buckets:
             or min(offline, default=0) < 0
         ):
             raise ValueError(stored)
-        self._rows = pack(periods, observed, map(sub, observed, offline, strict=True))
+        online = map(sub, observed, offline, strict=True)
+        self._rows = pack(zip(periods, observed, online, strict=True))
 
     def _periods(self) -> Iterator[tuple[int, int, int]]:
         """Yield each period: its begin, observed and online seconds."""

@@ -176,6 +176,7 @@ class Device(DeviceState):
         """Set whether it is online, and record the occurrence."""
         if online is not self.was_online:
             self.connectivity_since = now
+            self.offline_acknowledged, self.offline_acknowledged_by = False, None
         self._record(
             connectivity_occurrence(
                 self.device_id,
@@ -185,8 +186,6 @@ class Device(DeviceState):
                 offline_since=self.offline_since,
             )
         )
-        if online is not self.was_online:
-            self.offline_acknowledged, self.offline_acknowledged_by = False, None
         self.online = self.was_online = online
         if online:
             self.offline_since = self.suppressed_offline_since = None

@@ -11,12 +11,11 @@ from itertools import accumulate, chain
 from operator import sub
 
 
-def pack(times: Iterable[int], *columns: Iterable[int]) -> bytes:
+def pack(rows: Iterable[Iterable[int]]) -> bytes:
     """Return packed rows.
 
     Raises OverflowError for numbers that are negative or need more than 32 bits.
     """
-    rows = zip(times, *columns, strict=True)
     return array("I", chain.from_iterable(rows)).tobytes()
 
 
