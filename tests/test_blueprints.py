@@ -470,7 +470,12 @@ async def test_many_devices_offline(hass: HomeAssistant, vesper: Vesper) -> None
     )
     await vesper.advance(91)
     await vesper.advance(301)
-    assert len(notifications.take()) == 30
+    assert notifications.take() == [
+        (
+            "Vesper: 30 devices are offline",
+            "They went offline together. 30 were online before.",
+        )
+    ]
     assert running(hass) == 0
 
 

@@ -28,6 +28,7 @@ from homeassistant.helpers import (
     label_registry as lr,
 )
 from homeassistant.helpers.trigger import async_validate_trigger_config
+from homeassistant.util import dt as dt_util
 
 from .automation import Automation, automate, devices, registered_id
 from .common import BELL, FLEET, Vesper, reload_mqtt
@@ -698,6 +699,8 @@ async def test_detached(hass: HomeAssistant, vesper: Vesper) -> None:
                 "from_state": "online",
                 "to_state": "offline",
                 "last_seen": START,
+                "outage_since": None,
+                "outage_until": None,
                 "description": "went offline: Chapel bell",
             },
             id="offline",
@@ -709,6 +712,8 @@ async def test_detached(hass: HomeAssistant, vesper: Vesper) -> None:
                 "from_state": "offline",
                 "to_state": "online",
                 "offline_since": START + timedelta(seconds=91),
+                "outage_since": None,
+                "outage_until": None,
                 "description": "came online: Chapel bell",
             },
             id="online",
@@ -720,6 +725,8 @@ async def test_detached(hass: HomeAssistant, vesper: Vesper) -> None:
                 "from_state": "offline",
                 "to_state": "online",
                 "offline_since": START + timedelta(seconds=91),
+                "outage_since": None,
+                "outage_until": None,
                 "description": "came online: Chapel bell",
             },
             id="online, after it went offline in maintenance",
@@ -849,6 +856,62 @@ async def test_fleet_outage(hass: HomeAssistant, vesper: Vesper) -> None:
     for number in range(5):
         await vesper.heartbeat(f"bell-{number}")
     assert outage.take() == []
+
+
+async def test_fleet_outage_ended(hass: HomeAssistant, vesper: Vesper) -> None:
+    """It says which devices are not back."""
+    bells = [f"bell-{number}" for number in range(5)]
+    over = await automate(hass, "fleet_outage_ended")
+    offline, online = [
+        await automate(hass, "went_offline", devices(hass, [FLEET]), {"for": 60}),
+        await automate(hass, "came_online", devices(hass, [FLEET])),
+    ]
+    for bell in bells:
+        await vesper.heartbeat(bell)
+    await vesper.advance(91)
+    since = dt_util.utcnow()
+    await vesper.advance(60)
+    times = [(run["outage_since"], run["outage_until"]) for run in offline.take()]
+    assert times == [(since, None)] * 5
+    await vesper.advance(40)
+    for _ in range(2):
+        for bell in bells[:4]:
+            await vesper.heartbeat(bell)
+        await vesper.advance(46)
+    assert [(run["outage_since"], run["outage_until"]) for run in online.take()] == [
+        (since, None)
+    ] * 4
+    (run,) = over.take()
+    assert run == {
+        "platform": "vesper.fleet_outage_ended",
+        "id": "0",
+        "idx": "0",
+        "alias": None,
+        "description": "fleet outage ended: All Vesper devices",
+        "device_id": registered_id(hass, FLEET),
+        "vesper_id": None,
+        "name": "All Vesper devices",
+        "area": None,
+        "floor": None,
+        "unstable": [],
+        "lost": 5,
+        "online_before": 5,
+        "duration": 100,
+        "still_offline": 1,
+        "still_offline_names": ("Vesper bell-4",),
+    }
+    for _ in range(2):
+        await vesper.heartbeat("bell-4")
+        for _ in range(4):
+            for bell in bells[:4]:
+                await vesper.heartbeat(bell)
+            await vesper.advance(46)
+    assert [run["outage_since"] for run in offline.take()] == [None, None]
+    (once, again) = [
+        (run["outage_since"], run["outage_until"]) for run in online.take()
+    ]
+    assert once == (since, since + timedelta(seconds=100))
+    assert again == (None, None)
 
 
 # Targets
@@ -1056,7 +1119,7 @@ def test_target_support() -> None:
     assert_triggers_target_support(
         TRIGGERS,
         dict.fromkeys(TRIGGERS, TargetSupport.CUSTOM)
-        | {"fleet_outage": TargetSupport.NONE},
+        | dict.fromkeys(("fleet_outage", "fleet_outage_ended"), TargetSupport.NONE),
     )
 
 

@@ -46,6 +46,10 @@ ICONS: Mapping[OccurrenceKind, Mapping[str, str]] = {
         "area": "mdi:lan-disconnect",
         "floor": "mdi:lan-disconnect",
     },
+    OccurrenceKind.FLEET_OUTAGE_ENDED: {
+        "": "mdi:lan-pending",
+        "all_back": "mdi:lan-check",
+    },
     OccurrenceKind.MAINTENANCE_ENDED: {"": "mdi:wrench-outline"},
     OccurrenceKind.MAINTENANCE_STARTED: {"": "mdi:wrench-clock"},
     OccurrenceKind.OFFLINE_ACKNOWLEDGED: {"": "mdi:bell-cog-outline"},
@@ -102,6 +106,8 @@ def _variant(data: _Data) -> str:
         case OccurrenceKind.FLEET_OUTAGE:
             places = [name for name in ("area", "floor") if data.get(name)]
             return places[0] if places else ""
+        case OccurrenceKind.FLEET_OUTAGE_ENDED if not data["still_offline"]:
+            return "all_back"
     return ""
 
 

@@ -11,6 +11,7 @@ from homeassistant.core import HomeAssistant
 from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers.trigger import Trigger
 
+from .const import DOMAIN
 from .hub.alert_options import (
     ALERT_OPTIONS,
     CONF_FLAPPING,
@@ -20,7 +21,9 @@ from .hub.alert_options import (
     is_alert_selected,
     is_subsystem_selected,
 )
-from .hub.lasting_trigger import LASTING_OPTIONS, LastingTrigger
+from .hub.device_trigger import LASTING_OPTIONS, DeviceTrigger
+from .hub.hub import VesperConfigEntry
+from .hub.lasting_trigger import FOR_OPTION, Begun, LastingTrigger
 from .hub.occurrences import PublishedOccurrence
 from .hub.trigger_base import VesperTrigger, target_schema
 from .model.active_alert import ActiveAlert
@@ -36,7 +39,7 @@ from .protocol.codes import ResetReason, keys_of
 CONF_REASONS: Final = "reasons"
 
 
-class AlertClearedTrigger(LastingTrigger):
+class AlertClearedTrigger(DeviceTrigger):
     """Trigger when an active alert ends."""
 
     kind = OccurrenceKind.ALERT_CLEARED
@@ -72,7 +75,7 @@ class AlertClearedTrigger(LastingTrigger):
         )
 
 
-class AlertRaisedTrigger(LastingTrigger):
+class AlertRaisedTrigger(DeviceTrigger):
     """Trigger when an alert is raised or gets worse."""
 
     kind = OccurrenceKind.ALERT_RAISED
@@ -171,7 +174,7 @@ class AlertRaisedTrigger(LastingTrigger):
         )
 
 
-class ConnectivityTrigger(LastingTrigger):
+class ConnectivityTrigger(DeviceTrigger):
     """Trigger when the connectivity of a device changes."""
 
     _schema = target_schema(LASTING_OPTIONS)
@@ -188,7 +191,13 @@ class CameOnlineTrigger(ConnectivityTrigger):
 
     kind = OccurrenceKind.CAME_ONLINE
     _opposite = OccurrenceKind.WENT_OFFLINE
-    _variables = ("from_state", "to_state", "offline_since")
+    _variables = (
+        "from_state",
+        "to_state",
+        "offline_since",
+        "outage_since",
+        "outage_until",
+    )
 
     @override
     def _begun(self, device: Device) -> Iterator[tuple[Occurrence, float]]:
@@ -201,16 +210,62 @@ class CameOnlineTrigger(ConnectivityTrigger):
             yield occurrence, since
 
 
-class FleetOutageTrigger(VesperTrigger):
+class FleetOutageTrigger(LastingTrigger):
     """Trigger when most devices go offline together."""
 
     kind = OccurrenceKind.FLEET_OUTAGE
-    _schema = vol.Schema({vol.Required(CONF_OPTIONS, default={}): {}})
+    _opposite = OccurrenceKind.FLEET_OUTAGE_ENDED
+    _schema = vol.Schema({vol.Required(CONF_OPTIONS, default={}): FOR_OPTION})
     _variables = ("lost", "online_before", "area", "floor")
 
     @override
     def _is_targeted(self, registry_id: str) -> bool:
-        """Return True: there is one fleet."""
+        """Return True: it is for all fleets."""
+        return True
+
+    @override
+    def _lasting(self) -> Iterator[Begun]:
+        """Yield the outages of all fleets."""
+        entries: list[VesperConfigEntry]
+        entries = self._hass.config_entries.async_loaded_entries(DOMAIN)
+        for hub in (entry.runtime_data for entry in entries):
+            if (outage := hub.outages.current) is not None:
+                occurrence, since = outage
+                published = PublishedOccurrence(
+                    registry_id=hub.registry.fleet_id,
+                    occurrence=occurrence,
+                    suppressed=False,
+                    context=None,
+                )
+                yield since, hub, published
+
+    @override
+    def _current(self, registry_id: str, occurrence: Occurrence) -> Occurrence | None:
+        """Return the outage as it is by now."""
+        for _, hub, published in self._lasting():
+            if hub.registry.fleet_id == registry_id:
+                return published.occurrence
+        return occurrence
+
+
+class FleetOutageEndedTrigger(VesperTrigger):
+    """Trigger when a fleet outage has ended."""
+
+    kind = OccurrenceKind.FLEET_OUTAGE_ENDED
+    _schema = vol.Schema({vol.Required(CONF_OPTIONS, default={}): {}})
+    _variables = (
+        "lost",
+        "online_before",
+        "duration",
+        "still_offline",
+        "still_offline_names",
+        "area",
+        "floor",
+    )
+
+    @override
+    def _is_targeted(self, registry_id: str) -> bool:
+        """Return True: it is for all fleets."""
         return True
 
 
@@ -234,7 +289,7 @@ class RestartedTrigger(VesperTrigger):
         return not reasons or occurrence.reason in reasons
 
 
-class PlaybackTrigger(LastingTrigger):
+class PlaybackTrigger(DeviceTrigger):
     """Trigger when a device starts or stops playing."""
 
     _schema = target_schema(LASTING_OPTIONS)
@@ -268,7 +323,23 @@ class WentOfflineTrigger(ConnectivityTrigger):
 
     kind = OccurrenceKind.WENT_OFFLINE
     _opposite = OccurrenceKind.CAME_ONLINE
-    _variables = ("from_state", "to_state", "last_seen")
+    _variables = (
+        "from_state",
+        "to_state",
+        "last_seen",
+        "outage_since",
+        "outage_until",
+    )
+
+    @override
+    def _of(self, device: Device, occurrence: Occurrence) -> Occurrence | None:
+        """Return it with the fleet outage, if any."""
+        current = super()._of(device, occurrence)
+        return current and replace(
+            current,
+            outage_since=device.outage_since,
+            outage_until=device.outage_until,
+        )
 
     @override
     def _begun(self, device: Device) -> Iterator[tuple[Occurrence, float]]:
@@ -289,6 +360,7 @@ TRIGGERS: dict[str, type[Trigger]] = {
         AlertClearedTrigger,
         AlertRaisedTrigger,
         CameOnlineTrigger,
+        FleetOutageEndedTrigger,
         FleetOutageTrigger,
         RestartedTrigger,
         StartedPlayingTrigger,

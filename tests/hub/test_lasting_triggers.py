@@ -6,7 +6,7 @@ import pytest
 
 from homeassistant.const import EVENT_HOMEASSISTANT_STARTED
 from homeassistant.core import CoreState, HomeAssistant
-from homeassistant.helpers import device_registry as dr
+from homeassistant.helpers import area_registry as ar, device_registry as dr
 from tests.automation import Automation, automate, devices, registered_id
 from tests.common import BELL, FLEET, Vesper
 
@@ -328,3 +328,67 @@ async def test_which_alerts_are_resumed(hass: HomeAssistant, vesper: Vesper) -> 
     automation = await automate(hass, "alert_raised", devices(hass), options)
     await wait(vesper, 330, BELL)
     assert [run["subsystem"] for run in automation.take()] == ["Player"]
+
+
+async def lose_all(vesper: Vesper) -> None:
+    """Lose most of four devices, later the last."""
+    await report(vesper, *BELLS, BELL)
+    await wait(vesper, 60, BELL)
+    await vesper.advance(31)
+
+
+async def test_an_outage_that_lasts(hass: HomeAssistant, vesper: Vesper) -> None:
+    """It has what it lost by then, and where."""
+    area = ar.async_get(hass).async_create("Tower")
+    await report(vesper, *BELLS)
+    for device_id in BELLS:
+        dr.async_get(hass).async_update_device(
+            registered_id(hass, device_id), area_id=area.id
+        )
+    lasting = await automate(hass, "fleet_outage", options=MINUTES)
+    short = await automate(hass, "fleet_outage", options={"for": {"minutes": 1}})
+    await lose_all(vesper)
+    await vesper.advance(59)
+    await vesper.advance(2)
+    (run,) = short.take()
+    assert (run["lost"], run["online_before"], run["area"]) == (4, 4, None)
+    await wait(vesper, 120)
+    await wait(vesper, 240, *BELLS, BELL)
+    assert lasting.take() == short.take() == []
+
+
+async def test_where_an_outage_that_grows_is(
+    hass: HomeAssistant, vesper: Vesper
+) -> None:
+    """Also after a restart, which forgets only one number."""
+    area = ar.async_get(hass).async_create("Tower")
+    await report(vesper, *BELLS)
+    for device_id in BELLS:
+        dr.async_get(hass).async_update_device(
+            registered_id(hass, device_id), area_id=area.id
+        )
+    at_once = await automate(hass, "fleet_outage")
+    lasting = await automate(hass, "fleet_outage", options=MINUTES)
+    await vesper.advance(91)
+    await vesper.advance(150)
+    assert len(at_once.take()) == 1
+    await vesper.reload()
+    assert lasting.take() == []
+    later = await automate(hass, "fleet_outage", options=MINUTES)
+    await vesper.advance(152)
+    (run,) = lasting.take()
+    assert (run["lost"], run["online_before"], run["area"]) == (3, None, "Tower")
+    assert len(later.take()) == 1
+    assert at_once.take() == []
+
+
+async def test_an_outage_while_the_entry_is_not_loaded(
+    hass: HomeAssistant, vesper: Vesper
+) -> None:
+    """It is taken to go on."""
+    lasting = await automate(hass, "fleet_outage", options=MINUTES)
+    await lose_all(vesper)
+    assert await hass.config_entries.async_unload(FLEET)
+    await vesper.advance(301)
+    (run,) = lasting.take()
+    assert (run["lost"], run["online_before"]) == (3, 4)

@@ -18,7 +18,7 @@ from homeassistant.helpers import (
     device_registry as dr,
     floor_registry as fr,
 )
-from tests.automation import automate, described, registered_id
+from tests.automation import automate, described, devices, registered_id
 from tests.common import FLEET, Vesper, logged
 
 STARTED = "Outage: {} of {} online devices went offline within 90 s"
@@ -41,7 +41,7 @@ def last_event(vesper: Vesper) -> dict[str, Any] | None:
     state = vesper.state("outage", FLEET)
     if state.state == STATE_UNKNOWN:
         return None
-    names = ("event_type", "lost", "online_before", "duration")
+    names = ("event_type", "lost", "online_before", "duration", "still_offline")
     return {name: state.attributes[name] for name in names if name in state.attributes}
 
 
@@ -72,7 +72,18 @@ async def test_an_outage_from_beginning_to_end(
         "online_before": 10,
     }
     await send_heartbeats(vesper, "bell-9")
-    over = {"event_type": "ended", "lost": 8, "online_before": 10, "duration": 240}
+    for _ in range(2):
+        await vesper.advance(44)
+        await send_heartbeats(vesper, *bells(5), "bell-9")
+        assert len(logged(caplog)) == 1
+    await vesper.advance(3)
+    over = {
+        "event_type": "ended",
+        "lost": 8,
+        "online_before": 10,
+        "duration": 240,
+        "still_offline": 4,
+    }
     assert last_event(vesper) == over
     assert logged(caplog) == [STARTED.format(8, 10), OVER.format(240, 4, 8)]
     await send_heartbeats(vesper, *bells(10))
@@ -116,7 +127,8 @@ async def test_one_after_the_other(
     await vesper.advance(20)
     await vesper.advance(1000)
     assert logged(caplog) == [STARTED.format(3, 5)]
-    await send_heartbeats(vesper, *bells(3))
+    await send_heartbeats(vesper, *bells(5))
+    await vesper.advance(0)
     over = last_event(vesper)
     assert over is not None
     assert (over["event_type"], over["lost"]) == ("ended", 5)
@@ -190,6 +202,10 @@ async def test_no_line_of_a_single_device_while_it_lasts(
     assert vesper.value("connectivity", "bell-2") == "off"
     assert logged(caplog) == [STARTED.format(6, 9)]
     await send_heartbeats(vesper, *bells(6)[3:])
+    await vesper.advance(60)
+    await send_heartbeats(vesper, "old", *bells(6)[3:], *bells(2))
+    assert len(logged(caplog)) == 1
+    await vesper.advance(31)
     assert logged(caplog)[1:] == [
         OVER.format(240, 3, 6),
         "Device bell-2 is offline: no message in time",
@@ -261,6 +277,7 @@ async def test_those_removed_end_it(vesper: Vesper) -> None:
             "online_before": 3,
         }
         await vesper.hub.async_remove_device(device_id)
+    await vesper.advance(0)
     over = last_event(vesper)
     assert over is not None
     assert over["event_type"] == "ended"
@@ -403,9 +420,73 @@ async def test_a_lost_device_that_is_removed(vesper: Vesper) -> None:
     await vesper.advance(91)
     assert "area" not in vesper.state("outage", FLEET).attributes
     await vesper.hub.async_remove_device("bell-3")
-    await send_heartbeats(vesper, "bell-0", "bell-1")
+    await send_heartbeats(vesper, *bells(3))
+    await vesper.advance(0)
     state = vesper.state("outage", FLEET)
     assert (state.attributes["event_type"], state.attributes["area"]) == (
         "ended",
         "Tower",
     )
+
+
+async def test_two_outages_before_a_restart(
+    vesper: Vesper, hass_storage: dict[str, Any]
+) -> None:
+    """Of two in the store, the last goes on."""
+    await send_heartbeats(vesper, *bells(8))
+    await vesper.advance(91)
+    await vesper.advance(1)
+    stored = deepcopy(hass_storage[f"{DOMAIN}.{FLEET}"])
+    assert await vesper.hass.config_entries.async_unload(FLEET)
+    for device_id in bells(4):
+        stored["data"]["devices"][device_id]["outage_since"] -= 1000
+    hass_storage[f"{DOMAIN}.{FLEET}"] = stored
+    assert await vesper.hass.config_entries.async_setup(FLEET)
+    await send_heartbeats(vesper, *bells(8)[4:])
+    await vesper.advance(0)
+    over = last_event(vesper)
+    assert over is not None
+    assert (over["event_type"], over["lost"], over["still_offline"]) == ("ended", 4, 0)
+
+
+async def test_maintenance_in_an_outage(vesper: Vesper) -> None:
+    """A device in maintenance no longer counts."""
+    await send_heartbeats(vesper, *bells(4))
+    await vesper.advance(91)
+    await vesper.call(
+        "vesper.set_maintenance",
+        **devices(vesper.hass, ["bell-3"]),
+        duration={"hours": 1},
+    )
+    await send_heartbeats(vesper, *bells(3))
+    await vesper.advance(0)
+    over = last_event(vesper)
+    assert over is not None
+    assert (over["event_type"], over["still_offline"]) == ("ended", 0)
+
+
+async def test_the_logbook_of_an_outage(vesper: Vesper) -> None:
+    """Its end is a sentence too."""
+    events = async_capture_events(vesper.hass, EVENT_OCCURRENCE)
+    await send_heartbeats(vesper, *bells(4))
+    for back in (4, 3):
+        await vesper.advance(91)
+        events.clear()
+        await send_heartbeats(vesper, *bells(back))
+        await vesper.advance(60)
+        await send_heartbeats(vesper, *bells(back))
+        await vesper.advance(31)
+        lines = [
+            line
+            for line in described(vesper.hass, events)
+            if line["name"] == "All Vesper devices"
+        ]
+        end = {
+            4: ("is over the outage: all lost devices are back", "mdi:lan-check"),
+            3: (
+                "is over the outage: of the 4 lost devices, 1 are still offline",
+                "mdi:lan-pending",
+            ),
+        }[back]
+        assert [(line["message"], line["icon"]) for line in lines] == [end]
+        await send_heartbeats(vesper, *bells(4))

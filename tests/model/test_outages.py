@@ -7,6 +7,9 @@ from custom_components.vesper.model.outages import MIN_LOST, Outages
 
 TIMEOUT = 90.0
 
+#: When it begins, in seconds since 1970.
+NOW = 1_900_000_000.0
+
 
 class Fleet:
     """Devices that are online or offline, and their outages."""
@@ -38,10 +41,11 @@ def test_most_of_the_fleet_is_an_outage(online: int, offline: int) -> None:
     """More than half, and at least three."""
     fleet = Fleet(online)
     fleet.go_offline(*range(offline))
-    outage = fleet.outages.start_outage(1.0)
+    outage = fleet.outages.start_outage(1.0, NOW)
     assert outage is not None
     assert (outage.lost, outage.online_before) == (offline, online)
-    assert fleet.outages.start_outage(1.0) is None, "it has been found"
+    assert (outage.started, outage.since) == (0.0, NOW - 1)
+    assert fleet.outages.start_outage(1.0, NOW) is None, "it has been found"
     assert fleet.alone(1000.0) == []
     assert fleet.outages.next_deadline is None
     fleet.outages.went_offline("later", 1000.0, 1)
@@ -54,7 +58,7 @@ def test_half_of_the_fleet_is_none(online: int) -> None:
     fleet = Fleet(online)
     offline = [*range(max(1, online // 2))]
     fleet.go_offline(*offline)
-    assert fleet.outages.start_outage(1.0) is None
+    assert fleet.outages.start_outage(1.0, NOW) is None
     assert fleet.alone(TIMEOUT - 1) == []
     assert fleet.outages.next_deadline == TIMEOUT
     assert fleet.alone(TIMEOUT) == [str(number) for number in offline]
@@ -67,7 +71,7 @@ def test_two_are_none() -> None:
     assert MIN_LOST == 3
     fleet = Fleet(2)
     fleet.go_offline(0, 1)
-    assert fleet.outages.start_outage(1.0) is None
+    assert fleet.outages.start_outage(1.0, NOW) is None
 
 
 def test_within_one_timeout() -> None:
@@ -76,10 +80,10 @@ def test_within_one_timeout() -> None:
     fleet.go_offline(0, now=0.0)
     fleet.go_offline(1, now=89.0)
     fleet.go_offline(2, now=90.0)
-    assert fleet.outages.start_outage(90.0) is None
+    assert fleet.outages.start_outage(90.0, NOW) is None
     assert fleet.alone(90.0) == ["0"]
     fleet.go_offline(3, now=91.0)
-    outage = fleet.outages.start_outage(91.0)
+    outage = fleet.outages.start_outage(91.0, NOW)
     assert outage is not None
     assert (outage.lost, outage.online_before) == (3, 3)
 
@@ -88,9 +92,9 @@ def test_a_device_that_is_back_is_not_lost() -> None:
     """It is not reported either."""
     fleet = Fleet(4)
     fleet.go_offline(0, 1)
-    assert fleet.outages.came_online("0") is None
+    fleet.outages.came_online("0", 0.5)
     fleet.go_offline(2, now=1.0)
-    assert fleet.outages.start_outage(1.0) is None
+    assert fleet.outages.start_outage(1.0, NOW) is None
     assert fleet.alone(91.0) == ["1", "2"]
 
 
@@ -100,7 +104,7 @@ def test_new_devices_do_not_count() -> None:
     fleet.go_offline(0)
     fleet.online |= {"new", "newer", "newest"}
     fleet.go_offline(1, 2, now=1.0)
-    outage = fleet.outages.start_outage(1.0)
+    outage = fleet.outages.start_outage(1.0, NOW)
     assert outage is not None
     assert outage.online_before == 4
 
@@ -110,7 +114,7 @@ def test_a_device_that_was_not_online_is_not_lost() -> None:
     fleet = Fleet(0)
     for number in range(10):
         fleet.outages.went_offline(str(number), 0.0, None)
-    assert fleet.outages.start_outage(0.0) is None
+    assert fleet.outages.start_outage(0.0, NOW) is None
     assert len(fleet.alone(0.0)) == 10
 
 
@@ -118,65 +122,118 @@ def test_those_that_follow_are_lost_too() -> None:
     """Within the same timeout from the first device."""
     fleet = Fleet(5)
     fleet.go_offline(0, 1, 2)
-    outage = fleet.outages.start_outage(1.0)
+    outage = fleet.outages.start_outage(1.0, NOW)
     assert outage is not None
     fleet.go_offline(3, now=89.0)
     fleet.go_offline(4, now=90.0)
     assert outage.lost == 4
     assert fleet.alone(1000.0) == [], "the last one has to wait"
     for number in (0, 1):
-        over = fleet.outages.came_online(str(number))
-    assert over is outage
+        fleet.outages.came_online(str(number), 1000.0)
+    assert fleet.outages.end_outage(1000.0 + TIMEOUT) is outage
     assert fleet.alone(1000.0) == ["4"]
 
 
-def test_half_of_them_back_ends_it() -> None:
+def test_one_timeout_after_half_of_them_are_back() -> None:
     """The others are still offline and not reported again."""
     fleet = Fleet(5)
     fleet.go_offline(*range(5))
-    outage = fleet.outages.start_outage(0.0)
+    outage = fleet.outages.start_outage(0.0, NOW)
     assert outage is not None
-    assert fleet.outages.came_online("0") is None
-    assert fleet.outages.came_online("unknown") is None
-    assert fleet.outages.came_online("1") is None
-    assert fleet.outages.came_online("2") is outage
-    assert outage.offline == {"3", "4"}
+    fleet.outages.came_online("0", 100.0)
+    fleet.outages.came_online("unknown", 101.0)
+    fleet.outages.came_online("1", 102.0)
+    assert fleet.outages.end_outage(1000.0) is None
+    fleet.outages.came_online("2", 200.0)
+    fleet.outages.came_online("3", 220.0)
+    fleet.outages.came_online("3", 230.0)
+    assert fleet.outages.end_outage(200.0 + TIMEOUT - 1) is None
+    assert fleet.outages.end_outage(200.0 + TIMEOUT) is outage
+    assert (outage.offline, outage.lost, outage.seconds) == ({"4"}, 5, 220)
     assert fleet.outages.current is None
-    assert fleet.outages.came_online("3") is None
+    assert fleet.outages.end_outage(1000.0) is None
+    fleet.outages.came_online("4", 400.0)
     assert fleet.alone(1000.0) == []
 
 
+def test_all_back_end_it_at_once() -> None:
+    """It has lasted until the last one was back."""
+    fleet = Fleet(3)
+    fleet.go_offline(0, 1, 2)
+    outage = fleet.outages.start_outage(0.0, NOW)
+    assert outage is not None
+    for number in range(3):
+        assert fleet.outages.end_outage(50.0) is None
+        fleet.outages.came_online(str(number), 50.0 + number)
+    assert fleet.outages.end_outage(52.0) is outage
+    assert (outage.offline, outage.seconds) == (set(), 52)
+
+
 def test_a_device_that_goes_offline_again_counts_again() -> None:
-    """It counts as lost once."""
+    """It is lost once, and the end waits."""
     fleet = Fleet(4)
     fleet.go_offline(*range(4))
-    outage = fleet.outages.start_outage(0.0)
+    outage = fleet.outages.start_outage(0.0, NOW)
     assert outage is not None
-    fleet.outages.came_online("0")
-    fleet.go_offline(0, now=500.0)
-    assert fleet.outages.came_online("1") is None
+    fleet.outages.came_online("0", 100.0)
+    fleet.outages.came_online("1", 100.0)
+    fleet.go_offline(0, now=150.0)
+    assert fleet.outages.end_outage(100.0 + TIMEOUT) is None
     assert outage.lost == 4
-    assert fleet.outages.came_online("2") is outage
+    fleet.outages.came_online("2", 500.0)
+    # At least half of them are still back.
+    fleet.outages.came_online("3", 510.0)
+    fleet.go_offline(3, now=520.0)
+    assert fleet.outages.end_outage(500.0 + TIMEOUT - 1) is None
+    assert fleet.outages.end_outage(500.0 + TIMEOUT) is outage
 
 
 def test_removed_devices_are_not_waited_for() -> None:
     """Without remaining devices it ends with the same count."""
     fleet = Fleet(3)
     fleet.go_offline(0, 1, 2)
-    outage = fleet.outages.start_outage(0.0)
+    outage = fleet.outages.start_outage(0.0, NOW)
     assert outage is not None
-    assert fleet.outages.discard("0") is None
-    assert fleet.outages.discard("1") is None
-    assert fleet.outages.discard("2") is outage
+    fleet.outages.discard("0", 1.0)
+    fleet.outages.discard("1", 2.0)
+    assert fleet.outages.end_outage(2.0) is None
+    fleet.outages.discard("2", 3.0)
+    fleet.outages.discard("2", 4.0)
+    assert fleet.outages.end_outage(4.0) is outage
     assert outage.lost == 3
-    assert fleet.outages.discard("2") is None
+
+
+def test_resumed_after_a_restart() -> None:
+    """Only the lost devices are known."""
+    outages = Outages(TIMEOUT)
+    known = {"0", "1", "2"}
+    outages.restore(NOW - 600, known, {"0", "1"}, now=50.0, wall_clock=NOW)
+    outage = outages.current
+    assert outage is not None
+    assert (outage.lost, outage.online_before, outage.since) == (3, None, NOW - 600)
+    assert outages.next_deadline is None
+    outages.went_offline("other", 60.0, 5)
+    assert outage.lost == 3, "its window is over"
+    outages.came_online("0", 70.0)
+    assert outages.end_outage(70.0 + TIMEOUT) is outage
+    assert outage.seconds == 620
+
+
+def test_over_while_home_assistant_was_down() -> None:
+    """It ends one timeout after the start."""
+    outages = Outages(TIMEOUT)
+    outages.restore(NOW + 5, {"0", "1"}, {"0"}, now=50.0, wall_clock=NOW)
+    assert outages.end_outage(50.0 + TIMEOUT - 1) is None
+    outage = outages.end_outage(50.0 + TIMEOUT)
+    assert outage is not None
+    assert outage.seconds == 0, "the clock was set back"
 
 
 def test_a_removed_device_is_not_reported() -> None:
     """It is no longer known."""
     fleet = Fleet(10)
     fleet.go_offline(0, 1)
-    fleet.outages.discard("0")
+    fleet.outages.discard("0", 1.0)
     assert fleet.alone(90.0) == ["1"]
 
 
@@ -184,7 +241,7 @@ def test_nothing_is_left_after_clear() -> None:
     """No outage and no offline device."""
     fleet = Fleet(10)
     fleet.go_offline(*range(6))
-    assert fleet.outages.start_outage(0.0) is not None
+    assert fleet.outages.start_outage(0.0, NOW) is not None
     fleet.go_offline(7, now=100.0)
     fleet.outages.clear()
     assert fleet.outages.current is None
@@ -212,33 +269,41 @@ def test_any_order_of_calls_agrees_with_plain_lists(
     for wait, call, number in calls:
         now += wait
         device_id = str(number)
-        was_lasting = fleet.outages.current is not None
+        was_lasting = fleet.outages.current
+        deadline = fleet.outages.next_deadline
+        over = fleet.outages.end_outage(now)
+        assert over is None or over is was_lasting
+        assert (over is not None) == (
+            was_lasting is not None and deadline is not None and deadline <= now
+        )
+        is_lasting = fleet.outages.current is not None
         if call == "offline" and device_id in fleet.online:
             began.setdefault(now, len(fleet.online))
             fleet.go_offline(number, now=now)
             offline[device_id] = now
-            started = fleet.outages.start_outage(now)
+            started = fleet.outages.start_outage(now, NOW + now)
             window = [one for one, when in offline.items() if when + TIMEOUT > now]
             if started is not None:
-                assert not was_lasting
+                assert not is_lasting
                 assert len(window) >= 3
                 lost = set(window)
                 assert started.known == started.offline == lost
-            elif not was_lasting and len(window) >= 3:
+            elif not is_lasting and len(window) >= 3:
                 first = min(offline[one] for one in window)
                 assert 2 * len(window) <= began[first]
         elif call in ("back", "remove"):
             offline.pop(device_id, None)
             if call == "back":
                 fleet.online.add(device_id)
-                over = fleet.outages.came_online(device_id)
+                fleet.outages.came_online(device_id, now)
             else:
-                over = fleet.outages.discard(device_id)
-            assert (over is not None) == (was_lasting and fleet.outages.current is None)
+                fleet.outages.discard(device_id, now)
         for alone in fleet.alone(now):
             assert fleet.outages.current is None
             assert offline[alone] + TIMEOUT <= now
         if (outage := fleet.outages.current) is not None:
-            assert 2 * len(outage.offline) > len(outage.known)
+            is_half_back = 2 * len(outage.offline) <= len(outage.known)
+            assert is_half_back == (fleet.outages.next_deadline is not None)
             assert outage.offline <= outage.known
+            assert outage.online_before is not None
             assert outage.lost <= outage.online_before

@@ -79,12 +79,13 @@ class Past:
         self._fleet.update(device)
         if step.kind is Kind.TIMED_OUT:
             self._outages.went_offline(device_id, step.at, online_before)
-            self._outages.start_outage(step.at)
+            self._outages.end_outage(step.at)
+            self._outages.start_outage(step.at, step.at)
             outage = self._outages.current
             for lost in outage.offline if outage else ():
                 self.devices[lost].availability.record_fleet_outage()
         elif device.online and not was_online:
-            self._outages.came_online(device_id)
+            self._outages.came_online(device_id, step.at)
         self._show(step.at, device_id, _states(device))
         if step.kind in _CONNECTIVITY:
             self._show(step.at, device_id, _availability_states(device, step.at))

@@ -67,7 +67,7 @@ class ChangeHandler:
             ),
             (
                 Change.CAME_ONLINE,
-                lambda device: outages.async_came_online(device.device_id),
+                outages.async_came_online,
             ),
             (
                 # Alerts may have been missed before.

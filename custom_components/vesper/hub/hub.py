@@ -182,6 +182,7 @@ class VesperHub:
         self._rejected.update(known)
         await self.insight.async_update()
         await self._saver.async_start()
+        self.outages.async_restore()
         self.replacements.async_save()
         if self.entity_set is not EntitySet.ALL:
             await self.registry.async_keep_entities(self.entity_set.has)

@@ -1,12 +1,12 @@
 """Run automations for occurrences that last."""
 
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from time import time
-from typing import Any, ClassVar, Final, override
+from typing import Any, ClassVar, override
 
 import voluptuous as vol
 
@@ -18,58 +18,46 @@ from homeassistant.config_entries import (
 )
 from homeassistant.const import CONF_FOR
 from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
-from homeassistant.helpers import config_validation as cv, device_registry as dr
+from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers.dispatcher import async_dispatcher_connect
 from homeassistant.helpers.event import async_call_later
 from homeassistant.helpers.trigger import (
-    ATTR_BEHAVIOR,
-    BEHAVIOR_ALL,
-    BEHAVIOR_EACH,
-    BEHAVIOR_FIRST,
     TriggerActionRunner,
     TriggerConfig,
     TriggerNotTriggeredReporter,
 )
 
 from ..const import DOMAIN
-from ..model.device import Device
 from ..model.occurrence import Occurrence, OccurrenceKind
 from .hub import VesperHub
 from .occurrences import PublishedOccurrence
-from .targets import find
 from .trigger_base import VesperTrigger
 
-type _Key = tuple[str, str | None]
+type Key = tuple[str, str | None]
 """A device by its id in the registry, and the subsystem of an alert."""
 
-#: The key of what is true for the first device, or for all.
-_COMBINED: Final[_Key] = ("", None)
+type Begun = tuple[float, VesperHub, PublishedOccurrence]
+"""Since when something lasts, in seconds since 1970, where, and what."""
 
-LASTING_OPTIONS: dict[vol.Marker, Any] = {
-    vol.Required(ATTR_BEHAVIOR, default=BEHAVIOR_EACH): vol.In(
-        [BEHAVIOR_EACH, BEHAVIOR_FIRST, BEHAVIOR_ALL]
-    ),
-    vol.Optional(CONF_FOR): cv.positive_time_period,
-}
+FOR_OPTION: dict[vol.Marker, Any] = {vol.Optional(CONF_FOR): cv.positive_time_period}
 
 
 class LastingTrigger(VesperTrigger):
     """Trigger on an occurrence that lasts for a time.
 
     Only a timer waits, no run of the automation: of those there is a limited number.
-    What began before the trigger was attached goes on, as devices know since when.
+    What began before the trigger was attached goes on.
     """
 
     _opposite: ClassVar[OccurrenceKind]
 
     def __init__(self, hass: HomeAssistant, config: TriggerConfig) -> None:
-        """Set how long, and for how many devices."""
+        """Set how long."""
         super().__init__(hass, config)
-        self._behavior: str = self._options.get(ATTR_BEHAVIOR, BEHAVIOR_EACH)
         self._duration: timedelta | None = self._options.get(CONF_FOR)
-        self._pending: dict[_Key, tuple[CALLBACK_TYPE, Occurrence]] = {}
+        self._pending: dict[Key, tuple[CALLBACK_TYPE, Occurrence]] = {}
         """The timers, and what has happened."""
-        self._due: dict[_Key, PublishedOccurrence] = {}
+        self._due: dict[Key, PublishedOccurrence] = {}
         """What has lasted, but is interrupted at present."""
 
     @override
@@ -104,43 +92,21 @@ class LastingTrigger(VesperTrigger):
         return async_detach
 
     @callback
-    def _async_cancel(self, key: _Key) -> None:
+    def _async_cancel(self, key: Key) -> None:
         """Cancel a timer."""
         cancel, _ = self._pending.pop(key)
         cancel()
 
-    def _key(self, registry_id: str, occurrence: Occurrence) -> _Key:
+    def _key(self, registry_id: str, occurrence: Occurrence) -> Key:
         """Return the key of an occurrence."""
-        if self._behavior == BEHAVIOR_EACH:
-            return registry_id, occurrence.subsystem
-        return _COMBINED
+        return registry_id, occurrence.subsystem
 
     @callback
     def _async_resume(self, run_action: TriggerActionRunner) -> None:
         """Start the timers of what began before."""
         if not self._duration:
             return
-        begun = [
-            (
-                since,
-                hub,
-                PublishedOccurrence(
-                    registry_id=registry_id,
-                    occurrence=occurrence,
-                    suppressed=False,
-                    context=None,
-                    unstable=tuple(device.unstable),
-                ),
-            )
-            for registry_id, hub, device in self._devices()
-            for occurrence, since in self._begun(device)
-        ]
-        if self._behavior != BEHAVIOR_EACH:
-            if not begun or not self._holds():
-                return
-            choose = min if self._behavior == BEHAVIOR_FIRST else max
-            begun = [choose(begun, key=lambda one: one[0])]
-        for since, hub, published in begun:
+        for since, hub, published in self._lasting():
             key = self._key(published.registry_id, published.occurrence)
             deadline = since + self._duration.total_seconds()
             # What has lasted long enough was reported, if Home Assistant was running.
@@ -161,33 +127,36 @@ class LastingTrigger(VesperTrigger):
 
         A suppressed occurrence can only cancel it.
         """
+        if published.occurrence.kind in (
+            self.kind,
+            self._opposite,
+        ) and not self._async_goes_on(run_action, published):
+            super()._async_occurred(run_action, did_not_trigger, published)
+
+    @callback
+    def _async_goes_on(
+        self, run_action: TriggerActionRunner, published: PublishedOccurrence
+    ) -> bool:
+        """Cancel the timer, unless it goes on.
+
+        Return whether it does, or whether there is nothing else to do.
+        """
         occurrence = published.occurrence
-        kinds = (self.kind, self._opposite)
-        # After maintenance, a device counts again.
-        if (
-            _COMBINED in self._pending
-            and occurrence.kind in (*kinds, OccurrenceKind.MAINTENANCE_ENDED)
-            and not self._holds()
-        ):
-            self._async_cancel(_COMBINED)
-        if occurrence.kind not in kinds:
-            return
         key = self._key(published.registry_id, occurrence)
-        if key is not _COMBINED:
-            if key in self._due and self._async_returned(run_action, key, occurrence):
-                return
-            if self._is_left_out(occurrence):
-                return
-            self._due.pop(key, None)
-            if key in self._pending:
-                if self._lasts(self._pending[key][1], occurrence):
-                    return
-                self._async_cancel(key)
-        super()._async_occurred(run_action, did_not_trigger, published)
+        if key in self._due and self._async_returned(run_action, key, occurrence):
+            return True
+        if self._is_left_out(occurrence):
+            return True
+        self._due.pop(key, None)
+        if key in self._pending:
+            if self._lasts(self._pending[key][1], occurrence):
+                return True
+            self._async_cancel(key)
+        return False
 
     @callback
     def _async_returned(
-        self, run_action: TriggerActionRunner, key: _Key, occurrence: Occurrence
+        self, run_action: TriggerActionRunner, key: Key, occurrence: Occurrence
     ) -> bool:
         """Run the action if it is no longer interrupted.
 
@@ -214,12 +183,6 @@ class LastingTrigger(VesperTrigger):
         self, run_action: TriggerActionRunner, published: PublishedOccurrence
     ) -> None:
         """Run the action, after the duration if any."""
-        if self._behavior != BEHAVIOR_EACH and (
-            _COMBINED in self._pending
-            or not self._is_new(published)
-            or not self._holds(begins=True)
-        ):
-            return
         if self._duration:
             seconds = self._duration.total_seconds()
             self._async_start_timer(run_action, published, seconds)
@@ -242,10 +205,6 @@ class LastingTrigger(VesperTrigger):
         def async_elapsed(_now: datetime) -> None:
             """Run the action, unless it is over."""
             del self._pending[key]
-            if key is _COMBINED:
-                if self._holds():
-                    run(published)
-                return
             current = self._current(published.registry_id, occurrence)
             if current is not None:
                 run(replace(published, occurrence=current))
@@ -255,78 +214,21 @@ class LastingTrigger(VesperTrigger):
         timer = async_call_later(self._hass, max(0, seconds), async_elapsed)
         self._pending[key] = timer, occurrence
 
+    def _is_interrupted(self, _registry_id: str, _occurrence: Occurrence) -> bool:
+        """Return whether what is over at present may return."""
+        return False
+
+    @abstractmethod
+    def _lasting(self) -> Iterable[Begun]:
+        """Return what lasts, and since when.
+
+        Only what ran triggers when it began.
+        """
+
+    @abstractmethod
     def _current(self, registry_id: str, occurrence: Occurrence) -> Occurrence | None:
         """Return the occurrence as it is by now.
 
         None if it is over or suppressed. While the entry is not loaded, it is taken to
         be unchanged.
         """
-        if (device := self._device(registry_id)) is None:
-            return occurrence
-        return None if device.is_suppressed(time()) else self._of(device, occurrence)
-
-    def _is_interrupted(self, registry_id: str, occurrence: Occurrence) -> bool:
-        """Return whether what is over at present may return."""
-        device = self._device(registry_id)
-        return (
-            device is not None
-            and not device.is_suppressed(time())
-            and self._may_return(device, occurrence)
-        )
-
-    def _device(self, registry_id: str) -> Device | None:
-        """Return a device, None without its loaded entry."""
-        registered = dr.async_get(self._hass).async_get(registry_id)
-        found = find(self._hass, registered) if registered else None
-        return found[1] if found else None
-
-    def _devices(self) -> Iterator[tuple[str, VesperHub, Device]]:
-        """Yield the targeted devices that are in use."""
-        registry = dr.async_get(self._hass)
-        for registry_id in self._target.device_ids:
-            registered = registry.async_get(registry_id)
-            if registered and (found := find(self._hass, registered)):
-                hub, device = found
-                if not device.is_suppressed(time()):
-                    yield registry_id, hub, device
-
-    def _holds(self, *, begins: bool = False) -> bool:
-        """Return whether it is true for any or all.
-
-        For the first device, it begins only while it is true for no other.
-        """
-        known = (
-            is_so
-            for *_, device in self._devices()
-            if (is_so := self._is_so(device)) is not None
-        )
-        if self._behavior == BEHAVIOR_ALL:
-            # Not if there is none.
-            return next(known, False) and all(known)
-        return any(known) and not (begins and any(known))
-
-    def _is_new(self, _published: PublishedOccurrence) -> bool:
-        """Return whether it was not true before."""
-        return True
-
-    def _may_return(self, _device: Device, _occurrence: Occurrence) -> bool:
-        """Return whether an occurrence that is over may return."""
-        return False
-
-    def _begun(self, _device: Device) -> Iterator[tuple[Occurrence, float]]:
-        """Yield what lasts, and since when.
-
-        In seconds since 1970, and only what ran triggers when it began.
-        """
-        yield from ()
-
-    @abstractmethod
-    def _is_so(self, device: Device) -> bool | None:
-        """Return whether it is true, None if not known."""
-
-    def _of(self, device: Device, occurrence: Occurrence) -> Occurrence | None:
-        """Return the occurrence as the device shows it.
-
-        None if it is over.
-        """
-        return occurrence if self._is_so(device) else None

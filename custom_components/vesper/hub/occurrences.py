@@ -26,7 +26,14 @@ NOT_LOGGED = {OccurrenceKind.STARTED_PLAYING, OccurrenceKind.STOPPED_PLAYING}
 SHOWN_BY_CONNECTIVITY = {OccurrenceKind.CAME_ONLINE, OccurrenceKind.WENT_OFFLINE}
 
 #: What only triggers need to know.
-NOT_IN_EVENT = {"held", "postponed", "settled"}
+NOT_IN_EVENT = {
+    "held",
+    "outage_since",
+    "outage_until",
+    "postponed",
+    "settled",
+    "still_offline_names",
+}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

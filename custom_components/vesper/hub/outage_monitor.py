@@ -4,7 +4,8 @@ import asyncio
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from functools import partial
-from time import monotonic
+from heapq import nsmallest
+from time import monotonic, time
 from typing import Any
 
 from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
@@ -20,6 +21,9 @@ from .places import async_common_place
 from .registry import DeviceRegistry
 
 type OutageCallback = Callable[[str, dict[str, Any]], None]
+
+#: Maximum number of names of devices that are still offline after an outage.
+MAX_NAMES = 50
 
 
 class OutageMonitor:
@@ -52,6 +56,8 @@ class OutageMonitor:
         self._listeners: list[OutageCallback] = []
         self._timer: CALLBACK_TYPE | None = None
         self._notifying = asyncio.Lock()
+        self._place: dict[str, str] = {}
+        """Where all devices of the current outage are."""
 
     @callback
     def async_listen(self, listener: OutageCallback) -> CALLBACK_TYPE:
@@ -61,6 +67,42 @@ class OutageMonitor:
         """
         self._listeners.append(listener)
         return partial(self._listeners.remove, listener)
+
+    @property
+    def current(self) -> tuple[Occurrence, float] | None:
+        """Return the outage that goes on, and since when.
+
+        In seconds since 1970.
+        """
+        if (outage := self._outages.current) is None:
+            return None
+        figures = {**_figures(outage), **self._place}
+        occurrence = Occurrence(
+            kind=OccurrenceKind.FLEET_OUTAGE, device_id=None, **figures
+        )
+        return occurrence, outage.since
+
+    @callback
+    def async_restore(self) -> None:
+        """Resume the outage from before a restart."""
+        lost = {
+            device.device_id: device.outage_since
+            for device in self._devices.values()
+            if device.outage_since is not None and device.outage_until is None
+        }
+        if not lost:
+            return
+        since = max(lost.values())
+        known = {device_id for device_id, when in lost.items() if when == since}
+        for device_id in lost.keys() - known:
+            self._devices[device_id].outage_since = None
+        offline = {
+            device_id
+            for device_id in known
+            if self._devices[device_id].was_online is False
+        }
+        self._outages.restore(since, known, offline, now=monotonic(), wall_clock=time())
+        self.async_evaluate()
 
     @callback
     def async_went_offline(self, device_id: str, online_before: int | None) -> None:
@@ -73,8 +115,11 @@ class OutageMonitor:
 
     @callback
     def async_evaluate(self) -> None:
-        """Report a new outage, and devices offline alone."""
-        if outage := self._outages.start_outage(monotonic()):
+        """Report outages, and devices offline alone."""
+        now = monotonic()
+        if outage := self._outages.end_outage(now):
+            self._async_end(outage, now)
+        if outage := self._outages.start_outage(now, time()):
             LOGGER.warning(
                 "Outage: %s of %s online devices went offline within %s s",
                 outage.lost,
@@ -85,19 +130,26 @@ class OutageMonitor:
         self._hass.async_create_task(self._async_follow_up(), "Vesper outage monitor")
 
     @callback
-    def async_came_online(self, device_id: str) -> None:
+    def async_came_online(self, device: Device) -> None:
         """Handle a device that is online again."""
+        device_id = device.device_id
         if device_id in self._logged:
             self._logged.remove(device_id)
             if self._outages.current is None:
                 LOGGER.info("Device %s is online again", device_id)
-        self._async_end(self._outages.came_online(device_id))
+        if device.outage_until is not None:
+            device.outage_since = device.outage_until = None
+        self._outages.came_online(device_id, monotonic())
+        self._async_set_timer()
 
     @callback
     def async_discard(self, device_id: str) -> None:
         """Discard a device, which may end an outage."""
         self._logged.discard(device_id)
-        self._async_end(self._outages.discard(device_id))
+        if (device := self._devices.get(device_id)) is not None:
+            device.outage_since = device.outage_until = None
+        self._outages.discard(device_id, monotonic())
+        self._async_set_timer()
 
     @callback
     def async_close(self) -> None:
@@ -108,58 +160,82 @@ class OutageMonitor:
             self._timer = None
 
     @callback
-    def _async_end(self, outage: Outage | None) -> None:
-        """Report the end of an outage, if any."""
-        if outage is None:
-            return
-        duration = round(monotonic() - outage.started)
+    def _async_end(self, outage: Outage, now: float) -> None:
+        """Report the end of an outage.
+
+        Its devices that are still offline know of it until they are back.
+        """
         LOGGER.info(
             "The outage ended after %s s: %s of the %s lost devices are still offline",
-            duration,
+            outage.seconds,
             len(outage.offline),
             outage.lost,
         )
-        self._async_report("ended", outage, duration=duration)
-        self.async_evaluate()
+        until = time() - (now - outage.last_back)
+        for device_id in outage.known:
+            device = self._devices[device_id]
+            if device_id in outage.offline:
+                device.outage_until = until
+            else:
+                device.outage_since = None
+        self._async_report("ended", outage)
 
     @callback
-    def _async_report(self, event_type: str, outage: Outage, **details: int) -> None:
+    def _async_report(self, event_type: str, outage: Outage) -> None:
         """Report the start or the end of an outage."""
         self._hass.async_create_task(
-            self._async_notify(event_type, outage, details),
-            f"Vesper outage {event_type}",
+            self._async_notify(event_type, outage), f"Vesper outage {event_type}"
         )
 
-    async def _async_notify(
-        self, event_type: str, outage: Outage, details: dict[str, int]
-    ) -> None:
-        """Notify the listeners, and publish the start."""
-        # In chunks: to find out where 10,000 devices are takes 50 ms. One at a time, so
-        # that no end is reported before its start.
+    async def _async_notify(self, event_type: str, outage: Outage) -> None:
+        """Notify the listeners and publish."""
+        started = event_type == "started"
+        # One at a time, so that no end is reported before its start.
         async with self._notifying:
-            entries = [
-                self._registry.async_entry(device)
-                async for device in async_in_chunks(tuple(self._devices.values()))
-                if self._devices.get(device.device_id) is device
-                and (
-                    device.device_id in outage.known
-                    or (event_type == "started" and self._is_overdue(device))
-                )
-            ]
-            figures: dict[str, Any] = {
-                "lost": outage.lost,
-                "online_before": outage.online_before,
-            } | async_common_place(self._hass, entries)
+            place = await self._async_place(outage, overdue=started)
+            figures = {**_figures(outage), **place}
+            names = None
+            if started:
+                kind = OccurrenceKind.FLEET_OUTAGE
+                self._place = place
+            else:
+                kind = OccurrenceKind.FLEET_OUTAGE_ENDED
+                figures["duration"] = outage.seconds
+                figures["still_offline"] = len(outage.offline)
+                names = await self._async_names(outage)
             for listener in tuple(self._listeners):
-                listener(event_type, figures | details)
-            if event_type == "started":
-                self._occurrences.async_publish(
-                    self._registry.fleet_id,
-                    Occurrence(
-                        kind=OccurrenceKind.FLEET_OUTAGE, device_id=None, **figures
-                    ),
-                    suppressed=False,
-                )
+                listener(event_type, figures)
+            self._occurrences.async_publish(
+                self._registry.fleet_id,
+                Occurrence(
+                    kind=kind, device_id=None, still_offline_names=names, **figures
+                ),
+                suppressed=False,
+            )
+
+    async def _async_place(self, outage: Outage, *, overdue: bool) -> dict[str, str]:
+        """Return where all lost devices are.
+
+        In chunks: for 10,000 devices it takes 50 ms.
+        """
+        entries = [
+            self._registry.async_entry(device)
+            async for device in async_in_chunks(tuple(self._devices.values()))
+            if self._devices.get(device.device_id) is device
+            and (
+                device.device_id in outage.known
+                or (overdue and self._is_overdue(device))
+            )
+        ]
+        return async_common_place(self._hass, entries)
+
+    async def _async_names(self, outage: Outage) -> tuple[str, ...]:
+        """Return the names of devices still offline."""
+        names = [
+            self._registry.name_of(device_id)
+            async for device_id in async_in_chunks(outage.offline)
+        ]
+        return tuple(nsmallest(MAX_NAMES, names))
 
     def _is_overdue(self, device: Device) -> bool:
         """Return whether a device may be lost too."""
@@ -172,18 +248,25 @@ class OutageMonitor:
 
     async def _async_follow_up(self) -> None:
         """Record the outage, and log devices offline alone."""
-        async for device_id in async_in_chunks(self._added()):
-            self._devices[device_id].availability.record_fleet_outage()
+        grown: Outage | None = None
+        async for device_id, outage in async_in_chunks(self._added()):
+            device = self._devices[device_id]
+            device.outage_since = outage.since
+            device.availability.record_fleet_outage()
             self._async_save_soon(device_id)
+            grown = outage
+        if grown is not None:
+            async with self._notifying:
+                self._place = await self._async_place(grown, overdue=False)
         async for device_id in async_in_chunks(self._alone()):
             self._logged.add(device_id)
             LOGGER.info("Device %s is offline: no message in time", device_id)
         self._async_set_timer()
 
-    def _added(self) -> Iterator[str]:
-        """Yield the devices that the outage has not recorded."""
+    def _added(self) -> Iterator[tuple[str, Outage]]:
+        """Yield the devices that have not recorded the outage."""
         while (outage := self._outages.current) is not None and outage.added:
-            yield outage.added.pop()
+            yield outage.added.pop(), outage
 
     def _alone(self) -> Iterator[str]:
         """Yield offline devices that belong to no outage."""
@@ -192,15 +275,22 @@ class OutageMonitor:
 
     @callback
     def _async_set_timer(self) -> None:
-        """Set the timer for the next window, if needed."""
-        deadline = self._outages.next_deadline
-        if self._timer is None and deadline is not None:
+        """Set the timer for what ends next, if anything."""
+        if self._timer is not None:
+            self._timer()
+            self._timer = None
+        if (deadline := self._outages.next_deadline) is not None:
             self._timer = async_call_later(
                 self._hass, max(0, deadline - monotonic()), self._async_deadline
             )
 
     @callback
     def _async_deadline(self, _now: datetime) -> None:
-        """Report the devices whose window has passed."""
+        """Report what has ended."""
         self._timer = None
         self.async_evaluate()
+
+
+def _figures(outage: Outage) -> dict[str, Any]:
+    """Return the numbers of devices of an outage."""
+    return {"lost": outage.lost, "online_before": outage.online_before}

@@ -29,7 +29,14 @@ from .occurrences import SIGNAL_OCCURRENCE, PublishedOccurrence
 from .targets import Target
 
 #: The variables that are times.
-_TIMES: Final = {"ended_at", "last_seen", "offline_since", "raised_at"}
+_TIMES: Final = {
+    "ended_at",
+    "last_seen",
+    "offline_since",
+    "outage_since",
+    "outage_until",
+    "raised_at",
+}
 
 
 def target_schema(options: dict[vol.Marker, Any]) -> vol.Schema:

@@ -12,7 +12,7 @@ class Change(IntFlag):
     REACHABILITY = 1 << 1
     """Whether it can be reached: the link is up and it is not offline."""
     CAME_ONLINE = 1 << 2
-    """It was offline and has sent a live message."""
+    """It was offline, also before a restart, and has sent a live message."""
     CONTACT = 1 << 3
     """The first live message: ever, since it was offline, or since the link was down.
     """

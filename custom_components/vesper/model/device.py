@@ -1,6 +1,6 @@
 """Apply the messages of a device to its state."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import assert_never
 
 from ..protocol.alert import Alert, UnreadableAlert
@@ -152,8 +152,10 @@ class Device(DeviceState):
         change = Change.NOTHING
         if self.online is not True:
             change = Change.CONNECTIVITY | Change.CONTACT | Change.LAST_SEEN
+            if self.was_online is False:
+                change |= Change.CAME_ONLINE
             if self.online is False:
-                change |= Change.REACHABILITY | Change.CAME_ONLINE
+                change |= Change.REACHABILITY
             else:
                 # What is known of playback is from before Home Assistant started.
                 change |= self._set_playback(playing=None)
@@ -177,15 +179,7 @@ class Device(DeviceState):
         if online is not self.was_online:
             self.connectivity_since = now
             self.offline_acknowledged, self.offline_acknowledged_by = False, None
-        self._record(
-            connectivity_occurrence(
-                self.device_id,
-                before=self.was_online,
-                after=online,
-                last_seen=self.last_seen,
-                offline_since=self.offline_since,
-            )
-        )
+        self._record(_connectivity_occurrence(self, online=online))
         self.online = self.was_online = online
         if online:
             self.offline_since = self.suppressed_offline_since = None
@@ -330,6 +324,22 @@ class Device(DeviceState):
         """Keep an occurrence until it is published."""
         if occurrence is not None:
             self.occurrences += (occurrence,)
+
+
+def _connectivity_occurrence(device: Device, *, online: bool) -> Occurrence | None:
+    """Return the occurrence if the connectivity changes."""
+    occurrence = connectivity_occurrence(
+        device.device_id,
+        before=device.was_online,
+        after=online,
+        last_seen=device.last_seen,
+        offline_since=device.offline_since,
+    )
+    return occurrence and replace(
+        occurrence,
+        outage_since=device.outage_since,
+        outage_until=device.outage_until,
+    )
 
 
 def _connectivity_change(device: Device) -> Change:

@@ -48,6 +48,10 @@ class DeviceState:
     """When it went offline; None while online, or if going offline ran no triggers."""
     suppressed_offline_since: float | None = None
     """When it went offline in maintenance, while triggers have yet to know of it."""
+    outage_since: float | None = None
+    """When the fleet outage began in which it was lost, until it is over for it."""
+    outage_until: float | None = None
+    """When that outage was over, if it was still offline then."""
     offline_acknowledged: bool = False
     """Whether a user knows that it is offline."""
     offline_acknowledged_by: str | None = None

@@ -28,6 +28,7 @@ class OccurrenceKind(StrEnum):
     ALERT_UNACKNOWLEDGED = "alert_unacknowledged"
     CAME_ONLINE = "came_online"
     FLEET_OUTAGE = "fleet_outage"
+    FLEET_OUTAGE_ENDED = "fleet_outage_ended"
     MAINTENANCE_ENDED = "maintenance_ended"
     MAINTENANCE_STARTED = "maintenance_started"
     OFFLINE_ACKNOWLEDGED = "offline_acknowledged"
@@ -97,10 +98,20 @@ class Occurrence:
     """When a device that went offline was seen last."""
     offline_since: float | None = None
     """When a device that came online went offline; None if that ran no triggers."""
+    outage_since: float | None = None
+    """When the fleet outage began in which the device was lost."""
+    outage_until: float | None = None
+    """When that was over, if it was when the device came online."""
     lost: int | None = None
-    """How many devices an outage has lost."""
+    """How many devices a fleet outage has lost."""
     online_before: int | None = None
-    """How many devices were online before it."""
+    """How many devices were online before it; None after a restart in it."""
+    duration: int | None = None
+    """How many seconds it has lasted, until the last device was back."""
+    still_offline: int | None = None
+    """How many of its devices were not back when it was over."""
+    still_offline_names: tuple[str, ...] | None = None
+    """The names of some of them."""
     area: str | None = None
     """The name of the area where all of the lost devices are."""
     floor: str | None = None

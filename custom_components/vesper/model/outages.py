@@ -11,10 +11,14 @@ MIN_LOST = 3
 class Outage:
     """The loss of most online devices within one timeout."""
 
+    since: float
+    """When the first device was lost, in seconds since 1970."""
     started: float
+    """The same by the monotonic clock, as all other times."""
     window_end: float
     """A device that goes offline before this belongs to the outage."""
-    online_before: int
+    online_before: int | None
+    """None if it is not known any more, after a restart of Home Assistant."""
     lost: int
     known: set[str]
     """The lost devices that were not removed since."""
@@ -22,14 +26,18 @@ class Outage:
     """Those of them that are still offline."""
     added: set[str]
     """Those that were lost since this was emptied last."""
+    last_back: float
+    """When the last of them came back or was removed."""
+    half_back: float | None = None
+    """Since when at least half of them are back or removed."""
 
     @property
-    def is_over(self) -> bool:
-        """Return whether half of the lost devices are back.
+    def seconds(self) -> int:
+        """Return how long it lasted.
 
-        It is also over when all of them were removed.
+        Until the last device was back.
         """
-        return 2 * len(self.offline) <= len(self.known)
+        return round(self.last_back - self.started)
 
     def add(self, device_id: str) -> None:
         """Add a lost device.
@@ -41,14 +49,29 @@ class Outage:
             self.known.add(device_id)
         self.offline.add(device_id)
         self.added.add(device_id)
+        if 2 * len(self.offline) > len(self.known):
+            self.half_back = None
+
+    def came_online(self, device_id: str, now: float) -> None:
+        """Handle a device that is back or removed."""
+        if device_id in self.offline:
+            self.offline.discard(device_id)
+            self.last_back = now
+        self.update(now)
+
+    def update(self, now: float) -> None:
+        """Begin the end if half are back."""
+        if self.half_back is None and 2 * len(self.offline) <= len(self.known):
+            self.half_back = now
 
 
 class Outages:
     """The offline devices, alone or in an outage.
 
     A device that goes offline may be part of an outage until one timeout, the window,
-    has passed. Only then is it reported alone. Times are seconds of a monotonic clock.
-    Each call takes the same time for ten devices and for ten thousand.
+    has passed. Only then is it reported alone. An outage ends when all of its devices
+    are back, or one timeout after half of them are. Times are seconds of a monotonic
+    clock. Each call takes the same time for ten devices and for ten thousand.
     """
 
     def __init__(self, timeout: float) -> None:
@@ -77,34 +100,33 @@ class Outages:
         else:
             self._window[device_id] = (now, online_before)
 
-    def came_online(self, device_id: str) -> Outage | None:
-        """Handle a device that is online again.
-
-        Return the outage that this ends, if any.
-        """
+    def came_online(self, device_id: str, now: float) -> None:
+        """Handle a device that is online again."""
         self._window.pop(device_id, None)
         self._alone.pop(device_id, None)
-        outage = self.current
-        if outage is None:
-            return None
-        outage.offline.discard(device_id)
-        if not outage.is_over:
-            return None
-        self.current = None
-        return outage
+        if self.current is not None:
+            self.current.came_online(device_id, now)
 
-    def discard(self, device_id: str) -> Outage | None:
-        """Handle the removal of a device.
-
-        Return the outage that this ends, if any.
-        """
+    def discard(self, device_id: str, now: float) -> None:
+        """Handle the removal of a device."""
         if self.current is not None:
             self.current.known.discard(device_id)
             self.current.added.discard(device_id)
-        return self.came_online(device_id)
+        self.came_online(device_id, now)
 
-    def start_outage(self, now: float) -> Outage | None:
-        """Return the outage that starts now, if any."""
+    def end_outage(self, now: float) -> Outage | None:
+        """Return the outage that is over now, if any."""
+        ends = self._outage_ends
+        if ends is None or ends > now:
+            return None
+        outage, self.current = self.current, None
+        return outage
+
+    def start_outage(self, now: float, wall_clock: float) -> Outage | None:
+        """Return the outage that starts now, if any.
+
+        `wall_clock` is the same time in seconds since 1970.
+        """
         self._close_window(now)
         if self.current is not None or len(self._window) < MIN_LOST:
             return None
@@ -112,16 +134,42 @@ class Outages:
         if 2 * len(self._window) <= online_before:
             return None
         self.current = Outage(
-            started=now,
+            since=wall_clock - (now - first),
+            started=first,
             window_end=first + self._timeout,
             online_before=online_before,
             lost=len(self._window),
             known=(known := set(self._window)),
             offline=known.copy(),
             added=known.copy(),
+            last_back=first,
         )
         self._window.clear()
         return self.current
+
+    def restore(
+        self,
+        since: float,
+        known: set[str],
+        offline: set[str],
+        *,
+        now: float,
+        wall_clock: float,
+    ) -> None:
+        """Resume an outage that began before a restart."""
+        started = now - max(0, wall_clock - since)
+        self.current = Outage(
+            since=since,
+            started=started,
+            window_end=started + self._timeout,
+            online_before=None,
+            lost=len(known),
+            known=known,
+            offline=offline,
+            added=known.copy(),
+            last_back=now,
+        )
+        self.current.update(now)
 
     def pop_alone(self, now: float) -> str | None:
         """Return the next device that is offline alone.
@@ -141,10 +189,19 @@ class Outages:
 
     @property
     def next_deadline(self) -> float | None:
-        """Return when the next window ends, None without one."""
-        if self.current is not None or not self._window:
+        """Return when the outage or window ends, if known."""
+        if self.current is not None:
+            return self._outage_ends
+        if not self._window:
             return None
         return next(iter(self._window.values()))[0] + self._timeout
+
+    @property
+    def _outage_ends(self) -> float | None:
+        """Return when it ends, None while it goes on."""
+        if self.current is None or (half_back := self.current.half_back) is None:
+            return None
+        return half_back + self._timeout if self.current.offline else half_back
 
     def _close_window(self, now: float) -> None:
         """Move devices whose window has passed to `_alone`."""

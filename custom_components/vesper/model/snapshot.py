@@ -76,6 +76,8 @@ DEVICE_FIELDS: Mapping[str, _Check] = {
     "offline_acknowledged": _is_flag,
     "offline_acknowledged_by": _is_user,
     "offline_since": _is_time,
+    "outage_since": _is_time,
+    "outage_until": _is_time,
     "registry_id": is_name,
     "replaces": _is_device_id,
     "suppressed_offline_since": _is_time,

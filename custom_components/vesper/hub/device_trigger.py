@@ -1,0 +1,199 @@
+"""Run automations for occurrences that last on devices."""
+
+from abc import abstractmethod
+from collections.abc import Iterable, Iterator
+from time import time
+from typing import Any, Final, override
+
+import voluptuous as vol
+
+from homeassistant.core import HomeAssistant, callback
+from homeassistant.helpers import device_registry as dr
+from homeassistant.helpers.trigger import (
+    ATTR_BEHAVIOR,
+    BEHAVIOR_ALL,
+    BEHAVIOR_EACH,
+    BEHAVIOR_FIRST,
+    TriggerActionRunner,
+    TriggerConfig,
+    TriggerNotTriggeredReporter,
+)
+
+from ..model.device import Device
+from ..model.occurrence import Occurrence, OccurrenceKind
+from .hub import VesperHub
+from .lasting_trigger import FOR_OPTION, Begun, Key, LastingTrigger
+from .occurrences import PublishedOccurrence
+from .targets import find
+
+#: The key of what is true for the first device, or for all.
+_COMBINED: Final[Key] = ("", None)
+
+LASTING_OPTIONS: dict[vol.Marker, Any] = {
+    vol.Required(ATTR_BEHAVIOR, default=BEHAVIOR_EACH): vol.In(
+        [BEHAVIOR_EACH, BEHAVIOR_FIRST, BEHAVIOR_ALL]
+    ),
+    **FOR_OPTION,
+}
+
+
+class DeviceTrigger(LastingTrigger):
+    """Trigger for each device, the first or all.
+
+    Devices know since when something lasts.
+    """
+
+    def __init__(self, hass: HomeAssistant, config: TriggerConfig) -> None:
+        """Set for how many devices."""
+        super().__init__(hass, config)
+        self._behavior: str = self._options.get(ATTR_BEHAVIOR, BEHAVIOR_EACH)
+
+    @override
+    def _key(self, registry_id: str, occurrence: Occurrence) -> Key:
+        """Return the key of an occurrence."""
+        if self._behavior == BEHAVIOR_EACH:
+            return super()._key(registry_id, occurrence)
+        return _COMBINED
+
+    @override
+    def _lasting(self) -> Iterable[Begun]:
+        """Return what lasts; for first and all, one."""
+        begun = [
+            (
+                since,
+                hub,
+                PublishedOccurrence(
+                    registry_id=registry_id,
+                    occurrence=occurrence,
+                    suppressed=False,
+                    context=None,
+                    unstable=tuple(device.unstable),
+                ),
+            )
+            for registry_id, hub, device in self._devices()
+            for occurrence, since in self._begun(device)
+        ]
+        if self._behavior == BEHAVIOR_EACH:
+            return begun
+        if not begun or not self._holds():
+            return []
+        choose = min if self._behavior == BEHAVIOR_FIRST else max
+        return [choose(begun, key=lambda one: one[0])]
+
+    @callback
+    @override
+    def _async_occurred(
+        self,
+        run_action: TriggerActionRunner,
+        did_not_trigger: TriggerNotTriggeredReporter | None,
+        published: PublishedOccurrence,
+    ) -> None:
+        """Cancel what no longer holds for any or all.
+
+        After maintenance, a device counts again.
+        """
+        if (
+            _COMBINED in self._pending
+            and published.occurrence.kind
+            in (self.kind, self._opposite, OccurrenceKind.MAINTENANCE_ENDED)
+            and not self._holds()
+        ):
+            self._async_cancel(_COMBINED)
+        super()._async_occurred(run_action, did_not_trigger, published)
+
+    @callback
+    @override
+    def _async_goes_on(
+        self, run_action: TriggerActionRunner, published: PublishedOccurrence
+    ) -> bool:
+        """Cancel a device's timer, unless it goes on."""
+        return self._behavior == BEHAVIOR_EACH and super()._async_goes_on(
+            run_action, published
+        )
+
+    @callback
+    @override
+    def _async_run(
+        self, run_action: TriggerActionRunner, published: PublishedOccurrence
+    ) -> None:
+        """Run the action if the behavior allows it."""
+        if self._behavior == BEHAVIOR_EACH or (
+            _COMBINED not in self._pending
+            and self._is_new(published)
+            and self._holds(begins=True)
+        ):
+            super()._async_run(run_action, published)
+
+    @override
+    def _current(self, registry_id: str, occurrence: Occurrence) -> Occurrence | None:
+        """Return the occurrence as the devices show it."""
+        if self._behavior != BEHAVIOR_EACH:
+            return occurrence if self._holds() else None
+        if (device := self._device(registry_id)) is None:
+            return occurrence
+        return None if device.is_suppressed(time()) else self._of(device, occurrence)
+
+    @override
+    def _is_interrupted(self, registry_id: str, occurrence: Occurrence) -> bool:
+        """Return whether what is over at present may return."""
+        device = self._device(registry_id)
+        return (
+            self._behavior == BEHAVIOR_EACH
+            and device is not None
+            and not device.is_suppressed(time())
+            and self._may_return(device, occurrence)
+        )
+
+    def _device(self, registry_id: str) -> Device | None:
+        """Return a device, None without its loaded entry."""
+        registered = dr.async_get(self._hass).async_get(registry_id)
+        found = find(self._hass, registered) if registered else None
+        return found[1] if found else None
+
+    def _devices(self) -> Iterator[tuple[str, VesperHub, Device]]:
+        """Yield the targeted devices that are in use."""
+        registry = dr.async_get(self._hass)
+        for registry_id in self._target.device_ids:
+            registered = registry.async_get(registry_id)
+            if registered and (found := find(self._hass, registered)):
+                hub, device = found
+                if not device.is_suppressed(time()):
+                    yield registry_id, hub, device
+
+    def _holds(self, *, begins: bool = False) -> bool:
+        """Return whether it is true for any or all.
+
+        For the first device, it begins only while it is true for no other.
+        """
+        known = (
+            is_so
+            for *_, device in self._devices()
+            if (is_so := self._is_so(device)) is not None
+        )
+        if self._behavior == BEHAVIOR_ALL:
+            # Not if there is none.
+            return next(known, False) and all(known)
+        return any(known) and not (begins and any(known))
+
+    def _is_new(self, _published: PublishedOccurrence) -> bool:
+        """Return whether it was not true before."""
+        return True
+
+    def _may_return(self, _device: Device, _occurrence: Occurrence) -> bool:
+        """Return whether an occurrence that is over may return."""
+        return False
+
+    def _begun(self, _device: Device) -> Iterator[tuple[Occurrence, float]]:
+        """Yield what lasts on a device, and since when."""
+        yield from ()
+
+    @abstractmethod
+    def _is_so(self, device: Device) -> bool | None:
+        """Return whether it is true, None if not known."""
+
+    def _of(self, device: Device, occurrence: Occurrence) -> Occurrence | None:
+        """Return the occurrence as the device shows it.
+
+        None if it is over.
+        """
+        return occurrence if self._is_so(device) else None

@@ -1,0 +1,154 @@
+"""The blueprint for offline devices, in fleet outages."""
+
+from collections.abc import Iterable
+
+import pytest
+
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers import area_registry as ar, device_registry as dr
+
+from .automation import devices, registered_id
+from .common import BELL, FLEET, Vesper
+from .test_blueprints import Notifications, hass_config_dir, use
+
+__all__ = ["hass_config_dir"]
+
+pytestmark = pytest.mark.usefixtures("as_installed", "waiting_runs")
+
+BELLS = [f"bell-{number}" for number in range(12)]
+LOST = (
+    "Vesper: 12 devices are offline",
+    "They went offline together. 12 were online before.",
+)
+
+
+async def report(vesper: Vesper, device_ids: Iterable[str]) -> None:
+    """Let devices send a heartbeat."""
+    for device_id in device_ids:
+        await vesper.heartbeat(device_id)
+
+
+async def wait(vesper: Vesper, seconds: float, device_ids: Iterable[str] = ()) -> None:
+    """Let time pass, while devices send heartbeats."""
+    while seconds > 0:
+        await vesper.advance(min(30, seconds))
+        await report(vesper, device_ids)
+        seconds -= 30
+
+
+@pytest.fixture
+async def notifications(hass: HomeAssistant, vesper: Vesper) -> Notifications:
+    """Return the notifications, for all devices."""
+    await report(vesper, BELLS)
+    return await use(
+        hass, "device_offline", devices={"device_id": [registered_id(hass, FLEET)]}
+    )
+
+
+async def test_all_silent_at_once(vesper: Vesper, notifications: Notifications) -> None:
+    """Twelve devices have two notifications."""
+    await wait(vesper, 3600)
+    assert notifications.take() == [LOST]
+    await report(vesper, BELLS)
+    await wait(vesper, 300, BELLS)
+    assert notifications.take() == [
+        (
+            "Vesper: the outage is over",
+            "It lasted 58 minutes. All devices are back.",
+        )
+    ]
+
+
+async def test_some_are_still_missing(
+    vesper: Vesper, notifications: Notifications
+) -> None:
+    """They are named, and reported once back."""
+    await wait(vesper, 600)
+    assert notifications.take() == [LOST]
+    await wait(vesper, 300, BELLS[2:])
+    assert notifications.take() == [
+        (
+            "Vesper: the outage is over",
+            "It lasted 9 minutes. Still offline: `Vesper bell-0`, `Vesper bell-1`",
+        )
+    ]
+    await wait(vesper, 600, BELLS[1:])
+    assert notifications.take() == [
+        ("Vesper bell-1 is online again", "It sends messages again.")
+    ]
+
+
+async def test_many_are_still_missing(hass: HomeAssistant, vesper: Vesper) -> None:
+    """Some are named, and the others counted."""
+    many = [f"bell-{number:03}" for number in range(120)]
+    await report(vesper, many)
+    notifications = await use(hass, "device_offline", devices=devices(hass, many))
+    await wait(vesper, 600)
+    notifications.take()
+    await wait(vesper, 150, many[60:])
+    ((_, message),) = notifications.take()
+    assert message.endswith("`Vesper bell-048`, `Vesper bell-049` and 10 more")
+
+
+async def test_a_short_outage(vesper: Vesper, notifications: Notifications) -> None:
+    """Only those that stay offline are reported."""
+    await wait(vesper, 180)
+    await wait(vesper, 600, BELLS[1:])
+    assert [title for title, _ in notifications.take()] == ["Vesper bell-0 is offline"]
+    await report(vesper, BELLS)
+    assert [title for title, _ in notifications.take()] == [
+        "Vesper bell-0 is online again"
+    ]
+
+
+async def test_where_they_are(
+    hass: HomeAssistant, vesper: Vesper, notifications: Notifications
+) -> None:
+    """The notification names the area."""
+    area = ar.async_get(hass).async_create("Tower")
+    for device_id in BELLS:
+        dr.async_get(hass).async_update_device(
+            registered_id(hass, device_id), area_id=area.id
+        )
+    await wait(vesper, 600)
+    ((_, message),) = notifications.take()
+    assert message == (
+        "They went offline together, all in Tower. 12 were online before."
+    )
+
+
+async def test_alone_during_an_outage(
+    hass: HomeAssistant, vesper: Vesper, notifications: Notifications
+) -> None:
+    """A device that goes offline later is reported singly."""
+    await vesper.heartbeat(BELL)
+    await wait(vesper, 600, [BELL])
+    assert [title for title, _ in notifications.take()] == [
+        "Vesper: 12 devices are offline"
+    ]
+    await wait(vesper, 600)
+    assert [title for title, _ in notifications.take()] == ["Vesper bell is offline"]
+
+
+async def test_over_after_a_restart(
+    vesper: Vesper, notifications: Notifications
+) -> None:
+    """What was reported before is reported to be over."""
+    await wait(vesper, 600)
+    assert notifications.take() == [LOST]
+    await vesper.reload()
+    await wait(vesper, 300)
+    assert notifications.take() == []
+    await wait(vesper, 300, BELLS[1:])
+    assert notifications.take() == [
+        (
+            "Vesper: the outage is over",
+            "It lasted 14 minutes. Still offline: `Vesper bell-0`",
+        )
+    ]
+    await vesper.reload()
+    await wait(vesper, 300, BELLS[1:])
+    await wait(vesper, 300, BELLS)
+    assert notifications.take() == [
+        ("Vesper bell-0 is online again", "It sends messages again.")
+    ]
