@@ -16,9 +16,6 @@ PAGES = {
 }
 """The text of each page, by its path in the repository."""
 
-TEXT = "\n".join(PAGES.values())
-"""The text of all pages."""
-
 
 def blocks(language: str) -> Iterator[tuple[str, str]]:
     """Yield a language's code blocks with their pages.

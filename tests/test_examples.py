@@ -1,5 +1,6 @@
 """The examples of the documentation."""
 
+from collections.abc import Awaitable, Callable
 import re
 from typing import Any
 
@@ -16,6 +17,7 @@ from homeassistant.helpers import (
 )
 from homeassistant.helpers.template import Template
 from homeassistant.setup import async_setup_component
+from homeassistant.util import dt as dt_util
 from homeassistant.util.yaml import parse_yaml
 
 from .automation import registered_id, take_turns
@@ -24,11 +26,12 @@ from .pages import blocks
 
 pytestmark = pytest.mark.usefixtures("waiting_runs")
 
-EXAMPLES: dict[str, Any] = {
-    example["alias"]: example
+ALL_EXAMPLES: list[Any] = [
+    example
     for _, block in blocks("yaml")
     if isinstance(example := parse_yaml(block), dict) and "alias" in example
-}
+]
+EXAMPLES: dict[str, Any] = {example["alias"]: example for example in ALL_EXAMPLES}
 CARDS: dict[str, Any] = {
     card["title"]: card
     for _, block in blocks("yaml")
@@ -42,6 +45,34 @@ PARTS: list[Any] = [
     and part.keys() & {"triggers", "conditions", "actions"}
 ]
 """The parts of automations, without the rest."""
+
+
+type Act = Callable[[Vesper], Awaitable[None]]
+
+
+def alert(subsystem: str, state: str, message: str = "") -> Act:
+    """Return a step that sends an alert."""
+    return lambda vesper: vesper.alert(subsystem, state, message)
+
+
+def heartbeat(device_id: str = BELL, **fields: Any) -> Act:
+    """Return a step that sends a heartbeat."""
+    return lambda vesper: vesper.heartbeat(device_id, **fields)
+
+
+def info(type_: str, **payload: Any) -> Act:
+    """Return a step that sends an info message."""
+    return lambda vesper: vesper.info(type_, payload)
+
+
+def wait(seconds: float) -> Act:
+    """Return a step that advances the time."""
+    return lambda vesper: vesper.advance(seconds)
+
+
+SD_ALERT = alert("FileManager", "CRITICAL")
+TIMEOUT = wait(91)
+START_PLAYING = info("playback_started", melody_uid="ABC123")
 
 
 async def use(hass: HomeAssistant, alias: str) -> None:
@@ -64,11 +95,24 @@ async def upstairs(hass: HomeAssistant, vesper: Vesper) -> None:
     """Place the bell where the examples expect it."""
     await vesper.heartbeat()
     floor = fr.async_get(hass).async_create("Upstairs")
-    area = ar.async_get(hass).async_create("Loft", floor_id=floor.floor_id)
+    area = ar.async_get(hass).async_create("Chapel", floor_id=floor.floor_id)
     label = lr.async_get(hass).async_create("Bells")
     dr.async_get(hass).async_update_device(
         registered_id(hass), area_id=area.id, labels={label.label_id}
     )
+
+
+def test_each_has_its_own_alias() -> None:
+    """No example takes the place of another one here."""
+    assert len(EXAMPLES) == len(ALL_EXAMPLES)
+
+
+async def begin(hass: HomeAssistant, vesper: Vesper, time: str) -> None:
+    """Begin at this time, with the bell online."""
+    await hass.config.async_set_time_zone("UTC")
+    vesper.freezer.move_to(f"2030-01-01 {time}+00:00")
+    await vesper.reload()
+    await vesper.heartbeat()
 
 
 @pytest.mark.parametrize("alias", EXAMPLES)
@@ -85,6 +129,159 @@ async def test_part_is_valid(
     await set_up(hass, {"triggers": [], "actions": [], "alias": "Part", **part})
 
 
+@pytest.mark.parametrize(
+    ("alias", "acts", "expected"),
+    [
+        (
+            "The SD card of a bell has a problem",
+            [
+                alert("FileManager", "FAILED", "`no card`"),
+                wait(600),
+            ],
+            {"title": "Vesper bell: failed", "message": "`no card`"},
+        ),
+        (
+            "An alert of a bell is over",
+            [
+                alert("SD", "WARNING"),
+                wait(420),
+                alert("SD", "CLEARED"),
+                wait(60),
+            ],
+            {
+                "title": "Vesper bell",
+                "message": "`SD` is OK again, after 7 minutes.",
+            },
+        ),
+        (
+            "A bell has been offline for five minutes",
+            [TIMEOUT, wait(300)],
+            {
+                "title": "Vesper bell",
+                "message": "Its last message arrived at 12:00.",
+            },
+        ),
+        (
+            "A bell is back",
+            [
+                TIMEOUT,
+                wait(180),
+                heartbeat(),
+            ],
+            {"title": "Vesper bell", "message": "It was offline for 3 minutes."},
+        ),
+        (
+            "A bell has crashed",
+            [
+                heartbeat(uptime=3600),
+                heartbeat(uptime=5, reset_reason=4),
+            ],
+            {
+                "title": "Vesper bell",
+                "message": "It has restarted. The reason is panic.",
+            },
+        ),
+        (
+            "Most bells are offline",
+            [
+                heartbeat("hall"),
+                heartbeat("tower"),
+                TIMEOUT,
+            ],
+            {
+                "title": "Most bells are offline",
+                "message": "3 of 3 bells are offline.",
+            },
+        ),
+    ],
+)
+@pytest.mark.usefixtures("upstairs")
+async def test_what_a_trigger_says(
+    hass: HomeAssistant,
+    vesper: Vesper,
+    alias: str,
+    acts: list[Act],
+    expected: dict[str, str],
+) -> None:
+    """The example of a trigger sends its text, once."""
+    await begin(hass, vesper, "12:00:00")
+    calls = async_mock_service(hass, "persistent_notification", "create")
+    await use(hass, alias)
+    for act in acts:
+        assert not calls
+        await act(vesper)
+    await take_turns()
+    assert [call.data for call in calls] == [expected]
+
+
+async def test_light_while_bells_ring(
+    hass: HomeAssistant, vesper: Vesper, upstairs: None
+) -> None:
+    """The light turns off ten seconds after a melody."""
+    on = async_mock_service(hass, "light", "turn_on")
+    off = async_mock_service(hass, "light", "turn_off")
+    light = [
+        EXAMPLES[alias]
+        for alias in ("Light while bells ring", "No light after bells have rung")
+    ]
+    assert await async_setup_component(
+        hass, automation.DOMAIN, {automation.DOMAIN: light}
+    )
+    await hass.async_block_till_done()
+    await START_PLAYING(vesper)
+    await take_turns()
+    assert (len(on), len(off)) == (1, 0)
+    await vesper.info("playback_stopped")
+    await vesper.advance(9)
+    assert not off
+    await vesper.advance(1)
+    await take_turns()
+    assert (len(on), len(off)) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("alias", "start", "acts", "passes"),
+    [
+        ("Remind of bells without an SD card", "06:59:30", [SD_ALERT], False),
+        ("Remind of bells without an SD card", "05:59:30", [SD_ALERT], True),
+        ("Warn before the service", "09:29:30", [], False),
+        ("Warn before the service", "09:29:30", [SD_ALERT], True),
+        ("Remind of bells that are offline", "17:58:00", [TIMEOUT], False),
+        ("Remind of bells that are offline", "16:58:00", [TIMEOUT], True),
+        ("Check the bells if all are online", "02:58:00", [TIMEOUT], False),
+        ("Check the bells if all are online", "02:58:00", [], True),
+        ("Warn if a bell rings at night", "21:59:30", [], False),
+        ("Warn if a bell rings at night", "21:59:30", [START_PLAYING], True),
+    ],
+)
+@pytest.mark.usefixtures("upstairs")
+async def test_when_a_condition_passes(  # noqa: PLR0913  # a table of cases
+    hass: HomeAssistant,
+    vesper: Vesper,
+    *,
+    alias: str,
+    start: str,
+    acts: list[Act],
+    passes: bool,
+) -> None:
+    """The example acts only if its condition passes."""
+    await begin(hass, vesper, start)
+    for act in acts:
+        await act(vesper)
+    calls = async_mock_service(hass, "persistent_notification", "create")
+    checks = async_mock_service(hass, "vesper", "run_health_check")
+    await use(hass, alias)
+    at = EXAMPLES[alias]["triggers"][0]["at"]
+    then = dt_util.parse_datetime(f"2030-01-01 {at}+00:00", raise_on_error=True)
+    if (seconds := (then - dt_util.utcnow()).total_seconds()) > 90:
+        await vesper.advance(seconds - 60)
+        if TIMEOUT not in acts:
+            await vesper.heartbeat()
+    await vesper.advance((then - dt_util.utcnow()).total_seconds())
+    await take_turns()
+    assert len(calls) + len(checks) == passes
+
+
 async def test_trouble(hass: HomeAssistant, vesper: Vesper, upstairs: None) -> None:
     """It sends the text of the example."""
     calls = async_mock_service(hass, "persistent_notification", "create")
@@ -94,7 +291,7 @@ async def test_trouble(hass: HomeAssistant, vesper: Vesper, upstairs: None) -> N
     await vesper.alert("SD", "CRITICAL", "no card")
     await take_turns()
     assert calls.pop().data == {
-        "title": "Vesper bell (Loft)",
+        "title": "Vesper bell (Chapel)",
         "message": "`SD`: critical, `no card`",
     }
 

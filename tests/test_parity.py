@@ -13,6 +13,7 @@ from typing import Any
 from unittest.mock import Mock
 
 import pytest
+import voluptuous as vol
 
 import custom_components.vesper
 from custom_components.vesper import PLATFORMS
@@ -46,9 +47,9 @@ from homeassistant.helpers import (
 )
 from homeassistant.helpers.entity import EntityDescription
 from homeassistant.util.yaml import parse_yaml
-from tests.automation import registered_id
+from tests.automation import automate, devices, registered_id
 from tests.common import BELL, FLEET, Vesper, log_entry
-from tests.pages import PAGES, TEXT, headings
+from tests.pages import PAGES, headings, section
 
 PACKAGE = Path(custom_components.vesper.__file__).parent
 ROOT = PACKAGE.parent.parent
@@ -117,8 +118,8 @@ RULES = {
     "platinum": "async-dependency inject-websession strict-typing",
 }
 HEADINGS = {
-    "docs-actions": ("docs/automations.md", "Actions"),
-    "docs-conditions": ("docs/automations.md", "Conditions"),
+    "docs-actions": ("docs/actions.md", "Actions"),
+    "docs-conditions": ("docs/conditions.md", "Conditions"),
     "docs-configuration-parameters": ("README.md", "Options"),
     "docs-data-update": ("docs/behavior.md", "Data updates"),
     "docs-examples": ("docs/examples.md", "Examples"),
@@ -575,6 +576,16 @@ AUTOMATION: dict[str, dict[str, Any]] = {
 }
 """The parts of the automation editor, by the name of their files."""
 
+GROUPS = {
+    "triggers": "docs/triggers-",
+    "conditions": "docs/conditions.",
+    "services": "docs/actions.",
+}
+"""How the paths of the pages begin that describe them."""
+
+NAMED = {"triggers": "trigger", "conditions": "condition", "services": "action"}
+"""How the editor and YAML name them."""
+
 EVERY_RULE = [
     pytest.param(part, key, id=f"{part}-{key}")
     for part, keys in AUTOMATION.items()
@@ -598,7 +609,7 @@ def _options(part: str, key: str) -> dict[Any, Any]:
 
 @pytest.mark.parametrize("part", AUTOMATION)
 def test_automation_is_described(part: str) -> None:
-    """Each has a description, name, icon and documentation."""
+    """Each has a description, a name and an icon."""
     coded = sorted(AUTOMATION[part])
     icons = EVERY_ICON[part]
     singular = part.removesuffix("s")
@@ -606,10 +617,6 @@ def test_automation_is_described(part: str) -> None:
     for key in coded:
         assert set(icons[key]) == {singular}
         assert re.fullmatch(r"mdi:[a-z0-9]+(-[a-z0-9]+)*", icons[key][singular])
-    for key in coded:
-        assert f"`vesper.{key}` |" in PAGES["docs/automations.md"], key
-        # Triggers have an example in the documentation, and so have the others.
-        assert re.search(rf": vesper\.{key}$", TEXT, re.MULTILINE), key
 
 
 @pytest.mark.parametrize(("part", "key"), EVERY_RULE)
@@ -636,6 +643,107 @@ def test_options_of_automation(part: str, key: str) -> None:
                 options[option]([value] if many else value)
         if "default" in field and option not in ("duration", "for"):
             assert field["default"] == option.default()
+
+
+def _documented(part: str, key: str) -> tuple[str, str]:
+    """Return a page and its section on this."""
+    name = TEXTS[part][key]["name"]
+    (page,) = (
+        page
+        for page, text in PAGES.items()
+        if page.startswith(GROUPS[part]) and f"\n## {name}\n" in text
+    )
+    return page, section(page, name)
+
+
+def _rows(text: str, header: str) -> list[list[str]]:
+    """Return the rows of the tables with this header."""
+    tables = re.findall(
+        rf"^\| {header} \|.*\n\| ---.*\n((?:\|.*\n)+)", text, re.MULTILINE
+    )
+    return [
+        row.strip("| ").split(" | ") for table in tables for row in table.splitlines()
+    ]
+
+
+@pytest.mark.parametrize(("part", "key"), EVERY_RULE)
+def test_automation_is_documented(part: str, key: str) -> None:
+    """Each has a section with steps and an example."""
+    page, documented = _documented(part, key)
+    name = TEXTS[part][key]["name"]
+    assert documented.startswith(f"\n`vesper.{key}` ")
+    # The steps for actions are the same for all, so they are at the top of the page.
+    if part == "services":
+        assert "**Add action**" in PAGES[page]
+    else:
+        assert f"**Add {NAMED[part]}**. Search for **{name}**" in documented
+    examples = "".join(
+        re.findall(r"^```yaml\n(.*?)```", documented, re.MULTILINE | re.DOTALL)
+    )
+    assert re.search(rf"^ *- {NAMED[part]}: vesper\.{key}$", examples, re.MULTILINE)
+    link = f"{Path(page).name}#{name.lower().replace(' ', '-')}"
+    assert f"| [**{name}**]({link}) |" in PAGES["docs/automations.md"]
+
+
+@pytest.mark.parametrize(("part", "key"), EVERY_RULE)
+def test_options_of_automation_are_documented(part: str, key: str) -> None:
+    """Each option has a row with its default."""
+    rows = _rows(_documented(part, key)[1], "option")
+    texts = TEXTS[part][key].get("fields", {})
+    assert {(label, option) for label, option, _, _ in rows} == {
+        (f"**{text['name']}**", f"`{option}`") for option, text in texts.items()
+    }
+    assert len(rows) == len(texts)
+    defaults = {option.strip("`"): default for _, option, default, _ in rows}
+    for option in _options(part, key):
+        if option.default is not vol.UNDEFINED:
+            default = option.default()
+            assert defaults[option] == (
+                f"`{json.dumps(default).strip('"')}`"
+                # Without a value, these are all, or there is none.
+                if default not in ([], "")
+                else {"note": "none", "reasons": "any"}.get(option, "all")
+            )
+        else:
+            is_required = isinstance(option, vol.Required)
+            assert defaults[option] == ("required" if is_required else "none")
+
+
+@pytest.mark.parametrize("key", TRIGGERS)
+def test_variables_are_documented(key: str) -> None:
+    """Each variable of a trigger has a row."""
+    rows = _rows(_documented("triggers", key)[1], "variable")
+    variables = TRIGGERS[key]._variables  # type: ignore[attr-defined]  # noqa: SLF001
+    assert [name for name, _, _ in rows] == [f"`{name}`" for name in variables]
+
+
+async def test_variables_of_all_triggers_are_documented(
+    hass: HomeAssistant, vesper: Vesper
+) -> None:
+    """Each variable that every trigger has is documented."""
+    await vesper.heartbeat()
+    automation = await automate(hass, "went_offline", devices(hass))
+    await vesper.advance(91)
+    (run,) = automation.take()
+    homely = {"alias", "description", "id", "idx", "platform"}
+    variables = TRIGGERS["went_offline"]._variables  # type: ignore[attr-defined]  # noqa: SLF001
+    rows = _rows(PAGES["docs/automations.md"], "variable")
+    assert {name for name, _, _ in rows} == {
+        f"`{name}`" for name in run.keys() - homely - {*variables}
+    }
+
+
+def test_reasons_are_documented() -> None:
+    """Each reason of a restart has its row."""
+    rows = _rows(_documented("triggers", "restarted")[1], "in YAML")
+    documented = [
+        (value.strip("`"), label)
+        for values, labels, _ in rows
+        for value, label in zip(values.split(", "), labels.split(", "), strict=True)
+    ]
+    assert sorted(documented) == sorted(
+        TEXTS["selector"]["reset_reason"]["options"].items()
+    )
 
 
 def test_selectors() -> None:
