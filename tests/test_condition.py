@@ -65,6 +65,16 @@ async def test_life_of_a_device(hass: HomeAssistant, vesper: Vesper) -> None:
     assert await _true(hass) == {"is_healthy", "is_online"}
 
 
+async def test_a_wall_clock_that_was_set_back(
+    hass: HomeAssistant, vesper: Vesper
+) -> None:
+    """Without a duration it does not matter."""
+    await vesper.heartbeat()
+    await vesper.alert("SD", "WARNING")
+    with vesper.wall_clock_set(-3600):
+        assert await _true(hass) == {"has_alert", "is_online"}
+
+
 async def test_while_not_loaded(
     hass: HomeAssistant, entry: MockConfigEntry, vesper: Vesper
 ) -> None:

@@ -187,11 +187,28 @@ async def test_part_is_valid(
                 heartbeat("hall"),
                 heartbeat("tower"),
                 TIMEOUT,
+                wait(301),
             ],
             {
                 "title": "Most bells are offline",
                 "message": "3 of 3 bells are offline.",
             },
+        ),
+        (
+            "Most bells are back",
+            [
+                heartbeat("hall"),
+                heartbeat("tower"),
+                TIMEOUT,
+                wait(301),
+                heartbeat("hall"),
+                heartbeat("tower"),
+                wait(60),
+                heartbeat("hall"),
+                heartbeat("tower"),
+                wait(31),
+            ],
+            {"title": "Most bells are back", "message": "Still offline: Vesper bell"},
         ),
     ],
 )

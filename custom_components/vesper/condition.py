@@ -99,7 +99,12 @@ class VesperCondition(Condition):
 
         `since` is in seconds since 1970, None if it began before anything is known.
         """
-        return since is None or time() - since >= self._duration.total_seconds()
+        # Without a duration, a wall clock that was set back does not matter.
+        return (
+            not self._duration
+            or since is None
+            or time() - since >= self._duration.total_seconds()
+        )
 
     @abstractmethod
     def _is_true(self, hub: VesperHub, device: Device) -> bool:

@@ -52,3 +52,12 @@ async def test_excluded_targets(vesper: Vesper) -> None:
     assert chosen({"entity_id": vesper.entity_id("connectivity")}) == {hall}
     assert chosen({"area_id": area.id}) == chosen({"device_id": fleet}) == set()
     assert vesper.entry.entry_id == FLEET
+
+
+async def test_an_entity_of_the_fleet(vesper: Vesper) -> None:
+    """It stands for all devices, as the fleet does."""
+    for device_id in (BELL, "hall"):
+        await vesper.heartbeat(device_id)
+    entity_id = vesper.entity_id("devices_online", FLEET)
+    chosen = Target(vesper.hass, {"entity_id": [entity_id]}).device_ids
+    assert {_id_of(vesper, BELL), _id_of(vesper, "hall")} <= chosen

@@ -84,8 +84,13 @@ class Target:
         An entity stands for its device, and a fleet for all of its devices.
         """
         selection = TargetSelection(config)
-        registry = dr.async_get(self._hass)
-        for device_id in tuple(selection.device_ids):
+        registry, entities = dr.async_get(self._hass), er.async_get(self._hass)
+        of_entities = {
+            entity.device_id
+            for entity_id in selection.entity_ids
+            if (entity := entities.async_get(entity_id)) and entity.device_id
+        }
+        for device_id in selection.device_ids | of_entities:
             device = registry.async_get(device_id)
             if (
                 device
@@ -100,7 +105,6 @@ class Target:
         selected = async_extract_referenced_entity_ids(
             self._hass, selection, expand_group=False, primary_entities_only=False
         )
-        entities = er.async_get(self._hass)
         return selected.referenced_devices | {
             entity.device_id
             for entity_id in selected.referenced | selected.indirectly_referenced
