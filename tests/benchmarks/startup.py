@@ -65,7 +65,7 @@ async def async_measure(
             f"{name}.vesper/bare",
             times[vesper],
             times[bare],
-            target=1.1,
+            target=1.2,
             note=f"{shown} enabled entities of each device",
         ),
     ]

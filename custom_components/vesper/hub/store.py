@@ -27,7 +27,7 @@ from ..model.change import Change
 from ..model.device import Device
 from ..model.occurrence import OccurrenceKind
 from ..model.snapshot import deserialize, serialize
-from ..protocol.fields import MAX_NAME_LENGTH
+from ..protocol.fields import MAX_NAME_LENGTH, dump_json
 from ..protocol.topics import is_device_id
 from .chunks import async_in_chunks
 from .repair_issue import async_raise_issue
@@ -76,6 +76,8 @@ class VesperStore(Store[dict[str, Any]]):
         """Whether the last write has failed."""
         self.saved_at: float | None = None
         """When the file was written that was loaded, in seconds since 1970."""
+        self.loaded: dict[str, bytes] = {}
+        """The JSON of each readable device as it was loaded."""
 
     async def async_load_devices(self) -> dict[str, Device]:
         """Return the stored devices.
@@ -103,7 +105,7 @@ class VesperStore(Store[dict[str, Any]]):
             await self._async_move_damaged()
             return {}
         self.saved_at = saved_at if isinstance(saved_at, float) else None
-        return await _async_deserialize(items)
+        return await self._async_deserialize(items)
 
     @override
     async def async_remove(self) -> None:
@@ -146,6 +148,25 @@ class VesperStore(Store[dict[str, Any]]):
             raise WriteError(error) from error
         self.failed = False
         ir.async_delete_issue(self.hass, DOMAIN, ISSUE_NOT_WRITTEN)
+
+    async def _async_deserialize(self, items: Mapping[str, Any]) -> dict[str, Device]:
+        """Return the readable devices, and log the others."""
+        devices: dict[str, Device] = {}
+        bad: list[str] = []
+        async for device_id, data in async_in_chunks(items.items()):
+            if is_device_id(device_id) and isinstance(data, dict):
+                devices[device_id] = deserialize(device_id, data)
+                self.loaded[device_id] = dump_json(data)
+            else:
+                bad.append(ascii(device_id[:MAX_NAME_LENGTH]))
+        if bad:
+            LOGGER.warning(
+                "%s of the stored devices can't be read and are skipped, the first is"
+                " %s",
+                len(bad),
+                bad[0],
+            )
+        return devices
 
     async def _async_move_damaged(self) -> None:
         """Rename a damaged file and raise a repair issue.
@@ -193,9 +214,14 @@ class Saver:
 
     async def async_start(self) -> None:
         """Save at the interval, and when Home Assistant stops."""
-        # The first write has all devices in it.
+        # The first write has all devices in it. To serialize those that were loaded
+        # takes 45 µs each, a tenth of what the start of a device takes.
+        loaded, self._store.loaded = self._store.loaded, {}
         async for device_id in async_in_chunks(tuple(self._devices)):
-            self._serialize(device_id)
+            if device_id in loaded:
+                self._snapshots[device_id] = loaded[device_id]
+            else:
+                self._serialize(device_id)
         self._unsubscribe += [
             async_track_time_interval(
                 self._hass, self._async_save_all, SAVE_INTERVAL, cancel_on_shutdown=True
@@ -278,21 +304,3 @@ class Saver:
                 for device_id, snapshot in snapshots.items()
             },
         }
-
-
-async def _async_deserialize(items: Mapping[str, Any]) -> dict[str, Device]:
-    """Return the readable devices, and log the others."""
-    devices: dict[str, Device] = {}
-    bad: list[str] = []
-    async for device_id, data in async_in_chunks(items.items()):
-        if is_device_id(device_id) and isinstance(data, dict):
-            devices[device_id] = deserialize(device_id, data)
-        else:
-            bad.append(ascii(device_id[:MAX_NAME_LENGTH]))
-    if bad:
-        LOGGER.warning(
-            "%s of the stored devices can't be read and are skipped, the first is %s",
-            len(bad),
-            bad[0],
-        )
-    return devices

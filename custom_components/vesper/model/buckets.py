@@ -1,7 +1,7 @@
 """Sum up seconds by the hour and day."""
 
 from array import array
-from collections.abc import Iterator
+from bisect import bisect_left
 from itertools import batched, pairwise
 from operator import sub
 from typing import ClassVar, Self
@@ -85,19 +85,27 @@ class Buckets:
         The window ends now. Of a period that began before it, a share is counted. The
         last value is when the first observation began, as far as is known.
         """
-        observed = online = 0.0
-        first: int | None = None
         start = now - seconds
-        for begin, in_period, online_in_period in self._periods():
-            end = min(begin + self.length, now)
-            if end <= start or begin >= now:
-                continue
-            share = (end - max(begin, start)) / (end - begin)
-            observed += share * in_period
-            online += share * online_in_period
-            if in_period and first is None:
-                first = max(start, end - in_period)
-        return observed, online, first
+        rows = array("I", self._rows)
+        periods, observed, online = (rows[at::_ROW] for at in range(_ROW))
+        # A period in the future was counted while the clock was ahead.
+        window = range(
+            bisect_left(periods, start // self.length),
+            bisect_left(periods, -(-now // self.length)),
+        )
+        seen = next((at for at in window if observed[at]), None)
+        if seen is None:
+            return 0.0, 0.0, None
+        begin = periods[seen] * self.length
+        end = min(begin + self.length, now)
+        # Only the first one may have begun before the window.
+        share = (end - max(begin, start)) / (end - begin)
+        later = slice(seen + 1, window.stop)
+        return (
+            share * observed[seen] + sum(observed[later]),
+            share * online[seen] + sum(online[later]),
+            max(start, end - observed[seen]),
+        )
 
     def as_json(self) -> list[int]:
         """Return what is stored: the newest periods.
@@ -127,13 +135,6 @@ class Buckets:
             raise ValueError(stored)
         online = map(sub, observed, offline, strict=True)
         self._rows = pack(zip(periods, observed, online, strict=True))
-
-    def _periods(self) -> Iterator[tuple[int, int, int]]:
-        """Yield each period: its begin, observed and online seconds."""
-        for period, observed, online in batched(
-            array("I", self._rows), _ROW, strict=True
-        ):
-            yield period * self.length, observed, online
 
 
 class HourBuckets(Buckets):

@@ -102,23 +102,26 @@ def parse_events(items: object, faults: list[Fault]) -> tuple[RecentEvent, ...] 
     events = [
         event
         for index, item in enumerate(items[first:], first)
-        if (event := _parse_event(f"recent_events[{index}]", item, faults)) is not None
+        if (event := _parse_event(index, item, faults)) is not None
     ]
     return tuple(events) if events or not items else None
 
 
-def _parse_event(path: str, item: object, faults: list[Fault]) -> RecentEvent | None:
+def _parse_event(index: int, item: object, faults: list[Fault]) -> RecentEvent | None:
     """Return one entry, or None with its faults."""
+    path = "recent_events"
     if type(item) is not dict:
-        faults.append(invalid(path, "an object", item))
+        faults.append(invalid(f"{path}[{index}]", "an object", item))
         return None
     event = RecentEvent._make(map(item.get, _FIELDS))
     bad = [
-        invalid(f"{path}.{name}", "a whole number", value)
-        for name, value in zip(_FIELDS, event, strict=True)
+        at
+        for at, value in enumerate(event)
         if type(value) is not int or not -MAX_EVENT_DATA <= value <= MAX_EVENT_DATA
     ]
-    faults += bad
+    for at in bad:
+        name = f"{path}[{index}].{_FIELDS[at]}"
+        faults.append(invalid(name, "a whole number", event[at]))
     return None if bad else event
 
 
