@@ -7,11 +7,10 @@ import pytest
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import area_registry as ar, device_registry as dr
 
-from .automation import devices, registered_id
-from .common import BELL, FLEET, Vesper
-from .test_blueprints import Notifications, hass_config_dir, use
+from tests.automation import devices, registered_id
+from tests.common import BELL, FLEET, Vesper
 
-__all__ = ["hass_config_dir"]
+from .common import Notifications, use
 
 pytestmark = pytest.mark.usefixtures("as_installed", "waiting_runs")
 

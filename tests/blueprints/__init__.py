@@ -1,0 +1,1 @@
+"""Blueprints, run as automations."""
