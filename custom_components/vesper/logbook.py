@@ -40,6 +40,8 @@ ICONS: Mapping[OccurrenceKind, Mapping[str, str]] = {
         Severity.FAILED.key: "mdi:close-octagon",
     },
     OccurrenceKind.ALERT_UNACKNOWLEDGED: {"": "mdi:bell-outline"},
+    OccurrenceKind.BECAME_STABLE: {"": "mdi:pulse"},
+    OccurrenceKind.BECAME_UNSTABLE: {"": "mdi:sine-wave"},
     OccurrenceKind.CAME_ONLINE: {"": "mdi:lan-connect"},
     OccurrenceKind.FLEET_OUTAGE: {
         "": "mdi:lan-disconnect",

@@ -39,6 +39,33 @@ from .protocol.codes import ResetReason, keys_of
 CONF_REASONS: Final = "reasons"
 
 
+class AlertAcknowledgedTrigger(VesperTrigger):
+    """Trigger when a user acknowledges an active alert."""
+
+    kind = OccurrenceKind.ALERT_ACKNOWLEDGED
+    _schema = target_schema(SUBSYSTEM_OPTIONS)
+    _variables = (
+        "subsystem",
+        "to_state",
+        "message",
+        "note",
+        "acknowledged_by",
+        "raised_at",
+        "worsened_at",
+        "announced",
+    )
+
+    @override
+    def _matches(self, occurrence: Occurrence) -> bool:
+        """Return whether the subsystem is selected.
+
+        Another note on an alert that is acknowledged triggers nothing.
+        """
+        return not occurrence.acknowledged and is_subsystem_selected(
+            self._options, occurrence.subsystem
+        )
+
+
 class AlertClearedTrigger(DeviceTrigger):
     """Trigger when an active alert ends."""
 
@@ -52,8 +79,11 @@ class AlertClearedTrigger(DeviceTrigger):
         "message",
         "reason",
         "raised_at",
+        "worsened_at",
         "ended_at",
         "announced",
+        "acknowledged",
+        "acknowledged_by",
     )
 
     @override
@@ -172,6 +202,20 @@ class AlertRaisedTrigger(DeviceTrigger):
             and device.stability is not None
             and device.stability.counts_as_active(occurrence.subsystem or "")
         )
+
+
+class BecameStableTrigger(VesperTrigger):
+    """Trigger when an unstable device is stable again."""
+
+    kind = OccurrenceKind.BECAME_STABLE
+    _variables = ()
+
+
+class BecameUnstableTrigger(VesperTrigger):
+    """Trigger when a device becomes unstable."""
+
+    kind = OccurrenceKind.BECAME_UNSTABLE
+    _variables = ()
 
 
 class ConnectivityTrigger(DeviceTrigger):
@@ -357,8 +401,11 @@ class WentOfflineTrigger(ConnectivityTrigger):
 TRIGGERS: dict[str, type[Trigger]] = {
     trigger.kind.value: trigger
     for trigger in (
+        AlertAcknowledgedTrigger,
         AlertClearedTrigger,
         AlertRaisedTrigger,
+        BecameStableTrigger,
+        BecameUnstableTrigger,
         CameOnlineTrigger,
         FleetOutageEndedTrigger,
         FleetOutageTrigger,

@@ -241,7 +241,7 @@ def test_connectivity() -> None:
 def test_other_occurrences() -> None:
     """They do not count."""
     stability = Stability()
-    for kind in (OccurrenceKind.RESTARTED, OccurrenceKind.STARTED_PLAYING):
+    for kind in (OccurrenceKind.FLEET_OUTAGE, OccurrenceKind.STARTED_PLAYING):
         stability.record(Occurrence(kind=kind, device_id="bell"), 0)
     assert stability.deadline is None
 

@@ -200,6 +200,7 @@ class ChangeHandler:
                 unstable=tuple(device.unstable),
             )
         if device.unstable != was_unstable:
+            device.announce_unstable()
             self.async_handle(device, Change.UNSTABLE)
 
     def _log_restart(self, device: Device) -> None:

@@ -17,7 +17,7 @@ from ..model.alerts import MAX_ACTIVE
 from ..model.device import Device
 from ..model.heap_trend import HORIZON
 from ..model.restarts import Restart
-from ..model.stability import CONNECTIVITY
+from ..model.stability import CONNECTIVITY, RESTARTS
 from ..protocol.codes import ResetReason, key_of
 from .chunks import async_in_chunks
 from .registry import DeviceRegistry
@@ -117,9 +117,14 @@ ISSUES = (
         value_fn=lambda device, *_: (
             {
                 "connectivity": str(changes.get(CONNECTIVITY, 0)),
-                "alerts": str(sum(changes.values()) - changes.get(CONNECTIVITY, 0)),
+                "alerts": str(
+                    sum(changes.values())
+                    - changes.get(CONNECTIVITY, 0)
+                    - changes.get(RESTARTS, 0)
+                ),
             }
-            if device.stability is not None and (changes := device.stability.unstable)
+            if device.stability is not None
+            and (changes := device.stability.unstable).keys() - {RESTARTS}
             else None
         ),
     ),

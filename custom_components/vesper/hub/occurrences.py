@@ -48,7 +48,7 @@ class PublishedOccurrence:
     context: Context | None
     """The context of the action that made it, if one did."""
     unstable: tuple[str, ...] = ()
-    """What is unstable: `connectivity` or subsystems."""
+    """What is unstable: `connectivity`, `restarts` or subsystems."""
 
 
 #: What triggers listen to. They outlive the config entries.

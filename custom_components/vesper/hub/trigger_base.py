@@ -36,6 +36,7 @@ _TIMES: Final = {
     "outage_since",
     "outage_until",
     "raised_at",
+    "worsened_at",
 }
 
 

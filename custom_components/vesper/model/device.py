@@ -15,7 +15,6 @@ from .occurrence import (
     Occurrence,
     OccurrenceKind,
     StopReason,
-    acknowledged_occurrence,
     alert_occurrence,
     connectivity_occurrence,
     maintenance_occurrence,
@@ -95,14 +94,6 @@ class Device(DeviceState):
     def close_alert(self, subsystem: str) -> Change:
         """Close an alert on behalf of a user."""
         return self._closed(self.alerts.close(subsystem))
-
-    def acknowledge_alert(self, subsystem: str, note: str, user: str | None) -> Change:
-        """Acknowledge an alert on behalf of a user."""
-        if change := self.alerts.acknowledge(subsystem, note, user):
-            self._record(
-                acknowledged_occurrence(self.device_id, self.alerts.active[subsystem])
-            )
-        return change
 
     def mark_offline(self, now: float) -> Change:
         """Mark it offline after a timeout."""

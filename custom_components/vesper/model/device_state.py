@@ -10,12 +10,12 @@ from .fault_counter import FaultCounter
 from .fault_streak import FaultStreak
 from .heap_trend import HeapTrend
 from .message_log import MessageLog
-from .occurrence import Occurrence, OccurrenceKind
+from .occurrence import Occurrence, OccurrenceKind, acknowledged_occurrence
 from .playback import Playback
 from .post_limit import PostLimit
 from .restarts import Restarts
 from .rhythm import Rhythm
-from .stability import Stability
+from .stability import NAMES, Stability
 from .telemetry import Telemetry
 
 
@@ -111,10 +111,17 @@ class DeviceState:
 
     @property
     def unstable(self) -> list[str]:
-        """Return the unstable subsystems, and `connectivity` if it is."""
+        """Return what is unstable: subsystems, connectivity and restarts."""
         stability = self.stability
-        return (
-            [key or "connectivity" for key in stability.unstable] if stability else []
+        return [NAMES.get(key, key) for key in stability.unstable] if stability else []
+
+    def announce_unstable(self) -> None:
+        """Record that it became unstable, unless triggers know."""
+        if (stability := self.stability) is None or stability.announced_unstable:
+            return
+        stability.announced_unstable = True
+        self.occurrences += (
+            Occurrence(kind=OccurrenceKind.BECAME_UNSTABLE, device_id=self.device_id),
         )
 
     def set_disabled(self, *, disabled: bool) -> Change:
@@ -145,6 +152,20 @@ class DeviceState:
         if stability.deadline is None:
             self.stability = None
         return Change.NOTHING if self.unstable == before else Change.UNSTABLE
+
+    def acknowledge_alert(self, subsystem: str, note: str, user: str | None) -> Change:
+        """Acknowledge an alert on behalf of a user."""
+        before = self.alerts.active.get(subsystem)
+        change = self.alerts.acknowledge(subsystem, note, user)
+        if before is not None:
+            after = self.alerts.active[subsystem]
+            held = self.stability.held.get(subsystem) if self.stability else None
+            self.occurrences += (
+                acknowledged_occurrence(
+                    self.device_id, before, after, held.occurrence if held else None
+                ),
+            )
+        return change
 
     def unacknowledge_alert(self, subsystem: str) -> Change:
         """Take the acknowledgement of an alert back."""

@@ -5,6 +5,7 @@ Each is one real change, and neither a repeated message nor a gap in the message
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from ..protocol.codes import ResetReason, key_of
 from ..protocol.severity import Severity
@@ -26,6 +27,8 @@ class OccurrenceKind(StrEnum):
     ALERT_CLEARED = "alert_cleared"
     ALERT_RAISED = "alert_raised"
     ALERT_UNACKNOWLEDGED = "alert_unacknowledged"
+    BECAME_STABLE = "became_stable"
+    BECAME_UNSTABLE = "became_unstable"
     CAME_ONLINE = "came_online"
     FLEET_OUTAGE = "fleet_outage"
     FLEET_OUTAGE_ENDED = "fleet_outage_ended"
@@ -39,10 +42,9 @@ class OccurrenceKind(StrEnum):
     WENT_OFFLINE = "went_offline"
 
 
-#: What a user did has no trigger.
+#: What a user did has no trigger, except that an alert is acknowledged.
 BY_USER = frozenset(
     {
-        OccurrenceKind.ALERT_ACKNOWLEDGED,
         OccurrenceKind.ALERT_UNACKNOWLEDGED,
         OccurrenceKind.MAINTENANCE_ENDED,
         OccurrenceKind.MAINTENANCE_STARTED,
@@ -87,13 +89,17 @@ class Occurrence:
     until: float | None = None
     """When the maintenance ends, in seconds since 1970."""
     raised_at: float | None = None
-    """When an alert that ended had begun."""
+    """When an alert that ended or was acknowledged had begun."""
+    worsened_at: float | None = None
+    """When it had begun or, if it was later, got worse last."""
     ended_at: float | None = None
     """When it ended; what is reported of one that flapped is later."""
     announced: str | None = None
     """The worst severity at which its raise ran triggers; None if none did."""
     acknowledged: bool | None = None
-    """Whether a user knows of an alert that was raised."""
+    """Whether a user knows of an alert, of one that was acknowledged knew before."""
+    acknowledged_by: str | None = None
+    """The name of that user; None where an automation has acknowledged it."""
     last_seen: float | None = None
     """When a device that went offline was seen last."""
     offline_since: float | None = None
@@ -156,18 +162,36 @@ def alert_occurrence(
             message=before.message,
             reason=closed_by or CLEARED,
             raised_at=before.raised_at.timestamp(),
+            worsened_at=before.worsened_at.timestamp(),
             announced=before.announced.key if before.announced else None,
+            acknowledged=before.acknowledged,
+            acknowledged_by=before.acknowledged_by,
         )
     return None
 
 
-def acknowledged_occurrence(device_id: str, alert: ActiveAlert) -> Occurrence:
-    """Return the occurrence of the acknowledgement of an alert."""
+def acknowledged_occurrence(
+    device_id: str, before: ActiveAlert, after: ActiveAlert, held: Occurrence | None
+) -> Occurrence:
+    """Return the occurrence of the acknowledgement of an alert.
+
+    If it flaps, triggers know of an earlier one, whose end is held.
+    """
+    begun = held or alert_occurrence(device_id, after, None)
+    if TYPE_CHECKING:
+        assert begun is not None
     return Occurrence(
         kind=OccurrenceKind.ALERT_ACKNOWLEDGED,
         device_id=device_id,
-        subsystem=alert.subsystem,
-        note=alert.note,
+        subsystem=after.subsystem,
+        to_state=after.severity.key,
+        message=after.message,
+        note=after.note,
+        raised_at=begun.raised_at,
+        worsened_at=begun.worsened_at,
+        announced=after.announced.key if after.announced else None,
+        acknowledged=before.acknowledged,
+        acknowledged_by=after.acknowledged_by,
     )
 
 

@@ -27,7 +27,7 @@ from .occurrence import Occurrence, alert_occurrence
 from .playback import Playback
 from .restarts import Restarts
 from .rhythm import KEPT_GAPS, MAX_GAP, Rhythm
-from .stability import CONNECTIVITY, Stability
+from .stability import NAMES, Stability
 from .telemetry import Telemetry
 
 type _Check = Callable[[object], bool]
@@ -147,6 +147,7 @@ def serialize(device: Device, now: float, monotonic: float) -> bytes:
             [key, count, now - (monotonic - stability.last_change(key))]
             for key, count in stability.unstable.items()
         ]
+        data["announced_unstable"] = stability.announced_unstable
         data["held"] = [_held(held.occurrence) for held in stability.held.values()]
     if telemetry.event_log.is_known:
         data["events"] = orjson.Fragment(telemetry.event_log.text)
@@ -186,6 +187,9 @@ def _held(occurrence: Occurrence) -> dict[str, Any]:
         "state": (occurrence.from_state or "").upper(),
         "msg": occurrence.message,
         "raised_at": occurrence.raised_at,
+        "worsened_at": occurrence.worsened_at,
+        "acknowledged": occurrence.acknowledged,
+        "acknowledged_by": occurrence.acknowledged_by,
         "ended_at": occurrence.ended_at,
         "announced": (occurrence.announced or "").upper(),
     }
@@ -194,10 +198,11 @@ def _held(occurrence: Occurrence) -> dict[str, Any]:
 def _stability(device_id: str, data: Mapping[str, Any]) -> Stability | None:
     """Return what is unstable or held, if anything."""
     stability = Stability()
+    stability.announced_unstable = data.get("announced_unstable") is True
     for item in _some(data.get("unstable")):
         match item:
             case [str(key), int(count), float(last)] if _is_time(last):
-                if key == CONNECTIVITY or is_name(key):
+                if key in NAMES or is_name(key):
                     stability.restore(key, count, last)
     for item in _some(data.get("held")):
         if (alert := _alert(item)) is not None:
@@ -205,7 +210,7 @@ def _stability(device_id: str, data: Mapping[str, Any]) -> Stability | None:
             ended_at = item.get("ended_at")
             if occurrence is not None and _is_time(ended_at):
                 stability.hold(replace(occurrence, ended_at=ended_at), 0)
-    return stability if stability.held or stability.unstable else None
+    return None if stability.deadline is None else stability
 
 
 def _telemetry(data: Mapping[str, Any]) -> Telemetry:

@@ -1,10 +1,12 @@
 """Detect unstable devices and flapping alerts (docs/availability.md)."""
 
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from ..protocol.severity import Severity
 from .alerts import MAX_ACTIVE, Alerts
 from .occurrence import CLEARED, Occurrence, OccurrenceKind, alert_occurrence
+from .restarts import LOOP_RESTARTS
 
 #: Connectivity, or the alert of a subsystem, is unstable once it has changed this often
 #: within an hour.
@@ -19,8 +21,12 @@ MIN_LENGTH = 2
 #: In seconds: what is due while occurrences are suppressed is postponed by this.
 POSTPONEMENT = 60
 
-#: In place of a subsystem.
+#: In place of a subsystem, none of which has such a name.
 CONNECTIVITY = ""
+RESTARTS = " "
+
+#: What users know them by.
+NAMES = {CONNECTIVITY: "connectivity", RESTARTS: "restarts"}
 
 _SEVERITIES = {severity.key: severity for severity in Severity}
 
@@ -28,6 +34,15 @@ _SEVERITIES = {severity.key: severity for severity in Severity}
 def _severity(key: str | None) -> Severity:
     """Return a severity, OK without one."""
     return _SEVERITIES[key or Severity.OK.key]
+
+
+def _acknowledgement(first: Occurrence, last: Occurrence) -> dict[str, Any]:
+    """Return who knew of any of two alerts."""
+    known = last if last.acknowledged else first
+    return {
+        "acknowledged": known.acknowledged,
+        "acknowledged_by": known.acknowledged_by,
+    }
 
 
 @dataclass(eq=False, slots=True)
@@ -49,7 +64,10 @@ class Stability:
     """
 
     unstable: dict[str, int] = field(default_factory=dict)
-    """The unstable subsystems or `CONNECTIVITY`, and how often each has changed."""
+    """The unstable subsystems, `CONNECTIVITY` or `RESTARTS`, and how often each has
+    changed."""
+    announced_unstable: bool = False
+    """Whether triggers know that the device is unstable."""
     held: dict[str, Held] = field(default_factory=dict)
     """The held ends of alerts, by subsystem."""
     _times: dict[str, tuple[float, ...]] = field(default_factory=dict)
@@ -68,6 +86,8 @@ class Stability:
         if occurrence.kind is OccurrenceKind.CAME_ONLINE:
             # It went offline before.
             self._count(CONNECTIVITY, monotonic, changes=2)
+        elif occurrence.kind is OccurrenceKind.RESTARTED:
+            self._count(RESTARTS, monotonic)
         elif occurrence.kind is OccurrenceKind.ALERT_RAISED:
             if self._is_raise_held(occurrence, monotonic):
                 return replace(occurrence, held=True)
@@ -91,6 +111,8 @@ class Stability:
                 occurrence,
                 announced=announced.key if announced else None,
                 raised_at=held.occurrence.raised_at,
+                worsened_at=held.occurrence.worsened_at,
+                **_acknowledgement(held.occurrence, occurrence),
             )
         self._announced[key] = max(announced, self.announced(key))
         held.until = monotonic + self._wait(key)
@@ -142,11 +164,11 @@ class Stability:
     ) -> list[Occurrence]:
         """Return what triggers have to know of now.
 
-        That is the held ends of alerts that are over, and the alerts that are active
-        after they have flapped, unless a user knows of them.
+        That is the held ends of alerts that are over, the alerts that are active after
+        they have flapped, unless a user knows of them, and that the device is stable.
         """
         due = {key for key, held in self.held.items() if held.until <= monotonic}
-        occurrences = []
+        occurrences: list[Occurrence | None] = []
         for key in due | self._flapped:
             held, alert = self.held.pop(key, None), alerts.active.get(key)
             if alert is not None:
@@ -162,6 +184,11 @@ class Stability:
                 self._announced.pop(key, None)
                 occurrences.append(held.occurrence)
         self._flapped.clear()
+        if self.announced_unstable and not self.unstable:
+            self.announced_unstable = False
+            occurrences.append(
+                Occurrence(kind=OccurrenceKind.BECAME_STABLE, device_id=device_id)
+            )
         for key in self._announced.keys() - self._times.keys() - self.held.keys():
             del self._announced[key]
         return [
@@ -179,7 +206,8 @@ class Stability:
         """Return when to settle next; None if never."""
         ends = [times[-1] + QUIET for times in self._times.values()]
         ends += [held.until for held in self.held.values()]
-        ends += [self._postponed_until for _ in self._flapped]
+        if self._flapped or (self.announced_unstable and not self.unstable):
+            ends.append(self._postponed_until)
         return max(min(ends), self._postponed_until) if ends else None
 
     def _wait(self, key: str) -> float:
@@ -190,12 +218,13 @@ class Stability:
         """Count changes, unless too many others are counted."""
         if key not in self._times and len(self._times) > MAX_ACTIVE:
             return False
-        times = (*self._times.get(key, ()), *(monotonic,) * changes)[-MIN_CHANGES:]
+        limit = LOOP_RESTARTS if key == RESTARTS else MIN_CHANGES
+        times = (*self._times.get(key, ()), *(monotonic,) * changes)[-limit:]
         self._times[key] = times
         if key in self.unstable:
             self.unstable[key] += changes
-        elif len(times) == MIN_CHANGES and monotonic - times[0] < QUIET:
-            self.unstable[key] = MIN_CHANGES
+        elif len(times) >= limit and monotonic - times[-limit] < QUIET:
+            self.unstable[key] = limit
         return True
 
     def _is_raise_held(self, occurrence: Occurrence, monotonic: float) -> bool:
