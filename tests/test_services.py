@@ -314,6 +314,7 @@ async def test_no_alerts(hass: HomeAssistant, vesper: Vesper, action: str) -> No
         ("set_maintenance", {"duration": {"seconds": 59}}),
         ("set_maintenance", {"duration": {"days": 30, "seconds": 1}}),
         ("set_maintenance", {"duration": {"hours": -1}}),
+        ("set_maintenance", {"duration": {"hours": 1}, "keep_after": "later"}),
     ],
 )
 async def test_bad_data(

@@ -20,6 +20,7 @@ from homeassistant.exceptions import ServiceValidationError, Unauthorized, Unkno
 from homeassistant.helpers import config_validation as cv, device_registry as dr
 from homeassistant.helpers.service import async_register_admin_service
 from homeassistant.helpers.typing import VolDictType
+from homeassistant.util import dt as dt_util
 from homeassistant.util.json import JsonValueType
 
 from .const import DOMAIN
@@ -41,6 +42,7 @@ SERVICE_RUN_HEALTH_CHECK: Final = "run_health_check"
 SERVICE_SET_MAINTENANCE: Final = "set_maintenance"
 
 ATTR_DURATION: Final = "duration"
+ATTR_KEEP_AFTER: Final = "keep_after"
 ATTR_NEW_DEVICE_ID: Final = "new_device_id"
 ATTR_NOTE: Final = "note"
 ATTR_OLD_DEVICE_ID: Final = "old_device_id"
@@ -103,7 +105,10 @@ FIELDS: Final[dict[str, VolDictType]] = {
             vol.Coerce(float), vol.Range(min=1, max=MAX_TIMEOUT)
         )
     },
-    SERVICE_SET_MAINTENANCE: {vol.Required(ATTR_DURATION): _duration},
+    SERVICE_SET_MAINTENANCE: {
+        vol.Required(ATTR_DURATION): _duration,
+        vol.Optional(ATTR_KEEP_AFTER): cv.datetime,
+    },
 }
 
 
@@ -173,6 +178,9 @@ async def _async_set_maintenance(call: ServiceCall) -> None:
     """Begin, extend or end the maintenance of devices."""
     hub, devices = await _async_find(call, POLICY_CONTROL)
     duration: timedelta = call.data[ATTR_DURATION]
+    if (keep_after := call.data.get(ATTR_KEEP_AFTER)) is not None:
+        latest = dt_util.as_local(keep_after).timestamp()
+        devices = [one for one in devices if (one.maintenance_until or 0) <= latest]
     user = await async_user_name(call.hass, call.context)
     hub.maintenance.async_set(devices, duration, user=user, context=call.context)
 

@@ -74,6 +74,31 @@ async def test_switch(vesper: Vesper) -> None:
     assert until(vesper) is None
 
 
+@pytest.mark.parametrize("is_local", [False, True])
+async def test_keep_what_ends_later(vesper: Vesper, *, is_local: bool) -> None:
+    """Maintenance is kept that ends after the given time."""
+    for device_id in (BELL, "hall"):
+        await vesper.heartbeat(device_id)
+    await set_maintenance(vesper, hours=3)
+    end = until(vesper)
+    limit = dt_util.now() + timedelta(hours=2)
+    keep_after = str(limit.replace(tzinfo=None) if is_local else limit)
+    target = devices(vesper.hass, (BELL, "hall"))
+    for hours, expected in ((1, True), (0, False)):
+        await vesper.call(
+            "vesper.set_maintenance",
+            **target,
+            duration={"hours": hours},
+            keep_after=keep_after,
+        )
+        assert until(vesper) == end
+        assert vesper.hub.devices["hall"].in_maintenance is expected
+    await vesper.call(
+        "vesper.set_maintenance", **target, duration=0, keep_after=str(end)
+    )
+    assert until(vesper) is None
+
+
 async def test_it_ends_by_itself(vesper: Vesper) -> None:
     """Each device has its own end, by one timer."""
     for device_id in (BELL, "hall", "tower"):
