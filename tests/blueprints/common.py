@@ -96,10 +96,10 @@ async def let_pass(vesper: Vesper, minutes: int) -> None:
         await vesper.heartbeat()
 
 
-def disable(vesper: Vesper, key: str) -> None:
-    """Disable an entity of the bell."""
+def disable(vesper: Vesper, key: str, device_id: str = BELL) -> None:
+    """Disable an entity."""
     er.async_get(vesper.hass).async_update_entity(
-        vesper.entity_id(key), disabled_by=er.RegistryEntryDisabler.USER
+        vesper.entity_id(key, device_id), disabled_by=er.RegistryEntryDisabler.USER
     )
 
 
@@ -135,4 +135,10 @@ async def add_helpers(hass: HomeAssistant, vesper: Vesper) -> None:
             domain, "template", "aaa", device_id=registered_id(hass)
         )
         hass.states.async_set(helper.entity_id, state, attributes)
+    await hass.async_block_till_done()
+
+
+async def finish_start(hass: HomeAssistant) -> None:
+    """Let Home Assistant finish its start."""
+    await hass.async_start()
     await hass.async_block_till_done()

@@ -1,9 +1,10 @@
 """The blueprint "A Vesper device has a problem"."""
 
 import pytest
+from pytest_homeassistant_custom_component.common import mock_restore_cache
 
 from custom_components.vesper.hub.entity_set import EntitySet
-from homeassistant.core import HomeAssistant
+from homeassistant.core import CoreState, HomeAssistant, State
 from tests.automation import devices, registered_id
 from tests.common import BELL, FLEET, Vesper
 
@@ -14,6 +15,7 @@ from .common import (
     add_helpers,
     disable,
     everywhere,
+    finish_start,
     running,
     send_alerts,
     until,
@@ -310,7 +312,10 @@ async def test_quiet_hours_hold_trouble_back(
     assert at_night.take() == []
     await until(vesper, "23 07:00:00")
     assert at_night.take() == [
-        ("Vesper: 1 problem after the quiet hours", "- `Vesper bell`: `SD` is critical")
+        (
+            "Vesper: 1 problem after the quiet hours",
+            "- `Critical: Vesper bell, SD, since 2026-11-22 23:00`",
+        )
     ]
     await vesper.alert("SD", "CLEARED")
     assert at_night.take() == [RECOVERED]
@@ -331,7 +336,7 @@ async def test_quiet_hours_report_what_is_new(
     assert at_night.take() == [
         (
             "Vesper: 1 problem after the quiet hours",
-            "- `Vesper bell`: `Net` is critical",
+            "- `Critical: Vesper bell, Net, since 2026-11-22 21:00`",
         )
     ]
 
@@ -349,11 +354,11 @@ async def test_quiet_hours_hold_trouble_back_as_it_stands(
     ((_, message),) = at_night.take()
     assert (
         message
-        == """- `Vesper bell`: `SD` is warning: `it's "{{ 7 * 6 }}" \\ {'a': 1} now`"""
+        == """- `Warning: Vesper bell, SD: it's "{{ 7 * 6 }}" \\ {'a': 1} now,"""
+        """ since 2026-11-22 23:00`"""
     )
 
 
-@with_all_entities
 async def test_maintenance_holds_trouble_back(
     vesper: Vesper, at_night: Notifications
 ) -> None:
@@ -431,7 +436,8 @@ async def test_quiet_hours_list_what_is_left(
     assert at_night.take() == [
         (
             "Vesper: 1 problem after the quiet hours",
-            "Alerts that were reported have ended.\n- `Vesper bell`: `Net` is warning",
+            """Alerts that were reported have ended.
+- `Warning: Vesper bell, Net, since 2026-11-22 21:00`""",
         )
     ]
 
@@ -453,3 +459,47 @@ async def test_many_alerts(hass: HomeAssistant, vesper: Vesper) -> None:
     await vesper.advance(1)
     assert len(notifications.take()) == 1024
     assert running(hass) == 0
+
+
+async def test_quiet_hours_without_the_list(
+    hass: HomeAssistant, vesper: Vesper, at_night: Notifications
+) -> None:
+    """The notification says what to enable."""
+    disable(vesper, "problems", FLEET)
+    await until(vesper, "22 23:00:00")
+    await vesper.alert("SD", "CRITICAL")
+    await until(vesper, "23 07:00:00")
+    ((title, message),) = at_night.take()
+    assert title == "Vesper: 1 problem after the quiet hours"
+    assert message.startswith('- The to-do list "Problems" of "All Vesper devices" is')
+
+
+@pytest.mark.parametrize(
+    ("last_triggered", "hour", "count"),
+    [
+        pytest.param("22 20:00:00", "23 07:30:00", 1, id="they have ended"),
+        pytest.param("23 07:00:00", "23 07:30:00", 0, id="they were listed"),
+        pytest.param("22 20:00:00", "23 06:30:00", 0, id="they go on"),
+    ],
+)
+async def test_start_of_home_assistant(
+    hass: HomeAssistant, vesper: Vesper, last_triggered: str, hour: str, count: int
+) -> None:
+    """Quiet hours that ended before are made up for."""
+    await hass.config.async_set_time_zone("UTC")
+    vesper.freezer.move_to("2026-11-22 23:00:00+00:00")
+    await vesper.reload()
+    await vesper.alert("SD", "WARNING")
+    vesper.freezer.move_to(f"2026-11-{hour}+00:00")
+    hass.set_state(CoreState.not_running)
+    last = {"last_triggered": f"2026-11-{last_triggered}+00:00"}
+    mock_restore_cache(hass, [State("automation.automation_0", "on", last)])
+    notifications = await use(
+        hass,
+        "device_in_trouble",
+        devices=devices(hass),
+        quiet_from="22:00:00",
+        quiet_until="07:00:00",
+    )
+    await finish_start(hass)
+    assert len(notifications.take()) == count

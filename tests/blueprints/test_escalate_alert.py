@@ -3,7 +3,7 @@
 import pytest
 
 from custom_components.vesper.hub.entity_set import EntitySet
-from homeassistant.core import HomeAssistant
+from homeassistant.core import Context, HomeAssistant
 from tests.automation import devices, registered_id
 from tests.common import FLEET, Vesper
 
@@ -15,9 +15,15 @@ from .common import (
     let_pass,
     running,
     send_alerts,
+    until,
     use,
-    with_all_entities,
 )
+
+PENDING = (
+    "Vesper bell has an alert that is not acknowledged",
+    "`SD` is critical: `no card`",
+)
+RECOVERED = ("Vesper bell has recovered", "`SD` is OK again")
 
 pytestmark = pytest.mark.usefixtures("as_installed", "waiting_runs")
 
@@ -46,12 +52,7 @@ async def test_escalation(vesper: Vesper, escalated: Notifications) -> None:
     await let_pass(vesper, 29)
     assert escalated.take() == []
     await let_pass(vesper, 2)
-    assert escalated.take() == [
-        (
-            "Vesper bell has an alert that is not acknowledged",
-            "`SD` is critical: `no card`",
-        )
-    ]
+    assert escalated.take() == [PENDING]
     await let_pass(vesper, 60)
     assert escalated.take() == []
     assert running(vesper.hass) == 0
@@ -101,7 +102,6 @@ async def test_escalation_of_what_gets_worse(
     ]
 
 
-@with_all_entities
 async def test_escalation_ends_with_maintenance(
     vesper: Vesper, escalated: Notifications
 ) -> None:
@@ -140,5 +140,164 @@ async def test_many_alerts(hass: HomeAssistant, vesper: Vesper) -> None:
     assert len(notifications.take()) == 1
     await send_alerts(vesper, *everywhere("CLEARED"))
     await vesper.advance(1)
-    assert notifications.take() == []
+    assert len(notifications.take()) == 1024
     assert running(hass) == 0
+
+
+async def escalate(vesper: Vesper) -> None:
+    """Let an alert wait until it is reported."""
+    await vesper.alert("SD", "CRITICAL", "no card")
+    await let_pass(vesper, 31)
+
+
+async def test_end_of_what_was_escalated(
+    vesper: Vesper, escalated: Notifications
+) -> None:
+    """Only the end of a reported alert notifies."""
+    await escalate(vesper)
+    await vesper.alert("Net", "CRITICAL")
+    await vesper.alert("Clock", "WARNING")
+    await let_pass(vesper, 10)
+    assert escalated.take() == [PENDING]
+    await vesper.reload()
+    for subsystem in ("Clock", "Net", "SD"):
+        await vesper.alert(subsystem, "CLEARED")
+    assert escalated.take() == [RECOVERED]
+
+
+async def test_acknowledged_after_it_was_escalated(
+    vesper: Vesper, escalated: Notifications
+) -> None:
+    """It notifies once, with the user and the note."""
+    user = await vesper.hass.auth.async_create_user("An`na", group_ids=["system-admin"])
+    await escalate(vesper)
+    await vesper.reload()
+    await vesper.hass.services.async_call(
+        "vesper",
+        "acknowledge_alert",
+        {**devices(vesper.hass), "note": "**on** my way"},
+        blocking=True,
+        context=Context(user_id=user.id),
+    )
+    await act(vesper, "acknowledge_alert")
+    assert escalated.take() == [
+        PENDING,
+        (
+            "Vesper bell has an alert that is acknowledged now",
+            "`SD` is acknowledged by `An'na`: `**on** my way`",
+        ),
+    ]
+    await vesper.alert("SD", "CLEARED")
+    assert escalated.take() == []
+
+
+async def test_acknowledged_by_an_automation(
+    vesper: Vesper, escalated: Notifications
+) -> None:
+    """It has neither a name nor a note."""
+    await escalate(vesper)
+    await act(vesper, "acknowledge_alert")
+    assert escalated.take() == [
+        PENDING,
+        ("Vesper bell has an alert that is acknowledged now", "`SD` is acknowledged"),
+    ]
+
+
+async def test_escalation_without_its_end(hass: HomeAssistant, vesper: Vesper) -> None:
+    """The notification of the end can be turned off."""
+    await vesper.heartbeat()
+    notifications = await use(
+        hass, "escalate_alert", devices=devices(hass), recovery=False, patience=1800
+    )
+    await escalate(vesper)
+    await vesper.alert("SD", "CLEARED")
+    assert notifications.take() == [PENDING]
+
+
+# Quiet hours
+
+
+@pytest.fixture
+async def at_night(hass: HomeAssistant, vesper: Vesper) -> Notifications:
+    """Return an automation with quiet hours, before they begin."""
+    await hass.config.async_set_time_zone("UTC")
+    vesper.freezer.move_to("2026-11-22 21:00:00+00:00")
+    await vesper.reload()
+    await vesper.heartbeat()
+    return await use(
+        hass,
+        "escalate_alert",
+        devices=devices(hass),
+        quiet_from="22:00:00",
+        quiet_until="07:00:00",
+    )
+
+
+async def test_quiet_hours(vesper: Vesper, at_night: Notifications) -> None:
+    """What is due in them is listed afterwards."""
+    await until(vesper, "22 21:50:00")
+    for subsystem in ("SD", "Net", "Clock", "Fan"):
+        await vesper.alert(subsystem, "CRITICAL", "no `card`")
+    await vesper.alert("Heap", "WARNING")
+    await until(vesper, "22 22:10:00")
+    await act(vesper, "acknowledge_alert", subsystem="Clock")
+    await until(vesper, "22 22:21:00")
+    await until(vesper, "22 23:00:00")
+    await act(vesper, "acknowledge_alert", subsystem="Fan")
+    await vesper.alert("Net", "CLEARED")
+    await until(vesper, "23 06:50:00")
+    await vesper.alert("Late", "CRITICAL")
+    assert at_night.take() == []
+    await until(vesper, "23 07:00:00")
+    assert at_night.take() == [
+        (
+            "Vesper: 1 alert not acknowledged in the quiet hours",
+            "- `Critical: Vesper bell, SD: no 'card', since 2026-11-22 21:50`",
+        )
+    ]
+    await until(vesper, "23 07:19:00")
+    await until(vesper, "23 07:21:00")
+    assert [message for _, message in at_night.take()] == ["`Late` is critical"]
+    await act(vesper, "acknowledge_alert", subsystem="SD")
+    await vesper.alert("Late", "CLEARED")
+    assert [message for _, message in at_night.take()] == [
+        "`SD` is acknowledged",
+        "`Late` is OK again",
+    ]
+    await until(vesper, "24 07:00:00")
+    assert at_night.take() == []
+
+
+async def test_end_in_quiet_hours(vesper: Vesper, at_night: Notifications) -> None:
+    """It is reported when they end."""
+    for subsystem in ("SD", "Net"):
+        await vesper.alert(subsystem, "CRITICAL")
+    await until(vesper, "22 21:31:00")
+    assert len(at_night.take()) == 2
+    await until(vesper, "22 23:00:00")
+    await act(vesper, "acknowledge_alert", subsystem="SD")
+    await until(vesper, "23 07:00:00")
+    ((title, message),) = at_night.take()
+    assert title == "Vesper: 1 alert not acknowledged in the quiet hours"
+    assert message.splitlines() == [
+        "Alerts that were reported have ended or are acknowledged.",
+        "- `Critical: Vesper bell, Net, since 2026-11-22 21:00`",
+    ]
+
+
+async def test_everything_is_over_after_quiet_hours(
+    vesper: Vesper, at_night: Notifications
+) -> None:
+    """That is reported, too."""
+    await vesper.alert("SD", "CRITICAL")
+    await until(vesper, "22 21:31:00")
+    at_night.take()
+    await until(vesper, "22 23:00:00")
+    await vesper.alert("SD", "CLEARED")
+    await until(vesper, "23 07:00:00")
+    assert at_night.take() == [
+        (
+            "Vesper: no alerts not acknowledged in the quiet hours",
+            "Alerts that were reported have ended or are acknowledged.",
+        )
+    ]

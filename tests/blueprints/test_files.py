@@ -64,7 +64,7 @@ def test_inputs(path: Path) -> None:
     assert inputs
     for name, described in inputs.items():
         assert described.keys() >= {"name", "description", "selector"}, name
-        assert ("default" in described) == (name != "devices"), name
+        assert ("default" in described) == (name not in {"devices", "schedule"}), name
         if "default" in described:
             take: Any = selector(described["selector"])
             take(described["default"])

@@ -6,7 +6,7 @@ from custom_components.vesper.hub.entity_set import EntitySet
 from homeassistant.core import HomeAssistant
 from tests.common import BELL, FLEET, Vesper
 
-from .common import LONG, OTHER, act, add_helpers, use, with_all_entities
+from .common import LONG, OTHER, act, add_helpers, disable, use
 
 pytestmark = pytest.mark.usefixtures("as_installed", "waiting_runs")
 
@@ -34,7 +34,7 @@ async def test_digest_with_helpers(
         for device_id in (BELL, "chapel", OTHER):
             await vesper.heartbeat(device_id)
     assert notifications.take() == [
-        ("Vesper: 1 problem", "- `Vesper bell`: `SD` is critical")
+        ("Vesper: 1 problem", "- `Critical: Vesper bell, SD, since 2026-11-22 07:58`")
     ]
 
 
@@ -56,10 +56,10 @@ async def test_digest(hass: HomeAssistant, vesper: Vesper, morning: None) -> Non
     ((title, message),) = notifications.take()
     assert title == "Vesper: 4 problems"
     assert message.splitlines() == [
-        "- `Vesper attic` is offline, not seen so far",
-        "- `Vesper chapel` is offline, last seen 2 minutes ago",
-        "- `Vesper bell`: `SD` is critical, `no card`",
-        "- `Vesper tower`: `Net` is warning (acknowledged)",
+        "- `Critical: Vesper bell, SD: no card, since 2026-11-22 07:58`",
+        "- `Offline: Vesper attic`",
+        "- `Offline: Vesper chapel, since 2026-11-22 07:58`",
+        "- `Warning: Vesper tower, Net, since 2026-11-22 07:58` (acknowledged)",
     ]
     await vesper.advance(3600)
     assert notifications.take() == []
@@ -82,12 +82,11 @@ async def test_digest_of_a_bad_day(
     ((title, message),) = notifications.take()
     assert title == "Vesper: 1281 problems"
     first, *lines, last = message.splitlines()
-    assert first == "- `Vesper bell`: `Player` is failed"
+    assert first == "- `Failed: Vesper bell, Player, since 2026-11-22 07:58`"
     assert last == f"- and {1280 - len(lines)} more"
     assert 3000 < len(message) < 4000
 
 
-@with_all_entities
 @pytest.mark.parametrize("all_well", [True, False])
 async def test_digest_of_a_good_day(
     hass: HomeAssistant, vesper: Vesper, morning: None, *, all_well: bool
@@ -107,15 +106,41 @@ async def test_digest_of_a_good_day(
 async def test_digest_while_disconnected(
     hass: HomeAssistant, vesper: Vesper, morning: None
 ) -> None:
-    """It reports the disconnect, not a healthy fleet."""
+    """It reports the disconnect, and no offline device."""
     notifications = await use(hass, "health_digest")
+    await vesper.heartbeat("attic", retain=True)
+    # Its name ends like the id of the problem that a device is offline.
+    await vesper.alert("a/connectivity", "WARNING")
+    await vesper.advance(95)
+    assert vesper.value("fleet_health", FLEET) == "offline"
     await vesper.disconnect_broker()
+    await vesper.advance(25)
+    ((title, message),) = notifications.take()
+    assert title == "Vesper: 2 problems"
+    assert message.splitlines() == [
+        "- There is no link to the broker, so it is unknown which devices are online",
+        "- `Warning: Vesper bell, a/connectivity, since 2026-11-22 07:58`",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("key", "expected"),
+    [
+        ("problems", 'to-do list "Problems" of "All Vesper devices" is disabled'),
+        ("mqtt_link", 'binary sensor "MQTT link" of "All Vesper devices" is disabled'),
+    ],
+)
+async def test_digest_with_disabled_entities(
+    hass: HomeAssistant, vesper: Vesper, morning: None, key: str, expected: str
+) -> None:
+    """It says which entity to enable."""
+    notifications = await use(hass, "health_digest")
+    disable(vesper, key, FLEET)
     await vesper.advance(120)
-    ((_, message),) = notifications.take()
-    assert (
-        message
-        == "- There is no link to the broker, so it is unknown which devices are online"
-    )
+    ((title, message),) = notifications.take()
+    assert title == "Vesper: 1 problem"
+    assert message.startswith(f"- The {expected}, so ")
+    assert message.endswith("Enable it under Settings > Devices & services > Entities")
 
 
 async def test_digest_while_not_loaded(
