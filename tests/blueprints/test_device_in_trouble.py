@@ -1,10 +1,11 @@
 """The blueprint "A Vesper device has a problem"."""
 
 import pytest
-from pytest_homeassistant_custom_component.common import mock_restore_cache
 
 from custom_components.vesper.hub.entity_set import EntitySet
 from homeassistant.core import CoreState, HomeAssistant, State
+from homeassistant.helpers import restore_state
+from homeassistant.util import dt as dt_util
 from tests.automation import devices, registered_id
 from tests.common import BELL, FLEET, Vesper
 
@@ -493,7 +494,9 @@ async def test_start_of_home_assistant(
     vesper.freezer.move_to(f"2026-11-{hour}+00:00")
     hass.set_state(CoreState.not_running)
     last = {"last_triggered": f"2026-11-{last_triggered}+00:00"}
-    mock_restore_cache(hass, [State("automation.automation_0", "on", last)])
+    state = State("automation.automation_0", "on", last)
+    stored = restore_state.StoredState(state, None, dt_util.utcnow())
+    restore_state.async_get(hass).last_states[state.entity_id] = stored
     notifications = await use(
         hass,
         "device_in_trouble",
