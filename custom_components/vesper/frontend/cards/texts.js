@@ -40,7 +40,10 @@ async function loadTexts() {
   while (!currentHass()?.loadBackendTranslation) {
     await new Promise((resolve) => setTimeout(resolve, POLL_MILLISECONDS));
   }
-  await currentHass().loadBackendTranslation("common", DOMAIN);
+  const hass = currentHass();
+  // The automation editor loads these itself, but shows keys if they arrive late.
+  hass.loadBackendTranslation("selector", DOMAIN);
+  await hass.loadBackendTranslation("common", DOMAIN);
 }
 
 /** Resolved when the texts are loaded. */
