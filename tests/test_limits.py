@@ -152,6 +152,7 @@ LIMITS: list[tuple[Any, str, Any, str, str]] = [
     (recent_events, "MAX_EVENT_DATA", 4_294_967_295, PROTOCOL, "2³²"),
     (refusals, "REFUSAL_TIME", 2, LIVENESS, "2 seconds"),
     (restarts, "COUNTER_SECONDS", 4_294_967.296, LIVENESS, "4,294,967.296 seconds"),
+    (restarts, "KEPT_RESTARTS", 20, TROUBLES, "last 20"),
     (restarts, "LOOP_RESTARTS", 4, TROUBLES, "4 restarts"),
     (restarts, "LOOP_SECONDS", 3600, TROUBLES, "an hour"),
     (restarts, "REPLAY_SECONDS", 2, LIVENESS, "2 seconds"),

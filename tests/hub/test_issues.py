@@ -235,6 +235,14 @@ async def test_restart_loop(vesper: Vesper) -> None:
     assert not _placeholders(vesper.hass)
 
 
+async def test_all_reasons_of_a_restart_loop(vesper: Vesper) -> None:
+    """All restarts within an hour are counted."""
+    await _restart(vesper, 9, 9, 4, 6, 4, 4)
+    found = _placeholders(vesper.hass)["restart_loop"]
+    assert found["reasons"] == "Crash x3, Brown-out x2, Task watchdog"
+    assert found["restarts"] == "6"
+
+
 # Two devices with one id
 
 

@@ -9,6 +9,7 @@ from custom_components.vesper.model.change import Change
 from custom_components.vesper.model.device import Device
 from custom_components.vesper.model.restarts import (
     COUNTER_SECONDS,
+    KEPT_RESTARTS,
     LOOP_RESTARTS,
     LOOP_SECONDS,
     SHARED_SECONDS,
@@ -87,7 +88,16 @@ def test_restart_loop(scenario: Scenario) -> None:
     assert not scenario.loop(599), "the clock was set back further"
 
     scenario.restart(4000, reset_reason=99)
-    assert scenario.loop(4000) == [5, 6, 7, 99], "the last ones count"
+    assert scenario.loop(4000) == [4, 5, 6, 7, 99], "all of the hour count"
+    assert scenario.loop(1200 + LOOP_SECONDS) == [5, 6, 7, 99]
+
+
+def test_number_of_restarts_is_limited(scenario: Scenario) -> None:
+    """The last restarts of a device are kept."""
+    scenario.receive(0, -50)
+    for number in range(KEPT_RESTARTS + 1):
+        scenario.restart(60 * (number + 1), reset_reason=number)
+    assert scenario.loop(60 * (KEPT_RESTARTS + 1)) == [*range(1, KEPT_RESTARTS + 1)]
 
 
 def test_restarts_too_rare_for_a_loop(scenario: Scenario) -> None:

@@ -20,6 +20,9 @@ COUNTER_SECONDS = 2**32 / 1000
 LOOP_RESTARTS = 4
 LOOP_SECONDS = 3600
 
+#: How many restarts are remembered, to name the reasons of those within an hour.
+KEPT_RESTARTS = 20
+
 #: This many returns to an earlier boot within this many seconds mean that two devices
 #: use the id. A single return may be a message that was delivered late.
 SHARED_RETURNS = 2
@@ -188,15 +191,15 @@ class Restarts:
         """Record a restart; call it before `update`."""
         if reason is None:
             reason = ResetReason.UNDETERMINED
-        self._last = (*self._last, Restart(at=now, reason=reason))[-LOOP_RESTARTS:]
+        self._last = (*self._last, Restart(at=now, reason=reason))[-KEPT_RESTARTS:]
         self._boots = (*self._boots, self._boot(now, monotonic))[-_BOOTS:]
 
     def loop(self, now: float) -> tuple[Restart, ...]:
         """Return the restarts of a restart loop, if any."""
-        last = self._last
-        if len(last) == LOOP_RESTARTS and 0 <= now - last[0].at <= LOOP_SECONDS:
-            return last
-        return ()
+        last = tuple(
+            restart for restart in self._last if now - restart.at <= LOOP_SECONDS
+        )
+        return last if len(last) >= LOOP_RESTARTS and last[0].at <= now else ()
 
     def is_id_shared(self, now: float) -> bool:
         """Return whether more than one device uses the id.
