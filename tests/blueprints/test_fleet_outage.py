@@ -6,7 +6,6 @@ import pytest
 
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import area_registry as ar, device_registry as dr
-
 from tests.automation import devices, registered_id
 from tests.common import BELL, FLEET, Vesper
 
