@@ -18,7 +18,7 @@ from .hub.alert_triggers import (
     AlertRaisedTrigger,
 )
 from .hub.device_trigger import LASTING_OPTIONS, DeviceTrigger
-from .hub.hub import VesperConfigEntry
+from .hub.hub import VesperConfigEntry, VesperHub
 from .hub.lasting_trigger import FOR_OPTION, Begun, LastingTrigger
 from .hub.occurrences import PublishedOccurrence
 from .hub.trigger_base import VesperTrigger, target_schema
@@ -99,9 +99,7 @@ class FleetOutageTrigger(LastingTrigger):
     @override
     def _lasting(self) -> Iterator[Begun]:
         """Yield the outages of all fleets."""
-        entries: list[VesperConfigEntry]
-        entries = self._hass.config_entries.async_loaded_entries(DOMAIN)
-        for hub in (entry.runtime_data for entry in entries):
+        for hub in self._hubs():
             if (outage := hub.outages.current) is not None:
                 occurrence, since = outage
                 published = PublishedOccurrence(
@@ -115,10 +113,17 @@ class FleetOutageTrigger(LastingTrigger):
     @override
     def _current(self, registry_id: str, occurrence: Occurrence) -> Occurrence | None:
         """Return the outage as it is by now."""
-        for _, hub, published in self._lasting():
-            if hub.registry.fleet_id == registry_id:
-                return published.occurrence
-        return occurrence
+        hubs = (hub for hub in self._hubs() if hub.registry.fleet_id == registry_id)
+        if (hub := next(hubs, None)) is None:
+            return occurrence
+        outage = hub.outages.current
+        return outage and outage[0]
+
+    def _hubs(self) -> list[VesperHub]:
+        """Return the hubs of all fleets."""
+        entries: list[VesperConfigEntry]
+        entries = self._hass.config_entries.async_loaded_entries(DOMAIN)
+        return [entry.runtime_data for entry in entries]
 
 
 class FleetOutageEndedTrigger(VesperTrigger):

@@ -1,6 +1,7 @@
 """Triggers with a duration or for several devices."""
 
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
@@ -380,6 +381,26 @@ async def test_where_an_outage_that_grows_is(
     assert (run["lost"], run["online_before"], run["area"]) == (3, None, "Tower")
     assert len(later.take()) == 1
     assert at_once.take() == []
+
+
+async def test_an_outage_that_is_over_but_not_reported(
+    hass: HomeAssistant, vesper: Vesper
+) -> None:
+    """It has not lasted until now."""
+    await report(vesper, *BELLS)
+    lasting = await automate(hass, "fleet_outage", options={"for": 101})
+    at_once = await automate(hass, "fleet_outage")
+    over = await automate(hass, "fleet_outage_ended")
+    await vesper.advance(91)
+    await vesper.advance(10)
+    await report(vesper, "gate", "hall")
+    await vesper.advance(50)
+    await report(vesper, "gate", "hall")
+    # To find out where they are takes some turns of the event loop.
+    with patch("custom_components.vesper.hub.chunks.CHUNK", 0):
+        await vesper.advance_exactly(41)
+    assert len(over.take()) == len(at_once.take()) == 1
+    assert lasting.take() == []
 
 
 async def test_an_outage_while_the_entry_is_not_loaded(

@@ -407,6 +407,7 @@ async def test_it_ends_an_outage(vesper: Vesper) -> None:
     await vesper.advance(91)
     assert vesper.state("outage", FLEET).attributes["event_type"] == "started"
     await set_maintenance(vesper, *OTHERS, hours=1)
+    await vesper.advance(0)
     assert vesper.state("outage", FLEET).attributes["event_type"] == "ended"
 
 

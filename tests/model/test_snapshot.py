@@ -75,6 +75,7 @@ def device() -> Device:
     receive(device, info("playback_started", melody_uid="ABC123"))
     device.set_maintenance(NOW + 3600, "Anna")
     device.healthy_since = NOW
+    device.outage_since, device.outage_until = NOW - 900, NOW - 300
     device.replaces, device.registry_id = "tower", "0123"
     device.offline_acknowledged, device.offline_acknowledged_by = True, "Anna"
     return device
