@@ -54,7 +54,7 @@ def test_the_editor_offers_it(
     publish(f"vesper/{DEVICE}/status/heartbeat", '{"uptime": 3600}')
     api = home_assistant.api
     offered = api.first_event(f"{part}_platforms/subscribe")
-    assert offered[key]["target"]["entity"][0]["integration"] == "vesper"
+    assert offered[key]["target"]["device"][0]["integration"] == "vesper"
     assert offered[key]["fields"]
     texts = api.command(
         "frontend/get_translations",
