@@ -11,14 +11,12 @@ from homeassistant.core import HomeAssistant
 from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers.trigger import Trigger
 
-from .const import DOMAIN
 from .hub.alert_triggers import (
     AlertAcknowledgedTrigger,
     AlertClearedTrigger,
     AlertRaisedTrigger,
 )
 from .hub.device_trigger import LASTING_OPTIONS, DeviceTrigger
-from .hub.hub import VesperConfigEntry, VesperHub
 from .hub.lasting_trigger import FOR_OPTION, Begun, LastingTrigger
 from .hub.occurrences import PublishedOccurrence
 from .hub.trigger_base import VesperTrigger, target_schema
@@ -118,12 +116,6 @@ class FleetOutageTrigger(LastingTrigger):
             return occurrence
         outage = hub.outages.current
         return outage and outage[0]
-
-    def _hubs(self) -> list[VesperHub]:
-        """Return the hubs of all fleets."""
-        entries: list[VesperConfigEntry]
-        entries = self._hass.config_entries.async_loaded_entries(DOMAIN)
-        return [entry.runtime_data for entry in entries]
 
 
 class FleetOutageEndedTrigger(VesperTrigger):

@@ -213,7 +213,7 @@ def test_everything_is_shown(page: Page, descriptions: Descriptions) -> None:
 def test_offered_by_target(
     home_assistant: HomeAssistant, descriptions: Descriptions
 ) -> None:
-    """The editor offers all of them for a device and the fleet."""
+    """They are offered for devices and the fleet."""
     api = home_assistant.api
     for part in PARTS:
         kind = "services" if part == "action" else f"{part}s"

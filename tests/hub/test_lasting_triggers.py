@@ -1,10 +1,12 @@
 """Triggers with a duration or for several devices."""
 
+from copy import deepcopy
 from typing import Any
 from unittest.mock import patch
 
 import pytest
 
+from custom_components.vesper.const import DOMAIN
 from homeassistant.const import EVENT_HOMEASSISTANT_STARTED
 from homeassistant.core import CoreState, HomeAssistant
 from homeassistant.helpers import area_registry as ar, device_registry as dr
@@ -413,3 +415,25 @@ async def test_an_outage_while_the_entry_is_not_loaded(
     await vesper.advance(301)
     (run,) = lasting.take()
     assert (run["lost"], run["online_before"]) == (3, 4)
+
+
+async def test_killed_after_it_has_run(
+    hass: HomeAssistant, vesper: Vesper, hass_storage: dict[str, Any]
+) -> None:
+    """It does not run again after a second."""
+    await report(vesper, *BELLS)
+    offline = await automate_all(hass, "went_offline", "each", **MINUTES)
+    outage = await automate(hass, "fleet_outage", options=MINUTES)
+    await vesper.advance(91)
+    await vesper.advance(300)
+    assert len(offline.take()) == 3
+    assert len(outage.take()) == 1
+    await vesper.advance(1)
+    stored = deepcopy(hass_storage[f"{DOMAIN}.{FLEET}"])
+    assert await hass.config_entries.async_unload(FLEET)
+    hass_storage[f"{DOMAIN}.{FLEET}"] = stored
+    hass.set_state(CoreState.starting)
+    assert await hass.config_entries.async_setup(FLEET)
+    await start(hass)
+    await vesper.advance(1)
+    assert offline.take() == outage.take() == []

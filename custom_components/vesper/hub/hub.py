@@ -106,13 +106,13 @@ class VesperHub:
         self.registry = DeviceRegistry(hass, entry.entry_id)
         self._occurrences = Occurrences(hass)
         self._store = VesperStore(hass, entry.entry_id)
-        self._saver = Saver(hass, self._store, ChainMap(self.devices, self._rejected))
+        self.saver = Saver(hass, self._store, ChainMap(self.devices, self._rejected))
         self.outages = OutageMonitor(
             hass,
             self.devices,
             occurrences=self._occurrences,
             registry=self.registry,
-            async_save_soon=self._saver.async_save_soon,
+            async_save_soon=self.saver.async_save_soon,
             timeout=timeout,
         )
         self._health_checks = HealthChecks(
@@ -121,7 +121,7 @@ class VesperHub:
         self._refusals = Refusals(hass)
         self._retained = RetainedHeartbeats(hass, self._prefix, self._refusals)
         self.replacements = Replacements(
-            hass, entry.entry_id, self.registry, self._retained, self._saver
+            hass, entry.entry_id, self.registry, self._retained, self.saver
         )
         self._issues = Issues(hass, self.devices, self.registry)
         self._changes = ChangeHandler(
@@ -134,7 +134,7 @@ class VesperHub:
             occurrences=self._occurrences,
             outages=self.outages,
             registry=self.registry,
-            saver=self._saver,
+            saver=self.saver,
         )
         self.async_change = self._changes.async_change
         self.subscriptions = Subscriptions(hass, self._prefix, self._message_callback)
@@ -181,7 +181,7 @@ class VesperHub:
             self._monitor.async_set_timeout(device)
         self._rejected.update(known)
         await self.insight.async_update()
-        await self._saver.async_start()
+        await self.saver.async_start()
         self.outages.async_restore()
         self.replacements.async_save()
         if self.entity_set is not EntitySet.ALL:
@@ -232,7 +232,7 @@ class VesperHub:
         self._issues.async_close()
         self._refusals.async_close()
         self._changes.async_close()
-        await self._saver.async_close()
+        await self.saver.async_close()
 
     async def async_run_health_check(self, device: Device) -> None:
         """Request a health check of a device.
@@ -296,7 +296,7 @@ class VesperHub:
             self.registry,
         ):
             part.async_discard(device_id)
-        self._saver.async_save_soon(device_id)
+        self.saver.async_save_soon(device_id)
         self.listeners.async_notify_fleet()
 
     @callback
@@ -350,7 +350,7 @@ class VesperHub:
         self.registry.async_register(device)
         self.devices[device.device_id] = device
         self.fleet.update(device)
-        self._saver.async_save_soon(device.device_id)
+        self.saver.async_save_soon(device.device_id)
         self.listeners.async_notify_fleet()
         # Also after a retained message: it has a full timeout to send a live one.
         self._monitor.async_touch(device)

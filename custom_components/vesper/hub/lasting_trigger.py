@@ -29,7 +29,7 @@ from homeassistant.helpers.trigger import (
 
 from ..const import DOMAIN
 from ..model.occurrence import Occurrence, OccurrenceKind
-from .hub import VesperHub
+from .hub import VesperConfigEntry, VesperHub
 from .occurrences import PublishedOccurrence
 from .trigger_base import VesperTrigger
 
@@ -208,11 +208,20 @@ class LastingTrigger(VesperTrigger):
             current = self._current(published.registry_id, occurrence)
             if current is not None:
                 run(replace(published, occurrence=current))
+                # After a crash, it would be taken to be missed until the next write.
+                for hub in self._hubs():
+                    hub.saver.async_write_soon()
             elif self._is_interrupted(published.registry_id, occurrence):
                 self._due[key] = published
 
         timer = async_call_later(self._hass, max(0, seconds), async_elapsed)
         self._pending[key] = timer, occurrence
+
+    def _hubs(self) -> list[VesperHub]:
+        """Return the hubs of all fleets."""
+        entries: list[VesperConfigEntry]
+        entries = self._hass.config_entries.async_loaded_entries(DOMAIN)
+        return [entry.runtime_data for entry in entries]
 
     def _is_interrupted(self, _registry_id: str, _occurrence: Occurrence) -> bool:
         """Return whether what is over at present may return."""

@@ -255,6 +255,11 @@ class Saver:
     def async_save_soon(self, device_id: str) -> None:
         """Save a change of a device within a second."""
         self._serialize(device_id)
+        self.async_write_soon()
+
+    @callback
+    def async_write_soon(self) -> None:
+        """Write what is serialized within a second."""
         # Only once: each further call would postpone the write.
         if not self._scheduled:
             self._scheduled = True
