@@ -1,4 +1,4 @@
-"""A fleet outage and its end are one notification each."""
+"""A fleet outage has two notifications."""
 
 from collections.abc import Iterator
 from functools import partial
