@@ -251,3 +251,25 @@ async def test_for_what_was_always_so(hass: HomeAssistant, vesper: Vesper) -> No
     checker = await condition(hass, "is_healthy", devices(hass), **{"for": 300})
     assert checker.async_check()
     checker.async_unload()
+
+
+@pytest.mark.parametrize("severity", ["critical", "failed"])
+async def test_for_since_it_is_so_severe(
+    hass: HomeAssistant, vesper: Vesper, severity: str
+) -> None:
+    """Its time as a warning does not count."""
+    await vesper.heartbeat()
+    target = devices(hass, (BELL,))
+    options: dict[str, Any] = {"for": {"minutes": 5}}
+    severe = await condition(hass, "has_alert", target, severity=severity, **options)
+    any_severity = await condition(hass, "has_alert", target, **options)
+    await vesper.alert("SD", "WARNING")
+    await vesper.advance(240)
+    await vesper.alert("SD", severity.upper())
+    await vesper.advance(60)
+    assert any_severity.async_check()
+    assert not severe.async_check()
+    await vesper.advance(240)
+    assert severe.async_check()
+    severe.async_unload()
+    any_severity.async_unload()

@@ -223,6 +223,40 @@ async def test_it_has_to_be_there_when_it_has_lasted(
     assert lasting.take() == []
 
 
+async def test_it_has_lasted_and_returns_worse(
+    hass: HomeAssistant, vesper: Vesper
+) -> None:
+    """Then it has to last again."""
+    await vesper.heartbeat()
+    options = {"for": {"minutes": 5}}
+    lasting = await automate(hass, "alert_raised", devices(hass), options)
+    await flap(vesper, 10)
+    await stay_online(vesper, 6)
+    await vesper.alert("SD", "FAILED")
+    await stay_online(vesper, 4)
+    assert lasting.take() == []
+    await stay_online(vesper, 1)
+    await vesper.advance(1)
+    assert [run["to_state"] for run in lasting.take()] == ["failed"]
+
+
+async def test_it_has_lasted_and_returns_retained(
+    hass: HomeAssistant, vesper: Vesper
+) -> None:
+    """It is told after the quiet hour, at once."""
+    await vesper.heartbeat()
+    options = {"for": {"minutes": 5}}
+    lasting = await automate(hass, "alert_raised", devices(hass), options)
+    await flap(vesper, 10)
+    await stay_online(vesper, 6)
+    await vesper.alert("SD", "WARNING", retain=True)
+    assert lasting.take() == []
+    await stay_online(vesper, 56)
+    assert len(lasting.take()) == 1
+    await stay_online(vesper, 6)
+    assert lasting.take() == []
+
+
 async def test_it_has_lasted_and_is_over(hass: HomeAssistant, vesper: Vesper) -> None:
     """After the quiet hour, nothing waits for it."""
     await vesper.heartbeat()

@@ -444,7 +444,8 @@ async def test_unload_ends_checks_in_hand(vesper: Vesper) -> None:
 async def test_left_by_the_last_run(vesper: Vesper) -> None:
     """Stored issues of old incidents are removed, others stay."""
     others = [(DOMAIN, "rejected"), ("other", "restart_loop/bell/1")]
-    for domain, issue_id in (*others, (DOMAIN, "restart_loop/bell/1")):
+    old = [(DOMAIN, "restart_loop/bell/2"), (DOMAIN, "unstable/bell/1")]
+    for domain, issue_id in (*others, *old):
         ir.async_create_issue(
             vesper.hass,
             domain,

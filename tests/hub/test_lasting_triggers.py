@@ -238,6 +238,41 @@ async def test_a_restart_of_home_assistant(
     assert later.take() == automation.take() == []
 
 
+@pytest.mark.parametrize("seconds", [60, 400])
+async def test_a_reload_ends_no_downtime(
+    hass: HomeAssistant, vesper: Vesper, seconds: int
+) -> None:
+    """What was missed meanwhile is not made up for."""
+    await report(vesper, *BELLS)
+    await vesper.advance(91)
+    await vesper.advance(90)
+    assert await hass.config_entries.async_unload(FLEET)
+    await vesper.advance(seconds)
+    assert await hass.config_entries.async_setup(FLEET)
+    automation = await automate_all(hass, "went_offline", "each", **MINUTES)
+    await vesper.advance(1)
+    assert automation.take() == []
+    await vesper.advance(240)
+    assert len(automation.take()) == (3 if seconds == 60 else 0)
+
+
+async def test_a_downtime_of_unknown_length(
+    hass: HomeAssistant, vesper: Vesper, hass_storage: dict[str, Any]
+) -> None:
+    """What has lasted is not made up for."""
+    await report(vesper, *BELLS)
+    await vesper.advance(91)
+    assert await hass.config_entries.async_unload(FLEET)
+    hass.set_state(CoreState.starting)
+    del hass_storage[f"{DOMAIN}.{FLEET}"]["data"]["saved_at"]
+    await vesper.advance(400)
+    assert await hass.config_entries.async_setup(FLEET)
+    automation = await automate_all(hass, "went_offline", "each", **MINUTES)
+    await start(hass)
+    await vesper.advance(301)
+    assert automation.take() == []
+
+
 async def test_an_entry_that_is_loaded_later(
     hass: HomeAssistant, vesper: Vesper
 ) -> None:

@@ -221,6 +221,42 @@ async def test_acknowledged_meanwhile(hass: HomeAssistant, vesper: Vesper) -> No
     assert [run["from_state"] for run in raised.take()] == ["warning"]
 
 
+async def test_one_of_two_is_acknowledged_meanwhile(
+    hass: HomeAssistant, vesper: Vesper
+) -> None:
+    """The other one runs triggers."""
+    await vesper.heartbeat()
+    raised = await automate(hass, "alert_raised", devices(hass))
+    await set_maintenance(vesper, hours=1)
+    for subsystem in ("SD", "Net", "Player"):
+        await vesper.alert(subsystem, "WARNING")
+    await vesper.call("vesper.acknowledge_alert", **devices(hass), subsystem="SD")
+    await set_maintenance(vesper, hours=0)
+    assert [run["subsystem"] for run in raised.take()] == ["Net", "Player"]
+
+
+async def test_unloaded_while_it_ends(hass: HomeAssistant, vesper: Vesper) -> None:
+    """The others run triggers after the next start."""
+    everyone = [f"bell-{number}" for number in range(60)]
+    for device_id in everyone:
+        await vesper.heartbeat(device_id)
+    raised = await automate(hass, "alert_raised", devices(hass, everyone))
+    await set_maintenance(vesper, *everyone, minutes=10)
+    for device_id in everyone:
+        await vesper.alert("SD", "WARNING", device_id=device_id)
+    with patch("custom_components.vesper.hub.chunks.CHUNK", 0):
+        vesper.freezer.tick(601)
+        async_fire_time_changed(hass)
+        assert await hass.config_entries.async_unload(FLEET)
+        await hass.async_block_till_done()
+    told = [run["vesper_id"] for run in raised.take()]
+    assert 0 < len(told) < len(everyone)
+    assert await hass.config_entries.async_setup(FLEET)
+    await vesper.advance(1)
+    told += [run["vesper_id"] for run in raised.take()]
+    assert sorted(told) == sorted(everyone)
+
+
 async def test_worse_after_its_end(hass: HomeAssistant, vesper: Vesper) -> None:
     """What gets worse before the timer is known."""
     await vesper.heartbeat()

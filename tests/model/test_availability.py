@@ -1,5 +1,6 @@
 """Test the availability against a count of each second."""
 
+from array import array
 from dataclasses import dataclass, field
 import json
 import sys
@@ -375,6 +376,18 @@ def test_a_clock_that_was_ahead_for_days() -> None:
     assert availability.window("day", now + DAY) == Window(DAY, DAY, 1)
 
 
+@pytest.mark.parametrize("now", [30, 90])
+def test_a_clock_that_begins_in_1970(now: int) -> None:
+    """An outage begins with it at the earliest."""
+    availability = AvailabilityHistory()
+    availability.update(observed=True, online=True, heard=10, now=0, monotonic=10)
+    availability.update(
+        observed=True, online=False, heard=10, now=now, monotonic=10 + 90
+    )
+    (outage,) = availability.outages
+    assert (outage.start, outage.seconds) == (0, 90)
+
+
 def test_hours_in_the_future() -> None:
     """They make room for those since."""
     availability = AvailabilityHistory()
@@ -387,3 +400,73 @@ def test_hours_in_the_future() -> None:
     now = hour + 59 * HOUR
     assert availability.window("day", now) == Window(DAY, DAY, 1)
     assert len(availability.as_json()["hours"]) == 3 * 25
+
+
+@pytest.mark.parametrize(("window", "back"), [("day", 24), ("month", 5 * 24)])
+def test_a_clock_that_is_set_back(window: str, back: int) -> None:
+    """The windows until then are known too."""
+    availability = AvailabilityHistory()
+    availability.update(observed=True, online=True, heard=0, now=MIDNIGHT, monotonic=0)
+    for number in range(1, 50 * 24 + 1):
+        availability.advance(MIDNIGHT + number * HOUR, number * HOUR)
+    now = MIDNIGHT + (50 * 24 - back) * HOUR
+    seconds = WINDOWS[window]
+    assert availability.window(window, now) == Window(seconds, seconds, 1)
+    assert availability.window(window, now - DAY).observed < seconds
+
+
+@pytest.mark.parametrize(("window", "hours"), [("day", 3), ("week", 24), ("month", 48)])
+def test_a_period_that_begins_now(window: str, hours: int) -> None:
+    """What was counted of it is not shown."""
+    line = Timeline()
+    line.observe(observed=True)
+    line.hear()
+    line.pass_time(hours * HOUR)
+    line.availability.advance(line.now + 60, line.monotonic + 60)
+    assert line.availability.window(window, line.now).observed == hours * HOUR
+    assert line.availability.window(window, line.now + 1).observed > hours * HOUR
+
+
+def observe(*changes: tuple[int, bool]) -> AvailabilityHistory:
+    """Return what was observed, by seconds after midnight."""
+    availability = AvailabilityHistory()
+    for second, online in changes:
+        availability.update(
+            observed=True,
+            online=online,
+            heard=second,
+            now=MIDNIGHT + second,
+            monotonic=second,
+        )
+    return availability
+
+
+def test_both_boards_of_a_device() -> None:
+    """It was online while one of them was."""
+    old = observe((0, True), (2 * HOUR, False), (3 * HOUR + 900, False))
+    new = observe((HOUR + 1800, True), (4 * HOUR, True))
+    new.merge(old)
+    # In the second hour both were online, in the third only the new one.
+    assert new.as_json()["hours"] == [
+        *(MIDNIGHT // HOUR, HOUR, 0),
+        *(1, HOUR, 0),
+        *(1, HOUR, 0),
+        *(1, HOUR, 0),
+    ]
+    assert new.window("day", MIDNIGHT + 4 * HOUR) == Window(4 * HOUR, 4 * HOUR, None)
+    one = observe((0, True), (900, False), (HOUR, False))
+    one.merge(observe((1800, True), (2700, True)))
+    assert one.as_json()["hours"] == [MIDNIGHT // HOUR, HOUR, 1800]
+
+
+def test_merged_hours_are_the_last() -> None:
+    """No more are kept than of one device."""
+    old = observe(*((number * HOUR, True) for number in range(41)))
+    new = observe(*((number * HOUR, True) for number in range(40, 81)))
+    new.merge(old)
+    rows = new._hours._rows  # noqa: SLF001
+    assert len(array("I", rows)) == 3 * 48
+    now = MIDNIGHT + 80 * HOUR
+    assert new.window("day", now) == Window(DAY, DAY, 1)
+    # Of the second day, each has observed a part.
+    assert new.window("week", now).observed == (24 + 16 + 24 + 8) * HOUR

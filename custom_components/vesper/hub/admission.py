@@ -230,11 +230,9 @@ class Admission:
         """Forget or admit what was rejected."""
         for device_id in self._rejected.due(monotonic()):
             self._rejected.discard(device_id)
-        added = 0
-        # They are registered in later turns of the loop.
-        while self._waiting and self._has_room(added + 1):
+        # Each is registered when it is added.
+        while self._waiting and self._has_room(1):
             self._waiting.pop(next(iter(self._waiting)))()
-            added += 1
         if self._rejected or self._waiting:
             self._async_raise_issue()
         else:

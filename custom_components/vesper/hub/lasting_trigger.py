@@ -167,11 +167,11 @@ class LastingTrigger(VesperTrigger):
         ):
             return False
         due = self._due[key]
-        if (current := self._current(due.registry_id, due.occurrence)) is None:
-            return False
-        del self._due[key]
-        super()._async_run(run_action, replace(due, occurrence=current))
-        return True
+        current = self._current(due.registry_id, due.occurrence)
+        if current is not None:
+            del self._due[key]
+            super()._async_run(run_action, replace(due, occurrence=current))
+        return current is not None
 
     def _lasts(self, _before: Occurrence, _occurrence: Occurrence) -> bool:
         """Return whether what happened before goes on."""

@@ -159,6 +159,8 @@ class Occurrences:
 
 def _is_shown_by_state(occurrence: Occurrence) -> bool:
     """Return whether the state of its entity says it."""
-    return occurrence.kind in SHOWN_BY_CONNECTIVITY or (
-        occurrence.kind is OccurrenceKind.ALERT_CLEARED and occurrence.reason == CLEARED
+    return (
+        occurrence.kind in SHOWN_BY_CONNECTIVITY
+        # An alert that the device has cleared.
+        or occurrence.reason == CLEARED
     )

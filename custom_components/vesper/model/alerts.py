@@ -107,7 +107,7 @@ class Alerts:
         live: bool,
         now: float,
         monotonic: float,
-        suppressed: bool = False,
+        suppressed: bool,
     ) -> Change:
         """Apply an alert and return what changed.
 
