@@ -1,5 +1,6 @@
 """Many devices lost at once are one outage."""
 
+import asyncio
 from copy import deepcopy
 from typing import Any
 from unittest.mock import patch
@@ -442,7 +443,11 @@ async def test_two_outages_before_a_restart(
         stored["data"]["devices"][device_id]["outage_since"] -= 1000
     hass_storage[f"{DOMAIN}.{FLEET}"] = stored
     assert await vesper.hass.config_entries.async_setup(FLEET)
-    await send_heartbeats(vesper, *bells(8)[4:])
+    came = await automate(vesper.hass, "came_online", devices(vesper.hass, bells(8)))
+    await send_heartbeats(vesper, *bells(8))
+    since = {run["vesper_id"]: run["outage_since"] for run in came.take()}
+    assert {since[device_id] for device_id in bells(4)} == {None}
+    assert None not in {since[device_id] for device_id in bells(8)[4:]}
     await vesper.advance(0)
     over = last_event(vesper)
     assert over is not None
@@ -490,3 +495,168 @@ async def test_the_logbook_of_an_outage(vesper: Vesper) -> None:
         }[back]
         assert [(line["message"], line["icon"]) for line in lines] == [end]
         await send_heartbeats(vesper, *bells(4))
+
+
+async def lose(vesper: Vesper, count: int) -> None:
+    """Lose so many devices in an outage."""
+    await send_heartbeats(vesper, *bells(count))
+    await vesper.advance(91)
+
+
+async def put(vesper: Vesper, place: str, *device_ids: str) -> None:
+    """Put devices into an area."""
+    area = ar.async_get(vesper.hass).async_get_or_create(place)
+    for device_id in device_ids:
+        dr.async_get(vesper.hass).async_update_device(
+            registered_id(vesper.hass, device_id), area_id=area.id
+        )
+
+
+async def test_those_back_before_a_restart(vesper: Vesper) -> None:
+    """They still count as lost."""
+    await lose(vesper, 5)
+    await send_heartbeats(vesper, "bell-0")
+    await vesper.reload()
+    await send_heartbeats(vesper, *bells(5))
+    await vesper.advance(0)
+    over = last_event(vesper)
+    assert over is not None
+    assert (over["event_type"], over["lost"]) == ("ended", 5)
+
+
+async def test_what_is_left_after_an_outage(vesper: Vesper) -> None:
+    """Those back or in maintenance do not know it."""
+    await lose(vesper, 4)
+    target = devices(vesper.hass, ["bell-3"])
+    await vesper.call("vesper.set_maintenance", **target, duration={"hours": 1})
+    await send_heartbeats(vesper, *bells(3))
+    await vesper.call("vesper.set_maintenance", **target, duration={"hours": 0})
+    went = await automate(vesper.hass, "went_offline", devices(vesper.hass, bells(4)))
+    came = await automate(vesper.hass, "came_online", devices(vesper.hass, bells(4)))
+    await send_heartbeats(vesper, "bell-3")
+    for device_id in bells(3):
+        others = [one for one in bells(4) if one != device_id]
+        for _ in range(4):
+            await vesper.advance(46)
+            await send_heartbeats(vesper, *others)
+        await send_heartbeats(vesper, device_id)
+    runs = went.take()
+    assert [run["vesper_id"] for run in runs] == bells(3)
+    runs += came.take()
+    assert len(runs) == 3 + 4
+    assert {run["outage_since"] for run in runs} == {None}
+
+
+async def test_a_restart_after_an_outage(vesper: Vesper) -> None:
+    """It does not go on for those still offline."""
+    await lose(vesper, 4)
+    await vesper.advance(60)
+    for _ in range(3):
+        await send_heartbeats(vesper, *bells(2))
+        await vesper.advance(46)
+    over = last_event(vesper)
+    assert over is not None
+    assert over["event_type"] == "ended"
+    lasting = await automate(vesper.hass, "fleet_outage", options={"for": 300})
+    came = await automate(vesper.hass, "came_online", devices(vesper.hass, bells(4)))
+    await vesper.reload()
+    await vesper.advance(301)
+    await send_heartbeats(vesper, *bells(4))
+    await vesper.advance(1)
+    assert lasting.take() == []
+    assert last_event(vesper) == over
+    since = {run["vesper_id"]: run["outage_since"] for run in came.take()}
+    assert since["bell-2"] is not None
+    assert since["bell-2"] == since["bell-3"]
+
+
+async def test_removed_while_it_is_recorded(vesper: Vesper) -> None:
+    """What is left to record is not theirs."""
+    await send_heartbeats(vesper, *bells(20))
+    with patch("custom_components.vesper.hub.chunks.CHUNK", 0):
+        vesper.freezer.tick(91)
+        async_fire_time_changed(vesper.hass)
+        for _ in range(1000):
+            if vesper.hub.outages.current is not None:
+                break
+            await asyncio.sleep(0)
+        assert vesper.hub.outages.current is not None
+        registry = dr.async_get(vesper.hass)
+        for device_id in bells(20):
+            registry.async_remove_device(registered_id(vesper.hass, device_id))
+        await vesper.hass.async_block_till_done()
+    assert not vesper.hub.devices
+
+
+@pytest.mark.parametrize(
+    ("silence", "common"), [(20, "North"), (45, "North"), (46, None), (80, None)]
+)
+async def test_who_may_be_lost_too(
+    vesper: Vesper, silence: int, common: str | None
+) -> None:
+    """Those not heard for over half the timeout."""
+    await send_heartbeats(vesper, "old", *bells(5))
+    await put(vesper, "Attic", "old")
+    await put(vesper, "North", *bells(4))
+    await put(vesper, "South", "bell-4")
+    for _ in range(8):
+        await vesper.advance(20)
+        await send_heartbeats(vesper, *bells(5))
+    assert vesper.value("connectivity", "old") == "off"
+    await vesper.advance(91 - silence)
+    await send_heartbeats(vesper, "bell-4")
+    outage = await automate(vesper.hass, "fleet_outage")
+    lasting = await automate(vesper.hass, "fleet_outage", options={"for": 60})
+    await vesper.advance(silence)
+    assert [run["area"] for run in outage.take()] == [common]
+    await send_heartbeats(vesper, "bell-4")
+    await vesper.advance(60)
+    # In the end, only those that were lost matter.
+    assert [run["area"] for run in lasting.take()] == ["North"]
+
+
+async def test_where_an_outage_was(vesper: Vesper) -> None:
+    """At its end, only those that were lost matter."""
+    await send_heartbeats(vesper, *bells(5))
+    await put(vesper, "North", *bells(4))
+    await vesper.advance(60)
+    await send_heartbeats(vesper, "bell-4")
+    await vesper.advance(31)
+    await vesper.advance(30)
+    ended = await automate(vesper.hass, "fleet_outage_ended")
+    await send_heartbeats(vesper, *bells(4))
+    await vesper.advance(0)
+    assert [run["area"] for run in ended.take()] == ["North"]
+
+
+async def test_names_of_those_still_offline(vesper: Vesper) -> None:
+    """The first are listed, in order."""
+    await lose(vesper, 8)
+    ended = await automate(vesper.hass, "fleet_outage_ended")
+    with patch("custom_components.vesper.hub.outage_monitor.MAX_NAMES", 3):
+        for _ in range(3):
+            await send_heartbeats(vesper, *bells(4))
+            await vesper.advance(46)
+    (run,) = ended.take()
+    assert run["still_offline"] == 4
+    assert run["still_offline_names"] == tuple(
+        f"Vesper {device_id}" for device_id in bells(7)[4:]
+    )
+
+
+async def test_back_in_maintenance(
+    vesper: Vesper, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is not logged as online again."""
+    await vesper.heartbeat("bell")
+    await vesper.advance(91)
+    await vesper.advance(91)
+    await vesper.call(
+        "vesper.set_maintenance",
+        **devices(vesper.hass, ["bell"]),
+        duration={"hours": 1},
+    )
+    caplog.clear()
+    await vesper.heartbeat("bell")
+    assert vesper.value("connectivity", "bell") == "on"
+    assert logged(caplog) == []

@@ -219,14 +219,26 @@ def test_resumed_after_a_restart() -> None:
     assert outage.seconds == 620
 
 
-def test_over_while_home_assistant_was_down() -> None:
+def test_resumed_within_its_window() -> None:
+    """Those that go offline in it are lost too."""
+    outages = Outages(TIMEOUT)
+    outages.restore(NOW - 10, {"0", "1", "2"}, {"0", "1"}, now=50.0, wall_clock=NOW)
+    outage = outages.current
+    assert outage is not None
+    outages.went_offline("3", 40.0 + TIMEOUT - 1, 5)
+    outages.went_offline("4", 40.0 + TIMEOUT, 5)
+    assert (outage.lost, outage.known) == (4, {"0", "1", "2", "3"})
+
+
+@pytest.mark.parametrize(("since", "seconds"), [(NOW - 600, 600), (NOW + 5, 0)])
+def test_over_while_home_assistant_was_down(since: float, seconds: int) -> None:
     """It ends one timeout after the start."""
     outages = Outages(TIMEOUT)
-    outages.restore(NOW + 5, {"0", "1"}, {"0"}, now=50.0, wall_clock=NOW)
+    outages.restore(since, {"0", "1"}, {"0"}, now=50.0, wall_clock=NOW)
     assert outages.end_outage(50.0 + TIMEOUT - 1) is None
     outage = outages.end_outage(50.0 + TIMEOUT)
     assert outage is not None
-    assert outage.seconds == 0, "the clock was set back"
+    assert outage.seconds == seconds, "0 if the clock was set back"
 
 
 def test_a_removed_device_is_not_reported() -> None:

@@ -197,7 +197,6 @@ class OutageMonitor:
             names = None
             if started:
                 kind = OccurrenceKind.FLEET_OUTAGE
-                self._place = place
             else:
                 kind = OccurrenceKind.FLEET_OUTAGE_ENDED
                 figures["duration"] = outage.seconds
