@@ -73,11 +73,16 @@ class CameOnlineTrigger(ConnectivityTrigger):
     @override
     def _begun(self, device: Device) -> Iterator[tuple[Occurrence, float]]:
         """Yield that a device came online after an outage."""
+        since, outages = device.connectivity_since, device.availability.outages
+        if since is None or not outages:
+            return
         occurrence = connectivity_occurrence(
-            device.device_id, before=False, after=bool(device.was_online)
+            device.device_id,
+            before=False,
+            after=bool(device.was_online),
+            offline_since=outages[-1].start,
         )
-        since = device.connectivity_since
-        if occurrence and since is not None and device.availability.outages:
+        if occurrence is not None:
             yield occurrence, since
 
 
@@ -202,14 +207,18 @@ class WentOfflineTrigger(ConnectivityTrigger):
     )
 
     @override
-    def _of(self, device: Device, occurrence: Occurrence) -> Occurrence | None:
+    def _current(self, registry_id: str, occurrence: Occurrence) -> Occurrence | None:
         """Return it with the fleet outage, if any."""
-        current = super()._of(device, occurrence)
-        return current and replace(
-            current,
-            outage_since=device.outage_since,
-            outage_until=device.outage_until,
-        )
+        current = super()._current(registry_id, occurrence)
+        found = self._find(registry_id)
+        if current is None or found is None:
+            return current
+        hub, device = found
+        since, until = device.outage_since, device.outage_until
+        if since is not None and until is None:
+            # It is not over yet, but most devices are back.
+            until = hub.outages.until
+        return replace(current, outage_since=since, outage_until=until)
 
     @override
     def _begun(self, device: Device) -> Iterator[tuple[Occurrence, float]]:

@@ -52,7 +52,7 @@ async def test_all_silent_at_once(vesper: Vesper, notifications: Notifications) 
     assert notifications.take() == [
         (
             "Vesper: the outage is over",
-            "It lasted 58 minutes. All devices are back.",
+            "It lasted 58 minutes. No device is still offline, except in maintenance.",
         )
     ]
 
@@ -150,3 +150,79 @@ async def test_over_after_a_restart(
     assert notifications.take() == [
         ("Vesper bell-0 is online again", "It sends messages again.")
     ]
+
+
+async def test_silent_before_a_restart(
+    vesper: Vesper, notifications: Notifications
+) -> None:
+    """A power cut of both is one outage."""
+    await vesper.advance(30)
+    await vesper.reload()
+    await wait(vesper, 600)
+    assert notifications.take() == [LOST]
+    await report(vesper, BELLS)
+    await wait(vesper, 60, BELLS)
+    assert [title for title, _ in notifications.take()] == [
+        "Vesper: the outage is over"
+    ]
+
+
+async def test_an_outage_that_does_not_end(
+    vesper: Vesper, notifications: Notifications
+) -> None:
+    """What happens to the others is reported."""
+    await wait(vesper, 600)
+    assert notifications.take() == [LOST]
+    await wait(vesper, 3600, BELLS[7:])
+    assert notifications.take() == []
+    await wait(vesper, 600, BELLS[8:])
+    assert [title for title, _ in notifications.take()] == ["Vesper bell-7 is offline"]
+    await wait(vesper, 300, BELLS[7:])
+    assert [title for title, _ in notifications.take()] == [
+        "Vesper bell-7 is online again"
+    ]
+    await wait(vesper, 600)
+    assert notifications.take() == [LOST]
+
+
+async def test_back_right_before_the_time_is_over(
+    vesper: Vesper, notifications: Notifications
+) -> None:
+    """An outage about to end is not reported."""
+    await wait(vesper, 330)
+    await wait(vesper, 300, BELLS[1:])
+    assert [title for title, _ in notifications.take()] == ["Vesper bell-0 is offline"]
+    await wait(vesper, 300, BELLS)
+    assert [title for title, _ in notifications.take()] == [
+        "Vesper bell-0 is online again"
+    ]
+
+
+@pytest.mark.parametrize("action", ["maintenance", "disable", "remove"])
+async def test_lost_devices_that_no_longer_count(
+    hass: HomeAssistant, vesper: Vesper, notifications: Notifications, action: str
+) -> None:
+    """Their return is not reported."""
+    await wait(vesper, 600)
+    assert notifications.take() == [LOST]
+    target = devices(hass, BELLS)
+    match action:
+        case "maintenance":
+            await vesper.call("vesper.set_maintenance", **target, duration={"hours": 1})
+        case "disable":
+            for device_id in target["device_id"]:
+                dr.async_get(hass).async_update_device(
+                    device_id, disabled_by=dr.DeviceEntryDisabler.USER
+                )
+        case "remove":
+            vesper.mqtt.async_publish.side_effect = None
+            for device_id in BELLS:
+                await vesper.hub.async_remove_device(device_id)
+    await wait(vesper, 60)
+    ((title, message),) = notifications.take()
+    assert title == "Vesper: the outage is over"
+    assert message.endswith(" No device is still offline, except in maintenance.")
+    if action == "maintenance":
+        await vesper.call("vesper.set_maintenance", **target, duration={"hours": 0})
+        await wait(vesper, 300, BELLS)
+        assert notifications.take() == []

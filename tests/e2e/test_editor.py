@@ -200,7 +200,7 @@ def test_everything_is_shown(page: Page, descriptions: Descriptions) -> None:
                     shown = sidebar.get_by_text(text, exact=True)
                     expect(shown.first).to_be_attached()
                     assert option not in sidebar.evaluate(TEXTS), (key, option)
-            if part != "action" and "target" in described:
+            if "target" in described:
                 expect(row).to_contain_text(COUNTED)
             expect(page.locator("ha-yaml-editor")).to_have_count(0)
             for place in (row, sidebar):

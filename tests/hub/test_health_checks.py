@@ -162,8 +162,8 @@ async def test_offline_or_removed_device_is_not_asked(
     for device_id in ("first", "removed", "last"):
         await vesper.heartbeat(device_id)
     vesper.freezer.tick(0)
-    vesper.hub._monitor._async_time_out(vesper.hub.devices["first"])  # noqa: SLF001
-    vesper.hub._monitor._async_time_out(vesper.hub.devices["removed"])  # noqa: SLF001
+    vesper.hub._monitor._async_time_out(vesper.hub.devices["first"], 0)  # noqa: SLF001
+    vesper.hub._monitor._async_time_out(vesper.hub.devices["removed"], 0)  # noqa: SLF001
     await vesper.hub.async_remove_device("removed")
     assert await asked.take(1) == ["last"]
 
@@ -171,7 +171,7 @@ async def test_offline_or_removed_device_is_not_asked(
 async def test_all_queued_devices_removed(vesper: Vesper, asked: Asked) -> None:
     """The timer handles an empty queue."""
     await vesper.heartbeat()
-    vesper.hub._monitor._async_time_out(vesper.hub.devices[BELL])  # noqa: SLF001
+    vesper.hub._monitor._async_time_out(vesper.hub.devices[BELL], 0)  # noqa: SLF001
     assert await asked.take(1) == []
     await vesper.heartbeat()
     assert await asked.take(1) == [BELL]

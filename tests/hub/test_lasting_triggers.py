@@ -175,6 +175,7 @@ async def test_an_automation_that_is_saved(hass: HomeAssistant, vesper: Vesper) 
         for trigger in ("went_offline", "came_online", "alert_raised")
     ]
     await wait(vesper, 240, BELL, "hall")
+    assert all(run["offline_since"] is not None for run in begun[1].runs)
     offline, online, raised = (sorted(ids(automation)) for automation in begun)
     assert offline == ["gate", "tower"]
     assert online == [BELL, "hall"]

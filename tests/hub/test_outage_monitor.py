@@ -252,11 +252,29 @@ async def test_offline_is_logged_once(
     assert [line for line in logged(caplog) if "offline" in line] == []
 
 
+async def test_lost_while_home_assistant_restarts(vesper: Vesper) -> None:
+    """Those that were online before are lost together."""
+    await send_heartbeats(vesper, *bells(5))
+    await vesper.call(
+        "vesper.set_maintenance",
+        **devices(vesper.hass, ["bell-4"]),
+        duration={"hours": 1},
+    )
+    await vesper.reload()
+    await vesper.advance(91)
+    assert last_event(vesper) == {
+        "event_type": "started",
+        "lost": 4,
+        "online_before": 4,
+    }
+
+
 async def test_who_was_not_online_is_not_lost(
     vesper: Vesper, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Devices with unknown connectivity are not lost."""
-    await send_heartbeats(vesper, *bells(5))
+    for device_id in bells(5):
+        await vesper.heartbeat(device_id, retain=True)
     await vesper.reload()
     caplog.clear()
     await vesper.advance(91)
@@ -513,7 +531,7 @@ async def put(vesper: Vesper, place: str, *device_ids: str) -> None:
 
 
 async def test_those_back_before_a_restart(vesper: Vesper) -> None:
-    """They still count as lost."""
+    """Only the others count as lost after it."""
     await lose(vesper, 5)
     await send_heartbeats(vesper, "bell-0")
     await vesper.reload()
@@ -521,7 +539,7 @@ async def test_those_back_before_a_restart(vesper: Vesper) -> None:
     await vesper.advance(0)
     over = last_event(vesper)
     assert over is not None
-    assert (over["event_type"], over["lost"]) == ("ended", 5)
+    assert (over["event_type"], over["lost"]) == ("ended", 4)
 
 
 async def test_what_is_left_after_an_outage(vesper: Vesper) -> None:

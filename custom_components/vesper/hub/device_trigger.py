@@ -146,9 +146,13 @@ class DeviceTrigger(LastingTrigger):
 
     def _device(self, registry_id: str) -> Device | None:
         """Return a device, None without its loaded entry."""
+        found = self._find(registry_id)
+        return found and found[1]
+
+    def _find(self, registry_id: str) -> tuple[VesperHub, Device] | None:
+        """Return a device with its hub."""
         registered = dr.async_get(self._hass).async_get(registry_id)
-        found = find(self._hass, registered) if registered else None
-        return found[1] if found else None
+        return find(self._hass, registered) if registered else None
 
     def _devices(self) -> Iterator[tuple[str, VesperHub, Device]]:
         """Yield the targeted devices that are in use."""

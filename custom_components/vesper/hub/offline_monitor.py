@@ -183,9 +183,10 @@ class OfflineMonitor:
             if await self._link.async_responds(deadline):
                 due = self._deadlines.due(monotonic())
                 await asyncio.sleep(0)
+                unheard = sum(map(_is_unheard, self._devices.values()))
                 async for device_id in async_in_chunks(due):
                     if self._deadlines.pop(device_id, monotonic()):
-                        self._async_time_out(self._devices[device_id])
+                        self._async_time_out(self._devices[device_id], unheard)
                 await asyncio.sleep(0)
                 self._outages.async_evaluate()
         finally:
@@ -194,7 +195,7 @@ class OfflineMonitor:
             self._async_set_timer()
 
     @callback
-    def _async_time_out(self, device: Device) -> None:
+    def _async_time_out(self, device: Device, unheard: int) -> None:
         """Declare a device offline."""
         # It may have been offline already: when the link is back, all are monitored.
         if device.online is False:
@@ -204,8 +205,20 @@ class OfflineMonitor:
         if device.was_online is not False and not device.disabled:
             self._outages.async_went_offline(
                 device.device_id,
-                self._fleet.online_in_use
-                if device.online and not device.in_maintenance
+                self._fleet.online_in_use + unheard
+                if device.was_online and not device.in_maintenance
                 else None,
             )
         self._changes.async_handle(device, device.mark_offline(time()))
+
+
+def _is_unheard(device: Device) -> bool:
+    """Return whether it was online before Home Assistant started.
+
+    And has not been heard since.
+    """
+    return (
+        device.online is None
+        and device.was_online is True
+        and not (device.in_maintenance or device.disabled)
+    )

@@ -70,17 +70,27 @@ class OutageMonitor:
 
     @property
     def current(self) -> tuple[Occurrence, float] | None:
-        """Return the outage that goes on, and since when.
+        """Return the outage that goes on, and its start.
 
         In seconds since 1970.
         """
-        if (outage := self._outages.current) is None:
+        outage = self._outages.current
+        if outage is None or outage.half_back is not None:
             return None
         figures = {**_figures(outage), **self._place}
         occurrence = Occurrence(
             kind=OccurrenceKind.FLEET_OUTAGE, device_id=None, **figures
         )
         return occurrence, outage.since
+
+    @property
+    def until(self) -> float | None:
+        """Return when half of the lost were back.
+
+        In seconds since 1970; None while they are not, or without an outage.
+        """
+        outage = self._outages.current
+        return None if outage is None else outage.until
 
     @callback
     def async_restore(self) -> None:
@@ -118,7 +128,7 @@ class OutageMonitor:
         """Report outages, and devices offline alone."""
         now = monotonic()
         if outage := self._outages.end_outage(now):
-            self._async_end(outage, now)
+            self._async_end(outage)
         if outage := self._outages.start_outage(now, time()):
             LOGGER.warning(
                 "Outage: %s of %s online devices went offline within %s s",
@@ -137,8 +147,7 @@ class OutageMonitor:
             self._logged.remove(device_id)
             if self._outages.current is None:
                 LOGGER.info("Device %s is online again", device_id)
-        if device.outage_until is not None:
-            device.outage_since = device.outage_until = None
+        device.outage_since = device.outage_until = None
         self._outages.came_online(device_id, monotonic())
         self._async_set_timer()
 
@@ -146,8 +155,10 @@ class OutageMonitor:
     def async_discard(self, device_id: str) -> None:
         """Discard a device, which may end an outage."""
         self._logged.discard(device_id)
-        if (device := self._devices.get(device_id)) is not None:
-            device.outage_since = device.outage_until = None
+        device = self._devices.get(device_id)
+        if device is not None and device.outage_since is not None:
+            # It was reported together with others, so its return is not.
+            device.outage_since = device.outage_until = device.offline_since = None
         self._outages.discard(device_id, monotonic())
         self._async_set_timer()
 
@@ -160,24 +171,20 @@ class OutageMonitor:
             self._timer = None
 
     @callback
-    def _async_end(self, outage: Outage, now: float) -> None:
+    def _async_end(self, outage: Outage) -> None:
         """Report the end of an outage.
 
         Its devices that are still offline know of it until they are back.
         """
         LOGGER.info(
             "The outage ended after %s s: %s of the %s lost devices are still offline",
-            outage.seconds,
+            int(outage.seconds or 0),
             len(outage.offline),
             outage.lost,
         )
-        until = time() - (now - outage.last_back)
-        for device_id in outage.known:
-            device = self._devices[device_id]
-            if device_id in outage.offline:
-                device.outage_until = until
-            else:
-                device.outage_since = None
+        for device_id in outage.offline:
+            self._devices[device_id].outage_until = outage.until
+            self._async_save_soon(device_id)
         self._async_report("ended", outage)
 
     @callback
@@ -199,7 +206,7 @@ class OutageMonitor:
                 kind = OccurrenceKind.FLEET_OUTAGE
             else:
                 kind = OccurrenceKind.FLEET_OUTAGE_ENDED
-                figures["duration"] = outage.seconds
+                figures["duration"] = int(outage.seconds or 0)
                 figures["still_offline"] = len(outage.offline)
                 names = await self._async_names(outage)
             for listener in tuple(self._listeners):

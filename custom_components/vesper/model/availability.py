@@ -163,7 +163,7 @@ class AvailabilityHistory:
         """Count the time until now."""
         seconds = int(monotonic) - self._counted
         self._counted = int(monotonic)
-        if self._online is None or not seconds:
+        if self._online is None or seconds <= 0:
             return
         self._count(_clock(now), seconds, observed=1, online=int(self._online))
         if not self._online:

@@ -1,6 +1,7 @@
 """Detect outages of the fleet."""
 
 from collections import OrderedDict
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 #: Fewer devices than this are no outage, however small the fleet.
@@ -26,18 +27,34 @@ class Outage:
     """Those of them that are still offline."""
     added: set[str]
     """Those that were lost since this was emptied last."""
-    last_back: float
-    """When the last of them came back or was removed."""
     half_back: float | None = None
     """Since when at least half of them are back or removed."""
 
     @property
-    def seconds(self) -> int:
-        """Return how long it lasted.
+    def seconds(self) -> float | None:
+        """Return how long it lasted, until half were back.
 
-        Until the last device was back.
+        None while they are not.
         """
-        return round(self.last_back - self.started)
+        return None if self.half_back is None else self.half_back - self.started
+
+    @property
+    def until(self) -> float | None:
+        """Return when half were back, in seconds since 1970."""
+        return None if self.seconds is None else self.since + self.seconds
+
+    def grow(
+        self, lost: AbstractSet[str], online_before: int, window_end: float
+    ) -> None:
+        """Add most of the devices that were online."""
+        if self.online_before is not None:
+            self.online_before = online_before + len(self.offline)
+        self.offline |= lost
+        self.added |= lost
+        self.known = self.offline.copy()
+        self.lost = len(self.known)
+        self.window_end = window_end
+        self.half_back = None
 
     def add(self, device_id: str) -> None:
         """Add a lost device.
@@ -54,9 +71,8 @@ class Outage:
 
     def came_online(self, device_id: str, now: float) -> None:
         """Handle a device that is back or removed."""
-        if device_id in self.offline:
-            self.offline.discard(device_id)
-            self.last_back = now
+        self.offline.discard(device_id)
+        self.added.discard(device_id)
         self.update(now)
 
     def update(self, now: float) -> None:
@@ -70,8 +86,8 @@ class Outages:
 
     A device that goes offline may be part of an outage until one timeout, the window,
     has passed. Only then is it reported alone. An outage ends when all of its devices
-    are back, or one timeout after half of them are. Times are seconds of a monotonic
-    clock. Each call takes the same time for ten devices and for ten thousand.
+    are back, or one timeout after half of them are. If most of those that are online
+    are lost meanwhile, it grows. Times are seconds of a monotonic clock.
     """
 
     def __init__(self, timeout: float) -> None:
@@ -95,7 +111,7 @@ class Outages:
         outage = self.current
         if online_before is None:
             self._alone[device_id] = None
-        elif outage and (now < outage.window_end or device_id in outage.known):
+        elif outage and now < outage.window_end:
             outage.add(device_id)
         else:
             self._window[device_id] = (now, online_before)
@@ -111,7 +127,6 @@ class Outages:
         """Handle the removal of a device."""
         if self.current is not None:
             self.current.known.discard(device_id)
-            self.current.added.discard(device_id)
         self.came_online(device_id, now)
 
     def end_outage(self, now: float) -> Outage | None:
@@ -123,16 +138,20 @@ class Outages:
         return outage
 
     def start_outage(self, now: float, wall_clock: float) -> Outage | None:
-        """Return the outage that starts now, if any.
+        """Return the outage that starts or grows now.
 
         `wall_clock` is the same time in seconds since 1970.
         """
         self._close_window(now)
-        if self.current is not None or len(self._window) < MIN_LOST:
+        if len(self._window) < MIN_LOST:
             return None
         first, online_before = next(iter(self._window.values()))
         if 2 * len(self._window) <= online_before:
             return None
+        if self.current is not None:
+            self.current.grow(self._window.keys(), online_before, first + self._timeout)
+            self._window.clear()
+            return self.current
         self.current = Outage(
             since=wall_clock - (now - first),
             started=first,
@@ -142,7 +161,6 @@ class Outages:
             known=(known := set(self._window)),
             offline=known.copy(),
             added=known.copy(),
-            last_back=first,
         )
         self._window.clear()
         return self.current
@@ -167,7 +185,6 @@ class Outages:
             known=known,
             offline=offline,
             added=known.copy(),
-            last_back=now,
         )
         self.current.update(now)
 

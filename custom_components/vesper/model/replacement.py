@@ -18,7 +18,9 @@ def take_over(new: Device, old: Device) -> list[str]:
     """
     new.availability.merge(old.availability)
     # If triggers know that the old one went offline, the new one came online.
-    new.was_online, new.offline_since = old.was_online, old.offline_since
+    new.was_online = old.was_online
+    # What was lost with most others was reported with them.
+    new.offline_since = None if old.outage_since else old.offline_since
     if (old.maintenance_until or 0) > (new.maintenance_until or 0):
         new.maintenance_until = old.maintenance_until
         new.maintenance_by = old.maintenance_by
