@@ -174,3 +174,17 @@ async def test_run_by_hand(hass: HomeAssistant, vesper: Vesper) -> None:
     await vesper.call("automation.trigger", entity_id=automation)
     await hass.async_block_till_done()
     assert end(vesper) == at("12:00:00")
+
+
+@pytest.mark.usefixtures("in_use")
+async def test_by_hand_while_it_is_off(
+    hass: HomeAssistant, vesper: Vesper, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Maintenance that a person has set goes on."""
+    await vesper.call("vesper.set_maintenance", **devices(hass), duration={"hours": 1})
+    (automation,) = hass.states.async_entity_ids("automation")
+    await vesper.call("automation.trigger", entity_id=automation)
+    assert end(vesper) == at("07:59:00")
+    assert [
+        one for one in caplog.records if one.levelname in ("WARNING", "ERROR")
+    ] == []
