@@ -185,6 +185,33 @@ def test_a_device_that_goes_offline_again_in_the_window() -> None:
     assert fleet.outages.end_outage(500.0 + TIMEOUT) is outage
 
 
+def test_at_least_half_stay_back() -> None:
+    """One lost again does not delay the end."""
+    fleet = Fleet(4)
+    fleet.go_offline(*range(4))
+    outage = fleet.outages.start_outage(0.0, NOW)
+    assert outage is not None
+    for number in range(3):
+        fleet.outages.came_online(str(number), 10.0)
+    fleet.go_offline(0, now=20.0)
+    assert outage.offline == {"0", "3"}
+    assert fleet.outages.end_outage(10.0 + TIMEOUT - 1) is None
+    assert fleet.outages.end_outage(10.0 + TIMEOUT) is outage
+
+
+def test_it_grows_after_a_restart() -> None:
+    """How many were online is not known."""
+    outages = Outages(TIMEOUT)
+    known = {"0", "1", "2"}
+    outages.restore(NOW - 600, known, known.copy(), now=50.0, wall_clock=NOW)
+    for online, device_id in enumerate("345"):
+        outages.went_offline(device_id, 60.0, 3 - online)
+    outage = outages.start_outage(60.0, NOW + 10)
+    assert outage is not None
+    assert outage is outages.current
+    assert (outage.lost, outage.online_before) == (6, None)
+
+
 def test_a_device_that_goes_offline_again_later() -> None:
     """It is alone, once the outage is over."""
     fleet = Fleet(4)
