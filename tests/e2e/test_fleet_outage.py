@@ -11,14 +11,14 @@ import pytest
 
 from tests.rig.broker import Broker, find_mosquitto
 from tests.rig.home_assistant import HomeAssistant
-from tests.rig.process import free_port
+
+from .refusing import TIMEOUT, connected
 
 BLUEPRINT: Final = "vesper/device_offline.yaml"
 SOURCE: Final = Path(__file__).parents[2] / "blueprints/automation" / BLUEPRINT
 BELLS: Final = [f"bell-{number:02}" for number in range(12)]
 
-#: In seconds: the shortest heartbeat timeout, and that of the blueprint.
-TIMEOUT: Final = 30
+#: In seconds.
 OFFLINE_FOR: Final = 15
 
 
@@ -32,16 +32,8 @@ def broker(tmp_path: Path) -> Iterator[Broker]:
 @pytest.fixture
 def home_assistant(tmp_path: Path, broker: Broker) -> Iterator[HomeAssistant]:
     """Return a Home Assistant with the shortest timeout."""
-    with HomeAssistant(
-        tmp_path / "config", port=free_port(), broker=broker.address
-    ) as home_assistant:
-        home_assistant.api.set_options(
-            home_assistant.entry["entry_id"], heartbeat_timeout=TIMEOUT
-        )
-        home_assistant.wait_until_listening()
+    with connected(tmp_path, broker.address) as home_assistant:
         yield home_assistant
-    problems = home_assistant.log_problems()
-    assert not problems, "\n".join(problems)
 
 
 def beat(broker: Broker, device_ids: list[str]) -> None:
