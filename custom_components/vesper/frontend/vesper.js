@@ -45,6 +45,7 @@ const MODULES = [
   "base-card",
   "card-form",
   "dashboard-strategy",
+  "device-actions",
   "device-card",
   "device-elements",
   "device-view",

@@ -1,0 +1,74 @@
+import { getFleet } from "./fleet.js";
+import { DOMAIN } from "./home-assistant.js";
+import { localize } from "./texts.js";
+
+/**
+ * The actions that the cards offer.
+ *
+ * `devices` is a list of the devices of `getFleet`. Each function returns the response of
+ * the action, by device id of Vesper, or throws what `errorText` describes: Home Assistant
+ * shows no toast, so that the cards can show the error where the user is looking.
+ */
+
+/** Perform an action on devices. */
+async function perform(hass, service, devices, data, returnsResponse = true) {
+  const target = { device_id: devices.map(({ id }) => id) };
+  const call = [DOMAIN, service, data, target, false, returnsResponse];
+  const result = await hass.callService(...call);
+  return result?.response;
+}
+
+/** Select one subsystem, a list of them, or all where there is none. */
+const select = (subsystem) => (subsystem ? { subsystem } : {});
+
+/** Acknowledge the alerts of a subsystem, or all; returns the subsystems by device. */
+export const acknowledge = (hass, devices, subsystem, note) =>
+  perform(hass, "acknowledge_alert", devices, {
+    ...select(subsystem),
+    ...(note && { note }),
+  });
+
+/** Clear the alerts of a subsystem, or all; returns the subsystems by device. */
+export const clear = (hass, devices, subsystem) =>
+  perform(hass, "clear_alert", devices, select(subsystem));
+
+/** Take back the acknowledgement of an alert, or of being offline without a subsystem. */
+export async function unacknowledge(hass, devices, subsystem) {
+  // There is no action of our own for this: it is to reopen items of the to-do list.
+  const target = { entity_id: getFleet(hass).entities.problems };
+  for (const { id } of devices) {
+    const identifiers = hass.devices[id]?.identifiers ?? [];
+    const [, name] = identifiers.find(([domain]) => domain === DOMAIN) ?? [];
+    const item = subsystem ? `${name}/alert/${subsystem}` : `${name}/connectivity`;
+    const data = { item, status: "needs_action" };
+    await hass.callService("todo", "update_item", data, target, false);
+  }
+}
+
+/** Set devices in maintenance until a time, which is a `Date` or milliseconds. */
+export function setMaintenance(hass, devices, until) {
+  // Zero would end it; the action refuses what is shorter than a minute.
+  const seconds = Math.max(1, Math.round((Number(until) - Date.now()) / 1000));
+  return perform(hass, "set_maintenance", devices, { duration: { seconds } }, false);
+}
+
+/** End the maintenance of devices. */
+export const endMaintenance = (hass, devices) =>
+  perform(hass, "set_maintenance", devices, { duration: { seconds: 0 } }, false);
+
+/** Run a health check; returns for each device whether it has answered, and its alerts. */
+export const runHealthCheck = (hass, devices) =>
+  perform(hass, "run_health_check", devices, {});
+
+/** Return the text of an error of an action: what is wrong, and what to do. */
+export async function errorText(hass, error) {
+  if (error?.code === "unauthorized") return localize(hass, "action_not_permitted");
+  const { translation_domain: domain, translation_key: key } = error ?? {};
+  if (domain && key) {
+    const localizeError = await hass.loadBackendTranslation("exceptions", domain);
+    const path = `component.${domain}.exceptions.${key}.message`;
+    const text = localizeError(path, error.translation_placeholders);
+    if (text) return text;
+  }
+  return error?.message || localize(hass, "action_no_connection");
+}
