@@ -1,18 +1,23 @@
 """Shared fixtures of the end-to-end tests."""
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import Any, Protocol
 
 from paho.mqtt import publish as mqtt_publish
+from playwright.sync_api import Page, Route
 import pytest
 
 from tests.rig.broker import Broker, find_mosquitto
+from tests.rig.browser import CHROMIUM, Browser, Device, Scheme
 from tests.rig.fleet import Fleet
 from tests.rig.home_assistant import HomeAssistant
 from tests.rig.process import free_port
+
+from .cards import CARDS, FRONTEND, RIG, ROOT, TIMEOUT, Bell, OpenFleet, OpenPage
 
 MATRIX = Path(__file__).parents[2] / ".cache" / "test" / "fault-matrix.md"
 """The table of faults of the last run."""
@@ -128,3 +133,72 @@ def publish(broker: Broker, home_assistant: HomeAssistant) -> Publish:
     home_assistant.wait_until_listening()
     address = broker.address
     return partial(mqtt_publish.single, hostname=address.host, port=address.port)
+
+
+@pytest.fixture(scope="module")
+def browser(home_assistant: HomeAssistant) -> Iterator[Browser]:
+    """Return a browser; the heartbeat timeout is short."""
+    if CHROMIUM is None:
+        pytest.skip("There is no Chromium: install it with apt-get install chromium")
+    entry_id = home_assistant.entry["entry_id"]
+    options = home_assistant.api.set_options
+    options(entry_id, heartbeat_timeout=TIMEOUT, max_devices=500)
+    command = home_assistant.api.command
+    dashboard = command(
+        "lovelace/dashboards/create", url_path=CARDS, title="Cards", mode="storage"
+    )
+    with Browser(home_assistant, ROOT / ".cache/test/pictures") as browser:
+        yield browser
+    command("lovelace/dashboards/delete", dashboard_id=dashboard["id"])
+    options(entry_id, heartbeat_timeout=90, max_devices=500)
+    # It is reloaded for that, which a stop would interrupt.
+    home_assistant.wait_until_listening()
+
+
+@pytest.fixture(params=product(("desktop", "phone"), ("light", "dark")), ids="-".join)
+def open_page(request: pytest.FixtureRequest, browser: Browser) -> OpenPage:
+    """Return a function that opens a page."""
+    device: Device
+    scheme: Scheme
+    device, scheme = request.param
+    return partial(browser.page, device=device, scheme=scheme)
+
+
+@pytest.fixture
+def bell(
+    request: pytest.FixtureRequest,
+    browser: Browser,
+    home_assistant: HomeAssistant,
+    publish: Publish,
+) -> Bell:
+    """Return an online device that only this test uses."""
+    name = request.node.originalname.removeprefix("test_")
+    return Bell(home_assistant, publish, name.replace("_", "-"))
+
+
+@pytest.fixture
+def many_devices(browser: Browser, home_assistant: HomeAssistant) -> OpenFleet:
+    """Return a function that opens a page with `bells`.
+
+    See `many_devices.js` for what `bells` offers.
+    """
+    base = f"{home_assistant.url}/without-home-assistant"
+
+    def serve(route: Route) -> None:
+        name = route.request.url.removeprefix(f"{base}/")
+        if name:
+            route.fulfill(path=FRONTEND / name)
+        else:
+            route.fulfill(content_type="text/html")
+
+    @contextmanager
+    def open_fleet(count: int) -> Iterator[Page]:
+        with browser.page("many") as page:
+            page.route(f"{base}/**", serve)
+            page.goto(f"{base}/")
+            page.clock.install()
+            page.evaluate((RIG / "many_devices.js").read_text(), count)
+            page.add_script_tag(url=f"{base}/vesper.js", type="module")
+            yield page
+
+    return open_fleet

@@ -1,170 +1,25 @@
 """The cards and the dashboard in a real browser."""
 
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable
 from datetime import datetime
-from functools import partial
 from itertools import product
-import json
 import logging
-from pathlib import Path
 import re
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from playwright.sync_api import Locator, Page, Route, expect
+from playwright.sync_api import expect
 import pytest
 
-from tests.rig import browser as rig_browser
-from tests.rig.browser import CHROMIUM, Browser, Device, Scheme
+from tests.rig.browser import Browser
 from tests.rig.fleet import Fleet
 from tests.rig.home_assistant import DASHBOARD, HomeAssistant
 
+from .cards import LOADED, SHOWN, TIMEOUT, Bell, OpenFleet, OpenPage, problems
 from .conftest import Publish
 from .test_removal import remove
 
 LOGGER: Final = logging.getLogger("vesper.frontend")
-
-RIG: Final = Path(rig_browser.__file__).parent
-ROOT: Final = RIG.parents[1]
-FRONTEND: Final = ROOT / "custom_components/vesper/frontend"
-
-#: In milliseconds, how long a page of Home Assistant may take to be there.
-LOADED: Final = 30_000
-#: And how long a change of a device, once it is published.
-SHOWN: Final = 1_000
-
-#: In seconds, the shortest timeout.
-TIMEOUT: Final = 30
-CARDS: Final = "card-test"
-
-#: Opens a page by the name of its screenshot after an error.
-type OpenPage = Callable[[str], AbstractContextManager[Page]]
-#: Opens a page with a number of devices.
-type OpenFleet = Callable[[int], AbstractContextManager[Page]]
-
-
-@pytest.fixture(scope="module")
-def browser(home_assistant: HomeAssistant) -> Iterator[Browser]:
-    """Return a browser; the heartbeat timeout is short."""
-    if CHROMIUM is None:
-        pytest.skip("There is no Chromium: install it with apt-get install chromium")
-    entry_id = home_assistant.entry["entry_id"]
-    options = home_assistant.api.set_options
-    options(entry_id, heartbeat_timeout=TIMEOUT, max_devices=500)
-    home_assistant.api.command(
-        "lovelace/dashboards/create", url_path=CARDS, title="Cards", mode="storage"
-    )
-    with Browser(home_assistant, ROOT / ".cache/test/pictures") as browser:
-        yield browser
-    options(entry_id, heartbeat_timeout=90, max_devices=500)
-    # It is reloaded for that, which a stop would interrupt.
-    home_assistant.wait_until_listening()
-
-
-@pytest.fixture(params=product(("desktop", "phone"), ("light", "dark")), ids="-".join)
-def open_page(request: pytest.FixtureRequest, browser: Browser) -> OpenPage:
-    """Return a function that opens a page."""
-    device: Device
-    scheme: Scheme
-    device, scheme = request.param
-    return partial(browser.page, device=device, scheme=scheme)
-
-
-class Bell:
-    """A device with its entities and its cards."""
-
-    def __init__(
-        self, home_assistant: HomeAssistant, publish: Publish, device_id: str
-    ) -> None:
-        """Publish the first heartbeat of the device."""
-        self._api = home_assistant.api
-        self._url = home_assistant.url
-        self._publish = publish
-        self.device_id = device_id
-        self.send("heartbeat", uptime=3600, heap_free=170_000, reset_reason=1)
-        home_assistant.wait_for_states({f"{device_id}_connectivity": "on"})
-        (self.id,) = (
-            device["id"]
-            for device in self._api.command("config/device_registry/list")
-            if ["vesper", device_id] in device["identifiers"]
-        )
-
-    def send(self, topic: str, **fields: Any) -> None:
-        """Publish a message of the device."""
-        self._publish(f"vesper/{self.device_id}/status/{topic}", json.dumps(fields))
-
-    def rename(self, name: str | None) -> None:
-        """Rename the device."""
-        self._api.command(
-            "config/device_registry/update", device_id=self.id, name_by_user=name
-        )
-
-    def enable_only(self, *keys: str) -> None:
-        """Disable all entities of the device except these."""
-        kept = {f"{self.device_id}_{key}" for key in keys}
-        for unique_id, entity_id in self._api.entity_ids("vesper").items():
-            if unique_id.startswith(f"{self.device_id}_") and unique_id not in kept:
-                self._api.command(
-                    "config/entity_registry/update",
-                    entity_id=entity_id,
-                    disabled_by="user",
-                )
-
-    def open_card_picker(self, page: Page) -> None:
-        """Open the card picker of this device's dashboard."""
-        self.fleet_card(page)
-        page.goto(f"{self._url}/{CARDS}/0?edit=1")
-        shown = page.locator("vesper-fleet-card span.name")
-        expect(shown).to_be_visible(timeout=LOADED)
-        page.get_by_label("Add card").last.click()
-
-    def cards(self, page: Page, *configs: dict[str, Any]) -> list[Locator]:
-        """Open a dashboard with cards, and return them.
-
-        Each card names the device.
-        """
-        section = {"type": "grid", "cards": configs}
-        view = {"type": "sections", "sections": [section]}
-        self._api.command(
-            "lovelace/config/save", url_path=CARDS, config={"views": [view]}
-        )
-        page.goto(f"{self._url}/{CARDS}/0")
-        cards = [page.locator(config["type"].split(":")[1]) for config in configs]
-        for card in cards:
-            text = card.get_by_text(self.device_id).first
-            expect(text).to_be_visible(timeout=LOADED)
-        return cards
-
-    def fleet_card(self, page: Page, **config: Any) -> Locator:
-        """Open a dashboard with this device's fleet card."""
-        return self.cards(page, self.fleet_config() | config)[0]
-
-    def fleet_config(self) -> dict[str, Any]:
-        """Return a fleet card configuration with this device."""
-        return {"type": "custom:vesper-fleet-card", "devices": [self.id]}
-
-    def device_config(self) -> dict[str, Any]:
-        """Return a device card configuration with this device."""
-        return {"type": "custom:vesper-device-card", "device": self.id}
-
-
-@pytest.fixture
-def bell(
-    request: pytest.FixtureRequest,
-    browser: Browser,
-    home_assistant: HomeAssistant,
-    publish: Publish,
-) -> Bell:
-    """Return an online device that only this test uses."""
-    name = request.node.originalname.removeprefix("test_")
-    return Bell(home_assistant, publish, name.replace("_", "-"))
-
-
-def problems(card: Locator) -> list[str]:
-    """Return the problems with the texts of a card."""
-    found: list[str] = card.evaluate((RIG / "page_checks.js").read_text())
-    return found
 
 
 def test_alerts_come_and_go(open_page: OpenPage, bell: Bell) -> None:
@@ -473,34 +328,6 @@ def test_times_of_the_profile(
         api.command("frontend/set_user_data", key="language", value=None)
         api.command("config/core/update", time_zone="Europe/Berlin")
         api.post("/api/services/switch/turn_off", {"entity_id": switch})
-
-
-@pytest.fixture
-def many_devices(browser: Browser, home_assistant: HomeAssistant) -> OpenFleet:
-    """Return a function that opens a page with `bells`.
-
-    See `many_devices.js` for what `bells` offers.
-    """
-    base = f"{home_assistant.url}/without-home-assistant"
-
-    def serve(route: Route) -> None:
-        name = route.request.url.removeprefix(f"{base}/")
-        if name:
-            route.fulfill(path=FRONTEND / name)
-        else:
-            route.fulfill(content_type="text/html")
-
-    @contextmanager
-    def open_fleet(count: int) -> Iterator[Page]:
-        with browser.page("many") as page:
-            page.route(f"{base}/**", serve)
-            page.goto(f"{base}/")
-            page.clock.install()
-            page.evaluate((RIG / "many_devices.js").read_text(), count)
-            page.add_script_tag(url=f"{base}/vesper.js", type="module")
-            yield page
-
-    return open_fleet
 
 
 @pytest.mark.parametrize("count", [1000, 3000])
