@@ -1,4 +1,4 @@
-"""The WebSocket command of the availability."""
+"""The WebSocket commands."""
 
 from typing import Any
 from unittest.mock import patch
@@ -26,14 +26,16 @@ class Insight:
         self._vesper = vesper
         self._connect = connect
 
-    async def ask(self, user: MockUser, **fields: Any) -> dict[str, Any]:
+    async def ask(
+        self, user: MockUser, *, type_: str = "vesper/insight", **fields: Any
+    ) -> dict[str, Any]:
         """Return the answer to the user."""
         auth = self._vesper.hass.auth
         refresh = await auth.async_create_refresh_token(user, CLIENT_ID)
         client = await self._connect(
             self._vesper.hass, auth.async_create_access_token(refresh)
         )
-        await client.send_json_auto_id({"type": "vesper/insight", **fields})
+        await client.send_json_auto_id({"type": type_, **fields})
         answer: dict[str, Any] = await client.receive_json()
         await client.close()
         return answer
@@ -97,6 +99,22 @@ async def test_users(
     answer = await insight.ask(hass_read_only_user, device_ids=[bell, other])
     assert answer["result"]["devices"].keys() == {bell}
     assert answer["result"]["unknown"] == [other]
+
+
+async def test_controllable_devices(
+    vesper: Vesper, insight: Insight, hass_read_only_user: MockUser
+) -> None:
+    """They are those that the user may control."""
+    allowed = {vesper.entity_id("health"): {"read": True, "control": True}}
+    allowed |= {vesper.entity_id("health", OTHER): {"read": True}}
+    hass_read_only_user.mock_policy({"entities": {"entity_ids": allowed}})
+    type_ = "vesper/controllable_devices"
+    answer = await insight.ask(hass_read_only_user, type_=type_)
+    assert answer["result"] == {"device_ids": [registered_id(vesper.hass, BELL)]}
+    await vesper.hass.config_entries.async_unload(FLEET)
+    answer = await insight.ask(hass_read_only_user, type_=type_)
+    assert answer["result"] == {"device_ids": []}
+    await vesper.hass.config_entries.async_setup(FLEET)
 
 
 async def test_an_unknown_device(

@@ -5,7 +5,7 @@ from datetime import datetime
 from itertools import product
 import logging
 import re
-from typing import Any, Final
+from typing import Final
 from zoneinfo import ZoneInfo
 
 from playwright.sync_api import expect
@@ -17,7 +17,6 @@ from tests.rig.home_assistant import DASHBOARD, HomeAssistant
 
 from .cards import LOADED, SHOWN, TIMEOUT, Bell, OpenFleet, OpenPage, problems
 from .conftest import Publish
-from .test_removal import remove
 
 LOGGER: Final = logging.getLogger("vesper.frontend")
 
@@ -220,7 +219,9 @@ def test_dashboard_is_offered(
         page.goto(f"{home_assistant.url}/config/lovelace/dashboards")
         page.get_by_text("Add dashboard", exact=True).last.click(timeout=LOADED)
         offered = page.locator("dashboard-card", has_text="Vesper")
-        expect(offered).to_contain_text("The whole fleet, with a view for each device")
+        expect(offered).to_contain_text(
+            "The whole fleet: what is wrong, where and since when"
+        )
         offered.click()
         page.get_by_role("button", name="Create").click()
         # The dialog goes back in the history as it closes.
@@ -240,23 +241,25 @@ def test_dashboard_is_offered(
 def test_dashboard_follows(
     browser: Browser, bell: Bell, home_assistant: HomeAssistant, publish: Publish
 ) -> None:
-    """The dashboard in YAML mode adds and removes devices."""
-    # Those of other tests: with many devices there are views of areas.
-    home_assistant.reload()
-    for device in home_assistant.api.command("config/device_registry/list"):
-        if device["model"] == "Vesper" and device["id"] != bell.id:
-            remove(home_assistant, device["id"])
+    """The dashboard in YAML mode adds and renames devices."""
     with browser.page("follows") as page:
-        page.goto(f"{home_assistant.url}/{DASHBOARD}/{bell.id}")
-        expect(page.locator("vesper-device-card span.name")).to_be_visible(
-            timeout=LOADED
-        )
-        tab = page.get_by_role("tab", name="a-newcomer")
-        expect(tab).to_have_count(0)
+        page.goto(f"{home_assistant.url}/{DASHBOARD}")
+        board = page.locator("vesper-fleet-card")
+        healthy = board.get_by_role("toolbar").get_by_role("button", name="OK")
+        expect(healthy).to_be_visible(timeout=LOADED)
+        healthy.click()
         newcomer = Bell(home_assistant, publish, "a-newcomer")
-        expect(tab).to_have_count(1)
+        board.get_by_role("link", name="a-newcomer OK").click()
+        device = page.locator("vesper-device-card")
+        expect(device.get_by_text("a-newcomer")).to_be_visible(timeout=LOADED)
+        assert page.url.endswith(f"/{DASHBOARD}/device?id={newcomer.id}")
         newcomer.rename("a-newcomer of another name")
-        expect(page.get_by_role("tab", name="of another name")).to_have_count(1)
+        expect(device.get_by_text("a-newcomer of another name")).to_be_visible()
+        expect(page.locator("hui-logbook-card")).to_be_visible()
+        # What was chosen still is.
+        page.go_back()
+        expect(healthy).to_have_attribute("aria-pressed", "true")
+        expect(board.get_by_role("link", name="of another name")).to_be_visible()
 
 
 def test_texts_without_english(browser: Browser, bell: Bell) -> None:
@@ -330,74 +333,6 @@ def test_times_of_the_profile(
         api.post("/api/services/switch/turn_off", {"entity_id": switch})
 
 
-@pytest.mark.parametrize("count", [1000, 3000])
-def test_only_rows_in_view_are_made(many_devices: OpenFleet, count: int) -> None:
-    """The page renders few rows of a large fleet."""
-    last = count - 1
-    with many_devices(count) as page:
-        shown = page.evaluate("bells.show()")
-        page.wait_for_function("bells.made() > 0")
-        card = page.locator("vesper-fleet-card")
-        rows = card.get_by_role("listitem")
-        expect(rows).to_have_count(count)
-        assert page.evaluate("bells.made()") < 60
-
-        card.get_by_text(f"Bell {last}", exact=True).scroll_into_view_if_needed()
-        expect(card.get_by_role("link", name=f"Bell {last} ok")).to_be_visible()
-        page.wait_for_function("bells.made() < 60")
-        # A device that gets worse, or recovers, moves past all others.
-        worse = page.evaluate(f"bells.change({last}, 'health', 'critical')")
-        expect(rows.first).to_contain_text(f"Bell {last}")
-        well = page.evaluate(f"bells.change({last}, 'health', 'ok')")
-        expect(rows.last).to_contain_text(f"Bell {last}")
-        stays = page.evaluate("bells.change(0, 'playing', 'on')")
-        assert [change["moved"] for change in (worse, well, stays)] == [1, 1, 0]
-        LOGGER.info(
-            "%d devices: shown after %.0f ms; one gets worse in %.0f ms, is well again"
-            " in %.0f ms, plays in %.0f ms; what is none of ours takes %.2f ms",
-            *(count, shown, worse["time"], well["time"], stays["time"]),
-            page.evaluate("bells.unchanged()"),
-        )
-
-
-def test_rows_keep_their_order(many_devices: OpenFleet) -> None:
-    """Rows are sorted by severity and name."""
-    with many_devices(5) as page:
-        page.evaluate("bells.show()")
-        rows = page.locator("vesper-fleet-card").locator(".devices > li")
-
-        def order_after(*states: tuple[int, str]) -> str:
-            changes = [[number, "health", state] for number, state in states]
-            page.evaluate("changes => bells.changeAll(changes)", changes)
-            return "".join(row.split()[1] for row in rows.all_inner_texts())
-
-        assert order_after() == "01234"
-        assert order_after((4, "critical"), (1, "warning")) == "41023"
-        assert order_after((4, "ok"), (1, "ok"), (3, "failed")) == "30124"
-        assert order_after((3, "warning"), (0, "warning"), (2, "warning")) == "02314"
-        assert order_after(*((number, "ok") for number in range(5))) == "01234"
-
-
-def test_counts_what_is_known(many_devices: OpenFleet) -> None:
-    """Devices with unknown connectivity are not counted as offline."""
-    with many_devices(3) as page:
-        page.evaluate("bells.show()")
-        summary = (
-            page.locator("vesper-fleet-card").get_by_role("status").locator("span")
-        )
-        shown = "summary_worst"
-        for number in range(3):
-            page.evaluate(f"bells.change({number}, 'connectivity', 'unknown')")
-        expect(summary).to_have_text(["summary_unknown 3", f"{shown} unknown"])
-        page.evaluate("bells.change(0, 'connectivity', 'on')")
-        page.evaluate("bells.change(1, 'connectivity', 'off')")
-        expect(summary).to_have_text(
-            ["summary_online 1 2", "summary_unknown 1", f"{shown} offline"]
-        )
-        page.evaluate("bells.change(2, 'connectivity', 'on')")
-        expect(summary).to_have_text(["summary_online 2 3", f"{shown} offline"])
-
-
 def test_health_check(many_devices: OpenFleet) -> None:
     """The card shows the result of a health check."""
     with many_devices(2) as page:
@@ -414,33 +349,6 @@ def test_health_check(many_devices: OpenFleet) -> None:
         )
         page.evaluate("bells.change(1, 'connectivity', 'off')")
         expect(button).to_be_hidden()
-
-
-def test_what_is_marked(many_devices: OpenFleet) -> None:
-    """The worst is first, and unknown never looks healthy."""
-    alert = {"subsystem": "Player", "state": "WARNING", "message": "no sound"}
-    doubts = {"confirmed": False, "acknowledged": True}
-    with many_devices(6) as page:
-        page.evaluate("bells.show()")
-        rows = page.locator("vesper-fleet-card").locator(".devices > li")
-        expect(rows.first).to_contain_text("Bell 0 ok", use_inner_text=True)
-
-        def change(*args: Any) -> None:
-            page.evaluate("args => bells.change(...args)", args)
-
-        change(1, "connectivity", "unavailable")
-        change(2, "maintenance", "on")
-        change(3, "health", "warning")
-        change(3, "active_alerts", "1", {"alerts": [alert | doubts]})
-        change(4, "connectivity", "off", {"last_seen": "2026-11-22T12:00:00+00:00"})
-        change(5, "health", "unavailable")
-        order = [row.split()[1] for row in rows.all_inner_texts()]
-        assert order == ["4", "3", "1", "5", "0", "2"]
-        expect(rows.nth(1)).to_contain_text("acknowledged")
-        expect(rows.nth(1)).to_contain_text("unconfirmed")
-        for row in (2, 3):
-            expect(rows.nth(row)).to_contain_text("unknown")
-        expect(rows.nth(5)).to_contain_text("maintenance")
 
 
 def test_times_are_updated(many_devices: OpenFleet) -> None:
@@ -507,48 +415,11 @@ def test_time_formats(
         assert text == shown
 
 
-def test_not_for_administrators_alone(many_devices: OpenFleet) -> None:
-    """Users who are no administrators get a dialog."""
-    with many_devices(1) as page:
-        page.evaluate("""() => {
-            document.querySelector("home-assistant").hass.user.is_admin = false;
-            document.addEventListener("hass-more-info",
-                ({ detail }) => (window.opened = detail.entityId));
-        }""")
-        page.evaluate("bells.show()")
-        page.get_by_role("button", name="Bell 0 ok").click()
-        assert page.evaluate("opened") == "sensor.device-0_health"
-
-
-def test_views(many_devices: OpenFleet) -> None:
-    """Each device has a view; with many, each area."""
-    generate = """async () => {
-        const hass = document.querySelector("home-assistant").hass;
-        const strategy = "ll-strategy-dashboard-vesper";
-        await customElements.whenDefined(strategy);
-        const { views } = await customElements.get(strategy).generate({}, hass);
-        return views.map(({ title, sections: [{ cards: [card] }] }) =>
-            [title, card.device ?? card.devices?.length]);
-    }"""
-    with many_devices(2) as page:
-        assert page.evaluate(generate) == [
-            ["overview", None],
-            ["Bell 0", "device-0"],
-            ["Bell 1", "device-1"],
-        ]
-    with many_devices(21) as page:
-        assert page.evaluate(generate) == [
-            ["overview", None],
-            ["Tower", 10],
-            ["no_area", 11],
-        ]
-
-
 def test_offline_is_grey(browser: Browser, bell: Bell) -> None:
     """A device that timed out is shown grey."""
     with browser.page("offline", device="phone") as page:
         card = bell.fleet_card(page)
-        dot = card.locator(".dot")
+        dot = card.locator(".head .dot")
         green = dot.evaluate("dot => getComputedStyle(dot).color")
         bell.send("heartbeat", uptime=3660)
         expect(

@@ -31,7 +31,8 @@ TEXTS: dict[str, dict[str, Any]] = {
     for path in (FOLDER.parent / "translations").glob("*.json")
 }
 
-MAX_BYTES = 50_000
+#: At 1 MB a second, the modules of the board are there after 0.15 seconds.
+MAX_BYTES = 150_000
 MAX_LINES = 400
 
 type Get = Callable[[str], Awaitable[ClientResponse]]
@@ -244,7 +245,17 @@ def _keys() -> set[str]:
     for _, key in re.findall(r'addToList\("(\w+)", "(\w+)"', SCRIPT):
         keys |= {key, f"{key}_description"}
     for name in re.findall(r'\{\s*name: "(\w+)"', SCRIPT):
-        keys |= {f"option_{name}", f"option_{name}_help"}
+        keys |= {f"option_{name}"}
+        # A group of options has a title only.
+        if not re.search(rf'name: "{name}",\s*type: "expandable"', SCRIPT):
+            keys |= {f"option_{name}_help"}
+    for name, values in re.findall(r'select\("(\w+)", \[([^]]+)\]', SCRIPT):
+        keys |= {f"option_{name}_{value}" for value in re.findall(r"\w+", values)}
+    (actions,) = re.findall(r"TAP_ACTIONS = \[([^]]+)\]", SCRIPT)
+    keys |= {f"option_tap_action_{action}" for action in re.findall(r"\w+", actions)}
+    actions = re.findall(r'^  (\w+): \{\n    icon: "', SCRIPT, re.MULTILINE)
+    keys |= {f"action_{action}" for action in actions}
+    keys |= set(re.findall(r'link: \["(\w+)"', SCRIPT))
     # Statuses of a device that are no states of its health.
     states = re.findall(r"^  (\w+): \{ rank", SCRIPT, re.MULTILINE)
     health = set(TEXTS["en"]["entity"]["sensor"]["health"]["state"])

@@ -23,7 +23,7 @@
     : (customElements.define("home-assistant", class extends HTMLElement {}),
       document.body.appendChild(document.createElement("home-assistant")));
   const hass = {
-    areas: { tower: { area_id: "tower", name: "Tower" } },
+    areas: { tower: { area_id: "tower", name: "Tower", floor_id: "north" } },
     devices: {},
     entities: {},
     states: {},
@@ -35,21 +35,40 @@
     loadBackendTranslation: async () => {},
     callService: async (...call) => {
       bells.called.push(call);
-      return { response: { bell: { answered: bells.answered } } };
+      if (bells.error) throw bells.error;
+      return { response: bells.response ?? { bell: { answered: bells.answered } } };
+    },
+    callWS: async (message) => {
+      bells.asked.push(message);
+      return bells.answers[message.type];
     },
   };
   for (let number = 0; number < count; number += 1) {
     const id = `device-${number}`;
-    hass.devices[id] = { id, name: `Bell ${number}`, area_id: number < 10 ? "tower" : null };
+    hass.devices[id] = {
+      id,
+      name: `Bell ${number}`,
+      area_id: number < 10 ? "tower" : null,
+      identifiers: [["vesper", `bell-${number}`]],
+      labels: number % 2 ? ["odd"] : [],
+      sw_version: `1.${number}`,
+    };
     for (const key of KEYS) {
       const entity_id = `sensor.${id}_${key}`;
       hass.entities[entity_id] = { entity_id, device_id: id, platform: "vesper", translation_key: key };
       hass.states[entity_id] = { entity_id, state: "unknown", attributes: {} };
     }
   }
+  hass.devices.fleet = { id: "fleet", name: "All Vesper devices" };
+  for (const key of ["mqtt_link", "outage", "problems"]) {
+    const entity_id = `sensor.fleet_${key}`;
+    hass.entities[entity_id] = { entity_id, device_id: "fleet", platform: "vesper", translation_key: key };
+    hass.states[entity_id] = { entity_id, state: key === "mqtt_link" ? "on" : "unknown", attributes: {} };
+  }
   const setState = (number, key, state, attributes = {}) => {
-    const entity_id = `sensor.device-${number}_${key}`;
-    hass.states = { ...hass.states, [entity_id]: { entity_id, state, attributes } };
+    const entity_id = number === "fleet" ? `sensor.fleet_${key}` : `sensor.device-${number}_${key}`;
+    const last_changed = new Date().toISOString();
+    hass.states = { ...hass.states, [entity_id]: { entity_id, state, attributes, last_changed } };
   };
   for (let number = 0; number < count; number += 1) {
     Object.assign(hass.states[`sensor.device-${number}_connectivity`], { state: "on" });
@@ -81,6 +100,8 @@
       return this.show("vesper-device-card", { device: `device-${number}` });
     },
     called: [],
+    asked: [],
+    answers: {},
     answered: true,
     /**
      * Change one device. Return how long the card and the page need until
@@ -105,6 +126,10 @@
       const begin = performance.now();
       for (let time = 0; time < 100; time += 1) this.card.hass = { ...hass };
       return (performance.now() - begin) / 100;
+    },
+    /** Return the names of the rows, in their order. */
+    order() {
+      return [...this.card.shadowRoot.querySelectorAll(".devices > li")].map(({ row }) => row.device.name.slice(5));
     },
     made() {
       return this.card.shadowRoot.querySelectorAll(".head").length;

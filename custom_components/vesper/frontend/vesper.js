@@ -11,6 +11,7 @@ import {
   DEVICE_CARD,
   DOMAIN,
   FLEET_CARD,
+  LINKED_CARD,
   currentHass,
 } from "./cards/home-assistant.js";
 import { localize } from "./cards/texts.js";
@@ -42,17 +43,29 @@ function addToList(list, key, item) {
 
 /** All modules, preloaded while Home Assistant starts. */
 const MODULES = [
+  "actions-panel",
+  "area-tiles",
   "base-card",
   "card-form",
   "dashboard-strategy",
   "device-actions",
   "device-card",
   "device-elements",
+  "device-list",
+  "device-row",
   "device-view",
   "dom",
+  "filter-bar",
   "fleet",
   "fleet-card",
+  "fleet-form",
+  "fleet-selection",
   "home-assistant",
+  "incident-banner",
+  "keyboard",
+  "linked-card",
+  "navigation",
+  "permissions",
   "status",
   "styles",
   "texts",
@@ -74,15 +87,21 @@ for (const name of MODULES) {
 // no module that is imported itself, as Safari fails to import such a module twice.
 await customElements.whenDefined("home-assistant");
 
-const [{ VesperFleetCard }, { VesperDeviceCard }, { VesperDashboardStrategy }] =
-  await Promise.all([
-    import("./cards/fleet-card.js"),
-    import("./cards/device-card.js"),
-    import("./cards/dashboard-strategy.js"),
-  ]);
+const [
+  { VesperFleetCard },
+  { VesperDeviceCard },
+  { VesperLinkedCard },
+  { VesperDashboardStrategy },
+] = await Promise.all([
+  import("./cards/fleet-card.js"),
+  import("./cards/device-card.js"),
+  import("./cards/linked-card.js"),
+  import("./cards/dashboard-strategy.js"),
+]);
 
 defineElement(FLEET_CARD, VesperFleetCard);
 defineElement(DEVICE_CARD, VesperDeviceCard);
+defineElement(LINKED_CARD, VesperLinkedCard);
 defineElement(DASHBOARD_STRATEGY, VesperDashboardStrategy);
 
 addToList("customCards", "fleet_card", {

@@ -33,15 +33,21 @@ export const clear = (hass, devices, subsystem) =>
   perform(hass, "clear_alert", devices, select(subsystem));
 
 /** Take back the acknowledgement of an alert, or of being offline without a subsystem. */
-export async function unacknowledge(hass, devices, subsystem) {
-  // There is no action of our own for this: it is to reopen items of the to-do list.
+export const unacknowledge = (hass, devices, subsystem) =>
+  updateItems(hass, devices, "needs_action", subsystem);
+
+/** Acknowledge that devices are offline. */
+export const acknowledgeOffline = (hass, devices) =>
+  updateItems(hass, devices, "completed");
+
+/** Update items of the to-do list: there are no actions of our own for these. */
+async function updateItems(hass, devices, status, subsystem) {
   const target = { entity_id: getFleet(hass).entities.problems };
   for (const { id } of devices) {
     const identifiers = hass.devices[id]?.identifiers ?? [];
     const [, name] = identifiers.find(([domain]) => domain === DOMAIN) ?? [];
     const item = subsystem ? `${name}/alert/${subsystem}` : `${name}/connectivity`;
-    const data = { item, status: "needs_action" };
-    await hass.callService("todo", "update_item", data, target, false);
+    await hass.callService("todo", "update_item", { item, status }, target, false);
   }
 }
 

@@ -6,19 +6,24 @@ import {
   timeElement,
 } from "./dom.js";
 import { openMoreInfo } from "./home-assistant.js";
+import { devicePath, openDevice } from "./navigation.js";
 import { STATUSES, toStatus } from "./status.js";
 import { alertsHeading, localize, statusText } from "./texts.js";
 
 /** Create the icon of a status; its shape differs too, not only its color. */
-const statusIcon = (status) =>
+export const statusIcon = (status) =>
   createElement("ha-icon", {
     className: `dot ${status}`,
     icon: STATUSES[status].icon,
     ariaHidden: "true",
   });
 
-/** Create the name and status of a device, with notes; a click opens the device. */
-export function deviceHeader(hass, device, view, ...notes) {
+/**
+ * Create the name and status of a device, with notes.
+ *
+ * A click does what the options of a card say, or opens the page of the device.
+ */
+export function deviceHeader(hass, device, view, { notes = [], config } = {}) {
   const label = createElement(
     "span",
     { className: "label" },
@@ -27,19 +32,16 @@ export function deviceHeader(hass, device, view, ...notes) {
     notes.length > 0 && createElement("span", { className: "notes" }, ...notes),
   );
   const parts = [statusIcon(view.status), label];
-  if (hass.user?.is_admin) {
-    const href = `/config/devices/device/${device.id}`;
-    const link = createElement("a", { className: "head", href }, ...parts);
+  const className = "head";
+  if (config?.tap_action === "none")
+    return createElement("div", { className }, ...parts);
+  const href = devicePath(hass, device, config);
+  if (href) {
+    const link = createElement("a", { className, href }, ...parts);
     return setFocusKey(link, device.id);
   }
-  // Only administrators can open the page of a device.
-  const button = createElement(
-    "button",
-    { className: "head", type: "button" },
-    ...parts,
-  );
-  button.onclick = () =>
-    openMoreInfo(button, device.entities.health ?? device.entities.connectivity);
+  const button = createElement("button", { className, type: "button" }, ...parts);
+  button.onclick = () => openDevice(button, device);
   return setFocusKey(button, device.id);
 }
 
@@ -53,7 +55,7 @@ export function alertList(getHass, device, view) {
 }
 
 /** Create the item of an alert; a click opens its entity. */
-function alertItem(getHass, device, alert) {
+export function alertItem(getHass, device, alert) {
   const hass = getHass();
   const severity = toStatus(String(alert.state).toLowerCase());
   const button = createElement(

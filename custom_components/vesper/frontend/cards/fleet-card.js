@@ -1,36 +1,54 @@
+import { ActionsPanel, KEYS } from "./actions-panel.js";
+import { AreaTiles } from "./area-tiles.js";
 import { VesperCard } from "./base-card.js";
-import { DEVICE_FILTER, cardForm } from "./card-form.js";
-import { alertList, deviceHeader } from "./device-elements.js";
-import { VIEW_KEYS, deviceView } from "./device-view.js";
-import {
-  badge,
-  createElement,
-  preserveFocus,
-  secondaryText,
-  timeElement,
-} from "./dom.js";
+import { DeviceList, divide, findCauses } from "./device-list.js";
+import { DeviceRow } from "./device-row.js";
+import { createElement, preserveFocus } from "./dom.js";
+import { FilterBar } from "./filter-bar.js";
+import { fleetForm } from "./fleet-form.js";
+import { selectDevices } from "./fleet-selection.js";
 import { sortByName } from "./fleet.js";
-import { DOMAIN } from "./home-assistant.js";
-import { STATUSES } from "./status.js";
-import { localize, maintenanceText, playingText, statusText } from "./texts.js";
+import { INCIDENT_KEYS, IncidentBanner, findIncident } from "./incident-banner.js";
+import { moveFocus, takesKeys } from "./keyboard.js";
+import { controllableDevices } from "./permissions.js";
+import { localize } from "./texts.js";
 
 /** How far outside the visible area rows are rendered, so that scrolling shows no gaps. */
 const RENDER_MARGIN = "400px";
 
-/** The devices of the fleet, the worst first, with their active alerts. */
+/** The devices of the fleet, those that need attention first. */
 export class VesperFleetCard extends VesperCard {
   constructor() {
     super();
     this.rows = new Map();
+    this.selected = new Set();
     this.heading = createElement("h2");
-    this.summary = createElement("p", { className: "summary", role: "status" });
-    this.list = createElement("ul", { className: "devices", role: "list" });
-    this.empty = createElement("p", { className: "empty" });
-    this.card.append(this.heading, this.summary, this.list, this.empty);
+    this.banner = new IncidentBanner();
+    this.filters = new FilterBar(() => this.refresh());
+    this.areas = new AreaTiles();
+    this.list = new DeviceList(() => this.refresh());
+    this.list.element.addEventListener("keydown", (event) => this.handleKey(event));
+    this.empty = createElement("div", { className: "empty" });
+    this.selectionPanel = new ActionsPanel(this.getHass, () => this.selectedRows());
+    this.selectionBar = this.createSelectionBar();
+    this.card.append(
+      this.heading,
+      this.banner.element,
+      this.filters.element,
+      this.areas.element,
+      this.selectionBar,
+      this.list.element,
+      this.empty,
+    );
     this.observer = new IntersectionObserver(
       (entries) => this.updateVisibility(entries),
       { rootMargin: RENDER_MARGIN, scrollMargin: RENDER_MARGIN },
     );
+  }
+
+  setConfig(config) {
+    this.filters.grouped.ariaPressed = String(Boolean(config.group));
+    super.setConfig(config);
   }
 
   static getStubConfig() {
@@ -38,54 +56,44 @@ export class VesperFleetCard extends VesperCard {
   }
 
   static getConfigForm() {
-    return cardForm([
-      { name: "title", selector: { text: {} } },
-      {
-        name: "devices",
-        selector: { device: { multiple: true, filter: DEVICE_FILTER } },
-      },
-      { name: "area", selector: { area: { device: { integration: DOMAIN } } } },
-      { name: "troubled_only", selector: { boolean: {} } },
-      { name: "compact", selector: { boolean: {} } },
-    ]);
+    return fleetForm();
   }
 
   getCardSize() {
-    return 2 + this.list.childElementCount;
+    return 3 + this.list.rows.length;
   }
 
-  /** Return the devices that the configuration selects. */
-  selectedDevices() {
-    const { devices, area } = this.config;
-    const selected = devices?.length ? new Set([devices].flat()) : undefined;
-    return [...this.fleet.devices.values()].filter(
-      (device) =>
-        (!selected || selected.has(device.id)) && (!area || device.area === area),
-    );
+  /** The ids of the selected devices, undefined while none can be selected. */
+  get selection() {
+    return this.filters.isSelecting ? this.selected : undefined;
   }
 
-  /** Render the rows of devices with a changed entity, or all rows. */
+  selectedRows() {
+    return [...this.selected].map((id) => this.rows.get(id)).filter(Boolean);
+  }
+
+  /** Render what has changed with the states, or everything. */
   update(hass, rebuild) {
     if (rebuild) this.updateRows(hass);
-    const changed = [];
-    for (const row of this.rows.values()) {
-      const { entityIds } = row;
-      if (!rebuild && entityIds.every((id, at) => hass.states[id] === row.states[at])) {
-        continue;
-      }
-      const previousRank = row.view?.rank;
-      row.states = entityIds.map((id) => hass.states[id]);
-      row.view = deviceView(hass, row.device);
-      row.rankChanged = row.view.rank !== previousRank;
-      changed.push(row);
-    }
-    const link = hass.states[this.fleet.entities.mqtt_link]?.state;
-    if (!rebuild && !changed.length && link === this.link) return;
-    this.link = link;
+    const changed = [...this.rows.values()].filter((row) => row.update(hass));
+    const incident = INCIDENT_KEYS.map((key) => hass.states[this.fleet.entities[key]]);
+    const isSame = incident.every((state, at) => state === this.incident?.[at]);
+    if (!rebuild && !changed.length && isSame) return;
+    this.incident = incident;
     preserveFocus(this.shadowRoot, () => {
-      if (rebuild || changed.some((row) => row.rankChanged)) this.renderList(hass);
-      this.renderSummary(hass);
-      for (const row of changed) this.renderRow(hass, row);
+      this.renderFleet(hass);
+      if (rebuild || changed.length) this.renderList(hass);
+      for (const row of rebuild ? this.rows.values() : changed) row.render(hass);
+    });
+  }
+
+  /** Render everything, as the user has changed what is selected. */
+  refresh() {
+    const hass = this._hass;
+    preserveFocus(this.shadowRoot, () => {
+      this.renderFleet(hass);
+      this.renderList(hass);
+      for (const row of this.rows.values()) row.render(hass);
     });
   }
 
@@ -93,80 +101,148 @@ export class VesperFleetCard extends VesperCard {
   updateRows(hass) {
     const previous = this.rows;
     this.rows = new Map();
-    for (const device of sortByName(hass, this.selectedDevices())) {
+    const devices = selectDevices(hass, this.fleet.devices.values(), this.config);
+    for (const device of sortByName(hass, devices)) {
       const row = previous.get(device.id) ?? this.createRow();
-      const entityIds = VIEW_KEYS.map((key) => device.entities[key]).filter(Boolean);
-      this.rows.set(device.id, Object.assign(row, { device, entityIds }));
+      row.setDevice(device);
+      this.rows.set(device.id, row);
     }
     for (const [id, row] of previous) {
-      if (!this.rows.has(id)) this.observer.unobserve(row.element);
+      if (this.rows.has(id)) continue;
+      this.observer.unobserve(row.element);
+      this.selected.delete(id);
+    }
+    this.updatePermissions(hass);
+  }
+
+  /** Ask which devices the user may control, and offer the actions on these. */
+  async updatePermissions(hass) {
+    const { fleet } = this;
+    const permissions = controllableDevices(hass, fleet);
+    if (permissions instanceof Promise) {
+      const ids = await permissions;
+      if (fleet !== this.fleet) return;
+      this.permissions = ids;
+      this.refresh();
+    } else {
+      this.permissions = permissions;
     }
   }
 
   createRow() {
-    const row = { element: createElement("li"), visible: false };
-    row.element.row = row;
+    const row = new DeviceRow(this);
     this.observer.observe(row.element);
     return row;
   }
 
-  /** Sort the rows, the worst first and then by name; move only changed ones. */
-  renderList(hass) {
-    const { title, compact, troubled_only: troubledOnly } = this.config;
-    const shown = [...this.rows.values()]
-      .filter(({ view }) => !troubledOnly || view.rank > STATUSES.ok.rank)
-      .sort((one, other) => other.view.rank - one.view.rank);
+  /** Render what is about all devices. */
+  renderFleet(hass) {
+    const rows = [...this.rows.values()];
+    const views = rows.map(({ view }) => view);
+    const { title, compact } = this.config;
+    this.causes = findCauses(rows);
     this.heading.textContent = title ?? "";
     this.heading.hidden = !title;
-    this.list.className = compact ? "devices compact" : "devices";
-    this.list.ariaLabel = localize(hass, "devices");
-    this.empty.hidden = shown.length > 0;
-    const emptyKey = this.rows.size ? "no_trouble" : "no_devices";
-    this.empty.textContent = localize(hass, emptyKey);
-    const elements = new Set(shown.map(({ element }) => element));
-    for (const element of [...this.list.children]) {
-      if (!elements.has(element)) element.remove();
-    }
-    // Rows whose rank is the same stay where they are.
-    let next = this.list.firstElementChild;
-    for (const { element } of shown) {
-      while (next?.row.rankChanged) next = next.nextElementSibling;
-      if (element === next) next = next.nextElementSibling;
-      else this.list.insertBefore(element, next);
-    }
-    for (const { row } of elements) row.rankChanged = false;
-  }
-
-  /** Render the summary, only if it has changed: screen readers read it out. */
-  renderSummary(hass) {
-    const texts = this.summaryTexts(hass);
-    if (texts.join("\n") === this.summaryText) return;
-    this.summaryText = texts.join("\n");
-    this.summary.replaceChildren(
-      ...texts.map((text) => createElement("span", {}, text)),
-    );
-  }
-
-  summaryTexts(hass) {
-    if (!this.rows.size) return [];
-    const views = [...this.rows.values()].map(({ view }) => view);
-    const worst = views.reduce((one, other) => (other.rank > one.rank ? other : one));
-    const [status] = Object.entries(STATUSES).find(
-      ([, { rank }]) => rank === worst.rank,
-    );
-    const worstText = localize(hass, "summary_worst", {
-      status: statusText(hass, status),
+    this.banner.update(hass, findIncident(hass, this.fleet.entities, views));
+    this.filters.update(hass, views, {
+      group: !compact && this.causes.size > 0,
+      select:
+        rows.length > 1 && rows.some(({ device }) => this.permissions?.has(device.id)),
     });
-    // Without the MQTT link it is unknown which devices are online.
-    if (this.link === "off") return [localize(hass, "link_down"), worstText];
-    const devices = views.filter((view) => view.online !== undefined).length;
-    const online = views.filter((view) => view.online).length;
-    const count = views.length - devices;
-    return [
-      devices > 0 && localize(hass, "summary_online", { online, devices }),
-      count > 0 && localize(hass, "summary_unknown", { count }),
-      worstText,
-    ].filter(Boolean);
+    this.areas.element.hidden = !this.config.areas;
+    if (this.config.areas) this.areas.update(hass, rows, this.config.dashboard);
+  }
+
+  /** Return the rows that the options and the user's filter select. */
+  filteredRows(hass) {
+    const { troubled_only: troubledOnly } = this.config;
+    return [...this.rows.values()].filter(
+      (row) =>
+        (!troubledOnly || row.view.isTroubled) && this.filters.selects(hass, row),
+    );
+  }
+
+  /** Sort the rows of the filtered devices into the list. */
+  renderList(hass) {
+    const {
+      troubled_only: troubledOnly,
+      sort,
+      max_rows: maxRows,
+      columns,
+      compact,
+    } = this.config;
+    const { filters } = this;
+    const rows = this.filteredRows(hass);
+    const sections = divide(hass, rows, {
+      causes: filters.isGrouped ? findCauses(rows) : undefined,
+      all: filters.isActive || troubledOnly || Boolean(this.selection),
+      sort,
+    });
+    this.list.update(hass, sections, { maxRows, columns, compact });
+    for (const row of this.rows.values()) row.hasMoved = false;
+    this.renderEmpty(hass, rows.length);
+    this.renderSelection(hass);
+  }
+
+  /** Say why no device is shown, and what to do. */
+  renderEmpty(hass, count) {
+    this.empty.hidden = count > 0;
+    if (count) return;
+    if (!this.rows.size) {
+      this.empty.replaceChildren(localize(hass, "no_devices"));
+    } else if (this.filters.isActive) {
+      const label = localize(hass, "clear_filter");
+      const button = createElement(
+        "button",
+        { className: "action", type: "button" },
+        label,
+      );
+      button.onclick = () => this.filters.clear();
+      this.empty.replaceChildren(localize(hass, "no_match"), " ", button);
+    } else {
+      this.empty.replaceChildren(localize(hass, "no_trouble"));
+    }
+  }
+
+  createSelectionBar() {
+    this.selectionCount = createElement("span", { role: "status" });
+    this.selectAll = createElement("button", { className: "action", type: "button" });
+    this.selectAll.onclick = () => {
+      for (const { device } of this.filteredRows(this._hass)) {
+        if (this.permissions.has(device.id)) this.selected.add(device.id);
+      }
+      this.refresh();
+    };
+    return createElement(
+      "div",
+      { className: "selection", hidden: true },
+      createElement("div", { className: "line" }, this.selectionCount, this.selectAll),
+      this.selectionPanel.element,
+    );
+  }
+
+  renderSelection(hass) {
+    this.selectionBar.hidden = !this.selection;
+    if (!this.selection) {
+      this.selected.clear();
+      this.selectionPanel.showResult("");
+      return;
+    }
+    const count = this.selected.size;
+    this.selectionCount.textContent = localize(hass, "selected_count", { count });
+    this.selectAll.textContent = localize(hass, "select_all");
+    this.selectionPanel.update();
+  }
+
+  /** Select a device, or deselect it. */
+  select(id, isSelected) {
+    if (isSelected) this.selected.add(id);
+    else this.selected.delete(id);
+    this.renderSelection(this._hass);
+  }
+
+  renderRow(row) {
+    preserveFocus(this.shadowRoot, () => row.render(this._hass));
   }
 
   /** Render rows that became visible, and empty those that left the visible area. */
@@ -179,46 +255,24 @@ export class VesperFleetCard extends VesperCard {
       target.style.minHeight = isIntersecting || !height ? "" : `${height}px`;
     }
     preserveFocus(this.shadowRoot, () => {
-      for (const { target } of entries) this.renderRow(this._hass, target.row);
+      for (const { target } of entries) target.row.render(this._hass);
     });
   }
 
-  renderRow(hass, row) {
-    const { element, device, view } = row;
-    const focused = element.contains(this.shadowRoot.activeElement);
-    if (!row.visible && !focused) {
-      // The name stays for the page search and screen readers.
-      if (element.className && element.textContent === device.name) return;
-      element.className = "waiting";
-      element.replaceChildren(device.name);
-      return;
+  /** Move between rows and in a row by the arrow keys, or perform an action. */
+  handleKey(event) {
+    const target = event.composedPath()[0];
+    const item = target.closest("li:not(.alerts > li)");
+    if (!item?.row || takesKeys(target)) return;
+    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    const hasModifier = event.ctrlKey || event.altKey || event.metaKey;
+    if (step) {
+      const rows = this.list.rows;
+      rows[rows.indexOf(item.row) + step]?.focus(this._hass);
+      event.preventDefault();
+    } else if (!moveFocus(item, event) && !hasModifier) {
+      if (event.key === "m") item.row.toggleActions();
+      else if (Object.hasOwn(KEYS, event.key)) item.row.runAction(KEYS[event.key]);
     }
-    const { compact } = this.config;
-    const notes = [
-      ...(compact ? this.alertNotes(hass, view) : []),
-      view.lastSeen && secondaryText(timeElement(hass, view.lastSeen, "last_seen")),
-      view.playing && secondaryText(playingText(hass, view)),
-      view.unstable && badge(localize(hass, "unstable")),
-      view.maintenance &&
-        badge(compact ? localize(hass, "maintenance") : maintenanceText(hass, view)),
-    ].filter(Boolean);
-    element.className = "";
-    element.replaceChildren(deviceHeader(hass, device, view, ...notes));
-    if (view.alerts.length && !compact) {
-      element.append(alertList(this.getHass, device, view));
-    }
-  }
-
-  /** Create the notes that stand for the list of alerts in a compact row. */
-  alertNotes(hass, { alerts }) {
-    const count = alerts.length;
-    return [
-      count > 0 && secondaryText(localize(hass, "alert_count", { count })),
-      count > 0 &&
-        alerts.every((alert) => alert.acknowledged) &&
-        badge(localize(hass, "acknowledged")),
-      alerts.some((alert) => alert.confirmed === false) &&
-        badge(localize(hass, "unconfirmed")),
-    ];
   }
 }

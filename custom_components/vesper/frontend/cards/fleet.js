@@ -19,8 +19,10 @@ export function getFleet(hass) {
     if (!found.has(entry.id)) {
       found.set(entry.id, {
         id: entry.id,
-        name: entry.name_by_user || entry.name || entry.id,
+        name: nameOf(entry),
         area: entry.area_id,
+        labels: entry.labels ?? [],
+        firmware: entry.sw_version ?? "",
         entities: {},
         alertSensors: [],
       });
@@ -42,6 +44,10 @@ export function getFleet(hass) {
   };
   return cached;
 }
+
+/** Return the name of a device; that of the integration is without its first word. */
+const nameOf = ({ name_by_user: own, name, id }) =>
+  own || name?.replace(/^Vesper (?=.)/, "") || id;
 
 /** Return devices sorted by name. */
 export function sortByName(hass, devices) {

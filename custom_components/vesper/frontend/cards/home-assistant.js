@@ -3,6 +3,7 @@ export const DOMAIN = "vesper";
 
 export const FLEET_CARD = "vesper-fleet-card";
 export const DEVICE_CARD = "vesper-device-card";
+export const LINKED_CARD = "vesper-linked-card";
 export const DASHBOARD_STRATEGY = "ll-strategy-dashboard-vesper";
 
 /** Have one of Home Assistant's cards name an entity without its device. */

@@ -1,4 +1,4 @@
-/** The styles of both cards, parsed once and shared by all of them. */
+/** The styles of all cards, parsed once and shared by all of them. */
 export const STYLES = new CSSStyleSheet();
 STYLES.replaceSync(`
   :host { display: block; height: 100%; }
@@ -7,26 +7,22 @@ STYLES.replaceSync(`
   ul { list-style: none; }
   h2 { padding: 16px 16px 0; font-size: 1.25rem; font-weight: 400; overflow-wrap: anywhere; }
   h3 { padding: 8px 16px 4px; font-size: 0.875rem; font-weight: 500; }
-  .summary:not(:empty), .empty { padding: 12px 16px 8px; overflow-wrap: anywhere; }
-  .empty:last-child { padding-bottom: 16px; }
+  .empty { padding: 12px 16px 16px; overflow-wrap: anywhere; }
   .none { padding: 4px 16px 8px; }
-  .summary { display: flex; flex-wrap: wrap; gap: 4px 16px; }
-  .devices { padding-bottom: 8px; }
-  .devices > li { min-height: 48px; box-sizing: border-box; padding: 0 4px; line-height: 24px; }
-  .devices > li.waiting { padding: 12px 16px; }
-  .devices.compact > li { min-height: 40px; }
-  .devices.compact > li.waiting { padding: 8px 16px; }
+  .hidden-text {
+    position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%);
+    white-space: nowrap;
+  }
+
   a, button { all: unset; box-sizing: border-box; cursor: pointer; }
   .head, .alert {
     display: flex; gap: 12px; width: 100%; border-radius: 8px;
     color: var(--primary-text-color); -webkit-tap-highlight-color: transparent;
   }
-  .head { padding: 12px; line-height: 24px; }
-  .compact .head { padding: 8px 12px; }
-  .device { padding: 4px 4px 0; }
-  .alert { min-height: 44px; padding-block: 6px; padding-inline: 28px 12px; line-height: 20px; }
-  .head:hover, .alert:hover { background: var(--secondary-background-color); }
-  .head:focus-visible, .alert:focus-visible {
+  .head { flex: 1; min-width: 0; padding: 8px 12px; line-height: 24px; }
+  .alert { min-height: 40px; padding-block: 4px; padding-inline: 28px 12px; line-height: 20px; }
+  :is(a, button):hover { background: var(--secondary-background-color); }
+  :is(a, button, input):focus-visible {
     outline: 2px solid var(--primary-color); outline-offset: -2px;
   }
   .label, .notes, .words { display: flex; flex-wrap: wrap; align-items: baseline; gap: 2px 12px; }
@@ -35,7 +31,6 @@ STYLES.replaceSync(`
   /* Beside the name as long as the name has half of the width, else below it. */
   .name { flex: 1 1 50%; font-weight: 500; }
   .notes { flex: 1 0 100%; }
-  .compact .notes { flex: 0 1 auto; }
   .notes, .words { align-content: start; font-size: 0.875rem; line-height: 20px; }
   .note { color: var(--secondary-text-color); }
   .subsystem { font-weight: 500; }
@@ -44,12 +39,92 @@ STYLES.replaceSync(`
     padding: 0 8px; border: 1px solid var(--divider-color); border-radius: 10px;
     font-size: 0.75rem; line-height: 18px;
   }
+
   .dot { flex: none; --mdc-icon-size: 24px; }
-  .alert .dot { --mdc-icon-size: 20px; }
-  .ok { color: var(--success-color); }
-  .warning { color: var(--warning-color); }
-  .critical, .failed { color: var(--error-color); }
-  .offline, .unknown { color: var(--state-inactive-color, var(--disabled-color)); }
+  .alert .dot, .chip .dot { --mdc-icon-size: 20px; }
+  /* Mixed with the color of the text for the contrast of icons, 3:1, in each theme. */
+  .ok { color: color-mix(in srgb, var(--success-color) 85%, var(--primary-text-color)); }
+  .warning { color: color-mix(in srgb, var(--warning-color) 70%, var(--primary-text-color)); }
+  .critical, .failed { color: color-mix(in srgb, var(--error-color) 90%, var(--primary-text-color)); }
+  .offline, .unknown, .maintenance { color: var(--secondary-text-color); }
+
+  .incident { padding: 16px 16px 0; }
+  .incident .link { text-decoration: underline; }
+  .filters { display: flex; flex-wrap: wrap; align-items: center; gap: 8px 16px; padding: 16px 16px 8px; }
+  .chips, .tools { display: flex; flex-wrap: wrap; align-items: center; gap: 8px; }
+  .tools { flex: 1 0 auto; justify-content: flex-end; max-width: 100%; }
+  .tools:not(:has(:not([hidden]))) { display: none; }
+  .chip, .action, .tool, .more {
+    display: inline-flex; align-items: center; gap: 6px; min-height: 36px; padding: 0 12px;
+    border: 1px solid var(--divider-color); border-radius: 18px;
+    font-size: 0.875rem; line-height: 20px;
+  }
+  .tool { padding: 0 8px; }
+  .chip[aria-pressed="true"], .tool[aria-pressed="true"] {
+    border-color: var(--primary-color); background: var(--secondary-background-color);
+    box-shadow: inset 0 0 0 1px var(--primary-color);
+  }
+  .action ha-icon { --mdc-icon-size: 18px; }
+  input { font: inherit; color: var(--primary-text-color); color-scheme: inherit; }
+  .search, .until input {
+    box-sizing: border-box; min-width: 0; min-height: 36px; padding: 0 12px; font-size: 0.875rem;
+    border: 1px solid var(--outline-color, var(--secondary-text-color)); border-radius: 18px;
+    background: var(--card-background-color);
+  }
+  .search { flex: 1 1 160px; max-width: 320px; }
+  .search::placeholder { color: var(--secondary-text-color); opacity: 1; }
+
+  .areas {
+    display: grid; grid-template-columns: repeat(auto-fill, minmax(min(200px, 50% - 8px), 1fr));
+    gap: 8px; padding: 4px 16px 8px;
+  }
+  .area {
+    display: flex; align-items: center; gap: 12px; width: 100%; height: 100%; padding: 8px 12px;
+    border: 1px solid var(--divider-color); border-radius: 12px; color: var(--primary-text-color);
+  }
+  .area .subsystem { flex: 1 0 100%; }
+
+  /* As many columns as there is room for: rows of 380 px, or wider. */
+  .devices {
+    display: grid; align-items: start; padding: 0 4px;
+    grid-template-columns: repeat(auto-fill,
+      minmax(max(min(100%, 380px), 100% / var(--columns, 3)), 1fr));
+  }
+  .sections { padding-bottom: 8px; }
+  .sections > section > .more { margin: 4px 16px 8px; }
+  .devices > li { min-width: 0; min-height: 48px; box-sizing: border-box; line-height: 24px; }
+  .devices > li.waiting { padding: 12px 16px; }
+  .devices.compact > li { min-height: 40px; }
+  .devices.compact > li.waiting { padding: 8px 16px; }
+  .compact .head { padding: 8px 12px; }
+  .compact .notes { flex: 0 1 auto; }
+  .dimmed :is(.name, .label, .alert, .head) { color: var(--secondary-text-color); font-weight: 400; }
+  .line { display: flex; gap: 4px; }
+  .line input[type="checkbox"] { flex: none; width: 20px; height: 20px; margin: 10px 0; margin-inline: 12px 0; accent-color: var(--primary-color); }
+  .menu {
+    flex: none; display: grid; place-items: center; width: 44px; height: 44px; border-radius: 50%;
+    color: var(--secondary-text-color);
+  }
+  .alerts .more { margin-inline: 48px 12px; }
+  .section {
+    display: flex; align-items: center; gap: 12px; width: 100%; min-height: 48px; padding: 8px 16px;
+    line-height: 24px;
+  }
+  .section .label { font-weight: 500; overflow-wrap: anywhere; }
+  .panel { display: flex; flex-wrap: wrap; align-items: center; gap: 8px; padding: 4px 12px 12px; }
+  .devices .panel { padding-inline-start: 48px; }
+  .panel:not(:has(button:not([hidden]))) { display: none; }
+  .until { display: inline-flex; flex-wrap: wrap; gap: 8px; min-width: 0; max-width: 100%; }
+  .result { flex: 1 0 100%; font-size: 0.875rem; overflow-wrap: anywhere; }
+  .result:empty { display: none; }
+  .result.error { color: var(--error-color); }
+  .selection {
+    margin: 0 16px 8px; border: 1px solid var(--primary-color); border-radius: 12px;
+    position: sticky; top: 0; z-index: 1; background: var(--card-background-color);
+  }
+  .selection .line { flex-wrap: wrap; align-items: center; gap: 8px 16px; padding: 8px 12px; }
+
+  .device { padding: 4px 4px 0; }
   dl {
     display: grid; grid-template-columns: minmax(96px, auto) 1fr; align-items: baseline;
     gap: 4px 16px; padding: 8px 16px 16px; font-size: 0.875rem;

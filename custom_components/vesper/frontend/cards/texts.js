@@ -16,6 +16,10 @@ export const statusText = (hass, status) =>
   hass.localize(`component.${DOMAIN}.entity.sensor.health.state.${status}`) ||
   localize(hass, status);
 
+/** Return the text of what devices are counted and filtered by. */
+export const categoryText = (hass, category) =>
+  category === "maintenance" ? localize(hass, category) : statusText(hass, category);
+
 /** Return the heading of a list of alerts. */
 export const alertsHeading = (hass) => entityName(hass, "sensor", "active_alerts");
 

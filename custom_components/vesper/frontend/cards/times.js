@@ -24,19 +24,36 @@ function formatters({ locale, config }) {
   if (cached.locale === locale && cached.serverZone === config.time_zone) return cached;
   const { language } = locale;
   const amPm = usesAmPm(locale);
+  // Undefined is that of the browser.
+  const timeZone = locale.time_zone === "local" ? undefined : config.time_zone;
+  const clock = {
+    hour: amPm ? "numeric" : "2-digit",
+    minute: "2-digit",
+    hourCycle: amPm ? "h12" : "h23",
+    timeZone,
+  };
+  const numbers = { year: "numeric", month: "numeric", day: "numeric", timeZone };
   cached = {
     locale,
     serverZone: config.time_zone,
     absolute: new Intl.DateTimeFormat(language, {
+      ...clock,
       year: "numeric",
       month: "long",
       day: "numeric",
-      hour: amPm ? "numeric" : "2-digit",
-      minute: "2-digit",
       second: "2-digit",
-      hourCycle: amPm ? "h12" : "h23",
-      // Undefined is that of the browser.
-      timeZone: locale.time_zone === "local" ? undefined : config.time_zone,
+    }),
+    clock: new Intl.DateTimeFormat(language, clock),
+    day: new Intl.DateTimeFormat(language, {
+      month: "short",
+      day: "numeric",
+      timeZone,
+    }),
+    parts: new Intl.DateTimeFormat("en-US", {
+      ...numbers,
+      hour: "2-digit",
+      minute: "2-digit",
+      hourCycle: "h23",
     }),
     relative: new Intl.RelativeTimeFormat(language),
     now: new Intl.RelativeTimeFormat(language, { numeric: "auto" }).format(0, "second"),
@@ -56,4 +73,34 @@ export function relativeTime(hass, time) {
   const seconds = Math.max(0, (Date.now() - Date.parse(time)) / 1000);
   const [unit, size] = UNITS.find((unit) => seconds >= unit[1]) ?? [];
   return unit ? relative.format(-Math.floor(seconds / size), unit) : now;
+}
+
+/** Return a time of today as hours and minutes, any other one with its date. */
+export function shortTime(hass, time) {
+  const date = new Date(time);
+  if (Number.isNaN(date.getTime())) return "";
+  const { day, clock } = formatters(hass);
+  const isToday = day.format(date) === day.format(new Date());
+  return isToday ? clock.format(date) : `${day.format(date)} ${clock.format(date)}`;
+}
+
+/** Return the year, month... of a time in the user's time zone, as if it were UTC. */
+function asUtc(hass, time) {
+  const parts = formatters(hass).parts.formatToParts(time);
+  const part = (type) => Number(parts.find((part) => part.type === type).value);
+  const [year, month, day] = [part("year"), part("month"), part("day")];
+  return Date.UTC(year, month - 1, day, part("hour"), part("minute"));
+}
+
+/** Return a time, in milliseconds, as the value of an input of a date and time. */
+export const toInput = (hass, time) =>
+  new Date(asUtc(hass, time)).toISOString().slice(0, 16);
+
+/** Return the milliseconds of the value of an input, NaN if it is empty. */
+export function fromInput(hass, value) {
+  const wanted = Date.parse(`${value}Z`);
+  if (Number.isNaN(wanted)) return wanted;
+  // A second step, as the offset may differ: the clocks may change in between.
+  const first = wanted - (asUtc(hass, wanted) - wanted);
+  return first + (wanted - asUtc(hass, first));
 }

@@ -1,0 +1,18 @@
+const asSet = (value) => (value?.length ? new Set([value].flat()) : undefined);
+
+/** Return the devices that the options of a card select. */
+export function selectDevices(hass, devices, options) {
+  const { devices: ids, area, floor, label, without_area: withoutArea } = options;
+  const selected = asSet(ids);
+  const areas = asSet(area);
+  const floors = asSet(floor);
+  const labels = asSet(label);
+  return [...devices].filter(
+    (device) =>
+      (!selected || selected.has(device.id)) &&
+      (!areas || areas.has(device.area)) &&
+      (!withoutArea || !(device.area in hass.areas)) &&
+      (!floors || floors.has(hass.areas[device.area]?.floor_id)) &&
+      (!labels || device.labels.some((one) => labels.has(one))),
+  );
+}

@@ -1,0 +1,85 @@
+import { createElement } from "./dom.js";
+import { localize } from "./texts.js";
+import { shortTime } from "./times.js";
+
+/** The states of the fleet's entities that an incident is read from. */
+export const INCIDENT_KEYS = ["mqtt_link", "outage"];
+
+/** Return the text of an outage, with where all lost devices are. */
+function outageText(hass, { state, attributes }, count) {
+  const { lost, area, floor, since } = attributes;
+  // It is not known any more if Home Assistant was restarted meanwhile.
+  const devices = attributes.online_before ?? count;
+  const time = shortTime(hass, since ?? state);
+  if (area)
+    return localize(hass, "incident_outage_area", { lost, devices, time, area });
+  if (floor)
+    return localize(hass, "incident_outage_floor", { lost, devices, time, floor });
+  return localize(hass, "incident_outage", { lost, devices, time });
+}
+
+/**
+ * Return the worst incident of the fleet, or undefined.
+ *
+ * `views` are those of all devices of the card.
+ */
+export function findIncident(hass, entities, views) {
+  const [link, outage] = INCIDENT_KEYS.map((key) => hass.states[entities[key]]);
+  if (link?.state === "unavailable") {
+    return {
+      type: "error",
+      text: localize(hass, "incident_not_running"),
+      link: ["open_vesper", "/config/integrations/integration/vesper"],
+    };
+  }
+  if (link?.state === "off") {
+    const time = shortTime(hass, link.last_changed);
+    return {
+      type: "error",
+      text: localize(hass, "incident_link_down", { time }),
+      link: ["open_mqtt", "/config/integrations/integration/mqtt"],
+    };
+  }
+  const lost = views.filter(({ online }) => online === false).length;
+  if (outage?.attributes.event_type === "started" && lost > 0) {
+    return { type: "error", text: outageText(hass, outage, views.length) };
+  }
+  const count = views.filter(({ online }) => online === undefined).length;
+  // As after a start of Home Assistant, until the devices have sent a heartbeat.
+  if (link && 2 * count > views.length) {
+    const values = { count, devices: views.length };
+    return { type: "info", text: localize(hass, "incident_unknown", values) };
+  }
+  return undefined;
+}
+
+/** The worst incident of the fleet, as an alert; nothing while there is none. */
+export class IncidentBanner {
+  constructor() {
+    this.element = createElement("div", { className: "incident", hidden: true });
+  }
+
+  /** Show an incident, only if it is another one: screen readers read it out. */
+  update(hass, incident) {
+    const key = JSON.stringify(incident);
+    if (key === this.key) return;
+    this.key = key;
+    this.element.hidden = !incident;
+    if (!incident) {
+      this.element.replaceChildren();
+      return;
+    }
+    const alert = createElement(
+      "ha-alert",
+      { alertType: incident.type },
+      incident.text,
+    );
+    // Only administrators can open the settings.
+    if (incident.link && hass.user?.is_admin) {
+      const [label, href] = incident.link;
+      const text = localize(hass, label);
+      alert.append(" ", createElement("a", { href, className: "link" }, text));
+    }
+    this.element.replaceChildren(alert);
+  }
+}
