@@ -160,7 +160,8 @@ def test_nothing_newer(name: str) -> None:
 def test_styles_are_read() -> None:
     """All styles are where the test above looks."""
     blocks = re.findall(r"CSSStyleSheet|\.replaceSync\(`", "".join(MODULES.values()))
-    assert blocks == ["CSSStyleSheet", ".replaceSync(`"]
+    assert blocks
+    assert blocks == ["CSSStyleSheet", ".replaceSync(`"] * (len(blocks) // 2)
     for name, script in MODULES.items():
         assert not re.search(r"<style|cssText|insertRule|\.replace\(`", script), name
 

@@ -1,5 +1,6 @@
 import { createElement } from "./dom.js";
 import { getFleet } from "./fleet.js";
+import { STATUS_BAR_STYLES } from "./status-bar.js";
 import { STYLES } from "./styles.js";
 import { localize } from "./texts.js";
 
@@ -18,7 +19,7 @@ export class VesperCard extends HTMLElement {
     this.config = {};
     this.card = createElement("ha-card");
     this.attachShadow({ mode: "open" }).append(this.card);
-    this.shadowRoot.adoptedStyleSheets = [STYLES];
+    this.shadowRoot.adoptedStyleSheets = [STYLES, STATUS_BAR_STYLES];
     this.getHass = () => this._hass;
   }
 
@@ -53,9 +54,9 @@ export class VesperCard extends HTMLElement {
     clearInterval(this.timer);
   }
 
-  /** Update the times. */
+  /** Update the times and the status bars. */
   updateTimes() {
-    for (const element of this.shadowRoot.querySelectorAll("time")) {
+    for (const element of this.shadowRoot.querySelectorAll("time, .status-bar")) {
       element.update(this._hass);
     }
   }

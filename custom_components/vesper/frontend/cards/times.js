@@ -104,3 +104,10 @@ export function fromInput(hass, value) {
   const first = wanted - (asUtc(hass, wanted) - wanted);
   return first + (wanted - asUtc(hass, first));
 }
+
+/** Return the end of a time: as hours and minutes, if its date is that of the start. */
+export function endTime(hass, start, end) {
+  const { day, clock } = formatters(hass);
+  const isSameDay = day.format(new Date(start)) === day.format(new Date(end));
+  return isSameDay ? clock.format(new Date(end)) : shortTime(hass, end);
+}
