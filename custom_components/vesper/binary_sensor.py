@@ -83,6 +83,7 @@ DESCRIPTIONS: tuple[VesperBinarySensorDescription, ...] = (
         key="problem",
         translation_key="problem",
         device_class=BinarySensorDeviceClass.PROBLEM,
+        entity_category=EntityCategory.DIAGNOSTIC,
         entity_registry_enabled_default=False,
         changes=Change.PROBLEM,
         value_fn=lambda device: device.has_problem,
