@@ -10,6 +10,7 @@ from pytest_homeassistant_custom_component.common import (
     async_fire_mqtt_message,
 )
 
+from custom_components.vesper.config_flow import BLUEPRINTS_URL
 from custom_components.vesper.const import (
     CONF_CLOSE_AFTER,
     CONF_ENTITIES,
@@ -148,6 +149,10 @@ async def test_user(
     assert result["title"] == "Vesper"
     assert result["data"] == {CONF_PREFIX: prefix}
     assert result["options"] == {}
+    assert result["description_placeholders"] == {
+        "blueprints": BLUEPRINTS_URL,
+        "dashboards": "/config/lovelace/dashboards",
+    }
     await hass.async_block_till_done()
     assert len(setup_entry.mock_calls) == 1
 
@@ -432,14 +437,17 @@ async def test_first_key(hass: HomeAssistant, loaded: MockConfigEntry) -> None:
     assert loaded.options == {CONF_MAX_DEVICES: 7}, "it was not shown yet"
     key = _suggested(shown)["key"]
     (field,) = shown["data_schema"].schema.values()
-    assert field.config["read_only"] is True
+    assert "read_only" not in field.config, "its text could not be selected"
     assert shown["description_placeholders"] == {
         "header": "X-Vesper-Key",
         "path": "/api/vesper/heartbeat",
     }
 
-    # Changes of the shown key by the browser are ignored.
-    result = await _configure(hass, shown, key="another")
+    # Whoever edits the field gets the same key again.
+    again = await _configure(hass, shown, key="another")
+    assert (again["step_id"], again["errors"]) == ("key", {"key": "key_changed"})
+    assert _suggested(again) == {"key": key}
+    result = await _configure(hass, shown, key=key)
     assert result["type"] is FlowResultType.CREATE_ENTRY
     assert loaded.options[CONF_MAX_DEVICES] == 7
     assert is_key(key, loaded.options[CONF_HTTP_KEY])
@@ -449,19 +457,24 @@ async def test_first_key(hass: HomeAssistant, loaded: MockConfigEntry) -> None:
 
     form = await _options(hass, loaded, "http")
     assert _suggested(form) == {"enabled": True}
-    assert form["data_schema"]({"enabled": True})["new_key"] is False
+
+
+async def _renew_key(hass: HomeAssistant, entry: MockConfigEntry) -> dict[str, Any]:
+    """Return the form that shows another key."""
+    form = await _options(hass, entry, "http")
+    asked = await _configure(hass, form, enabled=True)
+    assert asked["step_id"] == "renew_key"
+    return await _configure(hass, asked, new_key=True)
 
 
 async def test_key_is_renewed(hass: HomeAssistant, loaded: MockConfigEntry) -> None:
     """A new key replaces the old one once shown."""
     hass.config_entries.async_update_entry(loaded, options={CONF_HTTP_KEY: "digest"})
-    form = await _options(hass, loaded, "http")
-    shown = await _configure(hass, form, enabled=True, new_key=True)
+    shown = await _renew_key(hass, loaded)
     hass.config_entries.options.async_abort(shown["flow_id"])
     assert loaded.options == {CONF_HTTP_KEY: "digest"}
 
-    form = await _options(hass, loaded, "http")
-    another = await _configure(hass, form, enabled=True, new_key=True)
+    another = await _renew_key(hass, loaded)
     key = _suggested(another)["key"]
     assert key != _suggested(shown)["key"]
     await _configure(hass, another)
@@ -480,7 +493,8 @@ async def test_key_stays(hass: HomeAssistant, loaded: MockConfigEntry) -> None:
     hass.config_entries.async_update_entry(loaded, options=options)
     hub = loaded.runtime_data
     form = await _options(hass, loaded, "http")
-    result = await _configure(hass, form, enabled=True)
+    asked = await _configure(hass, form, enabled=True)
+    result = await _configure(hass, asked)
     assert result["type"] is FlowResultType.CREATE_ENTRY
     form = await _options(hass, loaded, "limits")
     await _configure(hass, form, **limits)
@@ -488,17 +502,11 @@ async def test_key_stays(hass: HomeAssistant, loaded: MockConfigEntry) -> None:
     assert loaded.runtime_data is hub
 
 
-@pytest.mark.parametrize("new_key", [True, False])
-async def test_key_is_forgotten(
-    hass: HomeAssistant,
-    loaded: MockConfigEntry,
-    *,
-    new_key: bool,
-) -> None:
+async def test_key_is_forgotten(hass: HomeAssistant, loaded: MockConfigEntry) -> None:
     """Disabling posts removes the key, and no other option."""
     options = {CONF_HTTP_KEY: "digest", CONF_MAX_DEVICES: 2}
     hass.config_entries.async_update_entry(loaded, options=options)
     form = await _options(hass, loaded, "http")
-    result = await _configure(hass, form, enabled=False, new_key=new_key)
+    result = await _configure(hass, form, enabled=False)
     assert result["type"] is FlowResultType.CREATE_ENTRY
     assert loaded.options == {CONF_MAX_DEVICES: 2}

@@ -24,6 +24,7 @@ from custom_components.vesper.config_flow import (
     KEY_SCHEMA,
     OPTIONS_SCHEMA,
     PREFIX_SCHEMA,
+    RENEW_KEY_SCHEMA,
     VesperConfigFlow,
     VesperOptionsFlow,
 )
@@ -74,6 +75,7 @@ PROPER_NAMES = frozenset(
     {
         *(
             "Assistant",
+            "Dashboards",
             "Devices",
             "Expose",
             "FileManager",
@@ -243,11 +245,14 @@ def test_shape() -> None:
         *("exceptions", "issues", "options", "preview_features", "selector"),
         *("services", "system_health", "title", "triggers"),
     }
-    assert set(TEXTS["config"]) <= {"abort", "error", "step", "flow_title", "progress"}
+    assert set(TEXTS["config"]) <= {
+        *("abort", "create_entry", "error", "step", "flow_title", "progress")
+    }
     for part in ("config", "options"):
         for step in TEXTS[part]["step"].values():
             assert set(step) <= {
-                *("data", "data_description", "description", "menu_options", "title")
+                *("data", "data_description", "description", "menu_options"),
+                *("menu_option_descriptions", "title"),
             }
     for platform in TEXTS["entity"].values():
         for entity in platform.values():
@@ -300,13 +305,19 @@ def test_sentence_case(path: str, text: str) -> None:
             assert bare[:1] == bare[:1].lower() or bare in PROPER_NAMES, (path, word)
 
 
-@pytest.mark.parametrize("part", ["config.step", "config.error", "config.abort"])
+@pytest.mark.parametrize(
+    "part",
+    [
+        *("config.abort", "config.create_entry", "config.error", "config.step"),
+        *("options.error", "options.step"),
+    ],
+)
 def test_whole_sentences(part: str) -> None:
     """Descriptions of a flow are sentences; labels are not."""
     texts = [(path, text) for path, text in _texts(TEXTS) if path.startswith(part)]
     assert texts
     for path, text in texts:
-        label = ".data." in path or path.endswith(".title")
+        label = ".data." in path or ".menu_options." in path or path.endswith(".title")
         assert text.endswith(".") is not label, path
 
 
@@ -424,6 +435,8 @@ def test_steps_of_the_flows(part: str, flow: type) -> None:
         if name.startswith("async_step_")
     }
     assert set(TEXTS[part]["step"]) == steps
+    for step, texts in TEXTS[part]["step"].items():
+        assert {"description", "title"} <= set(texts), step
 
 
 @pytest.mark.parametrize(
@@ -433,6 +446,7 @@ def test_steps_of_the_flows(part: str, flow: type) -> None:
         ("config", "reconfigure", PREFIX_SCHEMA),
         ("options", "limits", OPTIONS_SCHEMA),
         ("options", "http", HTTP_SCHEMA),
+        ("options", "renew_key", RENEW_KEY_SCHEMA),
         ("options", "key", KEY_SCHEMA),
     ],
 )
@@ -449,7 +463,8 @@ def test_menus_of_the_flows() -> None:
         set(_value(path, arguments["menu_options"]))
         for path, arguments in _calls("async_show_menu")
     )
-    assert set(TEXTS["options"]["step"]["init"]["menu_options"]) == menu
+    texts = TEXTS["options"]["step"]["init"]
+    assert set(texts["menu_options"]) == set(texts["menu_option_descriptions"]) == menu
     assert menu <= set(TEXTS["options"]["step"])
 
 
@@ -458,7 +473,7 @@ def test_placeholders_of_the_flows() -> None:
     given = set.union(
         *(
             _names_given(path, arguments, "description_placeholders")
-            for path, arguments in _calls("async_show_form")
+            for path, arguments in _calls("async_create_entry", "async_show_form")
         )
     )
     texts = [*_texts({part: TEXTS[part] for part in ("config", "options")})]
@@ -939,7 +954,12 @@ def test_entities_are_documented() -> None:
 
 
 @pytest.mark.parametrize(
-    ("step", "page"), [("limits", "README.md"), ("http", "docs/http-api.md")]
+    ("step", "page"),
+    [
+        ("limits", "README.md"),
+        ("http", "docs/http-api.md"),
+        ("renew_key", "docs/http-api.md"),
+    ],
 )
 def test_options_are_documented(step: str, page: str) -> None:
     """Each option has its row, by its label."""

@@ -48,6 +48,12 @@ from .hub.entity_set import DEFAULT_ENTITY_SET, EntitySet
 from .hub.hub import VesperConfigEntry
 from .protocol.topics import DEFAULT_PREFIX, prefix_problem
 
+#: Where set-up leads to.
+BLUEPRINTS_URL = (
+    "https://github.com/bellsystems/vesper-home-assistant/blob/main/docs/blueprints.md"
+)
+DASHBOARDS_URL = "/config/lovelace/dashboards"
+
 PREFIX_SCHEMA = vol.Schema({vol.Required(CONF_PREFIX): TextSelector()})
 
 
@@ -87,16 +93,17 @@ CONF_ENABLED = "enabled"
 CONF_NEW_KEY = "new_key"
 CONF_KEY = "key"
 
-HTTP_SCHEMA = vol.Schema(
-    {
-        vol.Required(CONF_ENABLED): BooleanSelector(),
-        vol.Required(CONF_NEW_KEY, default=False): BooleanSelector(),
-    }
+HTTP_SCHEMA = vol.Schema({vol.Required(CONF_ENABLED): BooleanSelector()})
+
+RENEW_KEY_SCHEMA = vol.Schema(
+    {vol.Required(CONF_NEW_KEY, default=False): BooleanSelector()}
 )
 
-#: Optional, because the field is only there to copy the key from.
+#: The field is there to copy the key from. Not read-only: Home Assistant disables such
+#: fields, and nothing can be selected in a disabled field with the keyboard.
+#: Of several lines, so that a phone shows all of it.
 KEY_SCHEMA = vol.Schema(
-    {vol.Optional(CONF_KEY): TextSelector(TextSelectorConfig(read_only=True))}
+    {vol.Optional(CONF_KEY): TextSelector(TextSelectorConfig(multiline=True))}
 )
 
 
@@ -135,7 +142,12 @@ class VesperConfigFlow(ConfigFlow, domain=DOMAIN):
             prefix = _normalized(user_input)
             if not (errors := _errors(prefix)):
                 return self.async_create_entry(
-                    title="Vesper", data={CONF_PREFIX: prefix}
+                    title="Vesper",
+                    data={CONF_PREFIX: prefix},
+                    description_placeholders={
+                        "blueprints": BLUEPRINTS_URL,
+                        "dashboards": DASHBOARDS_URL,
+                    },
                 )
             return self._async_ask_for_prefix("user", user_input, errors)
         return self._async_ask_for_prefix("user", {CONF_PREFIX: DEFAULT_PREFIX}, {})
@@ -213,7 +225,7 @@ class VesperOptionsFlow(OptionsFlowWithReload):
     async def async_step_http(
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
-        """Handle heartbeats over HTTP and their key."""
+        """Handle whether heartbeats are accepted over HTTP."""
         has_key = CONF_HTTP_KEY in self.config_entry.options
         if user_input is None:
             return self.async_show_form(
@@ -224,22 +236,37 @@ class VesperOptionsFlow(OptionsFlowWithReload):
             )
         if not user_input[CONF_ENABLED]:
             return self._async_save({CONF_HTTP_KEY: None})
-        if has_key and not user_input[CONF_NEW_KEY]:
-            return self._async_save({})
-        self._key = new_key()
-        return await self.async_step_key()
+        return await (self.async_step_renew_key if has_key else self.async_step_key)()
+
+    async def async_step_renew_key(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Handle whether another key replaces the old one."""
+        if user_input is None:
+            return self.async_show_form(
+                step_id="renew_key", data_schema=RENEW_KEY_SCHEMA
+            )
+        if user_input[CONF_NEW_KEY]:
+            return await self.async_step_key()
+        return self._async_save({})
 
     async def async_step_key(
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
         """Show the new key once, then save its digest."""
-        if user_input is not None:
+        errors: dict[str, str] = {}
+        if user_input is None:
+            self._key = new_key()
+        elif user_input.get(CONF_KEY, self._key) == self._key:
             return self._async_save({CONF_HTTP_KEY: digest_of(self._key)})
+        else:
+            errors[CONF_KEY] = "key_changed"
         return self.async_show_form(
             step_id="key",
             data_schema=self.add_suggested_values_to_schema(
                 KEY_SCHEMA, {CONF_KEY: self._key}
             ),
+            errors=errors,
             description_placeholders={"header": KEY_HEADER, "path": HEARTBEAT_URL},
         )
 

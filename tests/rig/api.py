@@ -180,11 +180,10 @@ class Api:
         Raises ApiError with the flow's last result if it makes none.
         """
         path = "/api/config/config_entries/options/flow"
-        forms: list[Mapping[str, Any]] = [
-            {"next_step_id": "http"},
-            {"enabled": True, "new_key": True},
-        ]
+        forms: list[Mapping[str, Any]] = [{"next_step_id": "http"}, {"enabled": True}]
         shown = self._go_through(path, {"handler": entry_id}, forms)
+        if shown["step_id"] == "renew_key":
+            shown = self.post(f"{path}/{shown['flow_id']}", {"new_key": True})
         answer = self.post(f"{path}/{shown['flow_id']}", {})
         _with_entry("The options flow", answer)
         key: str = shown["data_schema"][0]["description"]["suggested_value"]
