@@ -17,6 +17,7 @@ from syrupy.assertion import SnapshotAssertion
 from custom_components.vesper import PLATFORMS
 from custom_components.vesper.const import CONF_PREFIX, DOMAIN
 from homeassistant.components.frontend import DATA_EXTRA_MODULE_URL, UrlManager
+from homeassistant.components.lovelace import LOVELACE_DATA, LovelaceData
 from homeassistant.components.mqtt.util import EnsureJobAfterCooldown
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.const import (
@@ -32,9 +33,14 @@ from tests.common import FLEET, Vesper, Writes
 
 @pytest.fixture
 def hass(hass: HomeAssistant) -> HomeAssistant:
-    """Return a Home Assistant without its large frontend package."""
-    hass.config.components.add("frontend")
+    """Return a Home Assistant without frontend and dashboards.
+
+    The package of the frontend is large.
+    """
+    for component in ("frontend", "lovelace"):
+        hass.config.components.add(component)
     hass.data[DATA_EXTRA_MODULE_URL] = UrlManager(Mock(), [])
+    hass.data[LOVELACE_DATA] = LovelaceData("storage", {}, Mock(), {})
     return hass
 
 

@@ -14,6 +14,7 @@ from homeassistant.helpers.typing import ConfigType
 from . import binary_sensor, button, event, frontend, sensor, switch
 from .const import DOMAIN
 from .http import async_register_views
+from .hub.dashboard_links import DashboardLinks
 from .hub.hub import VesperConfigEntry, VesperHub
 from .hub.registry import device_id_of
 from .hub.silent_devices import async_delete_ignored
@@ -62,6 +63,8 @@ async def async_setup_entry(hass: HomeAssistant, entry: VesperConfigEntry) -> bo
         raise ConfigEntryNotReady(
             translation_domain=DOMAIN, translation_key="mqtt_unavailable"
         ) from error
+    links = DashboardLinks(hass, entry.entry_id, hub.registry, hub.listeners)
+    entry.async_on_unload(links.async_start())
     return True
 
 
