@@ -19,7 +19,7 @@ from . import arguments
 from .api import ApiError, LoginError
 from .broker import Broker, BrokerAddress
 from .fleet import Fleet
-from .home_assistant import PASSWORD, USERNAME, HomeAssistant
+from .home_assistant import DASHBOARD, PASSWORD, USERNAME, HomeAssistant
 from .process import free_port, terminate_all
 
 _CACHE: Final = Path(__file__).parents[2] / ".cache"
@@ -102,6 +102,7 @@ def _develop(args: argparse.Namespace) -> None:
                 _LOGGER.error("%s", error)  # noqa: TRY400  # no traceback for the user
         print(
             f"\n  Home Assistant  {home_assistant.url}"
+            f"\n  all devices     {home_assistant.url}/{DASHBOARD}"
             f"\n  user            {USERNAME}"
             f"\n  password        {PASSWORD}"
             f"\n  MQTT broker     {address.host}:{address.port},"
