@@ -246,6 +246,20 @@ class Vesper:
         return er.async_entries_for_config_entry(registry, self.entry.entry_id)
 
 
+async def report(vesper: Vesper, *device_ids: str) -> None:
+    """Let devices send a heartbeat."""
+    for device_id in device_ids:
+        await vesper.heartbeat(device_id)
+
+
+async def wait(vesper: Vesper, seconds: float, *device_ids: str) -> None:
+    """Let time pass, while devices send heartbeats."""
+    while seconds > 0:
+        await vesper.advance(min(30, seconds))
+        await report(vesper, *device_ids)
+        seconds -= 30
+
+
 class Writes:
     """Record every write of a state, including unchanged ones."""
 

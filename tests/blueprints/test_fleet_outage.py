@@ -1,13 +1,11 @@
 """The blueprint for offline devices, in fleet outages."""
 
-from collections.abc import Iterable
-
 import pytest
 
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import area_registry as ar, device_registry as dr
 from tests.automation import devices, registered_id
-from tests.common import BELL, FLEET, Vesper
+from tests.common import BELL, FLEET, Vesper, report, wait
 
 from .common import Notifications, use
 
@@ -20,24 +18,10 @@ LOST = (
 )
 
 
-async def report(vesper: Vesper, device_ids: Iterable[str]) -> None:
-    """Let devices send a heartbeat."""
-    for device_id in device_ids:
-        await vesper.heartbeat(device_id)
-
-
-async def wait(vesper: Vesper, seconds: float, device_ids: Iterable[str] = ()) -> None:
-    """Let time pass, while devices send heartbeats."""
-    while seconds > 0:
-        await vesper.advance(min(30, seconds))
-        await report(vesper, device_ids)
-        seconds -= 30
-
-
 @pytest.fixture
 async def notifications(hass: HomeAssistant, vesper: Vesper) -> Notifications:
     """Return the notifications, for all devices."""
-    await report(vesper, BELLS)
+    await report(vesper, *BELLS)
     return await use(
         hass, "device_offline", devices={"device_id": [registered_id(hass, FLEET)]}
     )
@@ -47,8 +31,8 @@ async def test_all_silent_at_once(vesper: Vesper, notifications: Notifications) 
     """Twelve devices have two notifications."""
     await wait(vesper, 3600)
     assert notifications.take() == [LOST]
-    await report(vesper, BELLS)
-    await wait(vesper, 300, BELLS)
+    await report(vesper, *BELLS)
+    await wait(vesper, 300, *BELLS)
     assert notifications.take() == [
         (
             "Vesper: the outage is over",
@@ -63,14 +47,14 @@ async def test_some_are_still_missing(
     """They are named, and reported once back."""
     await wait(vesper, 600)
     assert notifications.take() == [LOST]
-    await wait(vesper, 300, BELLS[2:])
+    await wait(vesper, 300, *BELLS[2:])
     assert notifications.take() == [
         (
             "Vesper: the outage is over",
             "It lasted 9 minutes. Still offline: `Vesper bell-0`, `Vesper bell-1`",
         )
     ]
-    await wait(vesper, 600, BELLS[1:])
+    await wait(vesper, 600, *BELLS[1:])
     assert notifications.take() == [
         ("Vesper bell-1 is online again", "It sends messages again.")
     ]
@@ -79,11 +63,11 @@ async def test_some_are_still_missing(
 async def test_many_are_still_missing(hass: HomeAssistant, vesper: Vesper) -> None:
     """Some are named, and the others counted."""
     many = [f"bell-{number:03}" for number in range(120)]
-    await report(vesper, many)
+    await report(vesper, *many)
     notifications = await use(hass, "device_offline", devices=devices(hass, many))
     await wait(vesper, 600)
     notifications.take()
-    await wait(vesper, 150, many[60:])
+    await wait(vesper, 150, *many[60:])
     ((_, message),) = notifications.take()
     assert message.endswith("`Vesper bell-048`, `Vesper bell-049` and 10 more")
 
@@ -91,9 +75,9 @@ async def test_many_are_still_missing(hass: HomeAssistant, vesper: Vesper) -> No
 async def test_a_short_outage(vesper: Vesper, notifications: Notifications) -> None:
     """Only those that stay offline are reported."""
     await wait(vesper, 180)
-    await wait(vesper, 600, BELLS[1:])
+    await wait(vesper, 600, *BELLS[1:])
     assert [title for title, _ in notifications.take()] == ["Vesper bell-0 is offline"]
-    await report(vesper, BELLS)
+    await report(vesper, *BELLS)
     assert [title for title, _ in notifications.take()] == [
         "Vesper bell-0 is online again"
     ]
@@ -120,7 +104,7 @@ async def test_alone_during_an_outage(
 ) -> None:
     """A device that goes offline later is reported singly."""
     await vesper.heartbeat(BELL)
-    await wait(vesper, 600, [BELL])
+    await wait(vesper, 600, BELL)
     assert [title for title, _ in notifications.take()] == [
         "Vesper: 12 devices are offline"
     ]
@@ -137,7 +121,7 @@ async def test_over_after_a_restart(
     await vesper.reload()
     await wait(vesper, 300)
     assert notifications.take() == []
-    await wait(vesper, 300, BELLS[1:])
+    await wait(vesper, 300, *BELLS[1:])
     assert notifications.take() == [
         (
             "Vesper: the outage is over",
@@ -145,8 +129,8 @@ async def test_over_after_a_restart(
         )
     ]
     await vesper.reload()
-    await wait(vesper, 300, BELLS[1:])
-    await wait(vesper, 300, BELLS)
+    await wait(vesper, 300, *BELLS[1:])
+    await wait(vesper, 300, *BELLS)
     assert notifications.take() == [
         ("Vesper bell-0 is online again", "It sends messages again.")
     ]
@@ -160,8 +144,8 @@ async def test_silent_before_a_restart(
     await vesper.reload()
     await wait(vesper, 600)
     assert notifications.take() == [LOST]
-    await report(vesper, BELLS)
-    await wait(vesper, 60, BELLS)
+    await report(vesper, *BELLS)
+    await wait(vesper, 60, *BELLS)
     assert [title for title, _ in notifications.take()] == [
         "Vesper: the outage is over"
     ]
@@ -173,11 +157,11 @@ async def test_an_outage_that_does_not_end(
     """What happens to the others is reported."""
     await wait(vesper, 600)
     assert notifications.take() == [LOST]
-    await wait(vesper, 3600, BELLS[7:])
+    await wait(vesper, 3600, *BELLS[7:])
     assert notifications.take() == []
-    await wait(vesper, 600, BELLS[8:])
+    await wait(vesper, 600, *BELLS[8:])
     assert [title for title, _ in notifications.take()] == ["Vesper bell-7 is offline"]
-    await wait(vesper, 300, BELLS[7:])
+    await wait(vesper, 300, *BELLS[7:])
     assert [title for title, _ in notifications.take()] == [
         "Vesper bell-7 is online again"
     ]
@@ -190,9 +174,9 @@ async def test_back_right_before_the_time_is_over(
 ) -> None:
     """An outage about to end is not reported."""
     await wait(vesper, 330)
-    await wait(vesper, 300, BELLS[1:])
+    await wait(vesper, 300, *BELLS[1:])
     assert [title for title, _ in notifications.take()] == ["Vesper bell-0 is offline"]
-    await wait(vesper, 300, BELLS)
+    await wait(vesper, 300, *BELLS)
     assert [title for title, _ in notifications.take()] == [
         "Vesper bell-0 is online again"
     ]
@@ -224,5 +208,5 @@ async def test_lost_devices_that_no_longer_count(
     assert message.endswith(" No device is still offline, except in maintenance.")
     if action == "maintenance":
         await vesper.call("vesper.set_maintenance", **target, duration={"hours": 0})
-        await wait(vesper, 300, BELLS)
+        await wait(vesper, 300, *BELLS)
         assert notifications.take() == []

@@ -11,26 +11,12 @@ from homeassistant.const import EVENT_HOMEASSISTANT_STARTED
 from homeassistant.core import CoreState, HomeAssistant
 from homeassistant.helpers import area_registry as ar, device_registry as dr
 from tests.automation import Automation, automate, devices, registered_id
-from tests.common import BELL, FLEET, Vesper
+from tests.common import BELL, FLEET, Vesper, report, wait
 
 from .test_stability import flap, set_maintenance
 
 BELLS = ("gate", "hall", "tower")
 MINUTES = {"for": {"minutes": 5}}
-
-
-async def report(vesper: Vesper, *device_ids: str) -> None:
-    """Let devices send a heartbeat."""
-    for device_id in device_ids:
-        await vesper.heartbeat(device_id)
-
-
-async def wait(vesper: Vesper, seconds: float, *device_ids: str) -> None:
-    """Let time pass, while devices send heartbeats."""
-    while seconds > 0:
-        await vesper.advance(min(30, seconds))
-        await report(vesper, *device_ids)
-        seconds -= 30
 
 
 async def automate_all(
