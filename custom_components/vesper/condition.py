@@ -3,7 +3,7 @@
 from abc import abstractmethod
 from collections.abc import Callable
 from datetime import timedelta
-from time import monotonic, time
+from time import time
 from typing import Any, ClassVar, Unpack, cast, override
 
 import voluptuous as vol
@@ -160,7 +160,7 @@ CONDITIONS: dict[str, type[Condition]] = {
     ),
     "is_playing": _make_condition(
         lambda hub, device: hub.connected and device.playback.playing is True,
-        lambda device: time() - (monotonic() - device.playback.reported_at),
+        lambda device: device.playback.playing_changed_at,
     ),
 }
 

@@ -172,9 +172,28 @@ class PlaybackTrigger(DeviceTrigger):
     @override
     def _is_so(self, device: Device) -> bool | None:
         """Return whether the playback is that of the trigger."""
-        playing = self.kind is OccurrenceKind.STARTED_PLAYING
-        known = device.playback.playing
-        return None if known is None else known is playing
+        # Until the first message, it is from before Home Assistant started.
+        return self._is_wanted(device.playback.playing if device.online else None)
+
+    @override
+    def _was_so(self, device: Device) -> bool | None:
+        """Return whether the last known playback is wanted."""
+        return self._is_wanted(device.playback.was_playing)
+
+    @override
+    def _begun(self, device: Device) -> Iterator[tuple[Occurrence, float]]:
+        """Yield what has started or stopped.
+
+        It only lasts if it is known again when the time has passed.
+        """
+        begun = device.announced.playback
+        if begun is not None and begun[0].kind is self.kind:
+            yield begun
+
+    def _is_wanted(self, playing: bool | None) -> bool | None:  # noqa: FBT001
+        """Return whether playback is that of the trigger."""
+        starts = self.kind is OccurrenceKind.STARTED_PLAYING
+        return None if playing is None else playing is starts
 
 
 class StartedPlayingTrigger(PlaybackTrigger):
@@ -183,6 +202,17 @@ class StartedPlayingTrigger(PlaybackTrigger):
     kind = OccurrenceKind.STARTED_PLAYING
     _opposite = OccurrenceKind.STOPPED_PLAYING
     _variables = ("melody", "from_state", "to_state")
+
+    @override
+    def _lasts(self, before: Occurrence, occurrence: Occurrence) -> bool:
+        """Return whether the same melody goes on."""
+        return occurrence.continues(before)
+
+    @override
+    def _of(self, device: Device, occurrence: Occurrence) -> Occurrence | None:
+        """Return the occurrence, if this melody plays."""
+        is_same = device.playback.melody == occurrence.melody
+        return super()._of(device, occurrence) if is_same else None
 
 
 class StoppedPlayingTrigger(PlaybackTrigger):

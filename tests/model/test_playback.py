@@ -9,7 +9,7 @@ from custom_components.vesper.protocol.fields import FaultKind
 from tests.protocol.common import found
 from tests.strategies import DEVICE_ID, heartbeat, info
 
-from .common import BROKER_DISCONNECTED, WENT_OFFLINE, receive, replay
+from .common import BROKER_DISCONNECTED, NOW, WENT_OFFLINE, receive, replay
 
 
 def test_playback_starts(online: Device) -> None:
@@ -138,7 +138,12 @@ def test_a_change_and_its_occurrence(
         was_playing=before[0],
         was_melody=before[1],
     )
-    found, occurrence = playback.set(DEVICE_ID, playing=after[0], melody=after[1])
+    if after[0] is None:
+        found, occurrence = playback.forget(), None
+    else:
+        found, occurrence = playback.set(
+            DEVICE_ID, NOW, playing=after[0], melody=after[1]
+        )
     assert (found, occurrence and occurrence.kind) == (change, kind)
     assert (playback.playing, playback.melody) == after
 
@@ -146,10 +151,25 @@ def test_a_change_and_its_occurrence(
 def test_a_stop_after_a_gap_is_that_of_the_melody_before() -> None:
     """The melody is known although playback became unknown."""
     playback = Playback()
-    playback.set(DEVICE_ID, playing=True, melody="A")
-    playback.set(DEVICE_ID, playing=None)
-    _, stopped = playback.set(DEVICE_ID, playing=False)
+    playback.set(DEVICE_ID, NOW, playing=True, melody="A")
+    playback.forget()
+    _, stopped = playback.set(DEVICE_ID, NOW, playing=False)
     assert stopped is not None
     assert (stopped.from_state, stopped.to_state) == ("playing", "stopped")
     assert stopped.melody == "A"
-    assert playback.set(DEVICE_ID, playing=False) == (Change.NOTHING, None)
+    again = playback.set(DEVICE_ID, NOW, playing=False)
+    assert again == (Change.NOTHING, None)
+
+
+def test_when_playback_changed_last() -> None:
+    """A gap is no change."""
+    playback = Playback()
+    for playing, melody in ((False, None), (True, "A"), (True, "B"), (False, None)):
+        at = (playback.playing_changed_at or NOW) + 60
+        for _ in range(2):
+            playback.set(DEVICE_ID, at, playing=playing, melody=melody)
+            assert playback.playing_changed_at == at
+            playback.set(DEVICE_ID, at + 1, playing=playing, melody=melody)
+            assert playback.playing_changed_at == at
+            playback.forget()
+            assert playback.playing_changed_at == at

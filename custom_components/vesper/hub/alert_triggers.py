@@ -16,7 +16,8 @@ from .alert_options import (
     is_alert_selected,
     is_subsystem_selected,
 )
-from .device_trigger import LASTING_OPTIONS, DeviceTrigger
+from .device_trigger import LASTING_OPTIONS, DeviceTrigger, begun_at
+from .lasting_trigger import Begun
 from .occurrences import PublishedOccurrence
 from .trigger_base import VesperTrigger, target_schema
 
@@ -72,6 +73,19 @@ class AlertClearedTrigger(DeviceTrigger):
     def _matches(self, occurrence: Occurrence) -> bool:
         """Return whether the subsystem is selected."""
         return is_subsystem_selected(self._options, occurrence.subsystem)
+
+    @override
+    def _begun(self, device: Device) -> Iterator[tuple[Occurrence, float]]:
+        """Yield the ends of which triggers know."""
+        is_each: bool = self._options[CONF_FLAPPING]
+        for occurrence, since in device.announced.ends(each=is_each):
+            if self._matches(occurrence) and self._of(device, occurrence):
+                yield occurrence, since
+
+    @override
+    def _became_so(self, begun: list[Begun]) -> Begun:
+        """Return the end of the last alert."""
+        return max(begun, key=begun_at)
 
     @override
     def _of(self, device: Device, occurrence: Occurrence) -> Occurrence | None:

@@ -185,6 +185,7 @@ class ChangeHandler:
             published = self._stability.async_record(
                 device, occurrence, suppressed=suppressed
             )
+            device.announced.record(published, time(), suppressed=suppressed)
             # What triggers know of an alert is also stored.
             if (
                 occurrence.kind in SAVED_KINDS

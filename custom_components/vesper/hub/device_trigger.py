@@ -37,6 +37,11 @@ LASTING_OPTIONS: dict[vol.Marker, Any] = {
 }
 
 
+def begun_at(begun: Begun) -> float:
+    """Return since when something lasts."""
+    return begun[0]
+
+
 class DeviceTrigger(LastingTrigger):
     """Trigger for each device, the first or all.
 
@@ -58,7 +63,27 @@ class DeviceTrigger(LastingTrigger):
     @override
     def _lasting(self) -> Iterable[Begun]:
         """Return what lasts; for first and all, one."""
+        found = tuple(self._devices())
+        if self._behavior == BEHAVIOR_EACH:
+            return [begun for one in found for begun in self._begun_on(*one)]
+        holding = [one for one in found if self._was_so(one[2])]
         begun = [
+            self._became_so(of_device)
+            for one in holding
+            if (of_device := self._begun_on(*one))
+        ]
+        if self._behavior == BEHAVIOR_FIRST:
+            # Without a beginning, it was true for another one before.
+            is_first = len(begun) == len(holding)
+            return [min(begun, key=begun_at)] if begun and is_first else []
+        is_all = all(self._was_so(device) is not False for *_, device in found)
+        return [max(begun, key=begun_at)] if begun and is_all else []
+
+    def _begun_on(
+        self, registry_id: str, hub: VesperHub, device: Device
+    ) -> list[Begun]:
+        """Return what lasts on a device."""
+        return [
             (
                 since,
                 hub,
@@ -70,15 +95,12 @@ class DeviceTrigger(LastingTrigger):
                     unstable=tuple(device.unstable),
                 ),
             )
-            for registry_id, hub, device in self._devices()
             for occurrence, since in self._begun(device)
         ]
-        if self._behavior == BEHAVIOR_EACH:
-            return begun
-        if not begun or not self._holds():
-            return []
-        choose = min if self._behavior == BEHAVIOR_FIRST else max
-        return [choose(begun, key=lambda one: one[0])]
+
+    def _became_so(self, begun: list[Begun]) -> Begun:
+        """Return what made it true for a device."""
+        return min(begun, key=begun_at)
 
     @callback
     @override
@@ -194,6 +216,10 @@ class DeviceTrigger(LastingTrigger):
     @abstractmethod
     def _is_so(self, device: Device) -> bool | None:
         """Return whether it is true, None if not known."""
+
+    def _was_so(self, device: Device) -> bool | None:
+        """Return whether it was true, as known last."""
+        return self._is_so(device)
 
     def _of(self, device: Device, occurrence: Occurrence) -> Occurrence | None:
         """Return the occurrence as the device shows it.

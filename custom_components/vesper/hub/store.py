@@ -45,11 +45,15 @@ ISSUE_NOT_WRITTEN = "store_not_written"
 SAVED_AT_ONCE = (
     Change.ALERTS | Change.MAINTENANCE | Change.OFFLINE_ACKNOWLEDGED | Change.SUBSYSTEMS
 )
-#: These would run triggers again after a restart if they were not on disk.
+#: Without these on disk, triggers would run again after a restart, or a time for which
+#: something has to last would not go on.
 SAVED_KINDS = frozenset(
     {
+        OccurrenceKind.ALERT_CLEARED,
         OccurrenceKind.CAME_ONLINE,
         OccurrenceKind.RESTARTED,
+        OccurrenceKind.STARTED_PLAYING,
+        OccurrenceKind.STOPPED_PLAYING,
         OccurrenceKind.WENT_OFFLINE,
     }
 )

@@ -69,7 +69,7 @@ class Device(DeviceState):
             case Alert():
                 change = self._apply_alert(message, now, monotonic, live=live)
             case Info():
-                change = self._apply_info(message, monotonic, live=live)
+                change = self._apply_info(message, now, monotonic, live=live)
             case UnreadableAlert():
                 change = self.alerts.lost.record(message, now)
             case Malformed():
@@ -115,7 +115,7 @@ class Device(DeviceState):
             | Change.REACHABILITY
             | Change.LAST_SEEN
             | _problem_change(self, before=had_problem)
-            | self._set_playback(playing=None)
+            | self.playback.forget()
         )
 
     def broker_disconnected(self) -> Change:
@@ -124,7 +124,7 @@ class Device(DeviceState):
         self.rhythm.interrupt()
         return (
             _connectivity_change(self)
-            | self._set_playback(playing=None)
+            | self.playback.forget()
             | self.alerts.unconfirm()
         )
 
@@ -149,7 +149,7 @@ class Device(DeviceState):
                 change |= Change.REACHABILITY
             else:
                 # What is known of playback is from before Home Assistant started.
-                change |= self._set_playback(playing=None)
+                change |= self.playback.forget()
             had_problem = self.has_problem
             self._set_online(online=True, now=now)
             change |= _problem_change(self, before=had_problem)
@@ -248,7 +248,7 @@ class Device(DeviceState):
         change = Change.RESTART | self.alerts.restart(boot, now, monotonic)
         # What arrived within the jitter may be of either boot.
         if self.playback.reported_at < boot - UPTIME_JITTER:
-            change |= self._set_playback(playing=False, reason=StopReason.RESTART)
+            change |= self._set_playback(now, playing=False, reason=StopReason.RESTART)
         change |= telemetry.restart(heartbeat, now, log_compared=log_compared)
         # The known reason may be that of an earlier boot.
         self._record(restart_occurrence(self.device_id, heartbeat.reset_reason))
@@ -277,7 +277,9 @@ class Device(DeviceState):
                 self.alerts.suppress(alert.subsystem)
         return change
 
-    def _apply_info(self, info: Info, monotonic: float, *, live: bool) -> Change:
+    def _apply_info(
+        self, info: Info, now: float, monotonic: float, *, live: bool
+    ) -> Change:
         """Apply an info message."""
         if not live:
             info.faults.append(RETAINED_INFO)
@@ -288,18 +290,19 @@ class Device(DeviceState):
         self.playback.reported_at = monotonic
         playing = info.type == "playback_started"
         melody = info.melody_uid if playing else None
-        return Change.ACTIVITY | self._set_playback(playing=playing, melody=melody)
+        return Change.ACTIVITY | self._set_playback(now, playing=playing, melody=melody)
 
     def _set_playback(
         self,
+        now: float,
         *,
-        playing: bool | None,
+        playing: bool,
         melody: str | None = None,
         reason: StopReason = StopReason.STOPPED,
     ) -> Change:
         """Set what plays, and record the occurrence."""
         change, occurrence = self.playback.set(
-            self.device_id, playing=playing, melody=melody, reason=reason
+            self.device_id, now, playing=playing, melody=melody, reason=reason
         )
         self._record(occurrence)
         return change

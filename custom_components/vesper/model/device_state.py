@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from ..protocol.info import Info
 from .alerts import Alerts
+from .announced import Announced
 from .availability import AvailabilityHistory
 from .change import Change
 from .fault_counter import FaultCounter
@@ -74,6 +75,7 @@ class DeviceState:
     faults: FaultCounter = field(default_factory=FaultCounter)
     occurrences: tuple[Occurrence, ...] = ()
     """What has happened and has yet to be published."""
+    announced: Announced = field(default_factory=Announced)
     maintenance_until: float | None = None
     maintenance_by: str | None = None
     """The name of the user who has set it, None where an automation did."""

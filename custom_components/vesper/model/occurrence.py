@@ -5,7 +5,7 @@ Each is one real change, and neither a repeated message nor a gap in the message
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from ..protocol.codes import ResetReason, key_of
 from ..protocol.severity import Severity
@@ -17,7 +17,7 @@ CLEARED = "cleared"
 
 #: The values of connectivity and playback in `from_state` and `to_state`.
 _CONNECTIVITY = {False: "offline", True: "online"}
-_PLAYBACK = {None: None, False: "stopped", True: "playing"}
+PLAYBACK_STATES: Final = {None: None, False: "stopped", True: "playing"}
 
 
 class OccurrenceKind(StrEnum):
@@ -129,6 +129,17 @@ class Occurrence:
     postponed: bool = False
     """Whether it happened in maintenance, which is over now."""
 
+    def continues(self, before: Occurrence) -> bool:
+        """Return whether a melody goes on after a gap.
+
+        It does if the device reports the same one.
+        """
+        return (
+            self.kind is before.kind is OccurrenceKind.STARTED_PLAYING
+            and self.from_state is None
+            and self.melody == before.melody
+        )
+
 
 def alert_occurrence(
     device_id: str,
@@ -238,8 +249,8 @@ def playback_occurrence(
             OccurrenceKind.STARTED_PLAYING if after else OccurrenceKind.STOPPED_PLAYING
         ),
         device_id=device_id,
-        from_state=_PLAYBACK[before],
-        to_state=_PLAYBACK[after],
+        from_state=PLAYBACK_STATES[before],
+        to_state=PLAYBACK_STATES[after],
         reason=None if after else reason,
         melody=melody,
     )

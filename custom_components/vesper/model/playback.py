@@ -16,24 +16,23 @@ class Playback:
     was_playing: bool | None = None
     """The last known value of `playing`, also from before a gap."""
     was_melody: str | None = None
+    playing_changed_at: float | None = None
+    """When the last known values changed, in seconds since 1970."""
     reported_at: float = float("-inf")
     """When the device last reported it, by the monotonic clock."""
 
     def set(
         self,
         device_id: str,
+        now: float,
         *,
-        playing: bool | None,
+        playing: bool,
         melody: str | None = None,
         reason: StopReason = StopReason.STOPPED,
     ) -> tuple[Change, Occurrence | None]:
-        """Set what plays; return the change and its occurrence.
-
-        Playback becomes unknown whenever its end may be missed, so that a device does
-        not seem to play forever.
-        """
+        """Set what plays; return the change and its occurrence."""
         occurrence = None
-        if playing is not None and (playing, melody) != (self.playing, self.melody):
+        if (playing, melody) != (self.playing, self.melody):
             # A start is reported only once, so one after a gap is another start. A stop
             # ends the last known melody, however long ago that started.
             occurrence = playback_occurrence(
@@ -43,7 +42,20 @@ class Playback:
                 melody=melody if playing else self.was_melody,
                 reason=reason,
             )
+            if (playing, melody) != (self.was_playing, self.was_melody):
+                self.playing_changed_at = now
             self.was_playing, self.was_melody = playing, melody
+        return self._set(playing, melody), occurrence
+
+    def forget(self) -> Change:
+        """Set it unknown, whenever its end may be missed.
+
+        Otherwise a device may seem to play forever.
+        """
+        return self._set(None, None)
+
+    def _set(self, playing: bool | None, melody: str | None) -> Change:  # noqa: FBT001
+        """Set both values; return what has changed."""
         change = Change.NOTHING
         if playing is not self.playing:
             self.playing = playing
@@ -51,4 +63,4 @@ class Playback:
         if melody != self.melody:
             self.melody = melody
             change |= Change.MELODY
-        return change, occurrence
+        return change
