@@ -142,6 +142,7 @@ LIMITS: list[tuple[Any, str, Any, str, str]] = [
     ),
     (message_log, "MAX_KEPT_BYTES", 2048, TROUBLES, "2 KiB"),
     (message_log, "MAX_MESSAGES", 10, TROUBLES, "10 messages"),
+    (outages, "MAINTENANCE_DELAY", 1, BEHAVIOR, "within a second of each other"),
     (outages, "MIN_LOST", 3, BEHAVIOR, "at least three"),
     (post_limit, "MAX_POSTS", 10, "docs/http-api.md", "10 posts"),
     (post_limit, "POST_WINDOW", 60, "docs/http-api.md", "in a minute"),

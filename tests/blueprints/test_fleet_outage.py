@@ -5,7 +5,7 @@ import pytest
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import area_registry as ar, device_registry as dr
 from tests.automation import devices, registered_id
-from tests.common import BELL, FLEET, Vesper, report, wait
+from tests.common import BELL, FLEET, Vesper, logged, report, wait
 
 from .common import Notifications, use
 
@@ -210,3 +210,84 @@ async def test_lost_devices_that_no_longer_count(
         await vesper.call("vesper.set_maintenance", **target, duration={"hours": 0})
         await wait(vesper, 300, *BELLS)
         assert notifications.take() == []
+
+
+# Offline when maintenance ends
+
+
+async def set_maintenance(vesper: Vesper, *device_ids: str, minutes: int) -> None:
+    """Begin or end the maintenance of devices."""
+    target = devices(vesper.hass, device_ids)
+    await vesper.call("vesper.set_maintenance", **target, duration={"minutes": minutes})
+
+
+@pytest.mark.parametrize("ended_by", ["time", "user", "restart"])
+async def test_silent_in_maintenance(
+    vesper: Vesper, notifications: Notifications, ended_by: str
+) -> None:
+    """When it ends, they are reported together."""
+    await set_maintenance(vesper, *BELLS, minutes=60)
+    await wait(vesper, 3000)
+    if ended_by == "user":
+        await set_maintenance(vesper, *BELLS, minutes=0)
+    elif ended_by == "restart":
+        await vesper.reload()
+    assert notifications.take() == []
+    await wait(vesper, 600)
+    assert notifications.take() == ([LOST] if ended_by == "user" else [])
+    await wait(vesper, 600)
+    assert notifications.take() == ([] if ended_by == "user" else [LOST])
+    await wait(vesper, 600)
+    await wait(vesper, 300, *BELLS)
+    ((title, message),) = notifications.take()
+    assert title == "Vesper: the outage is over"
+    assert message.endswith(" No device is still offline, except in maintenance.")
+    await wait(vesper, 300, *BELLS)
+    assert notifications.take() == []
+
+
+async def test_back_right_after_maintenance(
+    vesper: Vesper, notifications: Notifications
+) -> None:
+    """An outage that is over soon is not reported."""
+    await set_maintenance(vesper, *BELLS, minutes=60)
+    await wait(vesper, 3660)
+    await wait(vesper, 600, *BELLS)
+    assert notifications.take() == []
+
+
+async def test_maintenance_that_ends_at_different_times(
+    vesper: Vesper, notifications: Notifications
+) -> None:
+    """Each device is reported singly."""
+    for number, device_id in enumerate(BELLS[:3]):
+        await set_maintenance(vesper, device_id, minutes=20 + 2 * number)
+    await wait(vesper, 1860, *BELLS[3:])
+    titles = sorted(title for title, _ in notifications.take())
+    assert titles == [f"Vesper bell-{number} is offline" for number in range(3)]
+
+
+async def test_few_are_silent_when_maintenance_ends(
+    vesper: Vesper, notifications: Notifications
+) -> None:
+    """The others were in maintenance too, but are online."""
+    await set_maintenance(vesper, *BELLS, minutes=20)
+    await wait(vesper, 1200, *BELLS[4:])
+    await wait(vesper, 600, *BELLS[4:])
+    titles = sorted(title for title, _ in notifications.take())
+    assert titles == [f"Vesper bell-{number} is offline" for number in range(4)]
+
+
+async def test_the_log_of_maintenance_that_ends(
+    vesper: Vesper, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A device that is offline is logged once."""
+    await report(vesper, *BELLS)
+    await set_maintenance(vesper, BELLS[0], minutes=20)
+    await wait(vesper, 300, *BELLS[1:])
+    line = "Device bell-0 is offline: no message in time"
+    assert line in logged(caplog)
+    caplog.clear()
+    await set_maintenance(vesper, BELLS[0], minutes=0)
+    await wait(vesper, 300, *BELLS[1:])
+    assert logged(caplog) == []

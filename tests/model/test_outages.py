@@ -3,7 +3,11 @@
 from hypothesis import given, strategies as st
 import pytest
 
-from custom_components.vesper.model.outages import MIN_LOST, Outages
+from custom_components.vesper.model.outages import (
+    MAINTENANCE_DELAY,
+    MIN_LOST,
+    Outages,
+)
 
 TIMEOUT = 90.0
 
@@ -47,9 +51,11 @@ def test_most_of_the_fleet_is_an_outage(online: int, offline: int) -> None:
     assert (outage.started, outage.since) == (0.0, NOW - 1)
     assert fleet.outages.start_outage(1.0, NOW) is None, "it has been found"
     assert fleet.alone(1000.0) == []
-    assert fleet.outages.next_deadline is None
+    assert fleet.outages.next_deadline(0.0) is None
     fleet.outages.went_offline("later", 1000.0, 1)
-    assert fleet.outages.next_deadline is None, "it waits for the end of the outage"
+    assert fleet.outages.next_deadline(0.0) is None, (
+        "it waits for the end of the outage"
+    )
 
 
 @pytest.mark.parametrize("online", [1, 2, 6, 10, 1000])
@@ -60,10 +66,10 @@ def test_half_of_the_fleet_is_none(online: int) -> None:
     fleet.go_offline(*offline)
     assert fleet.outages.start_outage(1.0, NOW) is None
     assert fleet.alone(TIMEOUT - 1) == []
-    assert fleet.outages.next_deadline == TIMEOUT
+    assert fleet.outages.next_deadline(0.0) == TIMEOUT
     assert fleet.alone(TIMEOUT) == [str(number) for number in offline]
     assert fleet.alone(TIMEOUT) == []
-    assert fleet.outages.next_deadline is None
+    assert fleet.outages.next_deadline(0.0) is None
 
 
 def test_two_are_none() -> None:
@@ -289,7 +295,7 @@ def test_resumed_after_a_restart() -> None:
     outage = outages.current
     assert outage is not None
     assert (outage.lost, outage.online_before, outage.since) == (3, None, NOW - 600)
-    assert outages.next_deadline is None
+    assert outages.next_deadline(0.0) is None
     outages.went_offline("other", 60.0, 5)
     assert outage.lost == 3, "its window is over"
     outages.came_online("0", 70.0)
@@ -327,6 +333,111 @@ def test_a_removed_device_is_not_reported() -> None:
     assert fleet.alone(90.0) == ["1"]
 
 
+# Offline when maintenance ends
+
+
+def end_maintenance(fleet: Fleet, count: int, now: float = 0.0) -> None:
+    """End the maintenance of devices that are offline."""
+    for number in range(count):
+        fleet.outages.maintenance_ended(f"M{number}", now)
+
+
+@pytest.mark.parametrize(
+    ("online", "count", "is_outage"),
+    [(0, 2, False), (0, 3, True), (3, 3, False), (3, 4, True), (11, 12, True)],
+)
+def test_maintenance_of_many_ends(online: int, count: int, *, is_outage: bool) -> None:
+    """It is an outage by the same rule."""
+    fleet = Fleet(0)
+    end_maintenance(fleet, count)
+    assert fleet.outages.next_deadline(0.0) == MAINTENANCE_DELAY
+    assert fleet.outages.start_outage(0.5, NOW, 0) is None, "more may end"
+    outage = fleet.outages.start_outage(1.0, NOW, online)
+    assert (outage is not None) is is_outage
+    if outage is not None:
+        assert (outage.lost, outage.online_before) == (count, online + count)
+        assert outage.since == NOW - 1
+        assert fleet.outages.next_deadline(1.0) is None
+    else:
+        assert fleet.outages.next_deadline(1.0) == TIMEOUT
+        assert fleet.alone(TIMEOUT - 1) == []
+        assert len(fleet.alone(TIMEOUT)) == count
+
+
+def test_maintenance_ends_at_different_times() -> None:
+    """Only what ends within one window is lost together."""
+    fleet = Fleet(0)
+    for number in range(4):
+        fleet.outages.maintenance_ended(str(number), 50.0 * number)
+        assert fleet.outages.start_outage(50.0 * number + 1, NOW, 0) is None
+    fleet.outages.maintenance_ended("4", 160.0)
+    outage = fleet.outages.start_outage(161.0, NOW, 0)
+    assert outage is not None
+    assert outage.known == {"2", "3", "4"}
+
+
+def test_others_go_offline_when_maintenance_ends() -> None:
+    """Both are lost together."""
+    fleet = Fleet(5)
+    fleet.go_offline(0, 1, 2)
+    fleet.go_offline(3, now=80.0)
+    assert fleet.outages.start_outage(80.0, NOW, 1) is not None
+    fleet = Fleet(6)
+    fleet.go_offline(0, 1)
+    end_maintenance(fleet, 3, now=1.0)
+    outage = fleet.outages.start_outage(2.0, NOW, 4)
+    assert outage is not None
+    assert (outage.lost, outage.online_before) == (5, 9)
+
+
+def test_those_that_leave_maintenance_online_count() -> None:
+    """Although they were not counted before."""
+    fleet = Fleet(1)
+    fleet.go_offline(0)
+    end_maintenance(fleet, 3, now=1.0)
+    assert fleet.outages.start_outage(2.0, NOW, 4) is None
+    outage = fleet.outages.start_outage(3.0, NOW, 3)
+    assert outage is not None
+    assert (outage.lost, outage.online_before) == (4, 7)
+
+
+def test_maintenance_ends_in_an_outage() -> None:
+    """Within its window, they are added."""
+    fleet = Fleet(4)
+    fleet.go_offline(*range(4))
+    outage = fleet.outages.start_outage(0.0, NOW)
+    assert outage is not None
+    fleet.outages.maintenance_ended("M0", TIMEOUT - 1)
+    assert (outage.lost, outage.online_before) == (5, 5)
+    fleet.outages.came_online("M0", TIMEOUT - 1)
+    fleet.outages.maintenance_ended("M0", TIMEOUT - 1)
+    assert (outage.lost, outage.online_before) == (5, 5)
+    fleet.outages.maintenance_ended("M1", TIMEOUT)
+    assert outage.lost == 5
+    for number in range(2, 4):
+        fleet.outages.maintenance_ended(f"M{number}", TIMEOUT)
+    assert fleet.outages.start_outage(TIMEOUT + 1, NOW, 0) is outage
+    assert (outage.lost, outage.online_before) == (8, 8)
+
+
+def test_maintenance_ends_in_an_outage_before_a_restart() -> None:
+    """How many were online is still not known."""
+    outages = Outages(TIMEOUT)
+    outages.restore(NOW - 10, {"0"}, {"0"}, now=50.0, wall_clock=NOW)
+    outages.maintenance_ended("M0", 51.0)
+    assert outages.current is not None
+    assert (outages.current.lost, outages.current.online_before) == (2, None)
+
+
+def test_known_to_be_alone_before_maintenance_ends() -> None:
+    """It is reported once."""
+    fleet = Fleet(0)
+    fleet.outages.went_offline("0", 0.0, None)
+    fleet.outages.maintenance_ended("0", 10.0)
+    assert fleet.alone(10.0 + TIMEOUT - 1) == []
+    assert fleet.alone(10.0 + TIMEOUT) == ["0"]
+
+
 def test_nothing_is_left_after_clear() -> None:
     """No outage and no offline device."""
     fleet = Fleet(10)
@@ -360,7 +471,7 @@ def test_any_order_of_calls_agrees_with_plain_lists(
         now += wait
         device_id = str(number)
         was_lasting = fleet.outages.current
-        deadline = fleet.outages.next_deadline
+        deadline = fleet.outages.next_deadline(now)
         over = fleet.outages.end_outage(now)
         assert over is None or over is was_lasting
         assert (over is not None) == (
@@ -396,7 +507,7 @@ def test_any_order_of_calls_agrees_with_plain_lists(
             assert offline[alone] + TIMEOUT <= now
         if (outage := fleet.outages.current) is not None:
             is_half_back = 2 * len(outage.offline) <= len(outage.known)
-            assert is_half_back == (fleet.outages.next_deadline is not None)
+            assert is_half_back == (fleet.outages.next_deadline(now) is not None)
             assert outage.offline <= outage.known
             assert outage.online_before is not None
             assert outage.lost <= outage.online_before

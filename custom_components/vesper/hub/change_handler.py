@@ -55,6 +55,7 @@ class ChangeHandler:
         self._fleet = fleet
         self._listeners = listeners
         self._occurrences = occurrences
+        self._outages = outages
         self._registry = registry
         self._saver = saver
         self._stability = StabilityMonitor(hass, devices, self.async_change)
@@ -186,6 +187,8 @@ class ChangeHandler:
                 device, occurrence, suppressed=suppressed
             )
             device.announced.record(published, time(), suppressed=suppressed)
+            if occurrence.postponed and occurrence.kind is OccurrenceKind.WENT_OFFLINE:
+                self._outages.async_maintenance_ended(device.device_id)
             # What triggers know of an alert is also stored.
             if (
                 occurrence.kind in SAVED_KINDS

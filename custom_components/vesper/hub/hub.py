@@ -110,6 +110,7 @@ class VesperHub:
         self.outages = OutageMonitor(
             hass,
             self.devices,
+            fleet=self.fleet,
             occurrences=self._occurrences,
             registry=self.registry,
             async_save_soon=self.saver.async_save_soon,
@@ -171,9 +172,8 @@ class VesperHub:
         self._monitor.async_setup()
         self.registry.async_setup()
         self.replacements.async_complete(stored)
-        known = {
-            device.device_id: device for device in self.registry.async_restore(stored)
-        }
+        restored = self.registry.async_restore(stored)
+        known = {device.device_id: device for device in restored}
         for device_id in tuple(self.admission.async_admit_known(tuple(known))):
             device = self.devices[device_id] = known.pop(device_id)
             self._prepare(device)

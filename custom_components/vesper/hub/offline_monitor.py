@@ -183,7 +183,7 @@ class OfflineMonitor:
             if await self._link.async_responds(deadline):
                 due = self._deadlines.due(monotonic())
                 await asyncio.sleep(0)
-                unheard = sum(map(_is_unheard, self._devices.values()))
+                unheard = sum(device.is_unheard for device in self._devices.values())
                 async for device_id in async_in_chunks(due):
                     if self._deadlines.pop(device_id, monotonic()):
                         self._async_time_out(self._devices[device_id], unheard)
@@ -210,15 +210,3 @@ class OfflineMonitor:
                 else None,
             )
         self._changes.async_handle(device, device.mark_offline(time()))
-
-
-def _is_unheard(device: Device) -> bool:
-    """Return whether it was online before Home Assistant started.
-
-    And has not been heard since.
-    """
-    return (
-        device.online is None
-        and device.was_online is True
-        and not (device.in_maintenance or device.disabled)
-    )

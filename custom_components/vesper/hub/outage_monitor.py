@@ -13,6 +13,7 @@ from homeassistant.helpers.event import async_call_later
 
 from ..const import LOGGER
 from ..model.device import Device
+from ..model.fleet import Fleet
 from ..model.occurrence import Occurrence, OccurrenceKind
 from ..model.outages import Outage, Outages
 from .chunks import async_in_chunks
@@ -39,6 +40,7 @@ class OutageMonitor:
         hass: HomeAssistant,
         devices: Mapping[str, Device],
         *,
+        fleet: Fleet,
         occurrences: Occurrences,
         registry: DeviceRegistry,
         async_save_soon: Callable[[str], None],
@@ -47,6 +49,7 @@ class OutageMonitor:
         """Set the devices, and their timeout in seconds."""
         self._hass = hass
         self._devices = devices
+        self._fleet = fleet
         self._occurrences = occurrences
         self._registry = registry
         self._async_save_soon = async_save_soon
@@ -124,12 +127,20 @@ class OutageMonitor:
         self._outages.went_offline(device_id, monotonic(), online_before)
 
     @callback
+    def async_maintenance_ended(self, device_id: str) -> None:
+        """Handle a device offline when its maintenance ends."""
+        self._outages.maintenance_ended(device_id, monotonic())
+        self._async_set_timer()
+
+    @callback
     def async_evaluate(self) -> None:
         """Report outages, and devices offline alone."""
         now = monotonic()
         if outage := self._outages.end_outage(now):
             self._async_end(outage)
-        if outage := self._outages.start_outage(now, time()):
+        unheard = sum(device.is_unheard for device in self._devices.values())
+        online = self._fleet.online_in_use + unheard
+        if outage := self._outages.start_outage(now, time(), online):
             LOGGER.warning(
                 "Outage: %s of %s online devices went offline within %s s",
                 outage.lost,
@@ -267,8 +278,10 @@ class OutageMonitor:
             async with self._notifying:
                 self._place = await self._async_place(grown, overdue=False)
         async for device_id in async_in_chunks(self._alone()):
-            self._logged.add(device_id)
-            LOGGER.info("Device %s is offline: no message in time", device_id)
+            # It may have been logged in maintenance.
+            if device_id not in self._logged:
+                self._logged.add(device_id)
+                LOGGER.info("Device %s is offline: no message in time", device_id)
         self._async_set_timer()
 
     def _added(self) -> Iterator[tuple[str, Outage]]:
@@ -287,9 +300,10 @@ class OutageMonitor:
         if self._timer is not None:
             self._timer()
             self._timer = None
-        if (deadline := self._outages.next_deadline) is not None:
+        now = monotonic()
+        if (deadline := self._outages.next_deadline(now)) is not None:
             self._timer = async_call_later(
-                self._hass, max(0, deadline - monotonic()), self._async_deadline
+                self._hass, max(0, deadline - now), self._async_deadline
             )
 
     @callback

@@ -107,6 +107,18 @@ class DeviceState:
         )
 
     @property
+    def is_unheard(self) -> bool:
+        """Return whether it was online before Home Assistant started.
+
+        And has not been heard since.
+        """
+        return (
+            self.online is None
+            and self.was_online is True
+            and not (self.in_maintenance or self.disabled)
+        )
+
+    @property
     def is_observed(self) -> bool:
         """Return whether it is expected to be online."""
         return self.link_up and not self.in_maintenance and not self.disabled

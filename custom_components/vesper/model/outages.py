@@ -7,6 +7,9 @@ from dataclasses import dataclass
 #: Fewer devices than this are no outage, however small the fleet.
 MIN_LOST = 3
 
+#: In seconds: maintenance that ends within this, ends for all devices together.
+MAINTENANCE_DELAY = 1
+
 
 @dataclass(eq=False, kw_only=True, slots=True)
 class Outage:
@@ -56,14 +59,17 @@ class Outage:
         self.window_end = window_end
         self.half_back = None
 
-    def add(self, device_id: str) -> None:
+    def add(self, device_id: str, *, was_counted: bool) -> None:
         """Add a lost device.
 
-        One that had come back and is lost again is not counted twice.
+        One that had come back and is lost again is not counted twice. `was_counted` is
+        whether it is one of those that were online before.
         """
         if device_id not in self.known:
             self.lost += 1
             self.known.add(device_id)
+            if self.online_before is not None and not was_counted:
+                self.online_before += 1
         self.offline.add(device_id)
         self.added.add(device_id)
         if 2 * len(self.offline) > len(self.known):
@@ -87,7 +93,8 @@ class Outages:
     A device that goes offline may be part of an outage until one timeout, the window,
     has passed. Only then is it reported alone. An outage ends when all of its devices
     are back, or one timeout after half of them are. If most of those that are online
-    are lost meanwhile, it grows. Times are seconds of a monotonic clock.
+    are lost meanwhile, it grows. Devices that have gone offline in maintenance are lost
+    when it ends. Times are seconds of a monotonic clock.
     """
 
     def __init__(self, timeout: float) -> None:
@@ -96,9 +103,11 @@ class Outages:
         self._timeout = timeout
         # When each went offline, and how many were online right before. All of them
         # were online when the first one went offline, because coming online and timing
-        # out again takes longer than the window.
-        self._window: OrderedDict[str, tuple[float, int]] = OrderedDict()
+        # out again takes longer than the window. None if its maintenance has ended.
+        self._window: OrderedDict[str, tuple[float, int | None]] = OrderedDict()
         self._alone: OrderedDict[str, None] = OrderedDict()
+        self._complete_at = float("-inf")
+        """Until then, more maintenance may end."""
 
     def went_offline(
         self, device_id: str, now: float, online_before: int | None
@@ -112,9 +121,19 @@ class Outages:
         if online_before is None:
             self._alone[device_id] = None
         elif outage and now < outage.window_end:
-            outage.add(device_id)
+            outage.add(device_id, was_counted=True)
         else:
             self._window[device_id] = (now, online_before)
+
+    def maintenance_ended(self, device_id: str, now: float) -> None:
+        """Handle a device offline when its maintenance ends."""
+        outage = self.current
+        self._alone.pop(device_id, None)
+        self._complete_at = now + MAINTENANCE_DELAY
+        if outage and now < outage.window_end:
+            outage.add(device_id, was_counted=False)
+        else:
+            self._window[device_id] = (now, None)
 
     def came_online(self, device_id: str, now: float) -> None:
         """Handle a device that is online again."""
@@ -137,15 +156,19 @@ class Outages:
         outage, self.current = self.current, None
         return outage
 
-    def start_outage(self, now: float, wall_clock: float) -> Outage | None:
+    def start_outage(
+        self, now: float, wall_clock: float, online: int = 0
+    ) -> Outage | None:
         """Return the outage that starts or grows now.
 
-        `wall_clock` is the same time in seconds since 1970.
+        `wall_clock` is the same time in seconds since 1970, and `online` how many
+        devices are online now.
         """
         self._close_window(now)
-        if len(self._window) < MIN_LOST:
+        if len(self._window) < MIN_LOST or now < self._complete_at:
             return None
-        first, online_before = next(iter(self._window.values()))
+        first, _ = next(iter(self._window.values()))
+        online_before = self._online_before(online)
         if 2 * len(self._window) <= online_before:
             return None
         if self.current is not None:
@@ -204,14 +227,27 @@ class Outages:
         self._window.clear()
         self._alone.clear()
 
-    @property
-    def next_deadline(self) -> float | None:
-        """Return when the outage or window ends, if known."""
+    def next_deadline(self, now: float) -> float | None:
+        """Return when to evaluate next, if known."""
+        if now < self._complete_at:
+            return self._complete_at
         if self.current is not None:
             return self._outage_ends
         if not self._window:
             return None
         return next(iter(self._window.values()))[0] + self._timeout
+
+    def _online_before(self, online: int) -> int:
+        """Return how many devices were online before.
+
+        Those that were in maintenance count as if they had been until it ended.
+        """
+        counts = [count for _, count in self._window.values() if count is not None]
+        ended = len(self._window) - len(counts)
+        if not ended:
+            return counts[0]
+        # Those that are still online may have been in maintenance as well.
+        return max(online + len(counts), *counts[:1], 0) + ended
 
     @property
     def _outage_ends(self) -> float | None:
