@@ -209,7 +209,7 @@ def test_it_grows_after_a_restart() -> None:
     """How many were online is not known."""
     outages = Outages(TIMEOUT)
     known = {"0", "1", "2"}
-    outages.restore(NOW - 600, known, known.copy(), now=50.0, wall_clock=NOW)
+    outages.restore(NOW - 600, known, now=50.0, wall_clock=NOW)
     for online, device_id in enumerate("345"):
         outages.went_offline(device_id, 60.0, 3 - online)
     outage = outages.start_outage(60.0, NOW + 10)
@@ -291,14 +291,16 @@ def test_resumed_after_a_restart() -> None:
     """Only the lost devices are known."""
     outages = Outages(TIMEOUT)
     known = {"0", "1", "2"}
-    outages.restore(NOW - 600, known, {"0", "1"}, now=50.0, wall_clock=NOW)
+    outages.restore(NOW - 600, known, now=50.0, wall_clock=NOW)
     outage = outages.current
     assert outage is not None
     assert (outage.lost, outage.online_before, outage.since) == (3, None, NOW - 600)
     assert outages.next_deadline(0.0) is None
     outages.went_offline("other", 60.0, 5)
     assert outage.lost == 3, "its window is over"
-    outages.came_online("0", 70.0)
+    outages.came_online("0", 65.0)
+    assert outages.end_outage(65.0 + TIMEOUT) is None
+    outages.came_online("1", 70.0)
     assert outages.end_outage(70.0 + TIMEOUT) is outage
     assert outage.seconds == 620
 
@@ -306,7 +308,7 @@ def test_resumed_after_a_restart() -> None:
 def test_resumed_within_its_window() -> None:
     """Those that go offline in it are lost too."""
     outages = Outages(TIMEOUT)
-    outages.restore(NOW - 10, {"0", "1", "2"}, {"0", "1"}, now=50.0, wall_clock=NOW)
+    outages.restore(NOW - 10, {"0", "1", "2"}, now=50.0, wall_clock=NOW)
     outage = outages.current
     assert outage is not None
     outages.went_offline("3", 40.0 + TIMEOUT - 1, 5)
@@ -314,15 +316,14 @@ def test_resumed_within_its_window() -> None:
     assert (outage.lost, outage.known) == (4, {"0", "1", "2", "3"})
 
 
-@pytest.mark.parametrize(("since", "seconds"), [(NOW - 600, 600), (NOW + 5, 0)])
-def test_over_while_home_assistant_was_down(since: float, seconds: int) -> None:
-    """It ends one timeout after the start."""
+def test_resumed_after_the_clock_was_set_back() -> None:
+    """It begins with the restart."""
     outages = Outages(TIMEOUT)
-    outages.restore(since, {"0", "1"}, {"0"}, now=50.0, wall_clock=NOW)
-    assert outages.end_outage(50.0 + TIMEOUT - 1) is None
-    outage = outages.end_outage(50.0 + TIMEOUT)
+    outages.restore(NOW + 5, {"0"}, now=50.0, wall_clock=NOW)
+    outages.came_online("0", 50.0)
+    outage = outages.end_outage(50.0)
     assert outage is not None
-    assert outage.seconds == seconds, "0 if the clock was set back"
+    assert outage.seconds == 0
 
 
 def test_a_removed_device_is_not_reported() -> None:
@@ -423,7 +424,7 @@ def test_maintenance_ends_in_an_outage() -> None:
 def test_maintenance_ends_in_an_outage_before_a_restart() -> None:
     """How many were online is still not known."""
     outages = Outages(TIMEOUT)
-    outages.restore(NOW - 10, {"0"}, {"0"}, now=50.0, wall_clock=NOW)
+    outages.restore(NOW - 10, {"0"}, now=50.0, wall_clock=NOW)
     outages.maintenance_ended("M0", 51.0)
     assert outages.current is not None
     assert (outages.current.lost, outages.current.online_before) == (2, None)

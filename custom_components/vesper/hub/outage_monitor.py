@@ -106,15 +106,10 @@ class OutageMonitor:
         if not lost:
             return
         since = max(lost.values())
-        known = {device_id for device_id, when in lost.items() if when == since}
-        for device_id in lost.keys() - known:
+        last = {device_id for device_id, when in lost.items() if when == since}
+        for device_id in lost.keys() - last:
             self._devices[device_id].outage_since = None
-        offline = {
-            device_id
-            for device_id in known
-            if self._devices[device_id].was_online is False
-        }
-        self._outages.restore(since, known, offline, now=monotonic(), wall_clock=time())
+        self._outages.restore(since, last, now=monotonic(), wall_clock=time())
         self.async_evaluate()
 
     @callback

@@ -191,25 +191,26 @@ class Outages:
     def restore(
         self,
         since: float,
-        known: set[str],
         offline: set[str],
         *,
         now: float,
         wall_clock: float,
     ) -> None:
-        """Resume an outage that began before a restart."""
+        """Resume an outage that began before a restart.
+
+        Those that were back before it are forgotten.
+        """
         started = now - max(0, wall_clock - since)
         self.current = Outage(
             since=since,
             started=started,
             window_end=started + self._timeout,
             online_before=None,
-            lost=len(known),
-            known=known,
+            lost=len(offline),
+            known=offline.copy(),
             offline=offline,
-            added=known.copy(),
+            added=offline.copy(),
         )
-        self.current.update(now)
 
     def pop_alone(self, now: float) -> str | None:
         """Return the next device that is offline alone.
