@@ -111,6 +111,21 @@ def test_an_outage_of_a_large_fleet(many_devices: OpenFleet) -> None:
         LOGGER.info("1000 devices go offline in %.0f ms", time)
 
 
+def test_nothing_while_hidden(many_devices: OpenFleet) -> None:
+    """A hidden page is updated once it is seen."""
+    hide = """
+        Object.defineProperty(document, "hidden", { value: %s, configurable: true });
+        document.dispatchEvent(new Event("visibilitychange"));
+    """
+    with many_devices(3) as page:
+        board = Board(page)
+        page.evaluate(hide % "true")
+        board.alert(2, ALERT)
+        assert board.order == "0 1 2"
+        page.evaluate(hide % "false")
+        assert board.order == "2 0 1"
+
+
 def test_order(many_devices: OpenFleet) -> None:
     """The worst is first, then the newest."""
     with many_devices(6) as page:

@@ -63,10 +63,10 @@ export class AreaTiles {
       "a",
       { className: "area", href: viewPath("area", id, dashboard) },
       statusIcon(worst),
+      createElement("span", { className: "subsystem" }, name),
       createElement(
         "span",
         { className: "words" },
-        createElement("span", { className: "subsystem" }, name),
         createElement("span", {}, localize(hass, "area_online", { online, devices })),
         createElement("span", { className: "note" }, trouble),
       ),

@@ -21,15 +21,27 @@ export class VesperCard extends HTMLElement {
     this.attachShadow({ mode: "open" }).append(this.card);
     this.shadowRoot.adoptedStyleSheets = [STYLES, STATUS_BAR_STYLES];
     this.getHass = () => this._hass;
+    this.seen = () => {
+      this.show();
+      this.updateTimes();
+    };
   }
 
   setConfig(config) {
     this.config = { ...config };
     this.needsRebuild = true;
-    if (this._hass) this.hass = this._hass;
+    this.show();
   }
 
   set hass(hass) {
+    this.latestHass = hass;
+    this.show();
+  }
+
+  /** Render what has changed; a hidden page waits until it is seen again. */
+  show() {
+    const hass = this.latestHass;
+    if (!hass || document.hidden) return;
     const fleet = getFleet(hass);
     this.needsRebuild ||=
       fleet !== this.fleet ||
@@ -47,15 +59,18 @@ export class VesperCard extends HTMLElement {
 
   connectedCallback() {
     this.timer = setInterval(() => this.updateTimes(), TIME_UPDATE_MILLISECONDS);
+    document.addEventListener("visibilitychange", this.seen);
     this.updateTimes();
   }
 
   disconnectedCallback() {
     clearInterval(this.timer);
+    document.removeEventListener("visibilitychange", this.seen);
   }
 
   /** Update the times and the status bars. */
   updateTimes() {
+    if (document.hidden) return;
     for (const element of this.shadowRoot.querySelectorAll("time, .status-bar")) {
       element.update(this._hass);
     }

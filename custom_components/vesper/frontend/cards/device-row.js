@@ -9,6 +9,7 @@ import {
   timeElement,
 } from "./dom.js";
 import { keepOneTabStop } from "./keyboard.js";
+import { createStatusBar } from "./status-bar.js";
 import { alertsHeading, localize, maintenanceText, playingText } from "./texts.js";
 
 /** How many alerts of a device are listed, the worst ones. */
@@ -35,6 +36,8 @@ export class DeviceRow {
     this.entityIds = VIEW_KEYS.map((key) => device.entities[key]).filter(Boolean);
     this.states = undefined;
     this.search = undefined;
+    this.isRendered = undefined;
+    this.bar = createStatusBar(this.card.history, device);
   }
 
   /** Work out the view again, if a state has changed; returns whether one has. */
@@ -86,9 +89,10 @@ export class DeviceRow {
     this.renderAlerts(hass);
     if (!this.isRendered) {
       this.isRendered = true;
-      element.replaceChildren(this.head, this.alerts);
+      element.replaceChildren(this.head, this.bar, this.alerts);
       if (this.panel) element.append(this.panel.element);
     }
+    this.bar.update(hass);
     this.panel?.update();
     keepOneTabStop(element);
   }

@@ -8,6 +8,7 @@ import { FilterBar } from "./filter-bar.js";
 import { fleetForm } from "./fleet-form.js";
 import { selectDevices } from "./fleet-selection.js";
 import { sortByName } from "./fleet.js";
+import { HistoryLoader } from "./history.js";
 import { INCIDENT_KEYS, IncidentBanner, findIncident } from "./incident-banner.js";
 import { moveFocus, takesKeys } from "./keyboard.js";
 import { controllableDevices } from "./permissions.js";
@@ -22,6 +23,7 @@ export class VesperFleetCard extends VesperCard {
     super();
     this.rows = new Map();
     this.selected = new Set();
+    this.history = new HistoryLoader({ onLoad: () => this.updateTimes() });
     this.heading = createElement("h2");
     this.banner = new IncidentBanner();
     this.filters = new FilterBar(() => this.refresh());

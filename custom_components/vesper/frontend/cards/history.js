@@ -54,7 +54,9 @@ export class HistoryLoader {
     const entityId = device.entities[this.keys[0]];
     // The recorder forgets a state that is older than what it keeps, also the current one.
     const { last_changed: changed } = hass.states[entityId] ?? {};
-    return recorded && (recorded.has(entityId) || Date.now() - Date.parse(changed) > DAY);
+    return (
+      recorded && (recorded.has(entityId) || Date.now() - Date.parse(changed) > DAY)
+    );
   }
 
   /**

@@ -79,10 +79,12 @@ STYLES.replaceSync(`
     gap: 8px; padding: 4px 16px 8px;
   }
   .area {
-    display: flex; align-items: center; gap: 12px; width: 100%; height: 100%; padding: 8px 12px;
+    display: grid; grid-template-columns: auto 1fr; align-items: center; gap: 4px 8px;
+    width: 100%; height: 100%; padding: 8px 12px; font-size: 0.875rem; line-height: 20px;
     border: 1px solid var(--divider-color); border-radius: 12px; color: var(--primary-text-color);
   }
-  .area .subsystem { flex: 1 0 100%; }
+  .area > :is(.subsystem, .words) { min-width: 0; overflow-wrap: anywhere; }
+  .area .words { grid-column: 1 / -1; }
 
   /* As many columns as there is room for: rows of 380 px, or wider. */
   .devices {
@@ -105,6 +107,8 @@ STYLES.replaceSync(`
     flex: none; display: grid; place-items: center; width: 44px; height: 44px; border-radius: 50%;
     color: var(--secondary-text-color);
   }
+  .devices .status-bar { margin-inline: 48px; margin-block: 0 4px; }
+  .compact .status-bar { display: none; }
   .alerts .more { margin-inline: 48px 12px; }
   .section {
     display: flex; align-items: center; gap: 12px; width: 100%; min-height: 48px; padding: 8px 16px;
