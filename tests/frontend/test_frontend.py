@@ -93,7 +93,7 @@ def test_only_modules_in_the_served_folder() -> None:
     assert {path.suffix for path in (FOLDER / CARDS).iterdir()} == {".js"}
 
 
-@pytest.mark.parametrize("change", ["entry", "card", "name"])
+@pytest.mark.parametrize("change", ["entry", "other", "card", "name"])
 async def test_url_depends_on_all_modules(
     hass: HomeAssistant,
     entry: MockConfigEntry,
@@ -108,6 +108,8 @@ async def test_url_depends_on_all_modules(
     match change:
         case "entry":
             (folder / ENTRY).write_text("changed")
+        case "other":
+            (folder / "state-colors.js").write_text("changed")
         case "card":
             card.write_text("changed")
         case "name":
@@ -206,17 +208,16 @@ def test_imports(name: str) -> None:
     assert len(imported) == len(
         re.findall(r"\bimport\(|^import\b", script, re.MULTILINE)
     )
-    prefix = f"./{CARDS}/" if name == ENTRY else "./"
     for path in imported:
-        assert path.startswith(prefix)
-        assert f"{CARDS}/{path.removeprefix(prefix)}" in MODULES
+        assert path.startswith("./")
+        assert (Path(name).parent / path).as_posix() in MODULES
 
 
 def test_all_modules_are_preloaded() -> None:
-    """The entry module preloads all modules."""
+    """The entry module preloads all modules of the cards."""
     (block,) = re.findall(r"const MODULES = \[(.*?)\]", MODULES[ENTRY], re.DOTALL)
     listed = re.findall(r'"(.+)"', block)
-    assert listed == sorted(Path(name).stem for name in MODULES if name != ENTRY)
+    assert listed == sorted(Path(name).stem for name in MODULES if CARDS in name)
 
 
 def test_elements_are_created_late() -> None:

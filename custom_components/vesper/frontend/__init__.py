@@ -14,6 +14,7 @@ from homeassistant.util.hass_dict import HassKey
 
 FOLDER = Path(__file__).parent
 ENTRY = "vesper.js"
+OTHERS = ("state-colors.js",)
 CARDS = "cards"
 
 DATA_URL: HassKey[str] = HassKey("vesper_frontend_url")
@@ -38,15 +39,15 @@ async def _async_serve(hass: HomeAssistant) -> str:
 
     They can't be unregistered, so this is done once. Browsers cache files for a month,
     so the path contains a hash of all modules; a query would not be passed on to
-    relative imports. `ENTRY` and `CARDS` are served separately, because their folder
-    also contains Python.
+    relative imports. All are served separately, because their folder also contains
+    Python.
     """
     digest = await hass.async_add_executor_job(_hash_modules, FOLDER)
     base = f"/vesper_frontend/{digest}"
     await hass.http.async_register_static_paths(
         [
             StaticPathConfig(f"{base}/{name}", str(FOLDER / name))
-            for name in (ENTRY, CARDS)
+            for name in (ENTRY, *OTHERS, CARDS)
         ]
     )
     return f"{base}/{ENTRY}"
@@ -55,7 +56,7 @@ async def _async_serve(hass: HomeAssistant) -> str:
 def _hash_modules(folder: Path) -> str:
     """Return a hash of all modules."""
     digest = sha256()
-    for path in (folder / ENTRY, *sorted((folder / CARDS).glob("*.js"))):
+    for path in (*sorted(folder.glob("*.js")), *sorted((folder / CARDS).glob("*.js"))):
         content = path.read_bytes()
         digest.update(f"{path.name}\0{len(content)}\0".encode() + content)
     return digest.hexdigest()[:16]

@@ -92,6 +92,8 @@ for (const name of MODULES) {
 // no module that is imported itself, as Safari fails to import such a module twice.
 await customElements.whenDefined("home-assistant");
 
+import("./state-colors.js");
+
 const [
   { VesperFleetCard },
   { VesperDeviceCard },
