@@ -405,7 +405,14 @@ async def test_attributes(vesper: Vesper) -> None:
     }
     assert coded <= shown
     homely = {
-        *("device_class", "event_type", "event_types", "friendly_name", "icon"),
+        *(
+            "custom_ui_more_info",
+            "device_class",
+            "event_type",
+            "event_types",
+            "friendly_name",
+            "icon",
+        ),
         *("options", "state_class", "supported_features", "unit_of_measurement"),
     }
     assert {item for item in shown - coded if item[2] not in homely} == set()

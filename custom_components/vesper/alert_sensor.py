@@ -12,7 +12,7 @@ from homeassistant.components.sensor import (
 from homeassistant.const import EntityCategory
 from homeassistant.core import callback
 
-from .entity import VesperEntity, VesperEntityDescription
+from .entity import MORE_INFO, VesperEntity, VesperEntityDescription
 from .hub.hub import VesperHub
 from .hub.registry import ALERT_KEY, ALERT_TRANSLATION_KEY
 from .model.active_alert import ActiveAlert
@@ -33,6 +33,7 @@ class VesperAlertSensor(VesperEntity, SensorEntity):
     """A sensor with the state of one subsystem."""
 
     entity_description: VesperAlertSensorDescription
+    _unrecorded_attributes = frozenset(MORE_INFO)
 
     def __init__(self, hub: VesperHub, device: Device, subsystem: str) -> None:
         """Set the subsystem, which is also the name."""
@@ -78,7 +79,7 @@ class VesperAlertSensor(VesperEntity, SensorEntity):
     def extra_state_attributes(self) -> Mapping[str, Any]:
         """Return the alert, or what closed the last one."""
         alert, _, closed_by = self._written
-        attributes = {"subsystem": self._subsystem}
+        attributes = {"subsystem": self._subsystem, **MORE_INFO}
         if alert is None:
             return attributes | ({"closed_by": closed_by} if closed_by else {})
         return attributes | {

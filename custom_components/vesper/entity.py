@@ -18,6 +18,9 @@ from .hub.registry import fleet_identifier, unique_id_of
 from .model.change import Change
 from .model.device import Device
 
+#: Names the element of `frontend/more-info.js` that the dialog of an entity shows.
+MORE_INFO = {"custom_ui_more_info": "vesper-more-info"}
+
 #: Adding entities blocks the event loop: this many take about 10 ms.
 ENTITIES_PER_CHUNK = 60
 

@@ -27,6 +27,7 @@ from homeassistant.util import dt as dt_util
 
 from .alert_sensor import SEVERITIES, VesperAlertSensor
 from .entity import (
+    MORE_INFO,
     Availability,
     VesperEntity,
     VesperEntityDescription,
@@ -70,7 +71,7 @@ DESCRIPTIONS: tuple[VesperSensorDescription, ...] = (
         state_class=SensorStateClass.MEASUREMENT,
         changes=Change.ALERTS,
         value_fn=lambda device: len(device.alerts.active),
-        attributes_fn=lambda device: {"alerts": device.alerts.as_json()},
+        attributes_fn=lambda device: {"alerts": device.alerts.as_json(), **MORE_INFO},
     ),
     VesperSensorDescription(
         key="availability",
@@ -102,6 +103,7 @@ DESCRIPTIONS: tuple[VesperSensorDescription, ...] = (
         options=SEVERITIES,
         changes=Change.SEVERITY,
         value_fn=lambda device: device.alerts.severity.key,
+        attributes_fn=lambda _: MORE_INFO,
     ),
     VesperSensorDescription(
         key="heap_free",
@@ -285,7 +287,7 @@ class VesperSensor(VesperEntity, SensorEntity):
 
     entity_description: VesperSensorDescription
     # Lists of texts are not for the recorder.
-    _unrecorded_attributes = frozenset({"alerts"})
+    _unrecorded_attributes = frozenset({"alerts", *MORE_INFO})
 
     @property
     @override

@@ -7,11 +7,11 @@ import json
 from pathlib import Path
 from typing import Any, Final
 
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 import pytest
 
-from tests.rig.browser import CHROMIUM, Browser
-from tests.rig.home_assistant import HomeAssistant
+from tests.rig.browser import CHROMIUM, Browser, Device, Scheme
+from tests.rig.home_assistant import DASHBOARD, HomeAssistant
 
 from .conftest import Publish
 
@@ -50,6 +50,55 @@ def browser(home_assistant: HomeAssistant) -> Iterator[Browser]:
 def _send(publish: Publish, device_id: str, topic: str, **fields: Any) -> None:
     """Publish a message of a device."""
     publish(f"vesper/{device_id}/status/{topic}", json.dumps(fields))
+
+
+def _open_dialog(page: Page, home_assistant: HomeAssistant, unique_id: str) -> None:
+    """Open the dialog of an entity."""
+    entity_id = home_assistant.api.entity_ids("vesper")[unique_id]
+    page.goto(f"{home_assistant.url}/{DASHBOARD}?more-info-entity-id={entity_id}")
+    expect(page.locator("ha-more-info-info")).to_be_visible(timeout=LOADED)
+
+
+@pytest.mark.parametrize(
+    ("device", "scheme"), [("desktop", "light"), ("phone", "dark")]
+)
+def test_alert(
+    browser: Browser,
+    home_assistant: HomeAssistant,
+    publish: Publish,
+    device: Device,
+    scheme: Scheme,
+) -> None:
+    """The dialogs of alerts show the message, as text."""
+    bell = f"dialog-{device}"
+    message = "<b>SD</b> mount failed"
+    _send(publish, bell, "heartbeat", uptime=3600)
+    _send(publish, bell, "alerts", subsystem="Player", state="CRITICAL", msg=message)
+    home_assistant.wait_for_states({f"{bell}_alert_Player": "critical"})
+    entity_id = home_assistant.api.entity_ids("vesper")[f"{bell}_alert_Player"]
+    with browser.page("alert", device=device, scheme=scheme) as page:
+        for key in ("health", "active_alerts"):
+            _open_dialog(page, home_assistant, f"{bell}_{key}")
+            shown = page.locator("vesper-more-info")
+            expect(shown).to_have_text(f"Player · Critical{message}")
+        _open_dialog(page, home_assistant, f"{bell}_alert_Player")
+        expect(shown.get_by_text(message)).to_be_visible()
+        expect(shown).to_contain_text("Updated")
+        expect(shown).not_to_contain_text("Acknowledged")
+        history = page.locator("ha-more-info-history")
+        expect(history).to_be_visible(timeout=LOADED)
+        above, below = shown.bounding_box(), history.bounding_box()
+        assert above
+        assert below
+        assert above["y"] + above["height"] <= below["y"]
+
+        home_assistant.api.post(
+            "/api/services/vesper/acknowledge_alert",
+            {"entity_id": entity_id, "note": "on it"},
+        )
+        expect(shown).to_contain_text("AcknowledgedYesAcknowledged byRigNoteon it")
+        _send(publish, bell, "alerts", subsystem="Player", state="CLEARED", msg="")
+        expect(shown).to_be_empty()
 
 
 def test_colors(

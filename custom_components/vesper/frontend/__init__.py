@@ -14,7 +14,7 @@ from homeassistant.util.hass_dict import HassKey
 
 FOLDER = Path(__file__).parent
 ENTRY = "vesper.js"
-OTHERS = ("state-colors.js",)
+OTHERS = ("more-info.js", "state-colors.js")
 CARDS = "cards"
 
 DATA_URL: HassKey[str] = HassKey("vesper_frontend_url")

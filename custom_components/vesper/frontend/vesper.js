@@ -93,6 +93,9 @@ for (const name of MODULES) {
 await customElements.whenDefined("home-assistant");
 
 import("./state-colors.js");
+import("./more-info.js").then(({ VesperMoreInfo }) =>
+  defineElement("vesper-more-info", VesperMoreInfo),
+);
 
 const [
   { VesperFleetCard },
