@@ -165,6 +165,52 @@ async def test_end_of_what_was_escalated(
     assert escalated.take() == [RECOVERED]
 
 
+@pytest.mark.parametrize("over", ["CLEARED", "acknowledged"])
+async def test_end_of_what_got_worse_after_it_was_escalated(
+    vesper: Vesper, escalated: Notifications, over: str
+) -> None:
+    """What was reported before it got worse is over."""
+    await escalate(vesper)
+    await vesper.alert("Net", "WARNING")
+    await let_pass(vesper, 40)
+    assert escalated.take() == [PENDING]
+    await vesper.alert("SD", "FAILED")
+    await vesper.alert("Net", "CRITICAL")
+    await let_pass(vesper, 1)
+    await vesper.alert("SD", "CRITICAL")
+    await let_pass(vesper, 1)
+    await vesper.alert("SD", "FAILED")
+    await vesper.alert("Net", "FAILED")
+    await vesper.reload()
+    await let_pass(vesper, 1)
+    if over == "CLEARED":
+        await vesper.alert("Net", "CLEARED")
+        await vesper.alert("SD", "CLEARED")
+        assert escalated.take() == [RECOVERED]
+    else:
+        await act(vesper, "acknowledge_alert", subsystem="Net")
+        await act(vesper, "acknowledge_alert", subsystem="SD")
+        assert [message for _, message in escalated.take()] == ["`SD` is acknowledged"]
+
+
+async def test_warnings_that_were_escalated(
+    hass: HomeAssistant, vesper: Vesper
+) -> None:
+    """The time of each severity counts by itself."""
+    await vesper.heartbeat()
+    notifications = await use(
+        hass, "escalate_alert", devices=devices(hass), severity="warning"
+    )
+    for subsystem, minutes in (("SD", 31), ("Net", 20)):
+        for state in ("WARNING", "CRITICAL", "FAILED"):
+            await vesper.alert(subsystem, state)
+            await let_pass(vesper, minutes if state == "WARNING" else 20)
+        notifications.take()
+        await vesper.alert(subsystem, "CLEARED")
+        over = [("Vesper bell has recovered", f"`{subsystem}` is OK again")]
+        assert notifications.take() == (over if subsystem == "SD" else [])
+
+
 async def test_acknowledged_after_it_was_escalated(
     vesper: Vesper, escalated: Notifications
 ) -> None:

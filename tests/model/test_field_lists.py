@@ -27,6 +27,7 @@ VALUES: dict[Any, Any] = {
     bytes | None: [{"t": 5, "d0": 0, "d1": 43_210, "ts": 0, "up": 0}],
     bool: True,
     datetime: datetime(2043, 2, 10, tzinfo=UTC),
+    datetime | None: datetime(2043, 2, 10, tzinfo=UTC),
     Severity: Severity.FAILED,
     str: "43.21.0",
 }
@@ -103,5 +104,5 @@ def test_an_alert_is_stored_and_shown_with_all_fields() -> None:
     device.alerts.active[alert.subsystem] = alert
     stored = deserialize(DEVICE_ID, orjson.loads(serialize(device, 0, 0)))
     assert stored.alerts.active == {alert.subsystem: replace(alert, confirmed=False)}
-    hidden = {"severity", "suppressed"}
+    hidden = {"severity", "suppressed", "critical_at"}
     assert alert.as_json().keys() == names - hidden | {"state"}

@@ -35,6 +35,7 @@ class AlertAcknowledgedTrigger(VesperTrigger):
         "acknowledged_by",
         "raised_at",
         "worsened_at",
+        "critical_at",
         "announced",
     )
 
@@ -63,6 +64,7 @@ class AlertClearedTrigger(DeviceTrigger):
         "reason",
         "raised_at",
         "worsened_at",
+        "critical_at",
         "ended_at",
         "announced",
         "acknowledged",

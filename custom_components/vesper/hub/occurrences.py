@@ -27,6 +27,7 @@ SHOWN_BY_CONNECTIVITY = {OccurrenceKind.CAME_ONLINE, OccurrenceKind.WENT_OFFLINE
 
 #: What only triggers need to know.
 NOT_IN_EVENT = {
+    "critical_at",
     "held",
     "outage_since",
     "outage_until",

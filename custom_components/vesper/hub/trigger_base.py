@@ -30,6 +30,7 @@ from .targets import Target
 
 #: The variables that are times.
 _TIMES: Final = {
+    "critical_at",
     "ended_at",
     "last_seen",
     "offline_since",

@@ -28,6 +28,8 @@ class ActiveAlert:
     """When it began."""
     worsened_at: datetime
     """When it began or, if it was later, got worse last."""
+    critical_at: datetime | None = None
+    """Since when it is critical or failed; None if it is not."""
     announced: Severity = Severity.OK
     """The worst severity at which its raise ran triggers; OK if none did."""
     suppressed: bool = False

@@ -179,6 +179,7 @@ class Alerts:
             note=no_worse.note if no_worse else "",
             raised_at=known.raised_at if known else time,
             worsened_at=no_worse.worsened_at if no_worse else time,
+            critical_at=_critical_at(known, alert.severity, time),
             announced=announced,
             suppressed=known is not None and known.suppressed and not is_announced,
         )
@@ -353,3 +354,12 @@ class Alerts:
         if Severity.OK in (now, before):
             return Change.ALERTS | Change.SEVERITY | Change.PROBLEM
         return Change.ALERTS | Change.SEVERITY
+
+
+def _critical_at(
+    known: ActiveAlert | None, severity: Severity, time: datetime
+) -> datetime | None:
+    """Return since when an alert is critical."""
+    if severity < Severity.CRITICAL:
+        return None
+    return (known and known.critical_at) or time

@@ -92,6 +92,8 @@ class Occurrence:
     """When an alert that ended or was acknowledged had begun."""
     worsened_at: float | None = None
     """When it had begun or, if it was later, got worse last."""
+    critical_at: float | None = None
+    """Since when it was critical or failed; None if it was not."""
     ended_at: float | None = None
     """When it ended; what is reported of one that flapped is later."""
     announced: str | None = None
@@ -174,6 +176,9 @@ def alert_occurrence(
             reason=closed_by or CLEARED,
             raised_at=before.raised_at.timestamp(),
             worsened_at=before.worsened_at.timestamp(),
+            critical_at=(
+                before.critical_at.timestamp() if before.critical_at else None
+            ),
             announced=before.announced.key if before.announced else None,
             acknowledged=before.acknowledged,
             acknowledged_by=before.acknowledged_by,
@@ -200,6 +205,7 @@ def acknowledged_occurrence(
         note=after.note,
         raised_at=begun.raised_at,
         worsened_at=begun.worsened_at,
+        critical_at=begun.critical_at,
         announced=after.announced.key if after.announced else None,
         acknowledged=before.acknowledged,
         acknowledged_by=after.acknowledged_by,

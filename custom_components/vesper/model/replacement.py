@@ -55,6 +55,7 @@ def _continued(alert: ActiveAlert, before: ActiveAlert) -> ActiveAlert:
     alert = replace(
         alert,
         raised_at=before.raised_at,
+        critical_at=alert.critical_at and (before.critical_at or alert.critical_at),
         announced=max(alert.announced, before.announced),
     )
     # An acknowledgement holds until the alert gets worse.

@@ -112,6 +112,7 @@ class Stability:
                 announced=announced.key if announced else None,
                 raised_at=held.occurrence.raised_at,
                 worsened_at=held.occurrence.worsened_at,
+                critical_at=held.occurrence.critical_at or occurrence.critical_at,
                 **_acknowledgement(held.occurrence, occurrence),
             )
         self._announced[key] = max(announced, self.announced(key))

@@ -32,6 +32,7 @@ def active_alerts(alerts: Alerts) -> list[dict[str, Any]]:
             "note": alert.note,
             "raised_at": alert.raised_at.timestamp(),
             "worsened_at": alert.worsened_at.timestamp(),
+            "critical_at": alert.critical_at and alert.critical_at.timestamp(),
             "announced": alert.announced.name,
             "suppressed": alert.suppressed,
             "unconfirmed_since_restart": alert.subsystem in unconfirmed,
@@ -49,6 +50,7 @@ def stored_end(occurrence: Occurrence) -> dict[str, Any]:
         "msg": occurrence.message,
         "raised_at": occurrence.raised_at,
         "worsened_at": occurrence.worsened_at,
+        "critical_at": occurrence.critical_at,
         "acknowledged": occurrence.acknowledged,
         "acknowledged_by": occurrence.acknowledged_by,
         "ended_at": occurrence.ended_at,
@@ -100,6 +102,7 @@ def _alert(item: object) -> ActiveAlert | None:
     acknowledged_by = item.get("acknowledged_by")
     updated_at = _time(item, "updated_at", datetime.fromtimestamp(0, UTC))
     raised_at = _time(item, "raised_at", updated_at)
+    worsened_at = _time(item, "worsened_at", raised_at)
     return ActiveAlert(
         subsystem=alert.subsystem,
         severity=alert.severity,
@@ -111,13 +114,23 @@ def _alert(item: object) -> ActiveAlert | None:
         acknowledged_by=acknowledged_by if is_user(acknowledged_by) else None,
         note=note if is_note(note) else "",
         raised_at=raised_at,
-        worsened_at=_time(item, "worsened_at", raised_at),
+        worsened_at=worsened_at,
+        critical_at=_critical_at(item, alert.severity, worsened_at),
         announced=next(
             (severity for severity in Severity if severity.name == announced),
             Severity.OK,
         ),
         suppressed=item.get("suppressed") is True,
     )
+
+
+def _critical_at(
+    item: Mapping[str, Any], severity: Severity, default: datetime
+) -> datetime | None:
+    """Return since when a stored alert is critical."""
+    if severity < Severity.CRITICAL:
+        return None
+    return _time(item, "critical_at", default)
 
 
 def _marked(
