@@ -291,7 +291,7 @@ def test_times_are_formatted_in_one_module() -> None:
     """
     formats = re.compile(
         r"DateTimeFormat|RelativeTimeFormat|DurationFormat|toLocale\w*String"
-        r"|to(?:Date|Time|UTC|GMT)String|formatEntityAttributeValue|ha-relative-time"
+        r"|to(?:Date|Time|UTC|GMT)String|ha-relative-time"
         r"|\bget(?:UTC)?(?:Hours|Minutes|Date|Day|Month|FullYear)\("
     )
     assert [name for name in MODULES if formats.search(MODULES[name])] == [
