@@ -280,18 +280,18 @@ def show_bar(page: Page, states: list[tuple[str, float]]) -> None:
         # Not 100 %, as it is not all.
         (
             [("on", 24), ("off", 0.0101), ("on", 0.0001)],
-            "bar_online 24 hours 99.9%; bar_offline ",
+            "bar_online 24 hours 99.9%. bar_offline ",
         ),
-        ([("on", 24), ("off", 12)], "bar_online 24 hours 49.9%; bar_offline_since "),
+        ([("on", 24), ("off", 12)], "bar_online 24 hours 49.9%. bar_offline_since "),
         ([("unavailable", 24)], "bar_unknown 24 hours"),
         (
             [(state, 24 - at) for at, state in enumerate(["on", "off"] * 12)],
-            "bar_online 24 hours 49.9%; bar_outages 12 bar_offline_since ",
+            "bar_online 24 hours 49.9%. bar_outages 12 bar_offline_since ",
         ),
     ],
 )
 def test_sentence(page: Page, states: list[tuple[str, float]], sentence: str) -> None:
-    """A screen reader reads one sentence."""
+    """A screen reader reads the share and the outages."""
     show_bar(page, states)
     bar = page.get_by_role("img")
     assert (bar.get_attribute("aria-label") or "").startswith(sentence)

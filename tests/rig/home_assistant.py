@@ -65,6 +65,7 @@ lovelace:
       title: Vesper
       icon: mdi:bell
 config:
+diagnostics:
 history:
 logbook:
 recorder: {{commit_interval: 1}}

@@ -21,7 +21,7 @@
   while (walker.nextNode()) {
     const node = walker.currentNode;
     const parent = node.parentElement;
-    if (!parent.checkVisibility() || parent.localName === "ha-button") continue;
+    if (!parent.checkVisibility() || parent.closest("ha-button")) continue;
     const range = document.createRange();
     range.selectNodeContents(node);
     for (const { left, right } of range.getClientRects()) {

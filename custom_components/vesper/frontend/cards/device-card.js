@@ -1,37 +1,39 @@
 import { VesperCard } from "./base-card.js";
 import { DEVICE_FILTER, cardForm } from "./card-form.js";
-import { alertList, deviceHeader } from "./device-elements.js";
-import { deviceView, isKnown } from "./device-view.js";
-import {
-  badge,
-  createElement,
-  preserveFocus,
-  secondaryText,
-  timeElement,
-} from "./dom.js";
+import { createAlerts } from "./device-alerts.js";
+import { createAvailability } from "./device-availability.js";
+import { createButtons } from "./device-buttons.js";
+import { createFacts } from "./device-facts.js";
+import { createHead } from "./device-head.js";
+import { DEVICE_STYLES } from "./device-styles.js";
+import { deviceView } from "./device-view.js";
+import { createElement } from "./dom.js";
 import { getFleet, sortByName } from "./fleet.js";
-import { DOMAIN, ENTITY_NAME } from "./home-assistant.js";
-import {
-  alertsHeading,
-  entityName,
-  localize,
-  maintenanceText,
-  playingText,
-} from "./texts.js";
+import { HistoryLoader } from "./history.js";
+import { currentHass } from "./home-assistant.js";
+import { InsightLoader } from "./insight.js";
+import { localize, textsLoaded } from "./texts.js";
 
-/** One device: its alerts, its facts, a graph of its free heap and a health check. */
+/** The sections that can be shown, in their order, with their names. */
+const SECTIONS = {
+  alerts: (hass) => localize(hass, "section_alerts"),
+  availability: (hass) => localize(hass, "availability"),
+  playback: (hass) => localize(hass, "playback"),
+  heap: (hass) => localize(hass, "section_heap"),
+  restarts: (hass) => localize(hass, "last_restart"),
+  actions: (hass) => localize(hass, "actions"),
+};
+
+/** One device: its alerts, availability and facts, and what can be done about it. */
 export class VesperDeviceCard extends VesperCard {
   constructor() {
     super();
-    this.body = createElement("div");
-    this.graph = createElement("div", { className: "graph" });
-    this.result = createElement("span", { role: "status" });
-    this.resultTime = createElement("span", { className: "note" });
-    this.button = createElement("ha-button", { size: "small", appearance: "filled" });
-    this.button.onclick = () => this.runHealthCheck();
-    const actions = [this.button, this.result, this.resultTime];
-    this.actions = createElement("div", { className: "actions" }, ...actions);
-    this.card.append(this.body, this.graph, this.actions);
+    this.shadowRoot.adoptedStyleSheets.push(DEVICE_STYLES);
+    this.sections = [];
+    const onLoad = () => this.updateSections();
+    this.history = new HistoryLoader({ hours: 30 * 24, onLoad });
+    this.heap = new HistoryLoader({ keys: ["heap_free"], onLoad });
+    this.insight = new InsightLoader(onLoad);
   }
 
   static getStubConfig(hass) {
@@ -39,156 +41,90 @@ export class VesperDeviceCard extends VesperCard {
     return { device: device?.id ?? "" };
   }
 
-  static getConfigForm() {
+  static async getConfigForm() {
+    await textsLoaded;
+    const options = Object.entries(SECTIONS).map(([value, name]) => ({
+      value,
+      label: name(currentHass()),
+    }));
     return cardForm([
       {
         name: "device",
         required: true,
         selector: { device: { filter: DEVICE_FILTER } },
       },
+      {
+        name: "sections",
+        selector: { select: { multiple: true, mode: "list", options } },
+      },
     ]);
   }
 
   getCardSize() {
-    return 6;
+    return 8;
   }
 
-  /** Render the card if an entity of the device has changed. */
+  setConfig(config) {
+    this.shownId = undefined;
+    super.setConfig(config);
+  }
+
+  connectedCallback() {
+    super.connectedCallback();
+    // A sample in the list of cards is short.
+    const { host } = this.getRootNode();
+    this.toggleAttribute("sample", host?.localName === "hui-card-picker");
+  }
+
+  /** Update the sections if an entity of the device has changed. */
   update(hass, rebuild) {
     const device = this.fleet.devices.get(this.config.device);
     const entityIds = Object.values(device?.entities ?? {});
-    const changed = entityIds.some((id, at) => hass.states[id] !== this.states?.[at]);
-    if (rebuild || changed) {
-      if (device?.id !== this.device?.id) this.showResult();
-      this.states = entityIds.map((id) => hass.states[id]);
-      this.device = device;
-      preserveFocus(this.shadowRoot, () => this.render(hass, device));
-    }
-    if (this.chart) this.chart.hass = hass;
+    const isSame = entityIds.every((id, at) => hass.states[id] === this.states?.[at]);
+    if (!rebuild && isSame) return;
+    this.states = entityIds.map((id) => hass.states[id]);
+    this.device = device;
+    if (!device) this.showMissing(hass);
+    else if (device.id !== this.shownId) this.createSections(device);
+    this.shownId = device?.id;
+    this.updateSections();
   }
 
-  render(hass, device) {
-    this.renderGraph(device?.entities.heap_free);
-    this.actions.hidden = true;
-    if (!device) {
-      const key = this.config.device ? "device_gone" : "device_missing";
-      const alert = createElement("ha-alert", {}, localize(hass, key));
-      this.body.replaceChildren(createElement("div", { className: "empty" }, alert));
-      return;
-    }
+  /** Update the times, and what is loaded every few minutes. */
+  updateTimes() {
+    super.updateTimes();
+    if (!this.device || !this.isConnected) return;
+    if (this.shown.has("availability")) this.insight.request(this._hass, this.device);
+  }
+
+  showMissing(hass) {
+    const key = this.config.device ? "device_gone" : "device_missing";
+    const alert = createElement("ha-alert", {}, localize(hass, key));
+    this.sections = [];
+    this.card.replaceChildren(createElement("div", { className: "empty" }, alert));
+  }
+
+  /** Create the sections of a device; they stay, so that nothing loses its focus. */
+  createSections(device) {
+    const { getHass, history, heap, insight } = this;
+    const { sections } = this.config;
+    this.shown = new Set(sections?.length ? sections : Object.keys(SECTIONS));
+    const context = { getHass, history, heap, insight, device, sections: this.shown };
+    const shows = (name) => this.shown.has(name);
+    this.sections = [
+      createHead(context),
+      shows("alerts") && createAlerts(context),
+      shows("availability") && createAvailability(context),
+      ["playback", "heap", "restarts"].some(shows) && createFacts(context),
+      shows("actions") && createButtons(context),
+    ].filter(Boolean);
+    this.card.replaceChildren(...this.sections);
+  }
+
+  updateSections() {
+    const { _hass: hass, device } = this;
+    if (!device) return;
     const view = deviceView(hass, device);
-    this.body.replaceChildren(
-      createElement("div", { className: "device" }, deviceHeader(hass, device, view)),
-      ...(view.state("active_alerts") ? this.alerts(hass, device, view) : []),
-      createElement("dl", {}, ...this.facts(hass, view)),
-    );
-    // Only a device that is online can answer.
-    this.actions.hidden = !view.online;
-    this.button.textContent = entityName(hass, "button", "run_health_check");
-  }
-
-  /** Create the heading and the list of the alerts. */
-  alerts(hass, device, view) {
-    const none = isKnown(view.state("active_alerts"))
-      ? localize(hass, "no_alerts")
-      : localize(hass, "unknown");
-    return [
-      createElement("h3", {}, alertsHeading(hass)),
-      view.alerts.length
-        ? alertList(this.getHass, device, view)
-        : createElement("p", { className: "none note" }, none),
-    ];
-  }
-
-  /** Create the terms and values of a device; those without an entity are skipped. */
-  facts(hass, view) {
-    const { state } = view;
-    const formatted = (key) =>
-      isKnown(state(key)) && hass.formatEntityState(state(key));
-    const online = { true: "online", false: "offline" }[view.online] ?? "unknown";
-    const playing = {
-      on: playingText(hass, view),
-      off: localize(hass, "not_playing"),
-    };
-    const facts = [
-      state("connectivity") && [
-        entityName(hass, "binary_sensor", "connectivity"),
-        localize(hass, online),
-        view.lastSeen && secondaryText(timeElement(hass, view.lastSeen, "last_seen")),
-      ],
-      state("playing") && [localize(hass, "playback"), playing[state("playing").state]],
-      (state("boot_time") || state("reset_reason")) && [
-        localize(hass, "last_restart"),
-        isKnown(state("boot_time")) && timeElement(hass, state("boot_time").state),
-        formatted("reset_reason"),
-      ],
-      (view.maintenance || view.unstable) && [
-        localize(hass, "state"),
-        view.maintenance && maintenanceText(hass, view),
-        view.unstable && badge(localize(hass, "unstable")),
-      ],
-    ];
-    return facts.filter(Boolean).flatMap(([name, ...values]) => {
-      const known = values
-        .filter(Boolean)
-        .map((value) => createElement("span", {}, value));
-      const shown = known.length ? known : [localize(hass, "unknown")];
-      return [
-        createElement("dt", {}, name),
-        createElement("dd", { className: "words" }, ...shown),
-      ];
-    });
-  }
-
-  /** Render the free heap with Home Assistant's sensor card, which updates itself. */
-  async renderGraph(entity) {
-    if (entity === this.chartEntity) return;
-    this.chartEntity = entity;
-    this.chart = undefined;
-    this.graph.replaceChildren();
-    if (!entity) return;
-    const { createCardElement } = await window.loadCardHelpers();
-    if (entity !== this.chartEntity) return;
-    this.chart = createCardElement({
-      type: "sensor",
-      entity,
-      graph: "line",
-      ...ENTITY_NAME,
-    });
-    this.chart.hass = this._hass;
-    this.graph.replaceChildren(this.chart);
-  }
-
-  /** Run a health check on the device, and show whether it has answered. */
-  async runHealthCheck() {
-    if (this.button.loading) return;
-    const { id } = this.device;
-    this.button.loading = true;
-    this.showResult();
-    try {
-      const { response } = await this._hass.callService(
-        DOMAIN,
-        "run_health_check",
-        {},
-        { device_id: id },
-        true,
-        true,
-      );
-      if (this.device?.id !== id) return;
-      const [{ answered }] = Object.values(response);
-      this.showResult(answered ? "answered" : "not_answered");
-    } catch {
-      // Home Assistant shows the error itself.
-    } finally {
-      this.button.loading = false;
-    }
-  }
-
-  /** Show the result of a health check; screen readers don't read out its time. */
-  showResult(key) {
-    this.result.textContent = key ? localize(this._hass, key) : "";
-    this.resultTime.replaceChildren(
-      ...(key ? [timeElement(this._hass, new Date().toISOString())] : []),
-    );
+    for (const section of this.sections) section.update(hass, device, view);
   }
 }

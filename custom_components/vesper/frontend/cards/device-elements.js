@@ -83,7 +83,7 @@ export function alertItem(getHass, device, alert) {
 }
 
 /** Return the entity of an alert, or that of all active alerts. */
-function alertEntity(hass, device, alert) {
+export function alertEntity(hass, device, alert) {
   // By attribute: users may rename the sensor.
   const isOfAlert = (entityId) =>
     hass.states[entityId]?.attributes.subsystem === alert.subsystem;

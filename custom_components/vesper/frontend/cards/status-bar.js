@@ -95,7 +95,7 @@ const stateText = (hass, state) =>
     unrecorded: localize(hass, "not_recorded"),
   })[state] ?? localize(hass, "unknown");
 
-/** Return segments as one sentence. */
+/** Return segments as text. */
 export function describeSegments(hass, segments, hours, share = onlineShare(segments)) {
   const period = periodText(hass, hours);
   if (share === undefined) return localize(hass, "bar_unknown", { period });
@@ -111,7 +111,7 @@ export function describeSegments(hass, segments, hours, share = onlineShare(segm
       texts.push(outageText(hass, outage, segments.at(-1)));
     }
   }
-  return texts.join("; ");
+  return texts.join(". ");
 }
 
 /** Return when an outage was, or since when it is. */

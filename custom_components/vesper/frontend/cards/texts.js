@@ -23,6 +23,14 @@ export const categoryText = (hass, category) =>
 /** Return the heading of a list of alerts. */
 export const alertsHeading = (hass) => entityName(hass, "sensor", "active_alerts");
 
+/** Return that something is acknowledged, and by whom if it was a user. */
+export const acknowledgedText = (hass, user) =>
+  user ? localize(hass, "acknowledged_by", { user }) : localize(hass, "acknowledged");
+
+/** Return the text of the reason of a restart, which is empty if it is not known. */
+export const resetReasonText = (hass, reason) =>
+  hass.localize(`component.${DOMAIN}.entity.sensor.reset_reason.state.${reason}`);
+
 /** Return the text of a running maintenance, with its end if there is one. */
 export function maintenanceText(hass, { maintenance }) {
   return maintenance.attributes.until
