@@ -340,6 +340,38 @@ def test_not_for_administrators(page: Page) -> None:
     assert page.evaluate("opened") == "sensor.device-1_health"
 
 
+def test_without_permission(page: Page) -> None:
+    """Users are not offered what they may not do."""
+    alert = {"subsystem": "Player", "state": "WARNING", "message": "no sound"}
+    page.evaluate("""() => {
+        document.querySelector("home-assistant").hass.user.is_admin = false;
+        bells.answers["vesper/controllable_devices"] = { device_ids: ["device-0"] };
+    }""")
+    card = show(page)
+    page.evaluate(
+        "alert => bells.change(1, 'active_alerts', '1', { alerts: [alert] })", alert
+    )
+    expect(card.get_by_text("no sound")).to_be_visible()
+    expect(card.locator("ha-button:visible")).to_have_count(0)
+    page.evaluate("bells.card.setConfig({ device: 'device-0' })")
+    expect(card.locator("ha-button:visible")).to_have_count(4)
+
+
+def test_acknowledge_offline(page: Page) -> None:
+    """Being offline is acknowledged in the to-do list."""
+    card = show(page, sections=["actions"])
+    page.evaluate("bells.change('fleet', 'problems', '1')")
+    page.evaluate("bells.change(1, 'connectivity', 'off')")
+    card.locator("ha-button", has_text="acknowledge_offline").click()
+    page.evaluate("bells.change(1, 'connectivity', 'off', { acknowledged: true })")
+    card.locator("ha-button", has_text="unacknowledge").click()
+    items = page.evaluate("bells.called.map(([, , data]) => data)")
+    assert items == [
+        {"item": "bell-1/connectivity", "status": status}
+        for status in ("completed", "needs_action")
+    ]
+
+
 def test_device_that_is_gone(page: Page) -> None:
     """A message says what to do."""
     card = show(page, device="other")

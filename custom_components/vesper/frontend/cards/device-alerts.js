@@ -34,7 +34,7 @@ export function createAlerts({ getHass }) {
         if (cleared.subsystem === subsystem) cleared.textContent = "";
       }
       const row = rows.get(subsystem);
-      row.update(hass, device, alert);
+      row.update(hass, device, view, alert);
       return row;
     });
     for (const [subsystem, row] of rows) {
@@ -94,14 +94,15 @@ function createRow(getHass, cleared) {
   const buttons = [acknowledging, clearing];
   const actions = createElement("div", { className: "alert-actions" }, ...buttons, result);
   const row = createElement("li", {}, button, actions);
-  row.update = (hass, device, alert) => {
+  row.update = (hass, device, view, alert) => {
+    actions.hidden = !view.canControl;
     shown = { device, alert };
     const severity = toStatus(String(alert.state).toLowerCase());
     button.replaceChildren(statusIcon(severity), words(hass, alert, severity));
     acknowledging.textContent = alert.acknowledged
       ? localize(hass, "unacknowledge")
       : localize(hass, "acknowledge");
-    // An acknowledgement is taken back in the to-do list, which a user may have disabled.
+    // It is taken back in the to-do list, which a user may have disabled.
     acknowledging.hidden =
       Boolean(alert.acknowledged) && !isKnown(hass.states[getFleet(hass).entities.problems]);
     clearing.textContent = localize(hass, "clear");

@@ -1,7 +1,15 @@
 import { createActionButton, createResult } from "./action-button.js";
-import { endMaintenance, runHealthCheck, setMaintenance } from "./device-actions.js";
+import {
+  acknowledgeOffline,
+  endMaintenance,
+  runHealthCheck,
+  setMaintenance,
+  unacknowledge,
+} from "./device-actions.js";
+import { isKnown } from "./device-view.js";
 import { createElement, secondaryText, timeElement } from "./dom.js";
 import { periodText } from "./durations.js";
+import { getFleet } from "./fleet.js";
 import { DOMAIN } from "./home-assistant.js";
 import { entityName, localize } from "./texts.js";
 import { fromInput, toInput } from "./times.js";
@@ -29,6 +37,14 @@ export function createButtons({ getHass }) {
     },
     checkResult,
   );
+  const offlineResult = createResult();
+  let isAcknowledged;
+  const acknowledging = createActionButton(
+    getHass,
+    (hass) =>
+      isAcknowledged ? unacknowledge(hass, devices()) : acknowledgeOffline(hass, devices()),
+    offlineResult,
+  );
   const maintenance = createMaintenance(getHass, devices);
   const page = createElement("ha-button", { size: "s", appearance: "plain" });
   const downloadResult = createResult();
@@ -42,14 +58,24 @@ export function createButtons({ getHass }) {
     "section",
     { className: "buttons" },
     createElement("div", { className: "actions" }, check, checkResult),
+    createElement("div", { className: "actions" }, acknowledging, offlineResult),
     maintenance,
     createElement("div", { className: "actions" }, page, diagnostics, downloadResult),
   );
   element.update = (hass, device, view) => {
     shown = device;
     // Only a device that is online can answer.
-    check.parentElement.hidden = !view.online;
+    check.parentElement.hidden = !view.canControl || !view.online;
     check.textContent = entityName(hass, "button", "run_health_check");
+    // Acknowledged is what is ticked in the to-do list, which a user may have disabled.
+    const list = hass.states[getFleet(hass).entities.problems];
+    isAcknowledged = view.offlineAcknowledged;
+    acknowledging.parentElement.hidden =
+      !view.canControl || view.online !== false || !isKnown(list);
+    acknowledging.textContent = isAcknowledged
+      ? localize(hass, "unacknowledge")
+      : localize(hass, "acknowledge_offline");
+    maintenance.hidden = !view.canControl;
     maintenance.update(hass, view);
     const isAdmin = Boolean(hass.user?.is_admin);
     page.parentElement.hidden = !isAdmin;

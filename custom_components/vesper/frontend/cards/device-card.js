@@ -12,6 +12,7 @@ import { getFleet, sortByName } from "./fleet.js";
 import { HistoryLoader } from "./history.js";
 import { currentHass } from "./home-assistant.js";
 import { InsightLoader } from "./insight.js";
+import { controllableDevices } from "./permissions.js";
 import { localize, textsLoaded } from "./texts.js";
 
 /** The sections that can be shown, in their order, with their names. */
@@ -82,6 +83,7 @@ export class VesperDeviceCard extends VesperCard {
     const entityIds = Object.values(device?.entities ?? {});
     const isSame = entityIds.every((id, at) => hass.states[id] === this.states?.[at]);
     if (!rebuild && isSame) return;
+    if (rebuild) this.updatePermissions(hass);
     this.states = entityIds.map((id) => hass.states[id]);
     this.device = device;
     if (!device) this.showMissing(hass);
@@ -121,10 +123,20 @@ export class VesperDeviceCard extends VesperCard {
     this.card.replaceChildren(...this.sections);
   }
 
+  /** Ask which devices the user may control, and offer the actions on these. */
+  async updatePermissions(hass) {
+    const { fleet } = this;
+    const permissions = await controllableDevices(hass, fleet);
+    if (fleet !== this.fleet) return;
+    this.permissions = permissions;
+    this.updateSections();
+  }
+
   updateSections() {
     const { _hass: hass, device } = this;
     if (!device) return;
-    const view = deviceView(hass, device);
+    const canControl = Boolean(this.permissions?.has(device.id));
+    const view = { ...deviceView(hass, device), canControl };
     for (const section of this.sections) section.update(hass, device, view);
   }
 }

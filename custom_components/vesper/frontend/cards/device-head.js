@@ -1,6 +1,6 @@
 import { statusIcon } from "./device-elements.js";
 import { badge, createElement, secondaryText, timeElement } from "./dom.js";
-import { openMoreInfo } from "./home-assistant.js";
+import { openDevice } from "./navigation.js";
 import { acknowledgedText, localize, maintenanceText, statusText } from "./texts.js";
 import { shortTime } from "./times.js";
 
@@ -20,7 +20,7 @@ export function createHead({ insight }) {
     head.className = "head";
     if (isAdmin) head.href = `/config/devices/device/${device.id}`;
     // Only administrators can open the page of a device.
-    else head.onclick = () => openMoreInfo(head, mainEntity(device));
+    else head.onclick = () => openDevice(head, device);
     const notes = headNotes(hass, device, view, insight.report);
     const label = createElement(
       "span",
@@ -34,20 +34,17 @@ export function createHead({ insight }) {
   return element;
 }
 
-const mainEntity = ({ entities }) => entities.health ?? entities.connectivity;
-
 function headNotes(hass, device, view, report) {
-  const { sw_version: firmware } = hass.devices[device.id] ?? {};
+  const { firmware } = device;
   const area = hass.areas[device.area]?.name;
   const seen = view.lastSeen ?? lastSeen(view);
   const by = view.state("connectivity")?.attributes.acknowledged_by;
-  const isAcknowledged = view.state("connectivity")?.attributes.acknowledged;
   return [
     area && createElement("span", {}, area),
     firmware && secondaryText(localize(hass, "firmware", { version: firmware })),
     createElement("span", {}, connectivityText(hass, view, report)),
     seen && secondaryText(timeElement(hass, seen, "last_seen")),
-    isAcknowledged && badge(acknowledgedText(hass, by)),
+    view.offlineAcknowledged && badge(acknowledgedText(hass, by)),
     view.unstable && badge(localize(hass, "unstable")),
     view.maintenance && badge(maintenanceText(hass, view)),
   ].filter(Boolean);
