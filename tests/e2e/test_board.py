@@ -19,8 +19,13 @@ class Board:
     def __init__(self, page: Page, **config: Any) -> None:
         """Show the card."""
         self.page = page
-        self.shown = page.evaluate("config => bells.show(undefined, config)", config)
+        self.shown = self.show(**config)
         self.card = page.locator("vesper-fleet-card")
+
+    def show(self, *, element: str = "vesper-fleet-card", **config: Any) -> float:
+        """Show one more card; returns the milliseconds."""
+        show = "([element, config]) => bells.show(element, config)"
+        return float(self.page.evaluate(show, [element, config]))
 
     def change(self, number: int | str, key: str, state: str, **attributes: Any) -> Any:
         """Change a state.
@@ -522,10 +527,11 @@ def test_only_what_is_permitted(many_devices: OpenFleet) -> None:
     [
         ({}, "/config/devices/device/device-1"),
         (
-            {"tap_action": "device_view", "dashboard": "bells"},
-            "/bells/device?id=device-1",
+            {"tap_action": "device_page", "dashboard": "bells"},
+            "/config/devices/device/device-1",
         ),
-        ({"tap_action": "device_view"}, "/without-home-assistant/device?id=device-1"),
+        ({"dashboard": "bells"}, "/bells/device?id=device-1"),
+        ({"tap_action": "device_view"}, "/config/devices/device/device-1"),
     ],
 )
 def test_what_a_tap_opens(
@@ -595,3 +601,48 @@ def test_keys(many_devices: OpenFleet) -> None:
         press("Enter")
         board.row(1).locator("a").focus()
         assert press("ArrowDown", "ArrowDown", *("ArrowDown",) * 11) == "device-13"
+
+
+# Other dashboards
+
+
+def test_the_dashboard_is_found(many_devices: OpenFleet) -> None:
+    """A tap opens the dashboard of device pages."""
+    with many_devices(12) as page:
+        page.evaluate("""document.querySelector("home-assistant")
+            .hass.devices.fleet.configuration_url = "homeassistant://board" """)
+        board = Board(page, areas=True)
+        head = board.card.get_by_role("link", name="Bell 1 ok")
+        expect(head).to_have_attribute("href", "/board/device?id=device-1")
+        tile = board.card.locator("a.area").first
+        expect(tile).to_have_attribute("href", "/board/area?id=tower")
+
+
+@pytest.mark.parametrize(
+    ("element", "texts"),
+    [
+        ("vesper-fleet-tile", ["1 failed", "1 offline", "10 ok"]),
+        ("vesper-fleet-badge", ["1 failed"]),
+    ],
+)
+def test_summaries(many_devices: OpenFleet, element: str, texts: list[str]) -> None:
+    """They say how many devices are in which state."""
+    with many_devices(12) as page:
+        page.evaluate("""document.addEventListener("hass-more-info",
+            ({ detail }) => (window.opened = detail.entityId))""")
+        board = Board(page, element=element)
+        summary = page.locator(element)
+        expect(summary).to_contain_text("status_count 12 ok")
+        board.alert(3, ALERT | {"state": "FAILED"})
+        board.change(5, "connectivity", "off")
+        for text in texts:
+            expect(summary.get_by_text(f"status_count {text}")).to_be_visible()
+        summary.get_by_role("button").click()
+        assert page.evaluate("opened") == "sensor.fleet_fleet_health"
+        board.show(element=element, dashboard="bells", label="odd", title="Odd bells")
+        link = summary.last.get_by_role("link")
+        expect(link).to_have_attribute("href", "/bells")
+        title = "card => card.querySelector('ha-badge')?.label ?? card.textContent"
+        assert "Odd bells" in link.evaluate(title)
+        board.show(element=element, area="nowhere")
+        expect(summary.last).to_contain_text("no_devices_short")

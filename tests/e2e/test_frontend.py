@@ -118,9 +118,9 @@ def test_opens_what_is_tapped(browser: Browser, bell: Bell) -> None:
         alert.focus()
         bell.send("alerts", subsystem="Player", state="CRITICAL", msg="no amplifier")
         expect(card.get_by_role("button", name="Player Critical")).to_be_focused()
-        page.keyboard.press("Shift+Tab")
+        page.keyboard.press("Home")
         page.keyboard.press("Enter")
-        page.wait_for_url(f"**/config/devices/device/{bell.id}")
+        page.wait_for_url(f"**/{DASHBOARD}/device?id={bell.id}")
 
 
 def test_names_are_text(open_page: OpenPage, bell: Bell) -> None:

@@ -31,8 +31,8 @@ TEXTS: dict[str, dict[str, Any]] = {
     for path in (FOLDER.parent / "translations").glob("*.json")
 }
 
-#: At 1 MB a second, the modules of the board are there after 0.15 seconds.
-MAX_BYTES = 150_000
+#: At 1 MB a second, the modules of the board are there after 0.2 seconds.
+MAX_BYTES = 200_000
 MAX_LINES = 400
 
 type Get = Callable[[str], Awaitable[ClientResponse]]

@@ -60,7 +60,7 @@
     }
   }
   hass.devices.fleet = { id: "fleet", name: "All Vesper devices" };
-  for (const key of ["mqtt_link", "outage", "problems"]) {
+  for (const key of ["mqtt_link", "outage", "problems", "fleet_health"]) {
     const entity_id = `sensor.fleet_${key}`;
     hass.entities[entity_id] = { entity_id, device_id: "fleet", platform: "vesper", translation_key: key };
     hass.states[entity_id] = { entity_id, state: key === "mqtt_link" ? "on" : "unknown", attributes: {} };

@@ -10,7 +10,9 @@ import {
   DASHBOARD_STRATEGY,
   DEVICE_CARD,
   DOMAIN,
+  FLEET_BADGE,
   FLEET_CARD,
+  FLEET_TILE,
   LINKED_CARD,
   currentHass,
 } from "./cards/home-assistant.js";
@@ -68,6 +70,7 @@ const MODULES = [
   "fleet-card",
   "fleet-form",
   "fleet-selection",
+  "fleet-summary",
   "history",
   "home-assistant",
   "incident-banner",
@@ -84,6 +87,7 @@ const MODULES = [
   "styles",
   "texts",
   "times",
+  "tracked-device",
 ];
 
 // Home Assistant waits 5 s for a dashboard strategy. With an empty cache and a latency of
@@ -109,17 +113,21 @@ import("./more-info.js").then(({ VesperMoreInfo }) =>
 const [
   { VesperFleetCard },
   { VesperDeviceCard },
+  { VesperFleetBadge, VesperFleetTile },
   { VesperLinkedCard },
   { VesperDashboardStrategy },
 ] = await Promise.all([
   import("./cards/fleet-card.js"),
   import("./cards/device-card.js"),
+  import("./cards/fleet-summary.js"),
   import("./cards/linked-card.js"),
   import("./cards/dashboard-strategy.js"),
 ]);
 
 defineElement(FLEET_CARD, VesperFleetCard);
 defineElement(DEVICE_CARD, VesperDeviceCard);
+defineElement(FLEET_BADGE, VesperFleetBadge);
+defineElement(FLEET_TILE, VesperFleetTile);
 defineElement(LINKED_CARD, VesperLinkedCard);
 defineElement(DASHBOARD_STRATEGY, VesperDashboardStrategy);
 
@@ -141,6 +149,8 @@ addToList("customCards", "device_card", {
       : null;
   },
 });
+addToList("customCards", "fleet_tile", { type: FLEET_TILE, preview: true });
+addToList("customBadges", "fleet_badge", { type: FLEET_BADGE, preview: true });
 addToList("customStrategies", "dashboard", {
   type: DOMAIN,
   strategyType: "dashboard",

@@ -40,28 +40,34 @@ export class AreaTiles {
     this.list.addEventListener("keydown", (event) => moveFocus(this.list, event));
   }
 
-  update(hass, rows, dashboard) {
+  update(hass, rows, fleet, config) {
     const areas = countAreas(hass, rows);
-    const key = JSON.stringify([areas, dashboard]);
+    const key = JSON.stringify([areas, fleet.dashboard, config.dashboard]);
     if (key === this.key) return;
     this.key = key;
     this.element.hidden = areas.length < 2;
     this.heading.textContent = localize(hass, "areas");
     this.list.ariaLabel = localize(hass, "areas");
     this.list.replaceChildren(
-      ...areas.map((area) => createElement("li", {}, this.tile(hass, area, dashboard))),
+      ...areas.map((area) =>
+        createElement(
+          "li",
+          {},
+          this.tile(hass, area, viewPath(fleet, config, "area", area.id)),
+        ),
+      ),
     );
     keepOneTabStop(this.list);
   }
 
-  tile(hass, { id, name, devices, online, worst, statuses }, dashboard) {
+  tile(hass, { id, name, devices, online, worst, statuses }, href) {
     const count = statuses[worst];
     const trouble = ["ok", "unknown"].includes(worst)
       ? categoryText(hass, worst)
       : localize(hass, "status_count", { count, status: categoryText(hass, worst) });
     const tile = createElement(
       "a",
-      { className: "area", href: viewPath("area", id, dashboard) },
+      { className: "area", ...(href && { href }) },
       statusIcon(worst),
       createElement("span", { className: "subsystem" }, name),
       createElement(

@@ -14,10 +14,10 @@ const TIME_UPDATE_MILLISECONDS = 15_000;
  * and format of times have changed.
  */
 export class VesperCard extends HTMLElement {
-  constructor() {
+  constructor(tag = "ha-card") {
     super();
     this.config = {};
-    this.card = createElement("ha-card");
+    this.card = createElement(tag);
     this.attachShadow({ mode: "open" }).append(this.card);
     this.shadowRoot.adoptedStyleSheets = [STYLES, STATUS_BAR_STYLES];
     this.getHass = () => this._hass;

@@ -1,4 +1,5 @@
 import { FLEET_CARD, LINKED_CARD, currentHass } from "./home-assistant.js";
+import { currentDashboard } from "./navigation.js";
 import { localize, textsLoaded } from "./texts.js";
 
 /** Over how many columns of a view the list of devices extends. */
@@ -35,7 +36,7 @@ export class VesperDashboardStrategy extends HTMLElement {
     const list = {
       type: `custom:${FLEET_CARD}`,
       areas: true,
-      tap_action: "device_view",
+      dashboard: currentDashboard(),
     };
     const subview = { type: "sections", subview: true };
     return {

@@ -1,6 +1,6 @@
 import { ActionsPanel } from "./actions-panel.js";
 import { deviceHeader, alertItem } from "./device-elements.js";
-import { VIEW_KEYS, compareKeys, deviceView, sortKey } from "./device-view.js";
+import { compareKeys, sortKey } from "./device-view.js";
 import {
   badge,
   createElement,
@@ -10,6 +10,7 @@ import {
 } from "./dom.js";
 import { keepOneTabStop } from "./keyboard.js";
 import { createStatusBar } from "./status-bar.js";
+import { TrackedDevice } from "./tracked-device.js";
 import { alertsHeading, localize, maintenanceText, playingText } from "./texts.js";
 
 /** How many alerts of a device are listed, the worst ones. */
@@ -20,8 +21,9 @@ const MAX_ALERTS = 3;
  *
  * `card` is the fleet card, which has the options, and knows what is selected.
  */
-export class DeviceRow {
+export class DeviceRow extends TrackedDevice {
   constructor(card) {
+    super();
     this.card = card;
     this.visible = false;
     this.head = createElement("div", { className: "line" });
@@ -30,26 +32,14 @@ export class DeviceRow {
     this.element.row = this;
   }
 
-  /** Set the device; its entities may have changed. */
   setDevice(device) {
-    this.device = device;
-    this.entityIds = VIEW_KEYS.map((key) => device.entities[key]).filter(Boolean);
-    this.states = undefined;
-    this.search = undefined;
+    super.setDevice(device);
     this.isRendered = undefined;
     this.bar = createStatusBar(this.card.history, device);
   }
 
-  /** Work out the view again, if a state has changed; returns whether one has. */
   update(hass) {
-    if (
-      this.states &&
-      this.entityIds.every((id, at) => hass.states[id] === this.states[at])
-    ) {
-      return false;
-    }
-    this.states = this.entityIds.map((id) => hass.states[id]);
-    this.view = deviceView(hass, this.device);
+    if (!super.update(hass)) return false;
     this.search = undefined;
     const key = sortKey(this.view);
     this.hasMoved ||= !this.key || compareKeys(this.key, key) !== 0;

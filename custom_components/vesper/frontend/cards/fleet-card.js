@@ -152,7 +152,7 @@ export class VesperFleetCard extends VesperCard {
         rows.length > 1 && rows.some(({ device }) => this.permissions?.has(device.id)),
     });
     this.areas.element.hidden = !this.config.areas;
-    if (this.config.areas) this.areas.update(hass, rows, this.config.dashboard);
+    if (this.config.areas) this.areas.update(hass, rows, this.fleet, this.config);
   }
 
   /** Return the rows that the options and the user's filter select. */

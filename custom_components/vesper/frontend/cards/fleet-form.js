@@ -1,5 +1,6 @@
-import { DEVICE_FILTER, cardForm } from "./card-form.js";
-import { DOMAIN, currentHass } from "./home-assistant.js";
+import { cardForm } from "./card-form.js";
+import { SELECTION_SCHEMA } from "./fleet-selection.js";
+import { currentHass } from "./home-assistant.js";
 import { TAP_ACTIONS } from "./navigation.js";
 import { localize, textsLoaded } from "./texts.js";
 
@@ -22,21 +23,14 @@ export async function fleetForm() {
   await textsLoaded;
   return cardForm([
     { name: "title", selector: { text: {} } },
-    { name: "area", selector: { area: { device: { integration: DOMAIN } } } },
+    ...SELECTION_SCHEMA.filter(({ name }) => name === "area"),
     { name: "troubled_only", selector: boolean },
     { name: "compact", selector: boolean },
     {
       name: "selected",
       type: "expandable",
       flatten: true,
-      schema: [
-        {
-          name: "devices",
-          selector: { device: { multiple: true, filter: DEVICE_FILTER } },
-        },
-        { name: "floor", selector: { floor: { device: { integration: DOMAIN } } } },
-        { name: "label", selector: { label: {} } },
-      ],
+      schema: [...SELECTION_SCHEMA.filter(({ name }) => name !== "area")],
     },
     {
       name: "shown",

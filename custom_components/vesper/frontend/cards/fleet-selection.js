@@ -1,3 +1,17 @@
+import { DEVICE_FILTER } from "./card-form.js";
+import { DOMAIN } from "./home-assistant.js";
+
+/** The options that select devices. */
+export const SELECTION_SCHEMA = [
+  { name: "area", selector: { area: { device: { integration: DOMAIN } } } },
+  {
+    name: "devices",
+    selector: { device: { multiple: true, filter: DEVICE_FILTER } },
+  },
+  { name: "floor", selector: { floor: { device: { integration: DOMAIN } } } },
+  { name: "label", selector: { label: {} } },
+];
+
 const asSet = (value) => (value?.length ? new Set([value].flat()) : undefined);
 
 /** Return the devices that the options of a card select. */

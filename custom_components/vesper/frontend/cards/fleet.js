@@ -3,7 +3,8 @@ import { DOMAIN } from "./home-assistant.js";
 let cached = {};
 
 /**
- * Return the devices by id, with their entities by key, and the entities of the fleet.
+ * Return the devices by id, with their entities by key, the entities of the fleet, and
+ * the path of the first Vesper dashboard.
  *
  * Cached for all cards: the registries hold many thousand entries and rarely change.
  */
@@ -32,15 +33,16 @@ export function getFleet(hass) {
     else device.entities[entity.translation_key] = entity.entity_id;
   }
   const isDevice = ({ entities }) => entities.connectivity || entities.health;
+  const fleets = [...found.values()].filter((device) => !isDevice(device));
   cached = {
     source: { entities, devices },
     devices: new Map([...found].filter(([, device]) => isDevice(device))),
-    entities: Object.assign(
-      {},
-      ...[...found.values()]
-        .filter((device) => !isDevice(device))
-        .map((device) => device.entities),
-    ),
+    entities: Object.assign({}, ...fleets.map(({ entities }) => entities)),
+    // The integration links the page of the fleet's device to the dashboard.
+    dashboard: fleets
+      .map(({ id }) => devices[id].configuration_url)
+      .find(Boolean)
+      ?.replace("homeassistant://", ""),
   };
   return cached;
 }

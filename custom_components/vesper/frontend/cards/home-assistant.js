@@ -3,6 +3,8 @@ export const DOMAIN = "vesper";
 
 export const FLEET_CARD = "vesper-fleet-card";
 export const DEVICE_CARD = "vesper-device-card";
+export const FLEET_TILE = "vesper-fleet-tile";
+export const FLEET_BADGE = "vesper-fleet-badge";
 export const LINKED_CARD = "vesper-linked-card";
 export const DASHBOARD_STRATEGY = "ll-strategy-dashboard-vesper";
 

@@ -1,5 +1,8 @@
 import { createElement } from "./dom.js";
 import { DEVICE_CARD, FLEET_CARD } from "./home-assistant.js";
+import { currentDashboard } from "./navigation.js";
+
+const LOG_HEIGHT = "640px";
 
 /**
  * A card about the device or area that the address of the page names.
@@ -44,7 +47,10 @@ export class VesperLinkedCard extends HTMLElement {
     if (id !== this.shownId) return;
     this.card = createCardElement(config);
     this.card.hass = this._hass;
-    this.replaceChildren(createElement("div", {}, this.card));
+    // The logbook card has no height of its own.
+    const className = this.config.card;
+    this.replaceChildren(createElement("div", { className }, this.card));
+    if (className === "log") this.firstChild.style.blockSize = LOG_HEIGHT;
   }
 
   getCardSize() {
@@ -63,7 +69,7 @@ const CONFIGS = {
   area: (hass, id) => ({
     type: `custom:${FLEET_CARD}`,
     title: hass.areas[id]?.name,
-    tap_action: "device_view",
+    dashboard: currentDashboard(),
     ...(id ? { area: id } : { without_area: true }),
   }),
 };

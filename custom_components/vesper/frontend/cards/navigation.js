@@ -1,22 +1,31 @@
+import { getFleet } from "./fleet.js";
 import { openMoreInfo } from "./home-assistant.js";
 
 /** What a tap on a device can do, the first by default. */
-export const TAP_ACTIONS = ["device_page", "device_view", "more_info", "none"];
+export const TAP_ACTIONS = ["device_view", "device_page", "more_info", "none"];
 
-/** Return the path of the dashboard that is open, or of another one. */
-const dashboardPath = (dashboard) =>
-  `/${dashboard?.replace(/^\//, "") || location.pathname.split("/")[1]}`;
+/** Return the path of the Vesper dashboard of a card, undefined if there is none. */
+export function dashboardPath(fleet, { dashboard } = {}) {
+  const path = dashboard || fleet.dashboard;
+  return path && `/${path.replace(/^\//, "")}`;
+}
+
+/** Return the path of the dashboard that is open. */
+export const currentDashboard = () => location.pathname.split("/")[1];
 
 /** Return the path of the view of a device or an area; without an id, of no area. */
-export const viewPath = (view, id, dashboard) =>
-  `${dashboardPath(dashboard)}/${view}?id=${encodeURIComponent(id ?? "")}`;
+export function viewPath(fleet, config, view, id) {
+  const dashboard = dashboardPath(fleet, config);
+  return dashboard && `${dashboard}/${view}?id=${encodeURIComponent(id ?? "")}`;
+}
 
 /** Return the path that a tap on a device leads to, undefined if it leads to none. */
-export function devicePath(hass, device, { tap_action: action, dashboard } = {}) {
-  if (action === "device_view") return viewPath("device", device.id, dashboard);
+export function devicePath(hass, device, config = {}) {
+  const { tap_action: action = "device_view" } = config;
+  const view = viewPath(getFleet(hass), config, "device", device.id);
+  if (action === "device_view" && view) return view;
   // Only administrators can open the page of a device.
-  const isPage = !action || action === "device_page";
-  return isPage && hass.user?.is_admin
+  return ["device_view", "device_page"].includes(action) && hass.user?.is_admin
     ? `/config/devices/device/${device.id}`
     : undefined;
 }

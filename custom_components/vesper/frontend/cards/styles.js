@@ -128,6 +128,8 @@ STYLES.replaceSync(`
   }
   .selection .line { flex-wrap: wrap; align-items: center; gap: 8px 16px; padding: 8px 12px; }
 
+  .badge { display: inline-block; border-radius: 18px; }
+
   .device { padding: 4px 4px 0; }
   dl {
     display: grid; grid-template-columns: minmax(96px, auto) 1fr; align-items: baseline;

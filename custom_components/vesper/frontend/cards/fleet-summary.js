@@ -1,0 +1,120 @@
+import { VesperCard } from "./base-card.js";
+import { cardForm } from "./card-form.js";
+import { createElement } from "./dom.js";
+import { SELECTION_SCHEMA, selectDevices } from "./fleet-selection.js";
+import { openMoreInfo } from "./home-assistant.js";
+import { dashboardPath } from "./navigation.js";
+import { CATEGORIES } from "./status.js";
+import { categoryText, localize } from "./texts.js";
+import { TrackedDevice } from "./tracked-device.js";
+
+/** Base of what shows a fleet in a word: how many devices are in which state. */
+class VesperFleetSummary extends VesperCard {
+  static getStubConfig() {
+    return {};
+  }
+
+  static getConfigForm() {
+    return cardForm([
+      { name: "title", selector: { text: {} } },
+      ...SELECTION_SCHEMA,
+      { name: "dashboard", selector: { text: {} } },
+    ]);
+  }
+
+  update(hass, rebuild) {
+    if (rebuild) this.track(hass);
+    const changed = this.tracked.filter((one) => one.update(hass));
+    if (rebuild || changed.length) this.render(hass, this.countCategories());
+  }
+
+  track(hass) {
+    const devices = selectDevices(hass, this.fleet.devices.values(), this.config);
+    this.tracked = devices.map((device) => {
+      const tracked = new TrackedDevice();
+      tracked.setDevice(device);
+      return tracked;
+    });
+  }
+
+  /** Return how many devices are in which category, the worst first, those there are. */
+  countCategories() {
+    const counts = {};
+    for (const { view } of this.tracked) {
+      counts[view.category] = (counts[view.category] ?? 0) + 1;
+    }
+    return Object.keys(CATEGORIES)
+      .filter((category) => counts[category])
+      .map((category) => ({ category, count: counts[category] }));
+  }
+
+  titleText(hass) {
+    return this.config.title || localize(hass, "dashboard");
+  }
+
+  /** Create what opens the Vesper dashboard, or a dialog if there is none. */
+  createLink(className, ...children) {
+    const href = dashboardPath(this.fleet, this.config);
+    if (href) return createElement("a", { className, href }, ...children);
+    const button = createElement("button", { className, type: "button" }, ...children);
+    button.onclick = () => openMoreInfo(button, this.fleet.entities.fleet_health);
+    return button;
+  }
+}
+
+const countText = (hass, { category, count }) =>
+  localize(hass, "status_count", { count, status: categoryText(hass, category) });
+
+const createIcon = (category, properties) =>
+  createElement("ha-icon", {
+    className: `dot ${category}`,
+    icon: CATEGORIES[category],
+    ariaHidden: "true",
+    ...properties,
+  });
+
+/** The state of the fleet in one line, for other dashboards. */
+export class VesperFleetTile extends VesperFleetSummary {
+  getCardSize() {
+    return 1;
+  }
+
+  getGridOptions() {
+    return { columns: 6, min_columns: 3, rows: "auto" };
+  }
+
+  render(hass, counts) {
+    const texts = counts.map((one) => createElement("span", {}, countText(hass, one)));
+    const none = createElement("span", {}, localize(hass, "no_devices_short"));
+    const label = createElement(
+      "span",
+      { className: "label" },
+      createElement("span", { className: "name" }, this.titleText(hass)),
+      createElement(
+        "span",
+        { className: "notes note" },
+        ...(texts.length ? texts : [none]),
+      ),
+    );
+    const icon = createIcon(counts[0]?.category ?? "unknown");
+    this.card.replaceChildren(this.createLink("head", icon, label));
+  }
+}
+
+/** The worst state of the fleet as a badge. */
+export class VesperFleetBadge extends VesperFleetSummary {
+  constructor() {
+    super("div");
+  }
+
+  render(hass, counts) {
+    const [worst] = counts;
+    const badge = createElement(
+      "ha-badge",
+      { label: this.titleText(hass) },
+      createIcon(worst?.category ?? "unknown", { slot: "icon" }),
+      worst ? countText(hass, worst) : localize(hass, "no_devices_short"),
+    );
+    this.card.replaceChildren(this.createLink("badge", badge));
+  }
+}
