@@ -423,6 +423,7 @@ def test_acknowledge_a_silent_device(many_devices: OpenFleet) -> None:
     with many_devices(2) as page:
         board = Board(page)
         page.evaluate("bells.response = { bell: ['Player'] }")
+        board.change("fleet", "problems", "2")
         board.alert(1, ALERT)
         board.change(1, "connectivity", "off")
         actions = board.open_actions(1)
@@ -433,6 +434,15 @@ def test_acknowledge_a_silent_device(many_devices: OpenFleet) -> None:
             ["vesper", "acknowledge_alert", {}, {"device_id": ["device-1"]}],
             ["todo", "update_item", item, {"entity_id": "sensor.fleet_problems"}],
         ]
+        # And it can be taken back.
+        board.alert(1, ALERT | {"acknowledged": True})
+        board.change(1, "connectivity", "off", acknowledged=True)
+        actions.get_by_role("button", name="action_unacknowledge").click()
+        expect(actions.get_by_role("status")).to_have_text("unacknowledged")
+        items = ["bell-1/alert/Player", "bell-1/connectivity"]
+        assert [data for _, _, data, _ in board.called[2:]] == [
+            {"item": item, "status": "needs_action"} for item in items
+        ]
 
 
 def test_until(many_devices: OpenFleet) -> None:
@@ -441,14 +451,17 @@ def test_until(many_devices: OpenFleet) -> None:
         page.clock.set_fixed_time("2026-03-28T12:00:00Z")
         board = Board(page)
         actions = board.open_actions(0)
+        actions.get_by_role("button", name="action_maintenance_until").click()
         until = actions.get_by_label("maintenance_end")
         expect(until).to_have_value("2026-03-29T14:00")
-        button = actions.get_by_role("button", name="action_maintenance_until")
+        button = actions.get_by_role("button", name="set_end")
         # The clocks change in between.
         until.fill("2026-03-29T03:30")
         button.click()
         expect(actions.get_by_role("status")).to_contain_text("maintenance_until")
         assert board.called[-1][2] == {"duration": {"seconds": 13.5 * 3600}}
+        expect(until).to_be_hidden()
+        actions.get_by_role("button", name="action_maintenance_until").click()
         for wrong in ("2026-03-28T12:00", ""):
             until.fill(wrong)
             button.click()

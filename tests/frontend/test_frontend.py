@@ -254,7 +254,8 @@ def _keys() -> set[str]:
         keys |= {f"option_{name}_{value}" for value in re.findall(r"\w+", values)}
     (actions,) = re.findall(r"TAP_ACTIONS = \[([^]]+)\]", SCRIPT)
     keys |= {f"option_tap_action_{action}" for action in re.findall(r"\w+", actions)}
-    actions = re.findall(r'^  (\w+): \{\n    icon: "', SCRIPT, re.MULTILINE)
+    action = r'^  (\w+): (?:\{\n    icon: "|maintainFor)'
+    actions = re.findall(action, SCRIPT, re.MULTILINE)
     keys |= {f"action_{action}" for action in actions}
     keys |= set(re.findall(r'link: \["(\w+)"', SCRIPT))
     # Statuses of a device that are no states of its health.

@@ -51,7 +51,8 @@ function arrange(list, rows, heading) {
   const at = [...list.children].findIndex((row) => row.contains(focused));
   for (const row of [...list.children]) if (!rows.includes(row)) row.remove();
   for (const [index, row] of rows.entries()) {
-    if (list.children[index] !== row) list.insertBefore(row, list.children[index] ?? null);
+    if (list.children[index] !== row)
+      list.insertBefore(row, list.children[index] ?? null);
   }
   if (at < 0) return;
   // The focus goes on to the next alert if its own is gone.
@@ -92,7 +93,12 @@ function createRow(getHass, cleared) {
     "plain",
   );
   const buttons = [acknowledging, clearing];
-  const actions = createElement("div", { className: "alert-actions" }, ...buttons, result);
+  const actions = createElement(
+    "div",
+    { className: "alert-actions" },
+    ...buttons,
+    result,
+  );
   const row = createElement("li", {}, button, actions);
   row.update = (hass, device, view, alert) => {
     actions.hidden = !view.canControl;
@@ -104,7 +110,8 @@ function createRow(getHass, cleared) {
       : localize(hass, "acknowledge");
     // It is taken back in the to-do list, which a user may have disabled.
     acknowledging.hidden =
-      Boolean(alert.acknowledged) && !isKnown(hass.states[getFleet(hass).entities.problems]);
+      Boolean(alert.acknowledged) &&
+      !isKnown(hass.states[getFleet(hass).entities.problems]);
     clearing.textContent = localize(hass, "clear");
     // Tells the buttons of the alerts apart.
     for (const each of buttons) each.title = `${each.textContent}: ${alert.subsystem}`;
@@ -121,7 +128,9 @@ function words(hass, alert, severity) {
     createElement("span", { className: "subsystem" }, alert.subsystem),
     secondaryText(statusText(hass, severity)),
     raised && secondaryText(timeElement(hass, raised, "raised")),
-    updated && updated !== raised && secondaryText(timeElement(hass, updated, "updated")),
+    updated &&
+      updated !== raised &&
+      secondaryText(timeElement(hass, updated, "updated")),
     alert.confirmed === false && badge(localize(hass, "unconfirmed")),
     alert.message && createElement("span", { className: "message" }, alert.message),
     alert.acknowledged && badge(acknowledgedText(hass, alert.acknowledged_by)),

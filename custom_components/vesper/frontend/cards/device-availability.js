@@ -66,7 +66,9 @@ function createPast() {
     heading.textContent = localize(hass, "past");
     none.textContent = localize(hass, "past_none");
     none.hidden = events.length > 0;
-    list.replaceChildren(...events.slice(0, MAX_SHOWN).map((event) => item(hass, event)));
+    list.replaceChildren(
+      ...events.slice(0, MAX_SHOWN).map((event) => item(hass, event)),
+    );
     rest.replaceChildren(...events.slice(MAX_SHOWN).map((event) => item(hass, event)));
     more.hidden = events.length <= MAX_SHOWN;
     const count = events.length - MAX_SHOWN;

@@ -12,11 +12,12 @@ export function createFacts({ heap, sections }) {
     const { state } = view;
     const facts = [
       sections.has("playback") && state("playing") && playback(hass, view),
-      sections.has("heap") && isKnown(state("heap_free")) && [
-        entityName(hass, "sensor", "heap_free"),
-        hass.formatEntityState(state("heap_free")),
-        heapLine(hass, device, heap),
-      ],
+      sections.has("heap") &&
+        isKnown(state("heap_free")) && [
+          entityName(hass, "sensor", "heap_free"),
+          hass.formatEntityState(state("heap_free")),
+          heapLine(hass, device, heap),
+        ],
       sections.has("restarts") && lastRestart(hass, view),
     ].filter(Boolean);
     element.hidden = !facts.length;

@@ -24,11 +24,6 @@ DEVICE_STYLES.replaceSync(`
     display: inline-block; inline-size: 120px; block-size: 20px; vertical-align: middle;
     background: var(--primary-color); transform: scaleX(var(--scale-direction, 1));
   }
-  .buttons .actions { padding-bottom: 0; }
-  .buttons .result { padding-inline: 0; }
-  input, label { font: inherit; font-size: 0.875rem; color: inherit; }
-  input {
-    min-block-size: 32px; padding-inline: 8px; border: 1px solid var(--divider-color);
-    border-radius: 8px; background: transparent; color-scheme: inherit;
-  }
+  .buttons .panel { padding: 8px 16px 0; }
+  .buttons .actions { padding-block: 8px 0; }
 `);

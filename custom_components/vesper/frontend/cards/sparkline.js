@@ -12,7 +12,8 @@ export function createSparkline(points, start, end) {
   if (values.length < 2) return undefined;
   const all = values.map(([, value]) => value);
   const [low, high] = [Math.min(...all), Math.max(...all)];
-  const height = (value) => (high > low ? LOW + ((value - low) / (high - low)) * (1 - LOW) : 0.5);
+  const height = (value) =>
+    high > low ? LOW + ((value - low) / (high - low)) * (1 - LOW) : 0.5;
   const corner = (x, y) => `${(100 * x).toFixed(1)}% ${(100 * (1 - y)).toFixed(1)}%`;
   const corners = [
     corner(values[0][0], 0),
