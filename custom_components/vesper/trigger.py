@@ -65,6 +65,7 @@ class CameOnlineTrigger(ConnectivityTrigger):
     _variables = (
         "from_state",
         "to_state",
+        "maintenance_since",
         "offline_since",
         "outage_since",
         "outage_until",

@@ -184,17 +184,20 @@ async def test_raised_again_after_maintenance(
     await vesper.heartbeat()
     lasting = await automate(hass, "alert_raised", devices(hass), {"for": 300})
     raised = await automate(hass, "alert_raised", devices(hass))
+    cleared = await automate(hass, "alert_cleared", devices(hass))
     await flap(vesper, 10)
     await vesper.alert("SD", "WARNING")
     await set_maintenance(vesper, 1)
     await vesper.alert("SD", "CLEARED")
     await set_maintenance(vesper, 0)
+    assert len(cleared.take()) == 1
     raised.take()
     await vesper.heartbeat()
     await vesper.alert("SD", "WARNING", "stands")
     assert [run["message"] for run in raised.take()] == ["stands"]
     await stay_online(vesper, 6)
     assert [run["message"] for run in lasting.take()] == ["stands"]
+    assert cleared.take() == []
 
 
 @pytest.mark.parametrize("last", ["CLEARED", "WARNING"])

@@ -30,6 +30,11 @@ def test_an_alert_is_raised(online: Device, severity: Severity) -> None:
             confirmed=True,
             raised_at=datetime.fromtimestamp(NOW, UTC),
             worsened_at=datetime.fromtimestamp(NOW, UTC),
+            critical_at=(
+                datetime.fromtimestamp(NOW, UTC)
+                if severity >= Severity.CRITICAL
+                else None
+            ),
             announced=severity,
         )
     }

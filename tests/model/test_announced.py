@@ -14,6 +14,8 @@ from custom_components.vesper.model.occurrence import (
     Occurrence,
     OccurrenceKind,
     StopReason,
+    connectivity_occurrence,
+    maintenance_occurrence,
     playback_occurrence,
 )
 from custom_components.vesper.model.snapshot import deserialize, serialize
@@ -179,6 +181,49 @@ def test_playback_is_restored(occurrence: Occurrence) -> None:
     assert restored(announced).playback == (occurrence, NOW)
 
 
+def came_online(**changes: Any) -> Occurrence:
+    """Return that the device came online."""
+    occurrence = connectivity_occurrence(
+        DEVICE_ID, before=False, after=True, offline_since=NOW - 60
+    )
+    assert occurrence is not None
+    return replace(occurrence, **changes)
+
+
+def test_what_is_over_in_maintenance() -> None:
+    """Only what triggers knew before is kept."""
+    announced = Announced()
+    for at in (NOW - 10, NOW):
+        announced.record(maintenance_occurrence(DEVICE_ID, 1), at, suppressed=True)
+    for occurrence in (
+        came_online(outage_since=NOW - 60, outage_until=NOW),
+        end(),
+        end("Net", announced=None),
+        end(announced="warning"),
+    ):
+        announced.record(occurrence, NOW, suppressed=True)
+    back = restored(announced)
+    assert back.maintenance_since == announced.maintenance_since == NOW - 10
+    assert back.over == announced.over
+    assert [*back.over.values()] == [
+        came_online(outage_since=NOW - 60, outage_until=NOW),
+        end(),
+    ]
+    announced.record(maintenance_occurrence(DEVICE_ID, None), NOW, suppressed=False)
+    assert announced.maintenance_since is None
+
+
+def test_much_is_over_in_maintenance() -> None:
+    """The oldest makes room."""
+    announced = Announced()
+    for number in range(MAX_ACTIVE + 5):
+        announced.record(end(f"S{number}"), NOW, suppressed=True)
+    assert len(announced.over) == MAX_ACTIVE + 1
+    assert "S4" in announced.over
+    assert "S3" not in announced.over
+    assert restored(announced).over == announced.over
+
+
 def test_an_older_store() -> None:
     """Nothing is known of what it does not have."""
     announced = deserialize(DEVICE_ID, {"was_playing": True}).announced
@@ -195,6 +240,7 @@ rows = st.fixed_dictionaries(
         "to_state": json_values | st.sampled_from(["playing", "stopped"]),
         "since": json_values | st.just(NOW),
         "ended_at": json_values | st.just(NOW),
+        "offline_since": json_values | st.just(NOW),
         **dict.fromkeys(("melody", "reason", "held", "settled"), json_values),
     },
 )
@@ -206,9 +252,11 @@ rows = st.fixed_dictionaries(
 )
 def test_any_stored_data(ended: Json, playing: Json) -> None:
     """What is read is bounded and stored again."""
-    data = {"ended": ended, "announced_playback": playing}
+    data = {"ended": ended, "announced_playback": playing, "over": ended}
     announced = deserialize(DEVICE_ID, data).announced
     assert all(len(known) <= MAX_ACTIVE for known in ends(announced))
     again = restored(announced)
     assert ends(again) == ends(announced)
     assert again.playback == announced.playback
+    assert again.over == announced.over
+    assert len(again.over) <= MAX_ACTIVE + 1

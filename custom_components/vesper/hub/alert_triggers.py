@@ -66,6 +66,7 @@ class AlertClearedTrigger(DeviceTrigger):
         "worsened_at",
         "critical_at",
         "ended_at",
+        "maintenance_since",
         "announced",
         "acknowledged",
         "acknowledged_by",

@@ -29,6 +29,7 @@ SHOWN_BY_CONNECTIVITY = {OccurrenceKind.CAME_ONLINE, OccurrenceKind.WENT_OFFLINE
 NOT_IN_EVENT = {
     "critical_at",
     "held",
+    "maintenance_since",
     "outage_since",
     "outage_until",
     "postponed",

@@ -66,6 +66,10 @@ class StabilityMonitor:
                 # Raised again, it is new.
                 stability.forget(occurrence.subsystem or "")
             return occurrence
+        if occurrence.postponed and occurrence.kind is OccurrenceKind.ALERT_CLEARED:
+            # It was over long ago.
+            stability.end(occurrence.subsystem or "")
+            return occurrence
         if occurrence.settled or (
             occurrence.kind is OccurrenceKind.CAME_ONLINE
             and device.availability.last_cause is Cause.FLEET_OUTAGE

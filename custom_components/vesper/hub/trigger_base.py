@@ -33,6 +33,7 @@ _TIMES: Final = {
     "critical_at",
     "ended_at",
     "last_seen",
+    "maintenance_since",
     "offline_since",
     "outage_since",
     "outage_until",

@@ -21,6 +21,11 @@ class Announced:
 
     playback: Begun | None = None
     """What has started or stopped."""
+    maintenance_since: float | None = None
+    """When maintenance began."""
+    over: dict[str, Occurrence] = field(default_factory=dict)
+    """What triggers knew of and was over in maintenance: ends of alerts by subsystem,
+    and that it came online by an empty name."""
     _ended: dict[str, Begun] = field(default_factory=dict)
     """The ends of alerts that are not held, by subsystem."""
     _ended_each: dict[str, Begun] = field(default_factory=dict)
@@ -28,6 +33,7 @@ class Announced:
 
     def record(self, occurrence: Occurrence, now: float, *, suppressed: bool) -> None:
         """Record what was published."""
+        self._record_over(occurrence, now, suppressed=suppressed)
         if occurrence.kind in _PLAYBACK:
             self._record_playback(occurrence, now, suppressed=suppressed)
         elif occurrence.kind is OccurrenceKind.ALERT_RAISED:
@@ -56,6 +62,25 @@ class Announced:
         held = [begun for begun in self._ended_each.values() if begun[0].held]
         # An end that is held discards what has settled before.
         return [*held, *self._ended.values()]
+
+    def _record_over(
+        self, occurrence: Occurrence, now: float, *, suppressed: bool
+    ) -> None:
+        """Record what is over in maintenance."""
+        name = occurrence.subsystem or ""
+        match occurrence.kind:
+            case OccurrenceKind.MAINTENANCE_STARTED:
+                self.maintenance_since = self.maintenance_since or now
+            case OccurrenceKind.MAINTENANCE_ENDED:
+                self.maintenance_since = None
+            case OccurrenceKind.WENT_OFFLINE:
+                self.over.pop(name, None)
+            case OccurrenceKind.ALERT_CLEARED | OccurrenceKind.CAME_ONLINE if (
+                suppressed and (occurrence.announced or occurrence.offline_since)
+            ):
+                self.over.setdefault(name, occurrence)
+                if len(self.over) > MAX_ACTIVE + 1:
+                    del self.over[next(iter(self.over))]
 
     def _record_playback(
         self, occurrence: Occurrence, now: float, *, suppressed: bool

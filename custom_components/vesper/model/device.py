@@ -20,7 +20,7 @@ from .occurrence import (
     maintenance_occurrence,
     restart_occurrence,
 )
-from .postponed import postponed_alerts, postponed_offline
+from .postponed import postponed_alerts, postponed_ends, postponed_offline
 from .restarts import UPTIME_JITTER, Boot
 from .telemetry import Telemetry
 
@@ -88,7 +88,11 @@ class Device(DeviceState):
         self.maintenance_by = None if until is None else user
         self._record(maintenance_occurrence(self.device_id, until))
         if until is None:
-            self.occurrences += (*postponed_alerts(self), *postponed_offline(self))
+            self.occurrences += (
+                *postponed_ends(self),
+                *postponed_alerts(self),
+                *postponed_offline(self),
+            )
         return Change.MAINTENANCE | _problem_change(self, before=had_problem)
 
     def close_alert(self, subsystem: str) -> Change:

@@ -128,6 +128,8 @@ class Occurrence:
     """Whether triggers are not to know of it, because the alert flaps."""
     settled: bool = False
     """Whether it was held before, and the alert no longer flaps."""
+    maintenance_since: float | None = None
+    """When the maintenance began in which it ended."""
     postponed: bool = False
     """Whether it happened in maintenance, which is over now."""
 

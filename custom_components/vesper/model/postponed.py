@@ -1,4 +1,4 @@
-"""Report what began in maintenance once it is over.
+"""Report what happened in maintenance after it.
 
 Each is reported once, also over a restart of Home Assistant.
 """
@@ -26,6 +26,19 @@ def postponed_alerts(device: DeviceState) -> Iterator[Occurrence]:
         occurrence = alert_occurrence(device.device_id, known, alert)
         if occurrence is not None:
             yield replace(occurrence, postponed=True)
+
+
+def postponed_ends(device: DeviceState) -> Iterator[Occurrence]:
+    """Yield what is over, if triggers knew of it."""
+    announced = device.announced
+    over, announced.over = announced.over, {}
+    for name, occurrence in over.items():
+        if device.was_online if name == "" else name not in device.alerts.active:
+            yield replace(
+                occurrence,
+                postponed=True,
+                maintenance_since=announced.maintenance_since,
+            )
 
 
 def postponed_offline(device: DeviceState) -> Iterator[Occurrence]:

@@ -152,6 +152,11 @@ class Stability:
         """Return when something unstable has changed last."""
         return self._times[key][-1]
 
+    def end(self, key: str) -> None:
+        """End an alert of which triggers knew."""
+        self.held.pop(key, None)
+        self.forget(key)
+
     def forget_quiet(self, monotonic: float) -> None:
         """Forget what has not changed for long."""
         for key, times in tuple(self._times.items()):
@@ -263,6 +268,5 @@ class Stability:
             and (is_short or self.counts_as_active(key))
         ):
             return True
-        self.held.pop(key, None)
-        self.forget(key)
+        self.end(key)
         return False

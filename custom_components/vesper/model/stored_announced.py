@@ -7,7 +7,14 @@ from typing import Any
 from ..protocol.fields import is_name
 from .alerts import MAX_ACTIVE
 from .announced import Announced, Begun
-from .occurrence import PLAYBACK_STATES, Occurrence, StopReason, playback_occurrence
+from .occurrence import (
+    PLAYBACK_STATES,
+    Occurrence,
+    OccurrenceKind,
+    StopReason,
+    connectivity_occurrence,
+    playback_occurrence,
+)
 from .stored_alerts import restored_end, stored_end
 from .stored_fields import is_time, some
 
@@ -19,14 +26,23 @@ def stored_announced(announced: Announced) -> dict[str, Any]:
         data["ended"] = [_ended(*begun) for begun in ends]
     if announced.playback is not None:
         data["announced_playback"] = _playback(*announced.playback)
+    if announced.maintenance_since is not None:
+        data["maintenance_since"] = announced.maintenance_since
+    if announced.over:
+        data["over"] = [_over(occurrence) for occurrence in announced.over.values()]
     return data
 
 
 def restored_announced(device_id: str, data: Mapping[str, Any]) -> Announced:
     """Return what was stored."""
+    since = data.get("maintenance_since")
     announced = Announced(
-        playback=_restored_playback(device_id, data.get("announced_playback"))
+        playback=_restored_playback(device_id, data.get("announced_playback")),
+        maintenance_since=since if is_time(since) else None,
     )
+    for item in some(data.get("over"), MAX_ACTIVE + 1):
+        if (occurrence := _restored_over(device_id, item)) is not None:
+            announced.over[occurrence.subsystem or ""] = occurrence
     for item in some(data.get("ended"), 2 * MAX_ACTIVE):
         occurrence = restored_end(device_id, item)
         if occurrence is not None and is_time(since := item.get("since")):
@@ -47,6 +63,32 @@ def _ended(occurrence: Occurrence, since: float) -> dict[str, Any]:
         "held": occurrence.held,
         "settled": occurrence.settled,
     }
+
+
+def _over(occurrence: Occurrence) -> dict[str, Any]:
+    """Return what is over in maintenance to store."""
+    if occurrence.kind is OccurrenceKind.ALERT_CLEARED:
+        return stored_end(occurrence)
+    return {
+        "offline_since": occurrence.offline_since,
+        "outage_since": occurrence.outage_since,
+        "outage_until": occurrence.outage_until,
+    }
+
+
+def _restored_over(device_id: str, item: object) -> Occurrence | None:
+    """Return what is over in maintenance, if valid."""
+    if not isinstance(item, dict) or not is_time(since := item.get("offline_since")):
+        return restored_end(device_id, item)
+    occurrence = connectivity_occurrence(
+        device_id, before=False, after=True, offline_since=since
+    )
+    outage_since, outage_until = item.get("outage_since"), item.get("outage_until")
+    return occurrence and replace(
+        occurrence,
+        outage_since=outage_since if is_time(outage_since) else None,
+        outage_until=outage_until if is_time(outage_until) else None,
+    )
 
 
 def _playback(occurrence: Occurrence, since: float) -> dict[str, Any]:
