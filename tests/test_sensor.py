@@ -152,6 +152,7 @@ async def test_health_and_active_alerts(vesper: Vesper) -> None:
             "confirmed": True,
             "acknowledged": False,
             "acknowledged_by": None,
+            "acknowledged_at": None,
             "note": "",
             "raised_at": time,
             "worsened_at": time,

@@ -42,6 +42,7 @@ ALERT = {
     "confirmed": True,
     "acknowledged": False,
     "acknowledged_by": None,
+    "acknowledged_at": None,
     "note": "",
     "raised_at": "2030-01-01T12:00:00+00:00",
     "worsened_at": "2030-01-01T12:00:00+00:00",
@@ -160,7 +161,8 @@ async def test_acknowledge(hass: HomeAssistant, vesper: Vesper) -> None:
     )
     assert shown() == (True, "Anna brings a card")
     (alert,) = vesper.state("active_alerts").attributes["alerts"]
-    assert alert == ALERT | {"acknowledged": True, "note": "Anna brings a card"}
+    known = {"acknowledged": True, "note": "Anna brings a card"}
+    assert alert == ALERT | known | {"acknowledged_at": ALERT["updated_at"]}
     await vesper.alert("FileManager", "WARNING", "again")
     assert shown() == (True, "Anna brings a card")
     await vesper.reload()

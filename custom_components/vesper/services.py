@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
+from time import time
 from typing import Final
 
 import voluptuous as vol
@@ -143,7 +144,9 @@ async def _async_acknowledge(call: ServiceCall) -> ServiceResponse:
     note: str = call.data[ATTR_NOTE]
     return await _async_change_alerts(
         call,
-        lambda device, subsystem, user: device.acknowledge_alert(subsystem, note, user),
+        lambda device, subsystem, user: device.acknowledge_alert(
+            subsystem, note, user, time()
+        ),
     )
 
 

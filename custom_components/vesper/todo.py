@@ -221,7 +221,7 @@ def _acknowledge(problem: Problem, user: str | None, device: Device) -> Change:
     """Acknowledge a problem on behalf of a user."""
     if (alert := problem.alert) is None:
         return device.acknowledge_offline(user)
-    return device.acknowledge_alert(alert.subsystem, "", user)
+    return device.acknowledge_alert(alert.subsystem, "", user, time())
 
 
 def _unacknowledge(problem: Problem, device: Device) -> Change:

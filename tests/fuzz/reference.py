@@ -94,6 +94,7 @@ class Alert:
             "confirmed": self.confirmed,
             "acknowledged": False,
             "acknowledged_by": None,
+            "acknowledged_at": None,
             "note": "",
         }
 

@@ -276,6 +276,7 @@ def test_the_api_shows_the_worst_alerts_first(online: Device) -> None:
             "confirmed": True,
             "acknowledged": False,
             "acknowledged_by": None,
+            "acknowledged_at": None,
             "note": "",
             "raised_at": updated_at,
             "worsened_at": updated_at,
@@ -337,20 +338,22 @@ def test_a_note_lasts_as_long_as_its_acknowledgement(online: Device) -> None:
 
     def shown() -> tuple[object, ...]:
         (shown,) = online.alerts.as_json()
-        return shown["acknowledged"], shown["acknowledged_by"], shown["note"]
+        keys = ("acknowledged", "acknowledged_by", "acknowledged_at", "note")
+        return tuple(shown[key] for key in keys)
 
-    change = online.acknowledge_alert("Player", "on it", "Anna")
+    change = online.acknowledge_alert("Player", "on it", "Anna", NOW)
     assert change == Change.ALERTS
     receive(online, alert("Player", "WARNING"), after=300)
-    assert shown() == (True, "Anna", "on it")
+    at = datetime.fromtimestamp(NOW, UTC).isoformat()
+    assert shown() == (True, "Anna", at, "on it")
     receive(online, alert("Player", "CRITICAL"), after=600)
-    assert shown() == (False, None, "")
+    assert shown() == (False, None, None, "")
 
 
 def test_an_alert_that_is_over_can_not_be_changed(online: Device) -> None:
     """A user's change of a cleared alert is rejected."""
     assert online.close_alert("Player") == Change.NOTHING
-    assert online.acknowledge_alert("Player", "on it", "Anna") == Change.NOTHING
+    assert online.acknowledge_alert("Player", "on it", "Anna", NOW) == Change.NOTHING
     assert not online.occurrences
 
 

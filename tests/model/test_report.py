@@ -72,6 +72,7 @@ def test_everything() -> None:
                 "confirmed": True,
                 "acknowledged": False,
                 "acknowledged_by": None,
+                "acknowledged_at": None,
                 "note": "",
                 "raised_at": "2030-03-17T17:46:40+00:00",
                 "worsened_at": "2030-03-17T17:46:40+00:00",

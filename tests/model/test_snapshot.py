@@ -105,10 +105,12 @@ def test_acknowledged_alerts_stay_so(device: Device) -> None:
     data = stored(device)
     data["alerts"][0]["acknowledged"] = True
     data["alerts"][0]["acknowledged_by"] = "Anna"
+    data["alerts"][0]["acknowledged_at"] = NOW
     data["alerts"][0]["note"] = "on it"
     player = deserialize(DEVICE_ID, data).alerts.active["Player"]
     assert player.acknowledged
     assert player.acknowledged_by == "Anna"
+    assert player.acknowledged_at == datetime.fromtimestamp(NOW, UTC)
     assert player.note == "on it"
 
 

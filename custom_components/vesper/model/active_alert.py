@@ -22,6 +22,8 @@ class ActiveAlert:
     """Whether a user knows of it, at this severity or a worse one."""
     acknowledged_by: str | None = None
     """The name of that user, None where an automation did it."""
+    acknowledged_at: datetime | None = None
+    """When it was acknowledged."""
     note: str = ""
     """The note of that user."""
     raised_at: datetime
@@ -45,6 +47,7 @@ class ActiveAlert:
             "confirmed": self.confirmed,
             "acknowledged": self.acknowledged,
             "acknowledged_by": self.acknowledged_by,
+            "acknowledged_at": at.isoformat() if (at := self.acknowledged_at) else None,
             "note": self.note,
             "raised_at": self.raised_at.isoformat(),
             "worsened_at": self.worsened_at.isoformat(),

@@ -176,6 +176,7 @@ class Alerts:
             confirmed=live,
             acknowledged=no_worse is not None and no_worse.acknowledged,
             acknowledged_by=no_worse.acknowledged_by if no_worse else None,
+            acknowledged_at=no_worse.acknowledged_at if no_worse else None,
             note=no_worse.note if no_worse else "",
             raised_at=known.raised_at if known else time,
             worsened_at=no_worse.worsened_at if no_worse else time,
@@ -323,13 +324,17 @@ class Alerts:
         return Change.ALERTS
 
     def acknowledge(
-        self, subsystem: str, note: str, user: str | None, *, acknowledged: bool = True
+        self, subsystem: str, note: str, user: str | None, now: float | None
     ) -> Change:
-        """Acknowledge an alert, or take that back."""
+        """Acknowledge an alert, or take that back without a time."""
         if (alert := self.active.get(subsystem)) is None:
             return Change.NOTHING
         self.active[subsystem] = replace(
-            alert, acknowledged=acknowledged, acknowledged_by=user, note=note
+            alert,
+            acknowledged=now is not None,
+            acknowledged_by=user,
+            acknowledged_at=None if now is None else datetime.fromtimestamp(now, UTC),
+            note=note,
         )
         return Change.ALERTS
 

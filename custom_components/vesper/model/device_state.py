@@ -167,10 +167,12 @@ class DeviceState:
             self.stability = None
         return Change.NOTHING if self.unstable == before else Change.UNSTABLE
 
-    def acknowledge_alert(self, subsystem: str, note: str, user: str | None) -> Change:
+    def acknowledge_alert(
+        self, subsystem: str, note: str, user: str | None, now: float
+    ) -> Change:
         """Acknowledge an alert on behalf of a user."""
         before = self.alerts.active.get(subsystem)
-        change = self.alerts.acknowledge(subsystem, note, user)
+        change = self.alerts.acknowledge(subsystem, note, user, now)
         if before is not None:
             after = self.alerts.active[subsystem]
             held = self.stability.held.get(subsystem) if self.stability else None
@@ -183,7 +185,7 @@ class DeviceState:
 
     def unacknowledge_alert(self, subsystem: str) -> Change:
         """Take the acknowledgement of an alert back."""
-        change = self.alerts.acknowledge(subsystem, "", None, acknowledged=False)
+        change = self.alerts.acknowledge(subsystem, "", None, None)
         if change:
             self._record_by_user(OccurrenceKind.ALERT_UNACKNOWLEDGED, subsystem)
         return change

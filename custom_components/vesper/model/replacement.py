@@ -65,6 +65,7 @@ def _continued(alert: ActiveAlert, before: ActiveAlert) -> ActiveAlert:
         alert,
         acknowledged=before.acknowledged,
         acknowledged_by=before.acknowledged_by,
+        acknowledged_at=before.acknowledged_at,
         note=before.note,
         worsened_at=before.worsened_at,
     )

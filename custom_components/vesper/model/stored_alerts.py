@@ -29,6 +29,8 @@ def active_alerts(alerts: Alerts) -> list[dict[str, Any]]:
             "confirmed": alert.confirmed,
             "acknowledged": alert.acknowledged,
             "acknowledged_by": alert.acknowledged_by,
+            "acknowledged_at": alert.acknowledged_at
+            and alert.acknowledged_at.timestamp(),
             "note": alert.note,
             "raised_at": alert.raised_at.timestamp(),
             "worsened_at": alert.worsened_at.timestamp(),
@@ -112,6 +114,7 @@ def _alert(item: object) -> ActiveAlert | None:
         confirmed=False,
         acknowledged=item.get("acknowledged") is True,
         acknowledged_by=acknowledged_by if is_user(acknowledged_by) else None,
+        acknowledged_at=_time(item, "acknowledged_at", None),
         note=note if is_note(note) else "",
         raised_at=raised_at,
         worsened_at=worsened_at,
@@ -145,7 +148,7 @@ def _marked(
     return marked or _NO_SUBSYSTEMS
 
 
-def _time(item: Mapping[str, Any], name: str, default: datetime) -> datetime:
+def _time[T](item: Mapping[str, Any], name: str, default: T) -> datetime | T:
     """Return a stored time, or the default."""
     value = item.get(name)
     return datetime.fromtimestamp(value, UTC) if is_time(value) else default

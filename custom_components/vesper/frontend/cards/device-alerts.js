@@ -121,7 +121,7 @@ function createRow(getHass, cleared) {
 
 /** Create the words of an alert. */
 function words(hass, alert, severity) {
-  const { raised_at: raised, updated_at: updated } = alert;
+  const { raised_at: raised, updated_at: updated, acknowledged_at: at } = alert;
   return createElement(
     "span",
     { className: "words" },
@@ -133,7 +133,11 @@ function words(hass, alert, severity) {
       secondaryText(timeElement(hass, updated, "updated")),
     alert.confirmed === false && badge(localize(hass, "unconfirmed")),
     alert.message && createElement("span", { className: "message" }, alert.message),
-    alert.acknowledged && badge(acknowledgedText(hass, alert.acknowledged_by)),
+    alert.acknowledged &&
+      badge(
+        acknowledgedText(hass, alert.acknowledged_by),
+        ...(at ? [" ", timeElement(hass, at)] : []),
+      ),
     alert.note && secondaryText(alert.note),
   );
 }

@@ -13,7 +13,8 @@ export const secondaryText = (...children) =>
   createElement("span", { className: "note" }, ...children);
 
 /** Create a label with a border. */
-export const badge = (label) => createElement("span", { className: "mark" }, label);
+export const badge = (...children) =>
+  createElement("span", { className: "mark" }, ...children);
 
 /**
  * Create a relative time, in the text of a key if there is one; its tooltip is the time.
