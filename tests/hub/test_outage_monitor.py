@@ -12,6 +12,7 @@ from homeassistant.helpers import (
     area_registry as ar,
     device_registry as dr,
 )
+from homeassistant.util import dt as dt_util
 from tests.automation import automate, described, registered_id
 from tests.common import FLEET, Vesper, logged, report
 
@@ -32,6 +33,8 @@ async def test_an_outage_from_beginning_to_end(
         "lost": 8,
         "online_before": 10,
     }
+    since = vesper.state("outage", FLEET).attributes["since"]
+    assert since == dt_util.utcnow().replace(microsecond=0)
     assert logged(caplog) == [STARTED.format(8, 10)]
     assert [one.levelname for one in caplog.records if one.name[:6] == "custom"] == [
         "WARNING"

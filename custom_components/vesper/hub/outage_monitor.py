@@ -10,6 +10,7 @@ from typing import Any
 
 from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 from homeassistant.helpers.event import async_call_later
+from homeassistant.util import dt as dt_util
 
 from ..const import LOGGER
 from ..model.device import Device
@@ -217,8 +218,9 @@ class OutageMonitor:
                 # In chunks as well: to serialize a device takes 50 µs.
                 async for device_id in async_in_chunks(outage.offline):
                     self._async_save_soon(device_id)
+            since = dt_util.utc_from_timestamp(int(outage.since))
             for listener in tuple(self._listeners):
-                listener(event_type, figures)
+                listener(event_type, {"since": since, **figures})
             self._occurrences.async_publish(
                 self._registry.fleet_id,
                 Occurrence(

@@ -326,7 +326,7 @@ class Alerts:
     def acknowledge(
         self, subsystem: str, note: str, user: str | None, now: float | None
     ) -> Change:
-        """Acknowledge an alert, or take that back without a time."""
+        """Acknowledge an alert, or without a time not."""
         if (alert := self.active.get(subsystem)) is None:
             return Change.NOTHING
         self.active[subsystem] = replace(
