@@ -164,7 +164,7 @@ async def test_the_variables_of_a_resumed_end(
     for run in before + after:
         # Alerts begin at whole seconds.
         assert 80 <= (run.pop("ended_at") - run.pop("raised_at")).total_seconds() < 81
-        run.pop("worsened_at")
+        assert run.pop("worsened_at") == run.pop("critical_at")
     assert before == after
     assert after[0]["announced"] == "critical"
     assert after[0]["message"] == "no card"
@@ -181,16 +181,27 @@ async def test_an_end_that_does_not_last(hass: HomeAssistant, vesper: Vesper) ->
     assert ids(automation) == ["tower"]
 
 
-async def test_an_end_in_maintenance(hass: HomeAssistant, vesper: Vesper) -> None:
-    """Triggers do not know of it."""
+@pytest.mark.parametrize("before", [True, False])
+async def test_an_end_in_maintenance(
+    hass: HomeAssistant, vesper: Vesper, *, before: bool
+) -> None:
+    """The time counts from the end of maintenance.
+
+    Triggers only know of it if they knew of the alert.
+    """
     await vesper.heartbeat()
-    await vesper.alert("SD", "WARNING")
+    if before:
+        await vesper.alert("SD", "WARNING")
     await set_maintenance(vesper, 1)
+    await vesper.alert("SD", "WARNING")
     await vesper.alert("SD", "CLEARED")
+    await wait(vesper, 120, BELL)
     await set_maintenance(vesper, 0)
     automation = await automate(hass, "alert_cleared", devices(hass), MINUTES)
-    await wait(vesper, 330, BELL)
+    await wait(vesper, 270, BELL)
     assert automation.take() == []
+    await wait(vesper, 60, BELL)
+    assert len(automation.take()) == before
 
 
 async def test_ends_that_are_not_selected(hass: HomeAssistant, vesper: Vesper) -> None:

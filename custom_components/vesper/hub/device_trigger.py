@@ -209,9 +209,9 @@ class DeviceTrigger(LastingTrigger):
         """Return whether an occurrence that is over may return."""
         return False
 
-    def _begun(self, _device: Device) -> Iterator[tuple[Occurrence, float]]:
+    @abstractmethod
+    def _begun(self, device: Device) -> Iterator[tuple[Occurrence, float]]:
         """Yield what lasts on a device, and since when."""
-        yield from ()
 
     @abstractmethod
     def _is_so(self, device: Device) -> bool | None:
