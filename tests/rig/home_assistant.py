@@ -183,7 +183,9 @@ class HomeAssistant:
         self._process = ChildProcess(
             "Home Assistant",
             [
-                *(sys.executable, "-m", "homeassistant"),
+                # The current directory is not searched for modules: it has the
+                # integration too, in place of the installed one.
+                *(sys.executable, "-P", "-m", "homeassistant"),
                 *("--config", directory),
                 "--log-no-color",
                 "--skip-pip",  # all packages are in the environment
