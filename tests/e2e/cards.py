@@ -81,17 +81,25 @@ class Bell:
         expect(shown).to_be_visible(timeout=LOADED)
         page.get_by_label("Add card").last.click()
 
-    def cards(self, page: Page, *configs: dict[str, Any]) -> list[Locator]:
-        """Open a dashboard with cards, and return them.
-
-        Each card names the device.
-        """
+    def save_cards(self, *configs: dict[str, Any]) -> None:
+        """Save a dashboard with cards."""
         section = {"type": "grid", "cards": configs}
         view = {"type": "sections", "sections": [section]}
         self._api.command(
             "lovelace/config/save", url_path=CARDS, config={"views": [view]}
         )
+
+    def open_cards(self, page: Page) -> None:
+        """Open the dashboard that was saved."""
         page.goto(f"{self._url}/{CARDS}/0")
+
+    def cards(self, page: Page, *configs: dict[str, Any]) -> list[Locator]:
+        """Open a dashboard with cards, and return them.
+
+        Each card names the device.
+        """
+        self.save_cards(*configs)
+        self.open_cards(page)
         cards = [page.locator(config["type"].split(":")[1]) for config in configs]
         for card in cards:
             text = card.get_by_text(self.device_id).first

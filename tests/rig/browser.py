@@ -1,6 +1,6 @@
 """A real browser, logged in to a Home Assistant."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 import json
 from pathlib import Path
@@ -82,11 +82,13 @@ class Browser:
         device: Device = "desktop",
         scheme: Scheme = "light",
         locale: str = "en-US",
+        expected: Collection[str] = (),
     ) -> Iterator[Page]:
         """Open a page that is logged in.
 
-        Raises AssertionError if it logged a problem or sent a request to
-        another host. After an error a screenshot is stored.
+        Raises AssertionError if it logged a problem that is not `expected`, a
+        regular expression, or sent a request to another host. After an error a
+        screenshot is stored.
         """
         context = self._browser.new_context(
             **_DEVICES[device],
@@ -97,7 +99,9 @@ class Browser:
             service_workers="block",
             storage_state=self._login(),
         )
-        problems = _collect_problems(context, self._home_assistant.url)
+        problems = _collect_problems(
+            context, self._home_assistant.url, [*_EXPECTED, *expected]
+        )
         page = context.new_page()
         try:
             yield page
@@ -125,12 +129,14 @@ class Browser:
         return {"cookies": [], "origins": [{"origin": url, "localStorage": [kept]}]}
 
 
-def _collect_problems(context: BrowserContext, url: str) -> list[str]:
+def _collect_problems(
+    context: BrowserContext, url: str, expected: Collection[str]
+) -> list[str]:
     """Return a list that collects errors and foreign requests."""
     problems: list[str] = []
 
     def note(problem: str) -> None:
-        if not any(re.search(known, problem) for known in _EXPECTED):
+        if not any(re.search(known, problem) for known in expected):
             problems.append(problem)
 
     def console(message: ConsoleMessage) -> None:

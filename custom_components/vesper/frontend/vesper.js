@@ -115,7 +115,7 @@ const [
   { VesperDeviceCard },
   { VesperFleetBadge, VesperFleetTile },
   { VesperLinkedCard },
-  { VesperDashboardStrategy },
+  { VesperDashboardStrategy, regenerateDashboard },
 ] = await Promise.all([
   import("./cards/fleet-card.js"),
   import("./cards/device-card.js"),
@@ -129,7 +129,10 @@ defineElement(DEVICE_CARD, VesperDeviceCard);
 defineElement(FLEET_BADGE, VesperFleetBadge);
 defineElement(FLEET_TILE, VesperFleetTile);
 defineElement(LINKED_CARD, VesperLinkedCard);
-defineElement(DASHBOARD_STRATEGY, VesperDashboardStrategy);
+if (!customElements.get(DASHBOARD_STRATEGY)) {
+  customElements.define(DASHBOARD_STRATEGY, VesperDashboardStrategy);
+  regenerateDashboard();
+}
 
 addToList("customCards", "fleet_card", {
   type: FLEET_CARD,

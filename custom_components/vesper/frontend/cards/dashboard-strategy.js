@@ -1,4 +1,4 @@
-import { FLEET_CARD, LINKED_CARD, currentHass } from "./home-assistant.js";
+import { DOMAIN, FLEET_CARD, LINKED_CARD, currentHass } from "./home-assistant.js";
 import { currentDashboard } from "./navigation.js";
 import { localize, textsLoaded } from "./texts.js";
 
@@ -69,4 +69,20 @@ export class VesperDashboardStrategy extends HTMLElement {
       ],
     };
   }
+}
+
+/**
+ * Generate the dashboard that the page shows again.
+ *
+ * Home Assistant waits 5 s for a strategy, and then shows an error until the page is
+ * reloaded. Call it when the strategy is defined: what is shown by then is the error.
+ */
+export function regenerateDashboard() {
+  const page = document.querySelector("home-assistant")?.shadowRoot;
+  const main = page?.querySelector("home-assistant-main")?.shadowRoot;
+  const panel = main?.querySelector("ha-panel-lovelace");
+  if (panel?.lovelace?.rawConfig.strategy?.type !== `custom:${DOMAIN}`) return;
+  const root = panel.shadowRoot.querySelector("hui-root");
+  // What the menu of the dashboard does under Refresh.
+  root?.dispatchEvent(new CustomEvent("config-refresh"));
 }
