@@ -30,6 +30,9 @@ export class VesperCard extends HTMLElement {
   setConfig(config) {
     this.config = { ...config };
     this.needsRebuild = true;
+    // Otherwise the card is as high as what it shows, and the page scrolls.
+    const isFixed = typeof config.grid_options?.rows === "number";
+    this.card.classList.toggle("scrolls", isFixed);
     this.show();
   }
 

@@ -2,7 +2,8 @@
 export const STYLES = new CSSStyleSheet();
 STYLES.replaceSync(`
   :host { display: block; height: 100%; }
-  ha-card { display: flex; flex-direction: column; height: 100%; overflow: auto; }
+  ha-card { display: flex; flex-direction: column; height: 100%; }
+  .scrolls { overflow: auto; }
   h2, h3, p, ul, dl, dd { margin: 0; padding: 0; }
   ul { list-style: none; }
   h2 { padding: 16px 16px 0; font-size: 1.25rem; font-weight: 400; overflow-wrap: anywhere; }
@@ -117,15 +118,16 @@ STYLES.replaceSync(`
   .section .label { font-weight: 500; overflow-wrap: anywhere; }
   .panel { display: flex; flex-wrap: wrap; align-items: center; gap: 8px; padding: 4px 12px 12px; }
   .devices .panel { padding-inline-start: 48px; }
-  .panel:not(:has(button:not([hidden]))) { display: none; }
+  .panel:not(:has(> button:not([hidden]))) { display: none; }
   .until { display: inline-flex; flex-wrap: wrap; gap: 8px; min-width: 0; max-width: 100%; }
   .result { flex: 1 0 100%; font-size: 0.875rem; overflow-wrap: anywhere; }
   .result:empty { display: none; }
   .result.error { color: var(--error-color); }
   .selection {
     margin: 0 16px 8px; border: 1px solid var(--primary-color); border-radius: 12px;
-    position: sticky; top: 0; z-index: 1; background: var(--card-background-color);
+    position: sticky; top: calc(var(--header-height, 0px) + 8px); z-index: 1; background: var(--card-background-color);
   }
+  .scrolls .selection { top: 0; }
   .selection .line { flex-wrap: wrap; align-items: center; gap: 8px 16px; padding: 8px 12px; }
 
   .badge { display: inline-block; border-radius: 18px; }
