@@ -26,7 +26,7 @@ STATUS_BAR_STYLES.replaceSync(`
   /* Never too short to be seen, and higher than all else: not by color alone. */
   .status-bar > .offline { min-inline-size: 2px; block-size: 10px; background: var(--error-color); }
   .status-bar > .maintenance { min-inline-size: 1px; background: var(--info-color); }
-  .status-bar > .unknown { background: var(--secondary-text-color); opacity: 0.6; }
+  .status-bar > .unknown { background: var(--secondary-text-color); opacity: 0.8; }
 `);
 
 /**
