@@ -8,7 +8,7 @@ import { categoryText, localize } from "./texts.js";
 const WORST_FIRST = Object.keys(STATUSES).reverse();
 
 /** Return the areas of rows, by name, with what is counted in them. */
-export function countAreas(hass, rows) {
+function countAreas(hass, rows) {
   const areas = new Map();
   for (const { device, view } of rows) {
     const id = device.area in hass.areas ? device.area : null;

@@ -8,7 +8,7 @@ import {
 import { openMoreInfo } from "./home-assistant.js";
 import { devicePath, openDevice } from "./navigation.js";
 import { STATUSES, toStatus } from "./status.js";
-import { alertsHeading, localize, statusText } from "./texts.js";
+import { localize, statusText } from "./texts.js";
 
 /** Create the icon of a status; its shape differs too, not only its color. */
 export const statusIcon = (status) =>
@@ -18,12 +18,8 @@ export const statusIcon = (status) =>
     ariaHidden: "true",
   });
 
-/**
- * Create the name and status of a device, with notes.
- *
- * A click does what the options of a card say, or opens the page of the device.
- */
-export function deviceHeader(hass, device, view, { notes = [], config } = {}) {
+/** Create the name and status of a device, with notes; a tap does what `config` says. */
+export function deviceHeader(hass, device, view, notes, config) {
   const label = createElement(
     "span",
     { className: "label" },
@@ -33,7 +29,7 @@ export function deviceHeader(hass, device, view, { notes = [], config } = {}) {
   );
   const parts = [statusIcon(view.status), label];
   const className = "head";
-  if (config?.tap_action === "none")
+  if (config.tap_action === "none")
     return createElement("div", { className }, ...parts);
   const href = devicePath(hass, device, config);
   if (href) {
@@ -45,19 +41,11 @@ export function deviceHeader(hass, device, view, { notes = [], config } = {}) {
   return setFocusKey(button, device.id);
 }
 
-/** Create the list of the active alerts of a device. */
-export function alertList(getHass, device, view) {
-  return createElement(
-    "ul",
-    { className: "alerts", role: "list", ariaLabel: alertsHeading(getHass()) },
-    ...view.alerts.map((alert) => alertItem(getHass, device, alert)),
-  );
-}
-
 /** Create the item of an alert; a click opens its entity. */
 export function alertItem(getHass, device, alert) {
   const hass = getHass();
   const severity = toStatus(String(alert.state).toLowerCase());
+  const since = alert.raised_at ?? alert.updated_at;
   const button = createElement(
     "button",
     { className: "alert", type: "button" },
@@ -67,7 +55,7 @@ export function alertItem(getHass, device, alert) {
       { className: "words" },
       createElement("span", { className: "subsystem" }, alert.subsystem),
       secondaryText(statusText(hass, severity)),
-      alert.updated_at && secondaryText(timeElement(hass, alert.updated_at)),
+      since && secondaryText(timeElement(hass, since)),
       alert.acknowledged && badge(localize(hass, "acknowledged")),
       alert.confirmed === false && badge(localize(hass, "unconfirmed")),
       alert.note && secondaryText(alert.note),

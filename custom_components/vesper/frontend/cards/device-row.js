@@ -110,7 +110,7 @@ export class DeviceRow extends TrackedDevice {
     ].filter(Boolean);
     this.head.replaceChildren(
       ...(card.selection ? [this.checkbox(hass)] : []),
-      deviceHeader(hass, device, view, { notes, config: card.config }),
+      deviceHeader(hass, device, view, notes, card.config),
       ...(card.permissions?.has(device.id) ? [this.menuButton(hass)] : []),
     );
   }

@@ -4,7 +4,7 @@ import { CATEGORIES } from "./status.js";
 import { categoryText, localize } from "./texts.js";
 
 /** From how many devices on there is a field to search them. */
-export const MIN_SEARCHED = 12;
+const MIN_SEARCHED = 12;
 
 /**
  * What selects the devices of a list: a chip for each status, and a search.

@@ -8,9 +8,6 @@ export const FLEET_BADGE = "vesper-fleet-badge";
 export const LINKED_CARD = "vesper-linked-card";
 export const DASHBOARD_STRATEGY = "ll-strategy-dashboard-vesper";
 
-/** Have one of Home Assistant's cards name an entity without its device. */
-export const ENTITY_NAME = { name: { type: "entity" } };
-
 /** Return the current `hass` of the page, which is undefined until the page is set up. */
 export const currentHass = () => document.querySelector("home-assistant")?.hass;
 

@@ -4,7 +4,7 @@ const FOCUSABLE = "a[href], button:not([hidden]), input";
 const isShown = (element) => element.getClientRects().length > 0;
 
 /** Return the elements of a container that can have the focus. */
-export const focusable = (container) =>
+const focusable = (container) =>
   [...container.querySelectorAll(FOCUSABLE)].filter(isShown);
 
 /** Leave one tab stop in a container: the first element, or the one that has the focus. */

@@ -66,7 +66,7 @@ export function createStatusBar(history, device, hours = history.hours) {
 }
 
 /** Draw segments; returns their elements. */
-export const drawSegments = (hass, segments) =>
+const drawSegments = (hass, segments) =>
   joinSegments(segments).map((segment) => {
     const { state, start, end } = segment;
     const title = segmentText(hass, segment);
@@ -96,7 +96,7 @@ const stateText = (hass, state) =>
   })[state] ?? localize(hass, "unknown");
 
 /** Return segments as text. */
-export function describeSegments(hass, segments, hours, share = onlineShare(segments)) {
+function describeSegments(hass, segments, hours, share = onlineShare(segments)) {
   const period = periodText(hass, hours);
   if (share === undefined) return localize(hass, "bar_unknown", { period });
   const texts = [
