@@ -250,7 +250,8 @@ async def test_rename(vesper: Vesper, entity_registry: er.EntityRegistry) -> Non
     assert vesper.value("fleet_health", FLEET) == "failed"
     await vesper.disconnect_broker()
     assert vesper.value("connectivity") == "unavailable"
-    assert vesper.value("mqtt_link", FLEET) == "off"
+    link = vesper.state("mqtt_link", FLEET)
+    assert (link.state, link.attributes["prefix"]) == ("off", "vesper")
 
 
 async def test_ids_that_run_into_one_another(vesper: Vesper) -> None:

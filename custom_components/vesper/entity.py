@@ -165,6 +165,7 @@ class VesperFleetEntityDescription(EntityDescription):
     linked: bool = False
     """Whether it is unavailable while the broker link is down."""
     value_fn: Callable[[VesperHub], float | str | bool | None]
+    attributes_fn: Callable[[VesperHub], Mapping[str, Any]] = lambda _: {}
 
 
 class VesperFleetValueEntity(VesperFleetEntity):
@@ -183,6 +184,12 @@ class VesperFleetValueEntity(VesperFleetEntity):
     def value(self) -> float | str | bool | None:
         """Return the value."""
         return self.entity_description.value_fn(self.hub)
+
+    @property
+    @override
+    def extra_state_attributes(self) -> Mapping[str, Any]:
+        """Return the attributes, which don't change."""
+        return self.entity_description.attributes_fn(self.hub)
 
     @override
     async def async_added_to_hass(self) -> None:

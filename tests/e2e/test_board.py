@@ -331,10 +331,9 @@ def test_incidents(many_devices: OpenFleet) -> None:
         expect(banner).to_have_text("incident_unknown 3 4")
         for number in range(2):
             board.change(number, "connectivity", "off")
-        expect(banner).to_contain_text("incident_outage 2 3 Nov 1")
+        expect(banner).to_contain_text("incident_outage 2 4 Nov 1")
         board.change("fleet", "outage", since, **figures, area="Tower")
-        expect(banner).to_contain_text("incident_outage_area 2 3 Nov 1")
-        figures["online_before"] = None
+        expect(banner).to_contain_text("incident_outage_area 2 4 Nov 1")
         board.change("fleet", "outage", since, **figures, floor="North")
         expect(banner).to_contain_text("incident_outage_floor 2 4 Nov 1")
         board.change("fleet", "mqtt_link", "off")
@@ -617,6 +616,24 @@ def test_keys(many_devices: OpenFleet) -> None:
 
 
 # Other dashboards
+
+
+def test_empty_fleet(many_devices: OpenFleet) -> None:
+    """It says what to check, with a link."""
+    with many_devices(0) as page:
+        page.evaluate("""document.querySelector("home-assistant")
+            .hass.states["sensor.fleet_mqtt_link"].attributes = { prefix: "bells" }""")
+        board = Board(page)
+        expect(board.card.get_by_text("no_devices bells")).to_be_visible()
+        link = board.card.get_by_role("link", name="troubleshooting")
+        assert str(link.get_attribute("href")).endswith("/docs/troubleshooting.md")
+
+
+def test_no_selected_device(many_devices: OpenFleet) -> None:
+    """The settings of a card may select no device."""
+    with many_devices(1) as page:
+        board = Board(page, area="nowhere")
+        expect(board.card.get_by_text("no_selected")).to_be_visible()
 
 
 def test_the_dashboard_is_found(many_devices: OpenFleet) -> None:

@@ -9,6 +9,7 @@ import { getFleet } from "./cards/fleet.js";
 import {
   DASHBOARD_STRATEGY,
   DEVICE_CARD,
+  DOCUMENTATION,
   DOMAIN,
   FLEET_BADGE,
   FLEET_CARD,
@@ -17,8 +18,6 @@ import {
   currentHass,
 } from "./cards/home-assistant.js";
 import { localize } from "./cards/texts.js";
-
-const DOCUMENTATION = "https://github.com/bellsystems/vesper-home-assistant";
 
 /** Define an element, unless the page has loaded another copy of this module. */
 function defineElement(name, element) {

@@ -76,7 +76,7 @@ class VesperHub:
         options = entry.options
         timeout: int = options.get(CONF_HEARTBEAT_TIMEOUT, DEFAULT_HEARTBEAT_TIMEOUT)
         self._hass = hass
-        self._prefix: str = entry.data[CONF_PREFIX]
+        self.prefix: str = entry.data[CONF_PREFIX]
         self._close_after: int = 60 * options.get(CONF_CLOSE_AFTER, DEFAULT_CLOSE_AFTER)
         self._closed = self._suspended = False
         self._unsubscribe: list[CALLBACK_TYPE] = []
@@ -93,7 +93,7 @@ class VesperHub:
             hass,
             entry.entry_id,
             devices=self.devices,
-            prefix=self._prefix,
+            prefix=self.prefix,
             limits=Limits(
                 entity_set=self.entity_set,
                 max_devices=options.get(CONF_MAX_DEVICES, DEFAULT_MAX_DEVICES),
@@ -120,7 +120,7 @@ class VesperHub:
             hass, lambda device_id: self.async_run_health_check(self.devices[device_id])
         )
         self._refusals = Refusals(hass)
-        self._retained = RetainedHeartbeats(hass, self._prefix, self._refusals)
+        self._retained = RetainedHeartbeats(hass, self.prefix, self._refusals)
         self.replacements = Replacements(
             hass, entry.entry_id, self.registry, self._retained, self.saver
         )
@@ -138,7 +138,7 @@ class VesperHub:
             saver=self.saver,
         )
         self.async_change = self._changes.async_change
-        self.subscriptions = Subscriptions(hass, self._prefix, self._message_callback)
+        self.subscriptions = Subscriptions(hass, self.prefix, self._message_callback)
         self._monitor = OfflineMonitor(
             hass,
             self.devices,
@@ -196,7 +196,7 @@ class VesperHub:
             self._occurrences.async_start(),
             self.registry.async_listen_removed(self._async_removed),
             self.registry.async_listen_disabled(self._changes.async_set_disabled),
-            async_check_prefix(self._hass, self._prefix, self.devices, self.listeners),
+            async_check_prefix(self._hass, self.prefix, self.devices, self.listeners),
             self._issues.async_start(),
             self.insight.async_start(),
             self.statistics.async_start(),
@@ -241,7 +241,7 @@ class VesperHub:
         reach the device too late, and if the broker refuses the request.
         """
         self.raise_if_link_down()
-        topic = control_topic(self._prefix, device.device_id)
+        topic = control_topic(self.prefix, device.device_id)
         self._refusals.async_send(SentKind.HEALTH_CHECK, topic)
         await mqtt.async_publish(self._hass, topic, HEALTH_CHECK, qos=0, retain=False)
 
@@ -316,7 +316,7 @@ class VesperHub:
     ) -> Callable[[mqtt.ReceiveMessage], None]:
         """Return the callback for the messages of a topic."""
         source = subscription.source
-        device_id_at = source.device_id_at(self._prefix)
+        device_id_at = source.device_id_at(self.prefix)
         receive = self.receiver.async_receive
         prove_link = self._monitor.async_message_received
 

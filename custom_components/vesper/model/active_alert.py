@@ -1,7 +1,7 @@
 """Describe the alert of one subsystem."""
 
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 
 from ..protocol.severity import Severity
 
@@ -36,6 +36,18 @@ class ActiveAlert:
     """The worst severity at which its raise ran triggers; OK if none did."""
     suppressed: bool = False
     """Whether it was raised in maintenance, and triggers have yet to know of it."""
+
+    def with_acknowledgement(
+        self, note: str, user: str | None, now: float | None
+    ) -> ActiveAlert:
+        """Return the alert acknowledged, or without a time not."""
+        return replace(
+            self,
+            acknowledged=now is not None,
+            acknowledged_by=user,
+            acknowledged_at=None if now is None else datetime.fromtimestamp(now, UTC),
+            note=note,
+        )
 
     def as_json(self) -> dict[str, str | bool | None]:
         """Return the alert as the API shows it (docs/http-api.md)."""

@@ -329,13 +329,7 @@ class Alerts:
         """Acknowledge an alert, or without a time not."""
         if (alert := self.active.get(subsystem)) is None:
             return Change.NOTHING
-        self.active[subsystem] = replace(
-            alert,
-            acknowledged=now is not None,
-            acknowledged_by=user,
-            acknowledged_at=None if now is None else datetime.fromtimestamp(now, UTC),
-            note=note,
-        )
+        self.active[subsystem] = alert.with_acknowledgement(note, user, now)
         return Change.ALERTS
 
     def _close(self, subsystems: tuple[str, ...], closed_by: ClosedBy) -> Change:

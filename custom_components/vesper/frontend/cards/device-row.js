@@ -34,8 +34,9 @@ export class DeviceRow extends TrackedDevice {
 
   setDevice(device) {
     super.setDevice(device);
-    this.isRendered = undefined;
-    this.bar = createStatusBar(this.card.history, device);
+    const bar = createStatusBar(this.card.history, device);
+    this.bar?.replaceWith(bar);
+    this.bar = bar;
   }
 
   update(hass) {

@@ -9,6 +9,7 @@ import { fleetForm } from "./fleet-form.js";
 import { selectDevices } from "./fleet-selection.js";
 import { sortByName } from "./fleet.js";
 import { HistoryLoader } from "./history.js";
+import { DOCUMENTATION } from "./home-assistant.js";
 import { INCIDENT_KEYS, IncidentBanner, findIncident } from "./incident-banner.js";
 import { moveFocus, takesKeys } from "./keyboard.js";
 import { controllableDevices } from "./permissions.js";
@@ -190,8 +191,19 @@ export class VesperFleetCard extends VesperCard {
   renderEmpty(hass, count) {
     this.empty.hidden = count > 0;
     if (count) return;
-    if (!this.rows.size) {
-      this.empty.replaceChildren(localize(hass, "no_devices"));
+    if (!this.fleet.devices.size) {
+      const { prefix } = hass.states[this.fleet.entities.mqtt_link]?.attributes ?? {};
+      const text = localize(hass, "no_devices", { prefix: prefix ?? "vesper" });
+      const href = `${DOCUMENTATION}/blob/main/docs/troubleshooting.md`;
+      const label = localize(hass, "troubleshooting");
+      const link = createElement(
+        "a",
+        { className: "link", href, target: "_blank" },
+        label,
+      );
+      this.empty.replaceChildren(text, " ", link);
+    } else if (!this.rows.size) {
+      this.empty.replaceChildren(localize(hass, "no_selected"));
     } else if (this.filters.isActive) {
       const label = localize(hass, "clear_filter");
       const button = createElement(

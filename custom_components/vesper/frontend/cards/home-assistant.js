@@ -1,6 +1,8 @@
 /** What this integration is called in Home Assistant. */
 export const DOMAIN = "vesper";
 
+export const DOCUMENTATION = "https://github.com/bellsystems/vesper-home-assistant";
+
 export const FLEET_CARD = "vesper-fleet-card";
 export const DEVICE_CARD = "vesper-device-card";
 export const FLEET_TILE = "vesper-fleet-tile";

@@ -6,16 +6,12 @@ import { shortTime } from "./times.js";
 export const INCIDENT_KEYS = ["mqtt_link", "outage"];
 
 /** Return the text of an outage, with where all lost devices are. */
-function outageText(hass, { state, attributes }, count) {
-  const { lost, area, floor, since } = attributes;
-  // It is not known any more if Home Assistant was restarted meanwhile.
-  const devices = attributes.online_before ?? count;
-  const time = shortTime(hass, since ?? state);
-  if (area)
-    return localize(hass, "incident_outage_area", { lost, devices, time, area });
-  if (floor)
-    return localize(hass, "incident_outage_floor", { lost, devices, time, floor });
-  return localize(hass, "incident_outage", { lost, devices, time });
+function outageText(hass, { state, attributes }, offline, devices) {
+  const { area, floor, since } = attributes;
+  const values = { offline, devices, time: shortTime(hass, since ?? state) };
+  if (area) return localize(hass, "incident_outage_area", { ...values, area });
+  if (floor) return localize(hass, "incident_outage_floor", { ...values, floor });
+  return localize(hass, "incident_outage", values);
 }
 
 /**
@@ -40,9 +36,9 @@ export function findIncident(hass, entities, views) {
       link: ["open_mqtt", "/config/integrations/integration/mqtt"],
     };
   }
-  const lost = views.filter(({ online }) => online === false).length;
-  if (outage?.attributes.event_type === "started" && lost > 0) {
-    return { type: "error", text: outageText(hass, outage, views.length) };
+  const offline = views.filter(({ online }) => online === false).length;
+  if (outage?.attributes.event_type === "started" && offline > 0) {
+    return { type: "error", text: outageText(hass, outage, offline, views.length) };
   }
   const count = views.filter(({ online }) => online === undefined).length;
   // As after a start of Home Assistant, until the devices have sent a heartbeat.

@@ -50,7 +50,7 @@ STYLES.replaceSync(`
   .offline, .unknown, .maintenance { color: var(--secondary-text-color); }
 
   .incident { padding: 16px 16px 0; }
-  .incident .link { text-decoration: underline; }
+  .link { text-decoration: underline; }
   .filters { display: flex; flex-wrap: wrap; align-items: center; gap: 8px 16px; padding: 16px 16px 8px; }
   .chips, .tools { display: flex; flex-wrap: wrap; align-items: center; gap: 8px; }
   .tools { flex: 1 0 auto; justify-content: flex-end; max-width: 100%; }
