@@ -1,6 +1,6 @@
 """Devices and their cards in a browser."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 import json
 from pathlib import Path
@@ -81,10 +81,12 @@ class Bell:
         expect(shown).to_be_visible(timeout=LOADED)
         page.get_by_label("Add card").last.click()
 
-    def save_cards(self, *configs: dict[str, Any]) -> None:
-        """Save a dashboard with cards."""
+    def save_cards(
+        self, *configs: dict[str, Any], badges: Sequence[dict[str, Any]] = ()
+    ) -> None:
+        """Save a dashboard with cards and badges."""
         section = {"type": "grid", "cards": configs}
-        view = {"type": "sections", "sections": [section]}
+        view = {"type": "sections", "badges": badges, "sections": [section]}
         self._api.command(
             "lovelace/config/save", url_path=CARDS, config={"views": [view]}
         )

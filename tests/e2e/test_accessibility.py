@@ -97,6 +97,19 @@ class States:
             bar.evaluate(SEGMENTS)
         return card
 
+    def summaries(self, page: Page) -> tuple[Locator, Locator]:
+        """Open a dashboard with a tile and a badge."""
+        shown = {"devices": [bell.id for bell in self.bells], "title": "Every state"}
+        tile = {"type": "custom:vesper-fleet-tile"} | shown
+        badge = {"type": "custom:vesper-fleet-badge"} | shown
+        bell = self.bells[0]
+        bell.save_cards(tile, badges=[badge])
+        bell.open_cards(page)
+        found = page.locator("vesper-fleet-tile"), page.locator("vesper-fleet-badge")
+        for each in found:
+            expect(each).to_contain_text("Failed", timeout=LOADED)
+        return found
+
 
 @pytest.fixture(scope="module")
 def states(
@@ -153,6 +166,14 @@ def test_device(open_page: OpenPage, states: States) -> None:
             assert _faults(card) == []
 
 
+def test_tile_and_badge(open_page: OpenPage, states: States) -> None:
+    """What other dashboards show of the fleet."""
+    with open_page("axe-summaries") as page:
+        tile, badge = states.summaries(page)
+        assert _faults(tile) == []
+        assert violations(badge) == []
+
+
 @pytest.mark.parametrize("width", [320, 640])
 @pytest.mark.parametrize("locale", ["en-US", "he-IL"])
 def test_nothing_is_cut_off(
@@ -165,6 +186,9 @@ def test_nothing_is_cut_off(
         card = states.card(page)
         expect(card).to_have_css("direction", direction)
         assert problems(card) == []
+        message = card.get_by_text(f"no {LONG}")
+        # So that what ends with a punctuation mark does not begin with it.
+        expect(message).to_have_css("direction", "ltr")
         card.locator("button.menu").first.click()
         assert problems(card) == []
         bell = states.bells[0]

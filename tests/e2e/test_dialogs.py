@@ -97,6 +97,7 @@ def test_alert(
             {"entity_id": entity_id, "note": "on it"},
         )
         expect(shown).to_contain_text("AcknowledgedYesAcknowledged byRigNoteon it")
+        assert violations(shown) == []
         _send(publish, bell, "alerts", subsystem="Player", state="CLEARED", msg="")
         expect(shown).to_be_empty()
 

@@ -15,6 +15,7 @@ from tests.rig.browser import Browser
 from tests.rig.fleet import Fleet
 from tests.rig.home_assistant import DASHBOARD, HomeAssistant
 
+from .axe import violations
 from .cards import LOADED, SHOWN, TIMEOUT, Bell, OpenFleet, OpenPage, problems
 from .conftest import Publish
 
@@ -197,7 +198,7 @@ def test_picker_and_editors(open_page: OpenPage, bell: Bell) -> None:
             tag = f"{name.lower().replace(' ', '-')}-card"
             preview = page.locator(".element-preview").locator(tag)
             expect(preview.locator("span.name").first).to_be_visible()
-            assert problems(preview) == []
+            assert [*violations(preview), *problems(preview)] == []
 
 
 def test_dashboard_is_offered(

@@ -1,4 +1,4 @@
-import { createElement, setFocusKey } from "./dom.js";
+import { createElement, isolated, setFocusKey } from "./dom.js";
 import { statusIcon } from "./device-elements.js";
 import { keepOneTabStop, moveFocus } from "./keyboard.js";
 import { viewPath } from "./navigation.js";
@@ -69,7 +69,7 @@ export class AreaTiles {
       "a",
       { className: "area", ...(href && { href }) },
       statusIcon(worst),
-      createElement("span", { className: "subsystem" }, name),
+      createElement("span", { className: "subsystem" }, isolated(name)),
       createElement(
         "span",
         { className: "words" },

@@ -2,7 +2,7 @@ import { createActionButton, createResult } from "./action-button.js";
 import { acknowledge, clear, unacknowledge } from "./device-actions.js";
 import { alertEntity, statusIcon } from "./device-elements.js";
 import { isKnown } from "./device-view.js";
-import { badge, createElement, secondaryText, timeElement } from "./dom.js";
+import { badge, createElement, isolated, secondaryText, timeElement } from "./dom.js";
 import { getFleet } from "./fleet.js";
 import { openMoreInfo } from "./home-assistant.js";
 import { toStatus } from "./status.js";
@@ -125,19 +125,20 @@ function words(hass, alert, severity) {
   return createElement(
     "span",
     { className: "words" },
-    createElement("span", { className: "subsystem" }, alert.subsystem),
+    createElement("span", { className: "subsystem" }, isolated(alert.subsystem)),
     secondaryText(statusText(hass, severity)),
     raised && secondaryText(timeElement(hass, raised, "raised")),
     updated &&
       updated !== raised &&
       secondaryText(timeElement(hass, updated, "updated")),
     alert.confirmed === false && badge(localize(hass, "unconfirmed")),
-    alert.message && createElement("span", { className: "message" }, alert.message),
+    alert.message &&
+      createElement("span", { className: "message" }, isolated(alert.message)),
     alert.acknowledged &&
       badge(
         acknowledgedText(hass, alert.acknowledged_by),
         ...(at ? [" ", timeElement(hass, at)] : []),
       ),
-    alert.note && secondaryText(alert.note),
+    alert.note && secondaryText(isolated(alert.note)),
   );
 }

@@ -1,6 +1,7 @@
 import {
   badge,
   createElement,
+  isolated,
   secondaryText,
   setFocusKey,
   timeElement,
@@ -23,7 +24,7 @@ export function deviceHeader(hass, device, view, notes, config) {
   const label = createElement(
     "span",
     { className: "label" },
-    createElement("span", { className: "name" }, device.name),
+    createElement("span", { className: "name" }, isolated(device.name)),
     createElement("span", {}, statusText(hass, view.status)),
     notes.length > 0 && createElement("span", { className: "notes" }, ...notes),
   );
@@ -53,13 +54,14 @@ export function alertItem(getHass, device, alert) {
     createElement(
       "span",
       { className: "words" },
-      createElement("span", { className: "subsystem" }, alert.subsystem),
+      createElement("span", { className: "subsystem" }, isolated(alert.subsystem)),
       secondaryText(statusText(hass, severity)),
       since && secondaryText(timeElement(hass, since)),
       alert.acknowledged && badge(localize(hass, "acknowledged")),
       alert.confirmed === false && badge(localize(hass, "unconfirmed")),
-      alert.note && secondaryText(alert.note),
-      alert.message && createElement("span", { className: "message" }, alert.message),
+      alert.note && secondaryText(isolated(alert.note)),
+      alert.message &&
+        createElement("span", { className: "message" }, isolated(alert.message)),
     ),
   );
   button.onclick = () => openMoreInfo(button, alertEntity(getHass(), device, alert));

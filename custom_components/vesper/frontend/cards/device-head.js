@@ -1,5 +1,5 @@
 import { statusIcon } from "./device-elements.js";
-import { badge, createElement, secondaryText, timeElement } from "./dom.js";
+import { badge, createElement, isolated, secondaryText, timeElement } from "./dom.js";
 import { openDevice } from "./navigation.js";
 import { acknowledgedText, localize, maintenanceText, statusText } from "./texts.js";
 import { shortTime } from "./times.js";
@@ -25,7 +25,7 @@ export function createHead({ insight }) {
     const label = createElement(
       "span",
       { className: "label" },
-      createElement("span", { className: "name" }, device.name),
+      createElement("span", { className: "name" }, isolated(device.name)),
       createElement("span", {}, statusText(hass, view.status)),
       createElement("span", { className: "notes" }, ...notes),
     );
@@ -40,7 +40,7 @@ function headNotes(hass, device, view, report) {
   const seen = view.lastSeen ?? lastSeen(view);
   const by = view.state("connectivity")?.attributes.acknowledged_by;
   return [
-    area && createElement("span", {}, area),
+    area && createElement("span", {}, isolated(area)),
     firmware && secondaryText(localize(hass, "firmware", { version: firmware })),
     createElement("span", {}, connectivityText(hass, view, report)),
     seen && secondaryText(timeElement(hass, seen, "last_seen")),

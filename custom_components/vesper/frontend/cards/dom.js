@@ -8,6 +8,9 @@ export function createElement(tag, properties, ...children) {
   return element;
 }
 
+/** Create a text of a device or user, in the direction of its own language. */
+export const isolated = (text) => createElement("bdi", {}, text);
+
 /** Create a text in the secondary color. */
 export const secondaryText = (...children) =>
   createElement("span", { className: "note" }, ...children);
