@@ -13,6 +13,7 @@ import pytest
 from tests.rig.browser import CHROMIUM, Browser, Device, Scheme
 from tests.rig.home_assistant import DASHBOARD, HomeAssistant
 
+from .axe import violations
 from .conftest import Publish
 
 PICTURES: Final = Path(__file__).parents[2] / ".cache/test/pictures"
