@@ -1,6 +1,7 @@
 /** The styles of all cards, parsed once and shared by all of them. */
 export const STYLES = new CSSStyleSheet();
 STYLES.replaceSync(`
+  /* In Home Assistant 1rem is 14px. */
   :host { display: block; height: 100%; }
   ha-card { display: flex; flex-direction: column; height: 100%; }
   .scrolls { overflow: auto; }
@@ -20,8 +21,8 @@ STYLES.replaceSync(`
     display: flex; gap: 12px; width: 100%; border-radius: 8px;
     color: var(--primary-text-color); -webkit-tap-highlight-color: transparent;
   }
-  .head { flex: 1; min-width: 0; padding: 8px 12px; line-height: 1.5rem; }
-  .alert { min-height: 40px; padding-block: 4px; padding-inline: 28px 12px; line-height: 1.25rem; }
+  .head { flex: 1; min-width: 0; padding: 8px 12px; line-height: 1.71rem; }
+  .alert { min-height: 40px; padding-block: 4px; padding-inline: 28px 12px; line-height: 1.43rem; }
   :is(a, button):hover { background: var(--secondary-background-color); }
   :is(a, button, input):focus-visible {
     outline: 2px solid var(--primary-color); outline-offset: -2px;
@@ -32,13 +33,13 @@ STYLES.replaceSync(`
   /* Beside the name as long as the name has half of the width, else below it. */
   .name { flex: 1 1 50%; font-weight: 500; }
   .notes { flex: 1 0 100%; }
-  .notes, .words { align-content: start; font-size: 0.875rem; line-height: 1.25rem; }
+  .notes, .words { align-content: start; font-size: 0.875rem; line-height: 1.43rem; }
   .note { color: var(--secondary-text-color); }
   .subsystem { font-weight: 500; }
   .message { flex-basis: 100%; }
   .mark {
     padding: 0 8px; border: 1px solid var(--divider-color); border-radius: 10px;
-    font-size: 0.75rem; line-height: 1.125rem;
+    font-size: 0.75rem; line-height: 1.29rem;
   }
 
   .dot { flex: none; --mdc-icon-size: 24px; }
@@ -58,7 +59,7 @@ STYLES.replaceSync(`
   .chip, .action, .tool, .more {
     display: inline-flex; align-items: center; gap: 6px; min-height: 36px; padding: 0 12px;
     border: 1px solid var(--divider-color); border-radius: 18px;
-    font-size: 0.875rem; line-height: 1.25rem;
+    font-size: 0.875rem; line-height: 1.43rem;
   }
   .tool { padding: 0 8px; }
   .chip[aria-pressed="true"], .tool[aria-pressed="true"] {
@@ -81,7 +82,7 @@ STYLES.replaceSync(`
   }
   .area {
     display: grid; grid-template-columns: auto 1fr; align-content: start; align-items: center; gap: 4px 8px;
-    width: 100%; height: 100%; padding: 8px 12px; font-size: 0.875rem; line-height: 1.25rem;
+    width: 100%; height: 100%; padding: 8px 12px; font-size: 0.875rem; line-height: 1.43rem;
     border: 1px solid var(--divider-color); border-radius: 12px; color: var(--primary-text-color);
   }
   .area > :is(.subsystem, .words) { min-width: 0; overflow-wrap: anywhere; }
@@ -95,7 +96,7 @@ STYLES.replaceSync(`
   }
   .sections { padding-bottom: 8px; }
   .sections > section > .more { margin: 4px 16px 8px; }
-  .devices > li { min-width: 0; min-height: 48px; box-sizing: border-box; line-height: 1.5rem; }
+  .devices > li { min-width: 0; min-height: 48px; box-sizing: border-box; line-height: 1.71rem; }
   .devices > li.waiting { padding: 12px 16px; }
   .devices.compact > li { min-height: 40px; }
   .devices.compact > li.waiting { padding: 8px 16px; }
@@ -113,7 +114,7 @@ STYLES.replaceSync(`
   .alerts .more { margin-inline: 48px 12px; }
   .section {
     display: flex; align-items: center; gap: 12px; width: 100%; min-height: 48px; padding: 8px 16px;
-    line-height: 1.5rem;
+    line-height: 1.71rem;
   }
   .section .label { font-weight: 500; overflow-wrap: anywhere; }
   .panel { display: flex; flex-wrap: wrap; align-items: center; gap: 8px; padding: 4px 12px 12px; }
