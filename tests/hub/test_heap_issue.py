@@ -22,11 +22,13 @@ async def _hours(vesper: Vesper, *, seconds: int, before: int, after: int) -> li
     ]
 
 
-@pytest.mark.parametrize(("after", "hours"), [(21_600, []), (21_599, ["24"])])
+@pytest.mark.parametrize(
+    ("after", "hours"), [(21_660, []), (21_600, []), (21_599, ["24"])]
+)
 async def test_less_than_a_day_is_left(
     vesper: Vesper, after: int, hours: list[str]
 ) -> None:
-    """A whole day is not reported."""
+    """A whole day or more is not reported."""
     assert await _hours(vesper, seconds=4800, before=22_800, after=after) == hours
 
 

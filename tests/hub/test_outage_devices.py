@@ -15,11 +15,16 @@ from homeassistant.helpers import (
 from tests.automation import automate, devices, registered_id
 from tests.common import FLEET, Vesper, logged, report
 
-from .outages import bells, last_event, lose
+from .outages import OVER, bells, last_event, lose
 
 
-async def test_those_removed_end_it(vesper: Vesper) -> None:
-    """The outage ends when all lost devices are removed."""
+async def test_those_removed_end_it(
+    vesper: Vesper, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The outage ends when all lost devices are removed.
+
+    It may have lasted for no time.
+    """
     await report(vesper, *bells(3))
     await vesper.advance(91)
     vesper.mqtt.async_publish.side_effect = None
@@ -31,9 +36,14 @@ async def test_those_removed_end_it(vesper: Vesper) -> None:
         }
         await vesper.hub.async_remove_device(device_id)
     await vesper.advance(0)
-    over = last_event(vesper)
-    assert over is not None
-    assert over["event_type"] == "ended"
+    assert last_event(vesper) == {
+        "event_type": "ended",
+        "lost": 3,
+        "online_before": 3,
+        "duration": 0,
+        "still_offline": 0,
+    }
+    assert logged(caplog)[-1] == OVER.format(0, 0, 3)
 
 
 async def test_unload_ends_the_wait(

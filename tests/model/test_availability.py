@@ -328,6 +328,18 @@ def test_the_ends_of_what_can_be() -> None:
     assert back.outages[0].end == 1
 
 
+def test_more_than_is_kept_is_restored() -> None:
+    """The last ones are kept."""
+    more = MAX_KEPT + 1
+    back = AvailabilityHistory()
+    back.restore(
+        {"outages": [1000, 2, 1, 0] * more, "restarts": [1000, 4] * more},
+    )
+    kept = [1000 * number for number in range(2, more + 1)]
+    assert [outage.start for outage in back.outages] == kept
+    assert [restart.time for restart in back.restarts] == kept
+
+
 def test_silent_before_it_is_observed() -> None:
     """Heard at once, it was in no outage."""
     line = Timeline()

@@ -140,6 +140,19 @@ def test_those_that_follow_are_lost_too() -> None:
     assert fleet.alone(1000.0) == ["4"]
 
 
+def test_most_of_them_are_lost_again() -> None:
+    """Then it goes on."""
+    fleet = Fleet(10)
+    fleet.go_offline(*range(10))
+    outage = fleet.outages.start_outage(0.0, NOW)
+    assert outage is not None
+    for number in range(5):
+        fleet.outages.came_online(str(number), 10.0)
+    assert fleet.outages.next_deadline(10.0) == 10.0 + TIMEOUT
+    fleet.go_offline(0, now=20.0)
+    assert fleet.outages.next_deadline(20.0) is None
+
+
 def test_one_timeout_after_half_of_them_are_back() -> None:
     """The others are still offline and not reported again."""
     fleet = Fleet(5)

@@ -123,6 +123,15 @@ def test_an_alert_that_was_long_enough() -> None:
     assert not stability.record(cleared(), 10 + MIN_LENGTH).held
 
 
+def test_a_short_alert_after_a_long_one() -> None:
+    """Only its own length counts."""
+    stability = Stability()
+    stability.record(raised(), 0)
+    assert not stability.record(cleared(), 100).held
+    stability.record(raised(), 200)
+    assert stability.record(cleared(), 201).held
+
+
 def test_an_alert_that_comes_back() -> None:
     """Neither its end nor its return is published."""
     stability = Stability()

@@ -229,7 +229,7 @@ class Stability:
         self._times[key] = times
         if key in self.unstable:
             self.unstable[key] += changes
-        elif len(times) >= limit and monotonic - times[-limit] < QUIET:
+        elif len(times) == limit and monotonic - times[0] < QUIET:
             self.unstable[key] = limit
         return True
 
