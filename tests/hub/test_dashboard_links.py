@@ -172,6 +172,11 @@ async def test_yaml(
     assert _links(hass) == _expected(hass, None)
     assert len(changes) == 2, "by the user, and by the update"
 
+    # With its file removed, others are still found.
+    file.unlink()
+    await _add(command, "more-bells")
+    assert _links(hass) == _expected(hass, "more-bells")
+
 
 async def test_existing_dashboard(
     hass: HomeAssistant, command: Command, vesper: Vesper
