@@ -213,6 +213,40 @@ def test_what_is_published_of_many_alerts() -> None:
     assert (end.raised_at, end.announced, end.message) == (7, "failed", "last")
 
 
+@pytest.mark.parametrize(
+    ("first", "last", "published"), [(7, None, 7), (7, 400, 7), (None, 400, 400)]
+)
+def test_since_when_any_was_critical(
+    first: float | None, last: float | None, published: float
+) -> None:
+    """It is that of the first critical one."""
+    stability = Stability()
+    for number, critical_at in enumerate((first, last)):
+        stability.record(raised(), 2 * number)
+        end = replace(cleared(), critical_at=critical_at)
+        assert stability.record(end, 2 * number + 1).held
+    (end,) = stability.settle("bell", Alerts(), 3 + MIN_LENGTH)
+    assert end.critical_at == published
+
+
+@pytest.mark.parametrize("known", ["first", "last", "both"])
+def test_who_knew_of_any(known: str) -> None:
+    """It is the last one who knew."""
+    stability = Stability()
+    for number, name in enumerate(("first", "last")):
+        stability.record(raised(), 2 * number)
+        acknowledged = known in (name, "both")
+        end = replace(
+            cleared(),
+            acknowledged=acknowledged,
+            acknowledged_by=name if acknowledged else None,
+        )
+        assert stability.record(end, 2 * number + 1).held
+    (end,) = stability.settle("bell", Alerts(), 3 + MIN_LENGTH)
+    assert end.acknowledged
+    assert end.acknowledged_by == ("first" if known == "first" else "last")
+
+
 def test_severity_that_flaps() -> None:
     """It is published until unstable, and when worse."""
     stability = Stability()
