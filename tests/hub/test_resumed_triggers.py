@@ -140,11 +140,24 @@ async def test_an_end_over_a_restart(
     await end_alerts(vesper)
     automation = await restart("alert_cleared", behavior, **options)
     await report(vesper, *BELLS)
-    await vesper.advance(1)
+    await vesper.advance(0)
     is_over = options["seconds"] == 400
     assert ids(automation) == (expected if is_over else [])
     await wait(vesper, 240, *BELLS)
     assert ids(automation) == ([] if is_over else expected)
+
+
+async def test_an_end_that_has_just_lasted(hass: HomeAssistant, vesper: Vesper) -> None:
+    """It was reported, unless there was no automation."""
+    vesper.freezer.move_to("2030-01-01T12:00:00Z")
+    await vesper.heartbeat()
+    await vesper.alert("SD", "CRITICAL")
+    await vesper.advance(10)
+    await vesper.alert("SD", "CLEARED")
+    await wait(vesper, 300, BELL)
+    automation = await automate(hass, "alert_cleared", devices(hass), MINUTES)
+    await wait(vesper, 10, BELL)
+    assert automation.take() == []
 
 
 async def test_the_variables_of_a_resumed_end(
