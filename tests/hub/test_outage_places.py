@@ -23,6 +23,7 @@ from .outages import bells
         (["Tower"] * 4, {"area": "Tower", "floor": "North"}),
         (["Tower", "Gate"] * 2, {"floor": "North"}),
         (["Tower", "Gate", "Cellar", "Tower"], {}),
+        (["Tower", "Yard"] * 2, {}),
         (["Cellar"] * 4, {"area": "Cellar"}),
         (["Cellar", "Attic"] * 2, {}),
         (["Tower", "Tower", "Tower", None], {}),
@@ -34,9 +35,10 @@ async def test_what_the_lost_devices_have_in_common(
 ) -> None:
     """It is in event, trigger variables and logbook."""
     hass = vesper.hass
-    floor = fr.async_get(hass).async_create("North").floor_id
-    for name in ("Tower", "Gate"):
-        ar.async_get(hass).async_create(name, floor_id=floor)
+    for floor_name, names in (("North", ("Tower", "Gate")), ("South", ("Yard",))):
+        floor = fr.async_get(hass).async_create(floor_name).floor_id
+        for name in names:
+            ar.async_get(hass).async_create(name, floor_id=floor)
     for name in ("Cellar", "Attic"):
         ar.async_get(hass).async_create(name)
     await report(vesper, *bells(5))
