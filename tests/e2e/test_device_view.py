@@ -33,7 +33,10 @@ def test_device_card(open_page: OpenPage, bell: Bell) -> None:
         expect(card.get_by_text("Not known yet")).to_have_count(3)
         for period in PERIODS:
             expect(card.get_by_text(period, exact=True)).to_be_visible()
-        for name in ("Run health check", "1 hour", "4 hours", "Download diagnostics"):
+        for name in (
+            *("Run health check", "Maintenance 1 h", "Maintenance 4 h"),
+            *("Maintenance until…", "Download diagnostics"),
+        ):
             expect(card.get_by_role("button", name=name)).to_be_visible()
         assert problems(card) == []
 

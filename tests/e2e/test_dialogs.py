@@ -56,7 +56,14 @@ def _send(publish: Publish, device_id: str, topic: str, **fields: Any) -> None:
 def _open_dialog(page: Page, home_assistant: HomeAssistant, unique_id: str) -> None:
     """Open the dialog of an entity."""
     entity_id = home_assistant.api.entity_ids("vesper")[unique_id]
-    page.goto(f"{home_assistant.url}/{DASHBOARD}?more-info-entity-id={entity_id}")
+    page.goto(f"{home_assistant.url}/{DASHBOARD}/overview")
+    card = page.locator("vesper-fleet-card")
+    expect(card.get_by_role("toolbar")).to_be_visible(timeout=LOADED)
+    card.evaluate(
+        """(card, entityId) => card.dispatchEvent(new CustomEvent("hass-more-info",
+            { bubbles: true, composed: true, detail: { entityId } }))""",
+        entity_id,
+    )
     expect(page.locator("ha-more-info-info")).to_be_visible(timeout=LOADED)
 
 
