@@ -122,6 +122,29 @@ class DeviceTrigger(LastingTrigger):
         ):
             self._async_cancel(_COMBINED)
         super()._async_occurred(run_action, did_not_trigger, published)
+        if published.occurrence.kind is OccurrenceKind.MAINTENANCE_ENDED:
+            self._async_maintenance_ended(run_action, published)
+
+    @callback
+    def _async_maintenance_ended(
+        self, run_action: TriggerActionRunner, published: PublishedOccurrence
+    ) -> None:
+        """Run for what has lasted since before maintenance."""
+        since = published.occurrence.maintenance_since
+        found = self._find(published.registry_id)
+        if (
+            self._duration is None
+            or self._behavior != BEHAVIOR_EACH
+            or since is None
+            or found is None
+            or not self._is_targeted(published.registry_id)
+        ):
+            return
+        for begun, _, lasting in self._begun_on(published.registry_id, *found):
+            deadline = begun + self._duration.total_seconds()
+            key = self._key(lasting.registry_id, lasting.occurrence)
+            if begun < since <= deadline <= time() and key not in self._pending:
+                self._async_start_timer(run_action, lasting, 0)
 
     @callback
     @override

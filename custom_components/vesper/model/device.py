@@ -86,7 +86,8 @@ class Device(DeviceState):
         had_problem = self.has_problem
         self.maintenance_until = until
         self.maintenance_by = None if until is None else user
-        self._record(maintenance_occurrence(self.device_id, until))
+        since = self.announced.maintenance_since if until is None else None
+        self._record(maintenance_occurrence(self.device_id, until, since))
         if until is None:
             self.occurrences += (
                 *postponed_ends(self),

@@ -129,7 +129,7 @@ class Occurrence:
     settled: bool = False
     """Whether it was held before, and the alert no longer flaps."""
     maintenance_since: float | None = None
-    """When the maintenance began in which it ended."""
+    """When the maintenance began that has ended, or in which it ended."""
     postponed: bool = False
     """Whether it happened in maintenance, which is over now."""
 
@@ -273,7 +273,9 @@ def restart_occurrence(device_id: str, code: int | None) -> Occurrence:
     )
 
 
-def maintenance_occurrence(device_id: str, until: float | None) -> Occurrence:
+def maintenance_occurrence(
+    device_id: str, until: float | None, since: float | None = None
+) -> Occurrence:
     """Return the occurrence of a change of maintenance."""
     return Occurrence(
         kind=(
@@ -283,4 +285,5 @@ def maintenance_occurrence(device_id: str, until: float | None) -> Occurrence:
         ),
         device_id=device_id,
         until=until,
+        maintenance_since=since,
     )
