@@ -524,6 +524,10 @@ def test_only_what_is_permitted(many_devices: OpenFleet) -> None:
         board = Board(page)
         expect(board.button("actions_of Bell 1")).to_be_visible()
         expect(board.card.locator("button.menu")).to_have_count(1)
+        for number, panels in ((2, 0), (1, 1)):
+            board.row(number).locator("a, button").first.focus()
+            page.keyboard.press("m")
+            expect(board.row(number).get_by_role("group")).to_have_count(panels)
         board.change(2, "playing", "on")
         assert page.evaluate("bells.asked") == [{"type": "vesper/controllable_devices"}]
         board.button("select").click()
@@ -601,12 +605,19 @@ def test_keys(many_devices: OpenFleet) -> None:
         assert press("ArrowUp") == "device-1"
         assert press("Tab") == "device-2"
         page.evaluate("bells.response = { bell: ['Player'] }")
+        # Home Assistant listens to the same keys.
+        page.evaluate("""() => {
+            window.heard = [];
+            addEventListener("keydown", ({ key }) => heard.push(key));
+        }""")
         press("a")
         result = board.row(2).get_by_role("status")
         expect(result).to_have_text("acknowledged_count 1")
         press("m")
         expect(board.row(2).get_by_role("group")).to_have_count(0)
         assert page.evaluate(focused) == "device-2"
+        press("x")
+        assert page.evaluate("heard") == ["x"]
         # A row that is not in view is rendered when it gets the focus.
         page.set_viewport_size({"width": 390, "height": 100})
         board.card.locator("button.section:not([hidden])").focus()

@@ -1,4 +1,4 @@
-import { ActionsPanel } from "./actions-panel.js";
+import { ActionsPanel, KEYS } from "./actions-panel.js";
 import { deviceHeader, alertItem } from "./device-elements.js";
 import { compareKeys, sortKey } from "./device-view.js";
 import {
@@ -159,9 +159,16 @@ export class DeviceRow extends TrackedDevice {
     this.element.append(this.panel.element);
   }
 
-  /** Perform an action that a key stands for. */
+  /** Show the actions or perform one, if the user may; returns whether a key does that. */
+  handleKey(key) {
+    if (!this.card.permissions?.has(this.device.id)) return false;
+    if (key === "m") this.toggleActions();
+    else if (Object.hasOwn(KEYS, key)) this.runAction(KEYS[key]);
+    else return false;
+    return true;
+  }
+
   async runAction(key) {
-    if (!this.card.permissions?.has(this.device.id)) return;
     this.openActions();
     this.card.renderRow(this);
     await this.panel.run(key);

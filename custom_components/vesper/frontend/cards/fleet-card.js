@@ -1,4 +1,4 @@
-import { ActionsPanel, KEYS } from "./actions-panel.js";
+import { ActionsPanel } from "./actions-panel.js";
 import { AreaTiles } from "./area-tiles.js";
 import { VesperCard } from "./base-card.js";
 import { DeviceList, divide, findCauses } from "./device-list.js";
@@ -285,8 +285,8 @@ export class VesperFleetCard extends VesperCard {
       rows[rows.indexOf(item.row) + step]?.focus(this._hass);
       event.preventDefault();
     } else if (!moveFocus(item, event) && !hasModifier) {
-      if (event.key === "m") item.row.toggleActions();
-      else if (Object.hasOwn(KEYS, event.key)) item.row.runAction(KEYS[event.key]);
+      // Home Assistant has the same keys: A opens Assist, and C a list of commands.
+      if (item.row.handleKey(event.key)) event.stopPropagation();
     }
   }
 }
