@@ -113,7 +113,7 @@ async def test_controllable_devices(
     assert answer["result"] == {"device_ids": [registered_id(vesper.hass, BELL)]}
     await vesper.hass.config_entries.async_unload(FLEET)
     answer = await insight.ask(hass_read_only_user, type_=type_)
-    assert answer["result"] == {"device_ids": []}
+    assert answer["error"]["translation_key"] == "not_running"
     await vesper.hass.config_entries.async_setup(FLEET)
 
 

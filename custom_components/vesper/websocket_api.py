@@ -41,6 +41,8 @@ async def websocket_controllable(
 
     The ids are those of the device registry. The cards offer no actions on the others.
     """
+    if not _is_running(hass, connection, msg):
+        return
     permitted = _async_permitted(hass, connection.user, POLICY_CONTROL)
     ids = [registered.id async for _, registered in permitted]
     connection.send_result(msg["id"], {"device_ids": ids})
@@ -63,18 +65,7 @@ async def websocket_insight(
     The ids are those of the device registry. Without any, the answer is about all
     devices that the user may read, with the last outages and restarts of each.
     """
-    if not hass.config_entries.async_loaded_entries(DOMAIN):
-        # Not raised, because Home Assistant would log it.
-        error = HomeAssistantError(
-            translation_domain=DOMAIN, translation_key="not_running"
-        )
-        connection.send_error(
-            msg["id"],
-            websocket_api.ERR_NOT_FOUND,
-            str(error),
-            translation_domain=error.translation_domain,
-            translation_key=error.translation_key,
-        )
+    if not _is_running(hass, connection, msg):
         return
     wanted = set(msg["device_ids"]) if "device_ids" in msg else None
     devices: dict[str, dict[str, Any]] = {}
@@ -89,6 +80,27 @@ async def websocket_insight(
     if wanted is not None:
         result["unknown"] = sorted(wanted - devices.keys())
     connection.send_result(msg["id"], result)
+
+
+@callback
+def _is_running(
+    hass: HomeAssistant,
+    connection: websocket_api.ActiveConnection,
+    msg: dict[str, Any],
+) -> bool:
+    """Return whether Vesper is running, or send an error."""
+    if hass.config_entries.async_loaded_entries(DOMAIN):
+        return True
+    # Not raised, because Home Assistant would log it.
+    error = HomeAssistantError(translation_domain=DOMAIN, translation_key="not_running")
+    connection.send_error(
+        msg["id"],
+        websocket_api.ERR_NOT_FOUND,
+        str(error),
+        translation_domain=error.translation_domain,
+        translation_key=error.translation_key,
+    )
+    return False
 
 
 async def _async_permitted(

@@ -10,6 +10,9 @@ from .cards import OpenFleet
 
 LOGGER: Final = logging.getLogger("vesper.board")
 
+#: After how many milliseconds the cards ask again.
+RETRY: Final = 30_000
+
 ALERT: Final = {"subsystem": "Player", "state": "WARNING", "message": "no sound"}
 
 
@@ -533,6 +536,27 @@ def test_only_what_is_permitted(many_devices: OpenFleet) -> None:
         board.button("select").click()
         board.button("select_all").click()
         expect(board.card.get_by_text("selected_count 1")).to_be_visible()
+
+
+def test_permissions_of_a_start(many_devices: OpenFleet) -> None:
+    """They are not known until Vesper is running."""
+    with many_devices(2) as page:
+        page.evaluate("""() => {
+            document.querySelector("home-assistant").hass.user.is_admin = false;
+            const refusal = { then: (_answer, refuse) => refuse() };
+            bells.answers["vesper/controllable_devices"] = refusal;
+        }""")
+        board = Board(page)
+        expect(board.row(1).get_by_text("Bell 1")).to_be_visible()
+        page.wait_for_function("bells.asked.length")
+        expect(board.card.locator("button.menu")).to_have_count(0)
+        page.evaluate("""() => {
+            const answer = { device_ids: ["device-1"] };
+            bells.answers["vesper/controllable_devices"] = answer;
+        }""")
+        page.clock.run_for(RETRY)
+        expect(board.button("actions_of Bell 1")).to_be_visible()
+        expect(board.card.locator("button.menu")).to_have_count(1)
 
 
 # Taps and keys
