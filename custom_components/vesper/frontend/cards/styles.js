@@ -33,6 +33,7 @@ STYLES.replaceSync(`
   /* Beside the name as long as the name has half of the width, else below it. */
   .name { flex: 1 1 50%; font-weight: 500; }
   .notes { flex: 1 0 100%; }
+  .label { align-content: start; }
   .notes, .words { align-content: start; font-size: 0.875rem; line-height: 1.43rem; }
   .note { color: var(--secondary-text-color); }
   .subsystem { font-weight: 500; }
