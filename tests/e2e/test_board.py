@@ -420,6 +420,31 @@ def test_act_on_a_row(many_devices: OpenFleet) -> None:
         expect(actions).to_have_count(0)
 
 
+def test_the_answer_stays(many_devices: OpenFleet) -> None:
+    """A device that gets better stays until its actions are hidden."""
+    with many_devices(14) as page:
+        board = Board(page)
+        for number in (1, 2, 3):
+            board.alert(number, ALERT)
+        board.card.get_by_role("toolbar").get_by_text("3 warning").click()
+        actions = board.open_actions(1)
+        page.evaluate("bells.response = { bell: ['Player'] }")
+        actions.get_by_role("button", name="action_clear").click()
+        order = board.order
+        board.alert(1)
+        assert board.order == order
+        expect(board.row(1).get_by_text("cleared_count 1")).to_be_visible()
+        expect(board.card.get_by_role("toolbar")).to_contain_text("2 warning")
+        # What gets worse does move.
+        board.alert(1, ALERT | {"state": "FAILED"})
+        board.card.get_by_role("toolbar").get_by_text("1 failed").click()
+        assert board.order == "1"
+        board.alert(1)
+        assert board.order == "1"
+        board.button("actions_of Bell 1").click()
+        assert board.order == ""
+
+
 def test_acknowledge_a_silent_device(many_devices: OpenFleet) -> None:
     """It is acknowledged in the to-do list."""
     with many_devices(2) as page:

@@ -16,7 +16,8 @@ const inOrder = (rows, sort) => (sort === "name" ? rows : [...rows].sort(byKey))
 export function findCauses(rows) {
   const causes = new Map();
   for (const row of rows) {
-    const cause = row.view.group <= GROUPS.acknowledged ? causeOf(row.view) : undefined;
+    const { placed } = row;
+    const cause = placed.group <= GROUPS.acknowledged ? causeOf(placed) : undefined;
     if (!cause) continue;
     if (!causes.has(cause)) causes.set(cause, []);
     causes.get(cause).push(row);
@@ -32,9 +33,9 @@ export function findCauses(rows) {
  */
 export function divide(hass, rows, { causes = new Map(), all = false, sort }) {
   const caused = new Set([...causes.values()].flat());
-  const isCollapsed = ({ view }) =>
-    !all && rows.length > MAX_LISTED && view.group >= GROUPS.unknown;
-  const isLater = ({ view }) => causes.size > 0 && view.group > GROUPS.trouble;
+  const isCollapsed = ({ placed }) =>
+    !all && rows.length > MAX_LISTED && placed.group >= GROUPS.unknown;
+  const isLater = ({ placed }) => causes.size > 0 && placed.group > GROUPS.trouble;
   const listed = rows.filter((row) => !caused.has(row) && !isCollapsed(row));
   const now = listed.filter((row) => !isLater(row));
   const sections = [{ key: "now", rows: inOrder(now, sort) }];
@@ -52,7 +53,7 @@ export function divide(hass, rows, { causes = new Map(), all = false, sort }) {
   if (later.length) trouble.push({ key: "later", rows: later });
   const collapsed = rows.filter((row) => !caused.has(row) && isCollapsed(row));
   for (const status of ["unknown", "ok"]) {
-    const of = collapsed.filter(({ view }) => view.group === GROUPS[status]);
+    const of = collapsed.filter(({ placed }) => placed.group === GROUPS[status]);
     const values = { count: of.length, status: statusText(hass, status) };
     const heading = { status, text: localize(hass, "status_count", values) };
     if (of.length) trouble.push({ key: status, rows: of, heading });
@@ -62,7 +63,7 @@ export function divide(hass, rows, { causes = new Map(), all = false, sort }) {
 
 /** Return the heading of devices with the same cause. */
 function causeHeading(hass, rows) {
-  const { status, alerts } = rows[0].view;
+  const { status, alerts } = rows[0].placed;
   const withCount = (cause) =>
     localize(hass, "cause_count", { cause, count: rows.length });
   if (status === "offline")

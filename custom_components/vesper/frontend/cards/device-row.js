@@ -41,21 +41,34 @@ export class DeviceRow extends TrackedDevice {
 
   update(hass) {
     if (!super.update(hass)) return false;
-    this.search = undefined;
-    const key = sortKey(this.view);
-    this.hasMoved ||= !this.key || compareKeys(this.key, key) !== 0;
-    this.key = key;
+    this.updatePlace();
     return true;
+  }
+
+  /**
+   * Take over the view by which the row is sorted and filtered.
+   *
+   * While its actions are shown, a device that gets better stays where it is: the result
+   * of an action is shown there.
+   */
+  updatePlace() {
+    const key = sortKey(this.view);
+    const order = this.key ? compareKeys(this.key, key) : 1;
+    if (this.panel && order < 0) return;
+    this.hasMoved ||= order !== 0;
+    this.key = key;
+    this.placed = this.view;
+    this.search = undefined;
   }
 
   /** Return whether the device contains a text in lower case. */
   matches(hass, text) {
-    const { device, view } = this;
+    const { device, placed } = this;
     this.search ??= [
       device.name,
       hass.areas[device.area]?.name ?? "",
       device.firmware,
-      ...view.alerts.flatMap((alert) => [alert.subsystem, alert.message ?? ""]),
+      ...placed.alerts.flatMap((alert) => [alert.subsystem, alert.message ?? ""]),
     ]
       .join("\n")
       .toLowerCase();
@@ -146,10 +159,12 @@ export class DeviceRow extends TrackedDevice {
     if (this.panel) {
       this.panel.element.remove();
       this.panel = undefined;
+      this.updatePlace();
     } else {
       this.openActions();
     }
-    this.card.renderRow(this);
+    if (this.hasMoved) this.card.refresh();
+    else this.card.renderRow(this);
   }
 
   openActions() {

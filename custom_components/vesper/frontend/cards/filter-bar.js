@@ -91,7 +91,7 @@ export class FilterBar {
   /** Return whether a row is selected. */
   selects(hass, row) {
     const { category, text } = this;
-    if (category && row.view.category !== category) return false;
+    if (category && row.placed.category !== category) return false;
     return !text || row.matches(hass, text);
   }
 

@@ -161,7 +161,7 @@ export class VesperFleetCard extends VesperCard {
     const { troubled_only: troubledOnly } = this.config;
     return [...this.rows.values()].filter(
       (row) =>
-        (!troubledOnly || row.view.isTroubled) && this.filters.selects(hass, row),
+        (!troubledOnly || row.placed.isTroubled) && this.filters.selects(hass, row),
     );
   }
 
