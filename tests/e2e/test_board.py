@@ -421,7 +421,7 @@ def test_act_on_a_row(many_devices: OpenFleet) -> None:
 
 
 def test_the_answer_stays(many_devices: OpenFleet) -> None:
-    """A device that gets better stays until its actions are hidden."""
+    """A device that gets better keeps its place meanwhile."""
     with many_devices(14) as page:
         board = Board(page)
         for number in (1, 2, 3):

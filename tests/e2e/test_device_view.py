@@ -270,6 +270,17 @@ def test_report_is_loaded_again(page: Page) -> None:
     page.wait_for_function("bells.asked.length === 2")
 
 
+def test_report_after_an_outage(page: Page) -> None:
+    """It is loaded at once."""
+    report(page, [(240, 239, "device")], [])
+    card = show(page)
+    before = card.get_by_text("online_since").inner_text()
+    page.evaluate("bells.change(1, 'connectivity', 'off')")
+    report(page, [(1, 0, "device")], [])
+    page.evaluate("bells.change(1, 'connectivity', 'on')")
+    expect(card.get_by_text("online_since")).not_to_have_text(before)
+
+
 def test_without_recorder(page: Page) -> None:
     """The percentages do without the bars."""
     report(page, [], [])

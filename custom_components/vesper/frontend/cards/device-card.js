@@ -86,15 +86,24 @@ export class VesperDeviceCard extends VesperCard {
     if (rebuild) this.updatePermissions(hass);
     this.states = entityIds.map((id) => hass.states[id]);
     this.device = device;
+    const connectivity = hass.states[device?.entities.connectivity]?.state;
+    // An outage has begun or ended, which the report does not have yet.
+    if (connectivity !== this.connectivity) this.insight.expire();
+    this.connectivity = connectivity;
     if (!device) this.showMissing(hass);
     else if (device.id !== this.shownId) this.createSections(device);
     this.shownId = device?.id;
     this.updateSections();
+    this.requestReport();
   }
 
   /** Update the times, and what is loaded every few minutes. */
   updateTimes() {
     super.updateTimes();
+    this.requestReport();
+  }
+
+  requestReport() {
     if (!this.device || !this.isConnected) return;
     if (this.shown.has("availability")) this.insight.request(this._hass, this.device);
   }

@@ -11,6 +11,11 @@ export class InsightLoader {
     this.due = 0;
   }
 
+  /** Load the report again with the next request. */
+  expire() {
+    this.due = 0;
+  }
+
   /** Load the report of a device, unless it is loaded. Call it as often as you like. */
   async request(hass, device) {
     if (device.id !== this.deviceId) {
