@@ -689,6 +689,21 @@ def test_empty_fleet(many_devices: OpenFleet) -> None:
         assert str(link.get_attribute("href")).endswith("/docs/troubleshooting.md")
 
 
+def test_disabled(many_devices: OpenFleet) -> None:
+    """Nothing is known of a disabled Vesper."""
+    with many_devices(0) as page:
+        page.evaluate("""() => {
+            const { hass } = document.querySelector("home-assistant");
+            hass.entities = {};
+            hass.devices.disabled = { id: "disabled", name: "Bell" };
+        }""")
+        board = Board(page)
+        expect(board.card.get_by_text("incident_not_running")).to_be_visible()
+        expect(board.card.get_by_text("no_devices")).to_have_count(0)
+        board.show(element="vesper-device-card", device="disabled")
+        expect(page.get_by_text("device_disabled")).to_be_visible()
+
+
 def test_no_selected_device(many_devices: OpenFleet) -> None:
     """The settings of a card may select no device."""
     with many_devices(1) as page:

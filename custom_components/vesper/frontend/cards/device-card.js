@@ -25,6 +25,14 @@ const SECTIONS = {
   actions: (hass) => localize(hass, "actions"),
 };
 
+/** Return why there is no device to show, and what to do. */
+function missingText(hass, id) {
+  if (!id) return localize(hass, "device_missing");
+  return id in hass.devices
+    ? localize(hass, "device_disabled")
+    : localize(hass, "device_gone");
+}
+
 /** One device: its alerts, availability and facts, and what can be done about it. */
 export class VesperDeviceCard extends VesperCard {
   constructor() {
@@ -109,8 +117,8 @@ export class VesperDeviceCard extends VesperCard {
   }
 
   showMissing(hass) {
-    const key = this.config.device ? "device_gone" : "device_missing";
-    const alert = createElement("ha-alert", {}, localize(hass, key));
+    const text = missingText(hass, this.config.device);
+    const alert = createElement("ha-alert", {}, text);
     this.sections = [];
     this.card.replaceChildren(createElement("div", { className: "empty" }, alert));
   }

@@ -189,8 +189,9 @@ export class VesperFleetCard extends VesperCard {
 
   /** Say why no device is shown, and what to do. */
   renderEmpty(hass, count) {
-    this.empty.hidden = count > 0;
-    if (count) return;
+    const isDisabled = !Object.keys(this.fleet.entities).length;
+    this.empty.hidden = count > 0 || isDisabled;
+    if (this.empty.hidden) return;
     if (!this.fleet.devices.size) {
       const { prefix } = hass.states[this.fleet.entities.mqtt_link]?.attributes ?? {};
       const text = localize(hass, "no_devices", { prefix: prefix ?? "vesper" });

@@ -21,7 +21,8 @@ function outageText(hass, { state, attributes }, offline, devices) {
  */
 export function findIncident(hass, entities, views) {
   const [link, outage] = INCIDENT_KEYS.map((key) => hass.states[entities[key]]);
-  if (link?.state === "unavailable") {
+  // Of a configuration that is disabled, no entity is left.
+  if (link?.state === "unavailable" || !Object.keys(entities).length) {
     return {
       type: "error",
       text: localize(hass, "incident_not_running"),
