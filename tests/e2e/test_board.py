@@ -529,8 +529,14 @@ def test_act_on_several(many_devices: OpenFleet) -> None:
         # The one that is offline can't answer.
         assert board.called[-1][3] == {"device_id": ["device-1"]}
         board.row(3).get_by_role("checkbox").uncheck()
-        board.card.get_by_role("toolbar").get_by_text("2 warning").click()
+        warning = board.card.get_by_role("toolbar").get_by_text("2 warning")
+        warning.click()
         board.button("select_all").click()
+        # It is said that the actions are also for what is not listed.
+        board.card.get_by_role("searchbox").fill("bell 1")
+        expect(board.card.get_by_text("selected_hidden_count 2 1")).to_be_visible()
+        board.card.get_by_role("searchbox").fill("")
+        expect(board.card.get_by_text("selected_count 2")).to_be_visible()
         page.evaluate("bells.response = { one: ['Player'], two: ['Player'] }")
         bar.get_by_role("button", name="action_acknowledge").click()
         expect(bar.get_by_text("acknowledged_count 2")).to_be_visible()

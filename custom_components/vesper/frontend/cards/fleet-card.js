@@ -244,7 +244,11 @@ export class VesperFleetCard extends VesperCard {
       return;
     }
     const count = this.selected.size;
-    this.selectionCount.textContent = localize(hass, "selected_count", { count });
+    const listed = this.filteredRows(hass).map(({ device }) => device.id);
+    const hidden = count - listed.filter((id) => this.selected.has(id)).length;
+    this.selectionCount.textContent = hidden
+      ? localize(hass, "selected_hidden_count", { count, hidden })
+      : localize(hass, "selected_count", { count });
     this.selectAll.textContent = localize(hass, "select_all");
     this.selectionPanel.update();
   }
