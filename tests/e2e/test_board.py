@@ -332,8 +332,11 @@ def test_incidents(many_devices: OpenFleet) -> None:
         since = "2026-11-01T10:00:00+00:00"
         board.change("fleet", "outage", since, **figures)
         expect(banner).to_have_text("incident_unknown 3 4")
+        # One that was offline for long before is none of it.
+        board.change(2, "connectivity", "off", last_seen="2026-10-31T10:00:00+00:00")
+        expect(banner).to_have_count(0)
         for number in range(2):
-            board.change(number, "connectivity", "off")
+            board.change(number, "connectivity", "off", last_seen=since)
         expect(banner).to_contain_text("incident_outage 2 4 Nov 1")
         board.change("fleet", "outage", since, **figures, area="Tower")
         expect(banner).to_contain_text("incident_outage_area 2 4 Nov 1")

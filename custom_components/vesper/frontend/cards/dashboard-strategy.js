@@ -14,9 +14,6 @@ const section = (card, span = 1) => ({
 /** Return a card about what the address of a view names. */
 const linked = (view, card = view) => ({ type: `custom:${LINKED_CARD}`, view, card });
 
-/** Return whether there is a logbook, which is not yet while Home Assistant starts. */
-const hasLogbook = (hass) => hass.config.components.includes("logbook");
-
 /** A dashboard of the whole fleet: the list, and a view for any area and device. */
 export class VesperDashboardStrategy extends HTMLElement {
   static noEditor = true;
@@ -25,12 +22,12 @@ export class VesperDashboardStrategy extends HTMLElement {
     return { title: localize(hass, "dashboard"), icon: "mdi:bell" };
   }
 
-  /** The cards follow the registries by themselves. */
-  static shouldRegenerate(_config, previous, current) {
-    return hasLogbook(previous) !== hasLogbook(current);
+  /** The cards follow all changes by themselves, and keep what the user has typed. */
+  static shouldRegenerate() {
+    return false;
   }
 
-  static async generate(_config, hass) {
+  static async generate() {
     await textsLoaded;
     const page = currentHass();
     const list = {
@@ -61,10 +58,7 @@ export class VesperDashboardStrategy extends HTMLElement {
           title: localize(page, "device"),
           path: "device",
           max_columns: 2,
-          sections: [
-            section(linked("device")),
-            ...(hasLogbook(hass) ? [section(linked("device", "log"))] : []),
-          ],
+          sections: [section(linked("device")), section(linked("device", "log"))],
         },
       ],
     };

@@ -291,7 +291,7 @@ export class VesperFleetCard extends VesperCard {
       event.preventDefault();
     } else if (!moveFocus(item, event) && !hasModifier) {
       // Home Assistant has the same keys: A opens Assist, and C a list of commands.
-      if (item.row.handleKey(event.key)) event.stopPropagation();
+      if (item.row.handleKey(event.key.toLowerCase())) event.stopPropagation();
     }
   }
 }

@@ -5,6 +5,9 @@ import { shortTime } from "./times.js";
 /** The states of the fleet's entities that an incident is read from. */
 export const INCIDENT_KEYS = ["mqtt_link", "outage"];
 
+/** How long before an outage its devices may have been heard: the longest timeout. */
+const LAST_HEARD_MILLISECONDS = 3_600_000;
+
 /** Return the text of an outage, with where all lost devices are. */
 function outageText(hass, { state, attributes }, offline, devices) {
   const { area, floor, since } = attributes;
@@ -12,6 +15,14 @@ function outageText(hass, { state, attributes }, offline, devices) {
   if (area) return localize(hass, "incident_outage_area", { ...values, area });
   if (floor) return localize(hass, "incident_outage_floor", { ...values, floor });
   return localize(hass, "incident_outage", values);
+}
+
+/** Return the devices that are offline and were last heard shortly before an outage. */
+function findLost({ state, attributes }, views) {
+  const earliest = Date.parse(attributes.since ?? state) - LAST_HEARD_MILLISECONDS;
+  return views.filter(
+    ({ online, lastSeen }) => online === false && !(Date.parse(lastSeen) < earliest),
+  );
 }
 
 /**
@@ -37,9 +48,10 @@ export function findIncident(hass, entities, views) {
       link: ["open_mqtt", "/config/integrations/integration/mqtt"],
     };
   }
-  const offline = views.filter(({ online }) => online === false).length;
-  if (outage?.attributes.event_type === "started" && offline > 0) {
-    return { type: "error", text: outageText(hass, outage, offline, views.length) };
+  const lost =
+    outage?.attributes.event_type === "started" ? findLost(outage, views) : [];
+  if (lost.length) {
+    return { type: "error", text: outageText(hass, outage, lost.length, views.length) };
   }
   const count = views.filter(({ online }) => online === undefined).length;
   // As after a start of Home Assistant, until the devices have sent a heartbeat.

@@ -23,6 +23,7 @@ export class VesperLinkedCard extends HTMLElement {
   set hass(hass) {
     this._hass = hass;
     if (this.card) this.card.hass = hass;
+    else if (this.isConnected) this.createCard();
   }
 
   connectedCallback() {
@@ -41,6 +42,10 @@ export class VesperLinkedCard extends HTMLElement {
     const id = new URLSearchParams(location.search).get("id") ?? "";
     if (id === this.shownId || !location.pathname.endsWith(`/${this.config.view}`))
       return;
+    // While Home Assistant starts, there is no logbook yet.
+    const isLog = this.config.card === "log";
+    if (!this._hass || (isLog && !this._hass.config.components.includes("logbook")))
+      return;
     this.shownId = id;
     const config = CONFIGS[this.config.card](this._hass, id);
     const { createCardElement } = await window.loadCardHelpers();
@@ -48,9 +53,9 @@ export class VesperLinkedCard extends HTMLElement {
     this.card = createCardElement(config);
     this.card.hass = this._hass;
     // The logbook card has no height of its own.
-    const className = this.config.card;
-    this.replaceChildren(createElement("div", { className }, this.card));
-    if (className === "log") this.firstChild.style.blockSize = LOG_HEIGHT;
+    const frame = createElement("div", {}, this.card);
+    if (isLog) frame.style.blockSize = LOG_HEIGHT;
+    this.replaceChildren(frame);
   }
 
   getCardSize() {
