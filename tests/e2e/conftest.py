@@ -135,6 +135,14 @@ def publish(broker: Broker, home_assistant: HomeAssistant) -> Publish:
     return partial(mqtt_publish.single, hostname=address.host, port=address.port)
 
 
+def delete_dashboards(home_assistant: HomeAssistant) -> None:
+    """Delete the dashboard of the cards, if any."""
+    command = home_assistant.api.command
+    for dashboard in command("lovelace/dashboards/list"):
+        if dashboard["url_path"] == CARDS:
+            command("lovelace/dashboards/delete", dashboard_id=dashboard["id"])
+
+
 @pytest.fixture(scope="module")
 def browser(home_assistant: HomeAssistant) -> Iterator[Browser]:
     """Return a browser; the heartbeat timeout is short."""
@@ -144,12 +152,12 @@ def browser(home_assistant: HomeAssistant) -> Iterator[Browser]:
     options = home_assistant.api.set_options
     options(entry_id, heartbeat_timeout=TIMEOUT, max_devices=500)
     command = home_assistant.api.command
-    dashboard = command(
-        "lovelace/dashboards/create", url_path=CARDS, title="Cards", mode="storage"
-    )
+    # That of an earlier module may be back, if Home Assistant was killed since.
+    delete_dashboards(home_assistant)
+    command("lovelace/dashboards/create", url_path=CARDS, title="Cards", mode="storage")
     with Browser(home_assistant, ROOT / ".cache/test/pictures") as browser:
         yield browser
-    command("lovelace/dashboards/delete", dashboard_id=dashboard["id"])
+    delete_dashboards(home_assistant)
     options(entry_id, heartbeat_timeout=90, max_devices=500)
     # It is reloaded for that, which a stop would interrupt.
     home_assistant.wait_until_listening()

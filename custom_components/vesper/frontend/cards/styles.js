@@ -98,7 +98,7 @@ STYLES.replaceSync(`
   .sections { padding-bottom: 8px; }
   .sections > section > .more { margin: 4px 16px 8px; }
   .devices > li { min-width: 0; min-height: 48px; box-sizing: border-box; line-height: 1.71rem; }
-  .devices > li.waiting { padding: 12px 16px; }
+  .devices > li.waiting { padding: 12px 16px; overflow-wrap: anywhere; }
   .devices.compact > li { min-height: 40px; }
   .devices.compact > li.waiting { padding: 8px 16px; }
   .compact .head { padding: 8px 12px; }
