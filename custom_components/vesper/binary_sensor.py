@@ -48,13 +48,15 @@ class VesperFleetBinarySensorDescription(
 
 
 def _connectivity(device: Device) -> Mapping[str, Any]:
-    """Return what is known of being offline or unstable."""
+    """Return what else is known of the device."""
     attributes: dict[str, Any] = {}
     if device.online is False and device.last_seen is not None:
         attributes["last_seen"] = dt_util.utc_from_timestamp(int(device.last_seen))
     if device.online is False and device.offline_acknowledged:
         attributes["acknowledged"] = True
         attributes["acknowledged_by"] = device.offline_acknowledged_by
+    if (until := device.maintenance_until) is not None:
+        attributes["maintenance_until"] = dt_util.utc_from_timestamp(until)
     if unstable := device.unstable:
         attributes["unstable"] = unstable
     return attributes
@@ -66,7 +68,12 @@ DESCRIPTIONS: tuple[VesperBinarySensorDescription, ...] = (
         translation_key="connectivity",
         device_class=BinarySensorDeviceClass.CONNECTIVITY,
         entity_category=EntityCategory.DIAGNOSTIC,
-        changes=(Change.CONNECTIVITY | Change.OFFLINE_ACKNOWLEDGED | Change.UNSTABLE),
+        changes=(
+            Change.CONNECTIVITY
+            | Change.MAINTENANCE
+            | Change.OFFLINE_ACKNOWLEDGED
+            | Change.UNSTABLE
+        ),
         availability=Availability.LINKED,
         value_fn=lambda device: device.online,
         attributes_fn=_connectivity,

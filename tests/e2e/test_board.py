@@ -174,6 +174,24 @@ def test_what_is_known_sinks(many_devices: OpenFleet) -> None:
             expect(board.row(number)).to_have_attribute("class", classes)
 
 
+def test_maintenance_without_its_switch(many_devices: OpenFleet) -> None:
+    """It is known with the essential entities too."""
+    until = "2026-11-30T08:00:00+00:00"
+    with many_devices(3) as page:
+        page.evaluate("""() => {
+            const { hass } = document.querySelector("home-assistant");
+            delete hass.entities["sensor.device-2_maintenance"];
+        }""")
+        board = Board(page)
+        board.change(2, "connectivity", "off", maintenance_until=until)
+        expect(board.row(2)).to_contain_text("maintenance_until")
+        actions = board.open_actions(2)
+        end = actions.get_by_role("button", name="action_end_maintenance")
+        expect(end).to_be_visible()
+        board.change(2, "connectivity", "on")
+        expect(end).to_have_count(0)
+
+
 def test_many_alerts(many_devices: OpenFleet) -> None:
     """A device has at most three alerts listed."""
     alerts = [ALERT | {"subsystem": f"S{number}"} for number in range(12)]

@@ -61,8 +61,12 @@ async def test_switch(vesper: Vesper) -> None:
     end = until(vesper)
     assert end is not None
     assert timedelta(hours=1) <= end - began < timedelta(hours=1, seconds=1)
+    # Where there is no switch, it is known too.
+    connectivity = vesper.state("connectivity").attributes
+    assert connectivity["maintenance_until"] == end
     await vesper.call("switch.turn_off", **switch)
     assert until(vesper) is None
+    assert "maintenance_until" not in vesper.state("connectivity").attributes
 
     await set_maintenance(vesper, days=2)
     end = until(vesper)

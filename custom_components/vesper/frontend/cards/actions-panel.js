@@ -103,8 +103,7 @@ const ACTIONS = {
   maintenance_4h: maintainFor(4),
   end_maintenance: {
     icon: "mdi:wrench-check",
-    // Without the switch it is not known whether there is maintenance.
-    applies: ({ view }) => Boolean(view.maintenance) || !view.state("maintenance"),
+    applies: ({ view }) => Boolean(view.maintenance),
     async run(hass, devices) {
       await endMaintenance(hass, devices);
       return localize(hass, "maintenance_ended");

@@ -35,8 +35,7 @@ export function deviceView(hass, device) {
   const attribute = state("active_alerts")?.attributes.alerts;
   const alerts = Array.isArray(attribute) ? attribute : [];
   const rank = Math.max(STATUSES[status].rank, STATUSES[severity].rank);
-  const maintenance =
-    state("maintenance")?.state === "on" ? state("maintenance") : undefined;
+  const maintenance = maintenanceOf(state("maintenance"), connectivity);
   const lastSeen = connectivity?.attributes.last_seen;
   const offlineAcknowledged = Boolean(connectivity?.attributes.acknowledged);
   const troubled = rank > STATUSES.unknown.rank;
@@ -64,6 +63,13 @@ export function deviceView(hass, device) {
     category: maintenance ? "maintenance" : status,
     group: groupOf({ maintenance, acknowledged, troubled, status }),
   };
+}
+
+/** Return the maintenance, which is known without the entity of the switch too. */
+function maintenanceOf(entity, connectivity) {
+  if (entity?.state === "on") return entity;
+  const until = connectivity?.attributes.maintenance_until;
+  return !entity && until ? { attributes: { until } } : undefined;
 }
 
 /** Return since when the newest of the worst alerts is as severe as it is. */
