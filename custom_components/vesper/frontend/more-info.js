@@ -5,6 +5,8 @@
  * sets `hass` and `stateObj`. Without this module the dialog shows the state alone.
  */
 
+import { createElement } from "./cards/dom.js";
+
 const STYLES = new CSSStyleSheet();
 STYLES.replaceSync(`
   :host { display: block; }
@@ -31,13 +33,6 @@ const ROWS = {
   note: Boolean,
   closed_by: Boolean,
 };
-
-/** Create an element; strings among the children become text nodes, never markup. */
-function createElement(tag, properties, ...children) {
-  const element = Object.assign(document.createElement(tag), properties);
-  element.append(...children.filter(Boolean));
-  return element;
-}
 
 /** Create a text from a device, in the direction of its own language. */
 const messageElement = (message) =>

@@ -7,6 +7,8 @@
  * colored (docs/development.md, Colors of states).
  */
 
+import { DOMAIN, currentHass } from "./cards/home-assistant.js";
+
 const HEALTH = {
   ok: "--green-color",
   warning: "--amber-color",
@@ -30,8 +32,8 @@ const coloredEntries = new WeakSet();
 
 /** Return the theme variables of an entity's states, undefined for other entities. */
 function variablesOf(entityId) {
-  const entity = document.querySelector("home-assistant")?.hass?.entities[entityId];
-  return entity?.platform === "vesper" ? COLORS[entity.translation_key] : undefined;
+  const entity = currentHass()?.entities[entityId];
+  return entity?.platform === DOMAIN ? COLORS[entity.translation_key] : undefined;
 }
 
 /** Return the theme variables by the name that a state has in a history. */
