@@ -19,6 +19,7 @@ from pytest_homeassistant_custom_component.common import (
     async_fire_time_changed,
 )
 
+from custom_components.vesper.const import CONF_PREFIX
 from custom_components.vesper.hub.hub import VesperHub
 from homeassistant.components import mqtt
 from homeassistant.const import EVENT_STATE_CHANGED, EVENT_STATE_REPORTED
@@ -88,7 +89,11 @@ class Vesper:
     ) -> None:
         """Publish a message of a device and process it."""
         async_fire_mqtt_message(
-            self.hass, f"vesper/{device_id}/status/{topic}", payload, 1, retain
+            self.hass,
+            f"{self.entry.data[CONF_PREFIX]}/{device_id}/status/{topic}",
+            payload,
+            1,
+            retain,
         )
         await self.hass.async_block_till_done()
 
@@ -207,19 +212,13 @@ class Vesper:
 
     def keys(self, device_id: str = BELL) -> set[str]:
         """Return the keys of all entities of a device."""
-        return {
-            entity.unique_id.removeprefix(f"{device_id}_")
-            for entity in self._entities()
-            if entity.unique_id.startswith(f"{device_id}_")
-        }
+        return set(self._keyed(device_id))
 
     def entity_id(self, key: str, device_id: str = BELL) -> str:
         """Return the current entity id of a key."""
-        for entity in self._entities():
-            if entity.unique_id == f"{device_id}_{key}":
-                return entity.entity_id
-        message = f"{device_id} has no entity {key}"
-        raise AssertionError(message)
+        keyed = self._keyed(device_id)
+        assert key in keyed, f"{device_id} has no entity {key}"
+        return keyed[key]
 
     def state(self, key: str, device_id: str = BELL) -> State:
         """Return the state object of an entity."""
@@ -234,16 +233,20 @@ class Vesper:
     def values(self, device_id: str = BELL) -> dict[str, str]:
         """Return the states of enabled entities by key."""
         return {
-            entity.unique_id.removeprefix(f"{device_id}_"): state.state
-            for entity in self._entities()
-            if entity.unique_id.startswith(f"{device_id}_")
-            and (state := self.hass.states.get(entity.entity_id)) is not None
+            key: state.state
+            for key, entity_id in self._keyed(device_id).items()
+            if (state := self.hass.states.get(entity_id)) is not None
         }
 
-    def _entities(self) -> list[er.RegistryEntry]:
-        """Return all registered entities of the entry."""
-        registry = er.async_get(self.hass)
-        return er.async_entries_for_config_entry(registry, self.entry.entry_id)
+    def _keyed(self, device_id: str) -> dict[str, str]:
+        """Return the entity ids of a device by key."""
+        registry, entry_id = er.async_get(self.hass), self.entry.entry_id
+        owner = f"{entry_id}_" if device_id == FLEET else f"{entry_id}/{device_id}/"
+        return {
+            entity.unique_id.removeprefix(owner): entity.entity_id
+            for entity in er.async_entries_for_config_entry(registry, entry_id)
+            if entity.unique_id.startswith(owner)
+        }
 
 
 async def report(vesper: Vesper, *device_ids: str) -> None:

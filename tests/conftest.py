@@ -164,7 +164,11 @@ def no_broker() -> Generator[None]:
 def entry(hass: HomeAssistant) -> MockConfigEntry:
     """Add a Vesper entry, not set up yet."""
     entry = MockConfigEntry(
-        domain=DOMAIN, title="Vesper", data={CONF_PREFIX: "vesper"}, entry_id=FLEET
+        domain=DOMAIN,
+        title="Vesper",
+        data={CONF_PREFIX: "vesper"},
+        entry_id=FLEET,
+        unique_id="vesper",
     )
     entry.add_to_hass(hass)
     return entry

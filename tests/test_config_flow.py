@@ -29,6 +29,7 @@ from custom_components.vesper.const import (
 from custom_components.vesper.hub.api_key import is_key
 from custom_components.vesper.hub.entity_set import EntitySet
 from homeassistant.config_entries import (
+    SOURCE_RECONFIGURE,
     SOURCE_USER,
     ConfigEntryDisabler,
     ConfigEntryState,
@@ -140,13 +141,13 @@ async def test_user(
     assert form["step_id"] == "user"
     assert form["errors"] == {}
     assert _suggested(form) == {CONF_PREFIX: "vesper"}
-    assert form["description_placeholders"] == {
-        "example": "vesper/bell-1/status/heartbeat"
-    }
+    example = form["description_placeholders"]["example"]
+    assert example == "vesper/bell-1/status/heartbeat"
 
-    result = await _submit(hass, form, typed)
+    result: Any = await _submit(hass, form, typed)
     assert result["type"] is FlowResultType.CREATE_ENTRY
-    assert result["title"] == "Vesper"
+    assert result["title"] == ("Vesper" if prefix == "vesper" else prefix)
+    assert result["result"].unique_id == prefix
     assert result["data"] == {CONF_PREFIX: prefix}
     assert result["options"] == {}
     assert result["description_placeholders"] == {
@@ -231,11 +232,54 @@ async def test_user_disconnected_meanwhile(hass: HomeAssistant, mqtt_mock: Any) 
 
 
 @pytest.mark.usefixtures("loaded")
-async def test_single_instance(hass: HomeAssistant) -> None:
-    """A second entry is rejected."""
-    result = await _start(hass)
-    assert result["type"] is FlowResultType.ABORT
-    assert result["reason"] == "single_instance_allowed"
+@pytest.mark.parametrize("typed", ["vesper", "vesper/", "vesper/north", "vesper/a/b"])
+async def test_overlapping_prefixes(hass: HomeAssistant, typed: str) -> None:
+    """A prefix within that of another entry is refused."""
+    form = await _start(hass)
+    assert _suggested(form) == {}, "the default prefix is in use"
+    result = await _submit(hass, form, typed)
+    assert result["errors"] == {CONF_PREFIX: "prefix_overlaps"}
+    placeholders = result["description_placeholders"]
+    assert (placeholders["other"], placeholders["title"]) == ("vesper", "Vesper")
+    assert _suggested(result) == {CONF_PREFIX: typed}
+
+    result = await _submit(hass, result, "vesper2")
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    assert len(hass.config_entries.async_entries(DOMAIN)) == 2
+
+
+@pytest.mark.usefixtures("mqtt_mock")
+async def test_reconfigure_overlaps(
+    hass: HomeAssistant, loaded: MockConfigEntry
+) -> None:
+    """The prefix of another entry is refused here, too."""
+    other = await _submit(hass, await _start(hass), "north/vesper")
+    assert other["type"] is FlowResultType.CREATE_ENTRY
+    entry = other["result"]
+    form: Any = await hass.config_entries.flow.async_init(
+        DOMAIN, context={"source": SOURCE_RECONFIGURE, "entry_id": entry.entry_id}
+    )
+    for typed in ("vesper", "vesper/north"):
+        form = await _submit(hass, form, typed)
+        assert form["errors"] == {CONF_PREFIX: "prefix_overlaps"}
+        assert form["description_placeholders"]["title"] == loaded.title
+    result = await _submit(hass, form, "north")
+    assert result["reason"] == "reconfigure_successful"
+    await hass.async_block_till_done()
+    assert (entry.unique_id, entry.title) == ("north", "north")
+    assert entry.data == {CONF_PREFIX: "north"}
+    assert loaded.data == {CONF_PREFIX: "vesper"}
+
+
+async def test_reconfigure_keeps_title(
+    hass: HomeAssistant, loaded: MockConfigEntry
+) -> None:
+    """A title that the user has set stays."""
+    hass.config_entries.async_update_entry(loaded, title="Bells")
+    form: Any = await loaded.start_reconfigure_flow(hass)
+    await _submit(hass, form, "north")
+    await hass.async_block_till_done()
+    assert (loaded.unique_id, loaded.title) == ("north", "Bells")
 
 
 async def test_reconfigure_same_prefix(

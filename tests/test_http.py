@@ -758,7 +758,7 @@ async def test_no_room(
     assert status == HTTPStatus.SERVICE_UNAVAILABLE
     assert "repair" in answer["message"]
     assert list(vesper.hub.devices) == [BELL]
-    assert ir.async_get(hass).async_get_issue(DOMAIN, "rejected") is not None
+    assert ir.async_get(hass).async_get_issue(DOMAIN, "rejected/fleet") is not None
     assert (await _post(device, **V1_0_0))[0] == HTTPStatus.OK
 
 

@@ -20,6 +20,7 @@ from custom_components.vesper import PLATFORMS
 from custom_components.vesper.alert_sensor import VesperAlertSensor
 from custom_components.vesper.condition import CONDITIONS
 from custom_components.vesper.config_flow import (
+    ERROR_OVERLAPS,
     HTTP_SCHEMA,
     KEY_SCHEMA,
     OPTIONS_SCHEMA,
@@ -32,7 +33,12 @@ from custom_components.vesper.const import CONF_ENTITIES, DOMAIN
 from custom_components.vesper.hub.entity_set import EntitySet
 from custom_components.vesper.model.device import Device
 from custom_components.vesper.protocol.codes import EVENT_KEYS
-from custom_components.vesper.protocol.topics import PrefixProblem
+from custom_components.vesper.protocol.topics import (
+    DEFAULT_PREFIX,
+    HEARTBEAT,
+    STATUS_TOPICS,
+    PrefixProblem,
+)
 from custom_components.vesper.repairs import FLOWS
 from custom_components.vesper.services import FIELDS
 from custom_components.vesper.trigger import TRIGGERS
@@ -420,7 +426,7 @@ async def test_attributes(vesper: Vesper) -> None:
 
 def test_errors_of_the_flows() -> None:
     """Each problem of a prefix has its text."""
-    assert set(TEXTS["config"]["error"]) == set(PrefixProblem)
+    assert set(TEXTS["config"]["error"]) == {*PrefixProblem, ERROR_OVERLAPS}
 
 
 def test_aborts_of_the_flows() -> None:
@@ -428,7 +434,8 @@ def test_aborts_of_the_flows() -> None:
     calls = _calls("async_abort", "async_update_reload_and_abort")
     # Without a reason Home Assistant's own text would be shown.
     reasons = {_value(path, arguments["reason"]) for path, arguments in calls}
-    assert reasons == set(TEXTS["config"]["abort"])
+    # Home Assistant itself aborts with the latter.
+    assert reasons | {"already_in_progress"} == set(TEXTS["config"]["abort"])
 
 
 @pytest.mark.parametrize(
@@ -441,6 +448,8 @@ def test_steps_of_the_flows(part: str, flow: type) -> None:
         for name in vars(flow)
         if name.startswith("async_step_")
     }
+    # It has no form of its own.
+    steps.discard("mqtt")
     assert set(TEXTS[part]["step"]) == steps
     for step, texts in TEXTS[part]["step"].items():
         assert {"description", "title"} <= set(texts), step
@@ -581,7 +590,7 @@ def test_devices() -> None:
         _value(path, arguments["translation_key"]): _names_given(
             path, arguments, "translation_placeholders"
         )
-        for path, arguments in _calls("async_get_or_create", "DeviceInfo")
+        for path, arguments in _calls("async_get_or_create", "register")
         if "translation_key" in arguments
     }
     assert used == {
@@ -859,11 +868,14 @@ def test_manifest() -> None:
     assert MANIFEST["iot_class"] == "local_push"
     assert MANIFEST["integration_type"] == "hub"
     assert MANIFEST["config_flow"] is True
-    assert MANIFEST["single_config_entry"] is True
+    assert "single_config_entry" not in MANIFEST
     assert all(owner.startswith("@") for owner in MANIFEST["codeowners"])
     for key in ("documentation", "issue_tracker"):
         assert MANIFEST[key].startswith("https://")
-    assert "mqtt" not in MANIFEST, "discovery would start a flow for every heartbeat"
+    discovery = {source.of(DEFAULT_PREFIX, "+") for source in STATUS_TOPICS}
+    # It would start a flow for every heartbeat.
+    discovery.discard(HEARTBEAT.of(DEFAULT_PREFIX, "+"))
+    assert set(MANIFEST["mqtt"]) == discovery
 
 
 def test_version() -> None:

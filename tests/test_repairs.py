@@ -152,7 +152,7 @@ async def test_delete_silent_device(vesper: Vesper, fix: Fix) -> None:
     assert issue.is_fixable
     assert issue.severity is ir.IssueSeverity.WARNING
     since = vesper.hub.devices[BELL].availability.outages[-1].start
-    assert issue.issue_id == f"{ISSUE_SILENT}/{BELL}/{since}"
+    assert issue.issue_id == f"{ISSUE_SILENT}/{FLEET}/{BELL}/{since}"
     assert issue.translation_placeholders is not None
     day = issue.translation_placeholders["since"]
     assert issue.translation_placeholders == {
@@ -279,9 +279,10 @@ async def test_whole_fleet_is_off(vesper: Vesper) -> None:
     more = _issue(vesper.hass, ISSUE_MORE)
     assert not more.is_fixable
     assert more.translation_placeholders == {
+        "fleet": "All Vesper devices",
         "limit": "10",
         "more": "3",
-        "url": "/config/integrations/integration/vesper",
+        "url": "/config/integrations/integration/vesper#config_entry=fleet",
     }
 
     first, second, *_ = _issues(vesper.hass, ISSUE_SILENT)
@@ -344,7 +345,7 @@ async def test_raise_the_limit(vesper: Vesper, fix: Fix) -> None:
     await vesper.reload()
     await _flood(vesper, 48)
     issue = _issue(vesper.hass, RAISE_LIMIT)
-    assert issue.issue_id == ISSUE_REJECTED
+    assert issue.issue_id == f"{ISSUE_REJECTED}/{FLEET}"
     assert issue.translation_placeholders is not None
     assert issue.translation_placeholders["devices"] == "45"
     assert issue.translation_placeholders["new_limit"] == "100", "48 and a tenth"
@@ -379,13 +380,13 @@ async def test_keep_the_essential_entities(vesper: Vesper, fix: Fix) -> None:
     with (
         patch(f"homeassistant.helpers.entity_platform.{name}", most),
         patch(f"custom_components.vesper.hub.admission.{name}", most),
-        patch("custom_components.vesper.hub.hub.RESERVED_FOR_ALERTS", 0),
+        patch("custom_components.vesper.hub.admission.RESERVED_FOR_ALERTS", 0),
     ):
         _set_options(vesper, max_devices=4)
         await vesper.reload()
         await _flood(vesper, 5)
         issue = _issue(vesper.hass, KEEP_ESSENTIAL)
-        assert issue.issue_id == ISSUE_REJECTED
+        assert issue.issue_id == f"{ISSUE_REJECTED}/{FLEET}"
         assert issue.translation_placeholders is not None
         assert issue.translation_placeholders["new_limit"] == "50"
 
@@ -403,7 +404,7 @@ async def test_keep_the_essential_entities(vesper: Vesper, fix: Fix) -> None:
 
         await _flood(vesper, 10)
         issue = _issue(vesper.hass, NO_ROOM)
-        assert issue.issue_id == ISSUE_REJECTED
+        assert issue.issue_id == f"{ISSUE_REJECTED}/{FLEET}"
         assert not issue.is_fixable
 
 

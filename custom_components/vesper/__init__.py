@@ -83,9 +83,10 @@ async def async_unload_entry(hass: HomeAssistant, entry: VesperConfigEntry) -> b
 
 
 async def async_remove_entry(hass: HomeAssistant, entry: VesperConfigEntry) -> None:
-    """Remove the file, issues and cards of an entry."""
-    frontend.async_remove(hass)
-    async_delete_ignored(hass)
+    """Remove what was kept for the entry."""
+    if not hass.config_entries.async_entries(DOMAIN, include_ignore=False):
+        frontend.async_remove(hass)
+    async_delete_ignored(hass, entry.entry_id)
     await VesperStore(hass, entry.entry_id).async_remove()
 
 

@@ -109,7 +109,7 @@ FLEET_DESCRIPTIONS: tuple[VesperFleetBinarySensorDescription, ...] = (
         translation_key="mqtt_link",
         device_class=BinarySensorDeviceClass.CONNECTIVITY,
         value_fn=lambda hub: hub.connected,
-        attributes_fn=lambda hub: {"prefix": hub.prefix},
+        attributes_fn=lambda hub: {"prefix": hub.prefix, "site": hub.registry.site},
     ),
 )
 

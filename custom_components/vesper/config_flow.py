@@ -25,6 +25,7 @@ from homeassistant.helpers.selector import (
     TextSelector,
     TextSelectorConfig,
 )
+from homeassistant.helpers.service_info.mqtt import MqttServiceInfo
 
 from .const import (
     CONF_CLOSE_AFTER,
@@ -46,13 +47,16 @@ from .const import (
 from .hub.api_key import digest_of, new_key
 from .hub.entity_set import DEFAULT_ENTITY_SET, EntitySet
 from .hub.hub import VesperConfigEntry
-from .protocol.topics import DEFAULT_PREFIX, prefix_problem
+from .protocol.discovery import discovered_device_id
+from .protocol.topics import DEFAULT_PREFIX, overlap, prefix_problem
 
 #: Where set-up leads to.
 BLUEPRINTS_URL = (
     "https://github.com/bellsystems/vesper-home-assistant/blob/main/docs/blueprints.md"
 )
 DASHBOARDS_URL = "/config/lovelace/dashboards"
+
+ERROR_OVERLAPS = "prefix_overlaps"
 
 PREFIX_SCHEMA = vol.Schema({vol.Required(CONF_PREFIX): TextSelector()})
 
@@ -112,6 +116,9 @@ class VesperConfigFlow(ConfigFlow, domain=DOMAIN):
 
     VERSION = 1
 
+    _discovered_id: str
+    """The id of a device that has sent a message."""
+
     @staticmethod
     @callback
     @override
@@ -138,45 +145,110 @@ class VesperConfigFlow(ConfigFlow, domain=DOMAIN):
             return self.async_abort(reason="mqtt_unavailable")
         if not mqtt.is_connected(self.hass):
             return self.async_abort(reason="mqtt_not_connected")
+        if user_input is None:
+            is_free = self._overlapping(DEFAULT_PREFIX) is None
+            suggested = {CONF_PREFIX: DEFAULT_PREFIX} if is_free else {}
+            return self._async_ask_for_prefix("user", suggested)
+        prefix = _normalized(user_input)
+        other = self._overlapping(prefix)
+        if error := _error(prefix, other):
+            return self._async_ask_for_prefix("user", user_input, error, other)
+        # A flow of a discovered device is aborted when this one is finished.
+        await self.async_set_unique_id(prefix, raise_on_progress=False)
+        return self._async_create(prefix)
+
+    @override
+    async def async_step_mqtt(
+        self, discovery_info: MqttServiceInfo
+    ) -> ConfigFlowResult:
+        """Handle an alert or info message of a device."""
+        await self.async_set_unique_id(DEFAULT_PREFIX)
+        self._abort_if_unique_id_configured()
+        if self._overlapping(DEFAULT_PREFIX) is not None:
+            return self.async_abort(reason="already_configured")
+        device_id = discovered_device_id(discovery_info.topic, discovery_info.payload)
+        if device_id is None:
+            return self.async_abort(reason="invalid_discovery_info")
+        self._discovered_id = device_id
+        return await self.async_step_discovery_confirm()
+
+    async def async_step_discovery_confirm(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Let the user confirm what was discovered."""
         if user_input is not None:
-            prefix = _normalized(user_input)
-            if not (errors := _errors(prefix)):
-                return self.async_create_entry(
-                    title="Vesper",
-                    data={CONF_PREFIX: prefix},
-                    description_placeholders={
-                        "blueprints": BLUEPRINTS_URL,
-                        "dashboards": DASHBOARDS_URL,
-                    },
-                )
-            return self._async_ask_for_prefix("user", user_input, errors)
-        return self._async_ask_for_prefix("user", {CONF_PREFIX: DEFAULT_PREFIX}, {})
+            return self._async_create(DEFAULT_PREFIX)
+        return self.async_show_form(
+            step_id="discovery_confirm",
+            description_placeholders={
+                "device": self._discovered_id,
+                "prefix": DEFAULT_PREFIX,
+            },
+        )
 
     async def async_step_reconfigure(
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
         """Let the user change the topic prefix."""
         entry = self._get_reconfigure_entry()
-        if user_input is not None:
-            prefix = _normalized(user_input)
-            if not (errors := _errors(prefix)):
-                return self.async_update_reload_and_abort(
-                    entry, data={CONF_PREFIX: prefix}, reason="reconfigure_successful"
-                )
-            return self._async_ask_for_prefix("reconfigure", user_input, errors)
-        return self._async_ask_for_prefix("reconfigure", entry.data, {})
+        if user_input is None:
+            return self._async_ask_for_prefix("reconfigure", entry.data)
+        prefix = _normalized(user_input)
+        other = self._overlapping(prefix, entry)
+        if error := _error(prefix, other):
+            return self._async_ask_for_prefix("reconfigure", user_input, error, other)
+        is_renamed = entry.title != _title(entry.data[CONF_PREFIX])
+        return self.async_update_reload_and_abort(
+            entry,
+            unique_id=prefix,
+            title=entry.title if is_renamed else _title(prefix),
+            data={CONF_PREFIX: prefix},
+            reason="reconfigure_successful",
+        )
+
+    def _overlapping(
+        self, prefix: str, own: VesperConfigEntry | None = None
+    ) -> VesperConfigEntry | None:
+        """Return another entry whose prefix overlaps with one."""
+        others: list[VesperConfigEntry] = self._async_current_entries()
+        return next(
+            (
+                other
+                for other in others
+                if other is not own and overlap(prefix, other.data[CONF_PREFIX])
+            ),
+            None,
+        )
 
     @callback
     def _async_ask_for_prefix(
-        self, step_id: str, suggested: Mapping[str, Any], errors: dict[str, str]
+        self,
+        step_id: str,
+        suggested: Mapping[str, Any],
+        error: str | None = None,
+        other: VesperConfigEntry | None = None,
     ) -> ConfigFlowResult:
         """Show the form of both steps."""
         return self.async_show_form(
             step_id=step_id,
             data_schema=self.add_suggested_values_to_schema(PREFIX_SCHEMA, suggested),
-            errors=errors,
+            errors={} if error is None else {CONF_PREFIX: error},
             description_placeholders={
-                "example": f"{DEFAULT_PREFIX}/bell-1/status/heartbeat"
+                "example": f"{DEFAULT_PREFIX}/bell-1/status/heartbeat",
+                "other": "" if other is None else other.data[CONF_PREFIX],
+                "title": "" if other is None else other.title,
+            },
+        )
+
+    @callback
+    def _async_create(self, prefix: str) -> ConfigFlowResult:
+        """Create the entry of a prefix."""
+        return self.async_create_entry(
+            title=_title(prefix),
+            data={CONF_PREFIX: prefix},
+            description_placeholders={
+                "blueprints": BLUEPRINTS_URL,
+                "dashboards": DASHBOARDS_URL,
             },
         )
 
@@ -289,7 +361,14 @@ def _normalized(user_input: Mapping[str, Any]) -> str:
     return prefix.strip().removesuffix("/")
 
 
-def _errors(prefix: str) -> dict[str, str]:
-    """Return the form's errors for a prefix."""
-    problem = prefix_problem(prefix)
-    return {} if problem is None else {CONF_PREFIX: problem}
+def _error(prefix: str, other: VesperConfigEntry | None) -> str | None:
+    """Return what is wrong with a prefix, if anything."""
+    return prefix_problem(prefix) or (ERROR_OVERLAPS if other is not None else None)
+
+
+def _title(prefix: str) -> str:
+    """Return the title that a new entry has.
+
+    The user can rename it, for example to the name of the site.
+    """
+    return "Vesper" if prefix == DEFAULT_PREFIX else prefix

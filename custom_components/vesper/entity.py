@@ -14,7 +14,7 @@ from homeassistant.helpers.entity import Entity, EntityDescription
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .hub.hub import VesperConfigEntry, VesperHub
-from .hub.registry import fleet_identifier, unique_id_of
+from .hub.registry import fleet_identifier, fleet_unique_id_of, unique_id_of
 from .model.change import Change
 from .model.device import Device
 
@@ -80,7 +80,11 @@ class VesperEntity(Entity):
     @override
     def unique_id(self) -> str:
         """Return the unique id."""
-        return unique_id_of(self.device.device_id, self.entity_description.key)
+        return unique_id_of(
+            self.hub.registry.entry_id,
+            self.device.device_id,
+            self.entity_description.key,
+        )
 
     @property
     @override
@@ -148,7 +152,7 @@ class VesperFleetEntity(Entity):
         """Set the fleet."""
         self.hub = entry.runtime_data
         self.entity_description = description
-        self._attr_unique_id = f"{entry.entry_id}_{description.key}"
+        self._attr_unique_id = fleet_unique_id_of(entry.entry_id, description.key)
         self._attr_device_info = DeviceInfo(
             identifiers={fleet_identifier(entry.entry_id)}
         )
@@ -168,11 +172,15 @@ class VesperFleetEntityDescription(EntityDescription):
     attributes_fn: Callable[[VesperHub], Mapping[str, Any]] = lambda _: {}
 
 
+type FleetValue = tuple[bool, float | str | bool | None, Mapping[str, Any]]
+"""Whether it is available, its value and its attributes."""
+
+
 class VesperFleetValueEntity(VesperFleetEntity):
     """An entity of the fleet that shows a value."""
 
     entity_description: VesperFleetEntityDescription
-    _written: tuple[bool, float | str | bool | None] | None = None
+    _written: FleetValue | None = None
 
     @property
     @override
@@ -188,13 +196,13 @@ class VesperFleetValueEntity(VesperFleetEntity):
     @property
     @override
     def extra_state_attributes(self) -> Mapping[str, Any]:
-        """Return the attributes, which don't change."""
+        """Return the attributes."""
         return self.entity_description.attributes_fn(self.hub)
 
     @override
     async def async_added_to_hass(self) -> None:
         """Listen to the fleet."""
-        self._written = (self.available, self.value)
+        self._written = self._current()
         self.async_on_remove(
             self.hub.listeners.async_listen_fleet(self._async_fleet_changed)
         )
@@ -202,9 +210,13 @@ class VesperFleetValueEntity(VesperFleetEntity):
     @callback
     def _async_fleet_changed(self) -> None:
         """Write the state if it has changed."""
-        if (written := (self.available, self.value)) != self._written:
+        if (written := self._current()) != self._written:
             self._written = written
             self.async_write_ha_state()
+
+    def _current(self) -> FleetValue:
+        """Return what the state shows."""
+        return self.available, self.value, self.extra_state_attributes
 
 
 async def async_add_device_entities[D: VesperEntityDescription](

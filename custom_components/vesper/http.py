@@ -1,6 +1,6 @@
 """HTTP API of the Vesper integration (docs/http-api.md).
 
-Views can't be removed, so they look up the entry at each request.
+Views can't be removed, so they look up the entries at each request.
 """
 
 import asyncio
@@ -35,6 +35,9 @@ from .protocol.severity import Severity
 #: Responses show the current state, so they must not be cached.
 _NO_STORE = {hdrs.CACHE_CONTROL: "no-store"}
 
+#: The id of the entry that a GET is limited to.
+QUERY_ENTRY = "entry"
+
 #: In seconds: the body of a post has to arrive within this time.
 BODY_TIMEOUT = 10
 
@@ -68,19 +71,19 @@ class _RejectedError(web.HTTPException):
 
 
 class VesperDevicesView(HomeAssistantView):
-    """The devices of the fleet."""
+    """The devices of all entries, or of one."""
 
     url = "/api/vesper/devices"
     name = "api:vesper:devices"
 
     async def get(self, request: web.Request) -> web.Response:
         """Return the status of each device."""
-        hub = _loaded_entry(request.app[KEY_HASS]).runtime_data
         return self.json(
             [
-                _summary(hub, device)
-                for device in hub.devices.values()
-                if _is_readable(request, hub, device)
+                _summary(entry, device)
+                for entry in _selected_entries(request)
+                for device in entry.runtime_data.devices.values()
+                if _is_readable(request, entry.runtime_data, device)
             ],
             headers=_NO_STORE,
         )
@@ -144,16 +147,17 @@ class VesperHeartbeatView(HomeAssistantView):
 
     async def post(self, request: web.Request) -> web.Response:
         """Accept a heartbeat, or return all of its faults."""
-        hass = request.app[KEY_HASS]
-        _check_key(request, _loaded_entry(hass))
+        entry = _entry_of_key(request)
         if request.content_type != CONTENT_TYPE_JSON:
             raise _RejectedError(
                 HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
                 f"The Content-Type must be {CONTENT_TYPE_JSON}",
             )
         post = parse_post(await _read(request))
-        # The entry may have been unloaded while the body was read.
-        hub = _loaded_entry(hass).runtime_data
+        if entry.state is not ConfigEntryState.LOADED:
+            # It was unloaded while the body was read.
+            raise _not_loaded()
+        hub = entry.runtime_data
         device = hub.devices.get(post.device_id)
         _check_limits(request, hub, post, device)
         if not hub.receiver.async_receive_post(post):
@@ -186,36 +190,83 @@ def async_register_views(hass: HomeAssistant) -> None:
         hass.http.register_view(view)
 
 
-def _loaded_entry(hass: HomeAssistant) -> VesperConfigEntry:
-    """Return the loaded entry.
+def _loaded_entries(request: web.Request) -> list[VesperConfigEntry]:
+    """Return the loaded entries.
 
-    Raises _RejectedError if there is none.
+    Raises _RejectedError if there are none.
     """
-    for entry in hass.config_entries.async_entries(DOMAIN):
-        if entry.state is ConfigEntryState.LOADED:
-            return entry
-    raise _RejectedError(
+    hass = request.app[KEY_HASS]
+    if not (entries := hass.config_entries.async_loaded_entries(DOMAIN)):
+        raise _not_loaded()
+    return entries
+
+
+def _not_loaded() -> _RejectedError:
+    """Return the rejection while Vesper is not loaded."""
+    return _RejectedError(
         HTTPStatus.SERVICE_UNAVAILABLE,
         "Vesper is not loaded; see Settings, Devices & services in Home Assistant",
     )
 
 
-def _find(request: web.Request, device_id: str) -> tuple[VesperHub, Device]:
-    """Return the hub and a device.
+def _selected_entries(request: web.Request) -> list[VesperConfigEntry]:
+    """Return the loaded entries, or the wanted one.
 
-    Raises _RejectedError if the device is unknown or the user may not read it.
+    Raises _RejectedError if there are none.
     """
-    hub = _loaded_entry(request.app[KEY_HASS]).runtime_data
-    if (device := hub.devices.get(device_id)) is None:
+    entries = _loaded_entries(request)
+    if (wanted := request.query.get(QUERY_ENTRY)) is None:
+        return entries
+    if selected := [entry for entry in entries if entry.entry_id == wanted]:
+        return selected
+    raise _RejectedError(
+        HTTPStatus.NOT_FOUND,
+        f"There is no loaded entry with this id; there are {_named(entries)}",
+    )
+
+
+def _named(entries: Iterable[VesperConfigEntry]) -> str:
+    """Return the ids and prefixes of entries."""
+    return ", ".join(
+        f"{entry.entry_id} ({entry.runtime_data.prefix})" for entry in entries
+    )
+
+
+def _find(request: web.Request, device_id: str) -> tuple[VesperHub, Device]:
+    """Return a device with its hub.
+
+    Raises _RejectedError if the device is unknown, if the user may not read it, or if
+    there are several with this id.
+    """
+    known = [
+        entry
+        for entry in _selected_entries(request)
+        if device_id in entry.runtime_data.devices
+    ]
+    if not known:
         raise _RejectedError(
             HTTPStatus.NOT_FOUND, "No device with this id has sent a message so far"
         )
-    if not _is_readable(request, hub, device):
+    readable = [
+        entry
+        for entry in known
+        if _is_readable(
+            request, entry.runtime_data, entry.runtime_data.devices[device_id]
+        )
+    ]
+    if not readable:
         # Not 401, because Home Assistant bans addresses after it.
         raise _RejectedError(
             HTTPStatus.FORBIDDEN, "Your user may not read the entities of this device"
         )
-    return hub, device
+    if len(readable) > 1:
+        raise _RejectedError(
+            HTTPStatus.CONFLICT,
+            "There are several devices with this id; add ?entry= and one of these to"
+            f" the URL: {_named(readable)}",
+        )
+    hub = readable[0].runtime_data
+    return hub, hub.devices[device_id]
 
 
 def _is_readable(request: web.Request, hub: VesperHub, device: Device) -> bool:
@@ -236,12 +287,15 @@ def _connected(hub: VesperHub, device: Device) -> bool | None:
     return device.online if hub.connected else None
 
 
-def _summary(hub: VesperHub, device: Device) -> dict[str, Any]:
+def _summary(entry: VesperConfigEntry, device: Device) -> dict[str, Any]:
     """Return the summary of a device for the list."""
+    hub = entry.runtime_data
     connected = _connected(hub, device)
     severities = [alert.severity for alert in device.alerts.active.values()]
     return {
         "device_id": device.device_id,
+        "entry": entry.entry_id,
+        "prefix": hub.prefix,
         "name": hub.registry.name_of(device.device_id),
         "status": _COLORS[device.alerts.severity] if connected else "grey",
         "connected": connected,
@@ -278,20 +332,31 @@ def _check_limits(
         )
 
 
-def _check_key(request: web.Request, entry: VesperConfigEntry) -> None:
-    """Raise _RejectedError unless the request has the key."""
+def _entry_of_key(request: web.Request) -> VesperConfigEntry:
+    """Return the loaded entry of the request's key.
+
+    Raises _RejectedError if there is none.
+    """
+    entries = _loaded_entries(request)
     scheme, _, bearer = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
     keys = [request.headers.get(KEY_HEADER, "")]
     if scheme.lower() == "bearer":
         keys.append(bearer.strip())
-    digest: str = entry.options.get(CONF_HTTP_KEY, "")
-    # Without a digest, posting is turned off and no key is right.
-    if not any([is_key(key, digest) for key in keys]):  # noqa: C419  # in constant time
+    # Without a digest, posting is turned off and no key is right. All are compared, so
+    # that the time does not tell which.
+    matches = [
+        entry
+        for entry in entries
+        for key in keys
+        if is_key(key, entry.options.get(CONF_HTTP_KEY, ""))
+    ]
+    if not matches:
         raise _RejectedError(
             HTTPStatus.FORBIDDEN,
             "Heartbeats over HTTP are turned off, or the key is wrong or missing; both"
             " are in the options of Vesper in Home Assistant",
         )
+    return matches[0]
 
 
 async def _read(request: web.Request) -> bytes:

@@ -34,7 +34,6 @@ from .hub.assist import (
     async_find_device,
 )
 from .hub.chunks import async_in_chunks
-from .hub.hub import VesperHub
 from .hub.insight import current_report
 from .model.fleet import OFFLINE, Fleet
 from .model.report import report
@@ -112,10 +111,10 @@ class VesperTool(Tool):
             }
         )
         try:
-            hub, devices = await async_exposed_devices(
+            devices = await async_exposed_devices(
                 hass, llm_context.assistant, llm_context.context
             )
-            answer = await self.async_answer(hass, hub, devices, data, llm_context)
+            answer = await self.async_answer(hass, devices, data, llm_context)
         except HomeAssistantError as error:
             return ToolResult(data={"error": str(error)}, error=True)
         return ToolResult(data=answer)
@@ -124,7 +123,6 @@ class VesperTool(Tool):
     async def async_answer(
         self,
         hass: HomeAssistant,
-        hub: VesperHub,
         devices: list[AssistDevice],
         data: dict[str, Any],
         llm_context: LLMContext,
@@ -166,7 +164,6 @@ class GetFleetHealthTool(VesperTool):
     async def async_answer(
         self,
         hass: HomeAssistant,
-        hub: VesperHub,
         devices: list[AssistDevice],
         data: dict[str, Any],
         llm_context: LLMContext,
@@ -182,12 +179,13 @@ class GetFleetHealthTool(VesperTool):
             if (rank := RANKS.index(_health(one))) >= least:
                 problems.append((rank, one))
         problems.sort(key=lambda pair: (-pair[0], pair[1].name))
+        connected = all(one.hub.connected for one in devices)
         answer: dict[str, Any] = {
             "health": fleet.health,
-            "mqtt_link": hub.connected,
+            "mqtt_link": connected,
             "devices": fleet.devices,
-            "devices_online": fleet.online if hub.connected else None,
-            "devices_offline": fleet.offline if hub.connected else None,
+            "devices_online": fleet.online if connected else None,
+            "devices_offline": fleet.offline if connected else None,
             "devices_with_alerts": fleet.with_alerts,
             "devices_in_maintenance": sum(one.device.in_maintenance for one in devices),
         }
@@ -213,7 +211,6 @@ class GetDeviceTool(VesperTool):
     async def async_answer(
         self,
         hass: HomeAssistant,
-        hub: VesperHub,
         devices: list[AssistDevice],
         data: dict[str, Any],
         llm_context: LLMContext,
@@ -224,7 +221,7 @@ class GetDeviceTool(VesperTool):
         answer = _identity(one) | _presented(
             {
                 "health": _health(one),
-                "mqtt_link": hub.connected,
+                "mqtt_link": one.hub.connected,
                 **_picked(
                     reported,
                     *("connected", "last_seen", "uptime", "boot_time"),
@@ -261,7 +258,6 @@ class RunHealthCheckTool(VesperTool):
     async def async_answer(
         self,
         hass: HomeAssistant,
-        hub: VesperHub,
         devices: list[AssistDevice],
         data: dict[str, Any],
         llm_context: LLMContext,
@@ -283,7 +279,7 @@ class RunHealthCheckTool(VesperTool):
                 translation_key="not_permitted",
                 translation_placeholders={"device": str(one)},
             ) from error
-        response = responses[one.device.device_id]
+        (response,) = responses.values()
         answer = _identity(one) | _picked(response, "answered", "round_trip_ms")
         return _with_alerts(answer, response["alerts"])
 
@@ -314,6 +310,7 @@ def _identity(one: AssistDevice) -> dict[str, Any]:
     return {
         "device_id": one.device.device_id,
         **_presented({"name": one.name, "area": one.area_name}),
+        **(_presented({"site": one.site}) if one.site else {}),
     }
 
 

@@ -10,6 +10,7 @@ from homeassistant.components.repairs import (
     RepairsFlow,
     RepairsFlowResult,
 )
+from homeassistant.const import ATTR_CONFIG_ENTRY_ID
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import issue_registry as ir
@@ -53,7 +54,8 @@ class VesperRepairFlow(ConfirmRepairFlow):
         if user_input is None:
             return await super().async_step_confirm()
         try:
-            await self._async_fix(self._loaded_entry(), self.data or {})
+            data = self.data or {}
+            await self._async_fix(self._loaded_entry(data), data)
         except HomeAssistantError as error:
             is_ours = error.translation_domain == DOMAIN
             return self.async_show_form(
@@ -67,17 +69,17 @@ class VesperRepairFlow(ConfirmRepairFlow):
             )
         return self.async_create_entry(data={})
 
-    def _loaded_entry(self) -> VesperConfigEntry:
-        """Return the entry.
+    def _loaded_entry(self, data: dict[str, Any]) -> VesperConfigEntry:
+        """Return the entry that the issue is of.
 
         Raises HomeAssistantError while it is not loaded.
         """
-        entries = self.hass.config_entries.async_loaded_entries(DOMAIN)
-        if not entries:
-            raise HomeAssistantError(
-                translation_domain=DOMAIN, translation_key="not_running"
-            )
-        return entries[0]
+        for entry in self.hass.config_entries.async_loaded_entries(DOMAIN):
+            if entry.entry_id == data.get(ATTR_CONFIG_ENTRY_ID):
+                return entry
+        raise HomeAssistantError(
+            translation_domain=DOMAIN, translation_key="not_running"
+        )
 
     @callback
     def _async_set_options(

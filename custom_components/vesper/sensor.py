@@ -260,10 +260,10 @@ async def async_setup_entry(
         if (replaced := device.alerts.replaced) is not None:
             hub.registry.async_discard_alert_sensor(device.device_id, replaced)
             hub.admission.async_discard_alert_sensor(
-                unique_id_of(device.device_id, ALERT_KEY + replaced)
+                unique_id_of(entry.entry_id, device.device_id, ALERT_KEY + replaced)
             )
         hub.admission.async_admit_alert_sensor(
-            unique_id_of(device.device_id, ALERT_KEY + subsystem),
+            unique_id_of(entry.entry_id, device.device_id, ALERT_KEY + subsystem),
             partial(_async_add_alert_sensor, device, subsystem),
         )
 

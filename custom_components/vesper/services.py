@@ -1,9 +1,12 @@
 """Actions of the Vesper integration."""
 
 import asyncio
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from functools import partial
+from itertools import chain
+from math import inf
 from time import time
 from typing import Final
 
@@ -25,7 +28,7 @@ from homeassistant.util import dt as dt_util
 from homeassistant.util.json import JsonValueType
 
 from .const import DOMAIN
-from .hub.hub import VesperConfigEntry, VesperHub
+from .hub.hub import VesperHub
 from .hub.maintenance import MAX_MAINTENANCE
 from .hub.permissions import async_user_name, is_permitted
 from .hub.responses import async_request_responses
@@ -81,6 +84,9 @@ def _duration(value: object) -> timedelta:
         raise vol.Invalid(message)
     return duration
 
+
+type _Found = dict[VesperHub, list[Device]]
+"""The devices of a target, by their hub."""
 
 type _AlertStep = Callable[[Device, str, str | None], Change]
 """Changes the alert of a subsystem on behalf of a user, None for an automation."""
@@ -159,33 +165,46 @@ async def _async_clear(call: ServiceCall) -> ServiceResponse:
 
 async def _async_get_alerts(call: ServiceCall) -> ServiceResponse:
     """Return the active alerts of each device."""
-    _, devices = await _async_find(call, POLICY_READ)
-    return {device.device_id: _alerts(device) for device in devices}
+    found = await _async_find(call, POLICY_READ)
+    return {key: _alerts(device) for key, _, device in _keyed(found)}
 
 
 async def _async_run_check(call: ServiceCall) -> ServiceResponse:
     """Request health checks and return the responses."""
-    hub, devices = await _async_find(call, POLICY_CONTROL)
-    responses = await async_request_responses(hub, devices, call.data[ATTR_TIMEOUT])
+    found = await _async_find(call, POLICY_CONTROL)
+    timeout: float = call.data[ATTR_TIMEOUT]
+    answers = await asyncio.gather(
+        *(
+            async_request_responses(hub, devices, timeout)
+            for hub, devices in found.items()
+        )
+    )
+    responses = dict(zip(found, answers, strict=True))
     return {
-        device.device_id: {
-            "answered": (seconds := responses.get(device.device_id)) is not None,
+        key: {
+            "answered": (seconds := responses[hub].get(device.device_id)) is not None,
             "round_trip_ms": None if seconds is None else round(1000 * seconds),
             "alerts": _alerts(device),
         }
-        for device in devices
+        for key, hub, device in _keyed(found)
     }
 
 
 async def _async_set_maintenance(call: ServiceCall) -> None:
     """Begin, extend or end the maintenance of devices."""
-    hub, devices = await _async_find(call, POLICY_CONTROL)
+    found = await _async_find(call, POLICY_CONTROL)
     duration: timedelta = call.data[ATTR_DURATION]
+    latest = inf
     if (keep_after := call.data.get(ATTR_KEEP_AFTER)) is not None:
         latest = dt_util.as_local(keep_after).timestamp()
-        devices = [one for one in devices if (one.maintenance_until or 0) <= latest]
     user = await async_user_name(call.hass, call.context)
-    hub.maintenance.async_set(devices, duration, user=user, context=call.context)
+    for hub, devices in found.items():
+        hub.maintenance.async_set(
+            [one for one in devices if (one.maintenance_until or 0) <= latest],
+            duration,
+            user=user,
+            context=call.context,
+        )
 
 
 async def _async_replace(lock: asyncio.Lock, call: ServiceCall) -> None:
@@ -194,10 +213,7 @@ async def _async_replace(lock: asyncio.Lock, call: ServiceCall) -> None:
     One at a time, as each reloads the entry.
     """
     async with lock:
-        if not call.hass.config_entries.async_loaded_entries(DOMAIN):
-            raise ServiceValidationError(
-                translation_domain=DOMAIN, translation_key="not_running"
-            )
+        _raise_if_not_running(call.hass)
         hub, old = _find_one(call, ATTR_OLD_DEVICE_ID)
         hub_of_new, new = _find_one(call, ATTR_NEW_DEVICE_ID)
         if hub_of_new is not hub:
@@ -229,73 +245,97 @@ async def _async_change_alerts(call: ServiceCall, step: _AlertStep) -> ServiceRe
 
     Raises ServiceValidationError if there are none.
     """
-    hub, devices = await _async_find(call, POLICY_CONTROL)
+    found = await _async_find(call, POLICY_CONTROL)
     user = await async_user_name(call.hass, call.context)
     selected: list[str] = call.data[ATTR_SUBSYSTEM]
-    alerts = [
-        (device, subsystem)
-        for device in devices
-        for subsystem in sorted(device.alerts.active)
-        if not selected or subsystem in selected
-    ]
-    if not alerts and selected:
+    alerts = {
+        hub: [
+            (device, subsystem)
+            for device in devices
+            for subsystem in sorted(device.alerts.active)
+            if not selected or subsystem in selected
+        ]
+        for hub, devices in found.items()
+    }
+    if not any(alerts.values()) and selected:
         raise ServiceValidationError(
             translation_domain=DOMAIN,
             translation_key="no_alert",
             translation_placeholders={"subsystem": ", ".join(selected)},
         )
-    if not alerts:
+    if not any(alerts.values()):
         raise ServiceValidationError(
             translation_domain=DOMAIN, translation_key="no_alerts"
         )
+    keys = {device: key for key, _, device in _keyed(found)}
     changed: dict[str, list[JsonValueType]] = {}
-    remaining = iter(alerts)
+    remaining = chain.from_iterable(alerts.values())
 
     def change_next(device: Device) -> Change:
         """Change the next alert, unless it is over."""
         subsystem = next(name for other, name in remaining if other is device)
         if change := step(device, subsystem, user):
-            changed.setdefault(device.device_id, []).append(subsystem)
+            changed.setdefault(keys[device], []).append(subsystem)
         return change
 
-    # One alert at a time, since listeners get those that were closed last.
-    await hub.async_change([device for device, _ in alerts], change_next, call.context)
+    for hub, selected_alerts in alerts.items():
+        # One alert at a time, since listeners get those that were closed last.
+        await hub.async_change(
+            [device for device, _ in selected_alerts], change_next, call.context
+        )
     return {**changed}
 
 
-async def _async_find(call: ServiceCall, policy: str) -> tuple[VesperHub, list[Device]]:
-    """Return the hub and the devices of the target.
+async def _async_find(call: ServiceCall, policy: str) -> _Found:
+    """Return the devices of the target.
 
     Raises ServiceValidationError if there are none, Unauthorized if the user may not
     read or control one of them, and UnknownUser if there is no such user any more.
     """
     hass = call.hass
-    entries: list[VesperConfigEntry] = hass.config_entries.async_loaded_entries(DOMAIN)
-    if not entries:
-        raise ServiceValidationError(
-            translation_domain=DOMAIN, translation_key="not_running"
-        )
+    _raise_if_not_running(hass)
     user_id = call.context.user_id
     user = None if user_id is None else await hass.auth.async_get_user(user_id)
     if user_id is not None and user is None:
         raise UnknownUser(context=call.context, permission=policy)
     registry = dr.async_get(hass)
-    devices = []
+    found: _Found = {}
     for device_id in Target(hass, dict(call.data)).device_ids:
         if (registered := registry.async_get(device_id)) is None:
             continue
-        if (found := find(hass, registered)) is None:
+        if (one := find(hass, registered)) is None:
             continue
         if not is_permitted(hass, user, registered, policy):
             raise Unauthorized(context=call.context, permission=policy)
-        devices.append(found[1])
-    if not devices:
+        hub, device = one
+        found.setdefault(hub, []).append(device)
+    if not found:
         raise ServiceValidationError(
             translation_domain=DOMAIN, translation_key="no_device"
         )
-    devices.sort(key=lambda device: device.device_id)
-    # There is one entry at most.
-    return entries[0].runtime_data, devices
+    for devices in found.values():
+        devices.sort(key=lambda device: device.device_id)
+    return found
+
+
+def _raise_if_not_running(hass: HomeAssistant) -> None:
+    """Raise ServiceValidationError if no entry is loaded."""
+    if not hass.config_entries.async_loaded_entries(DOMAIN):
+        raise ServiceValidationError(
+            translation_domain=DOMAIN, translation_key="not_running"
+        )
+
+
+def _keyed(found: _Found) -> Iterator[tuple[str, VesperHub, Device]]:
+    """Yield the devices with their keys in a response.
+
+    A key is the device id, behind its prefix if several of the devices have this id.
+    """
+    pairs = [(hub, device) for hub, devices in found.items() for device in devices]
+    counts = Counter(device.device_id for _, device in pairs)
+    for hub, device in pairs:
+        key = device.device_id
+        yield key if counts[key] == 1 else f"{hub.prefix}/{key}", hub, device
 
 
 def _alerts(device: Device) -> JsonValueType:

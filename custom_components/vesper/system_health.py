@@ -10,8 +10,8 @@ from homeassistant.loader import async_get_integration
 from homeassistant.util.dt import utc_from_timestamp
 
 from .const import CONF_HTTP_KEY, DOMAIN
-from .hub.hub import VesperConfigEntry
-from .protocol.topics import STATUS_TOPICS
+from .hub.hub import VesperConfigEntry, VesperHub
+from .protocol.topics import STATUS_TOPICS, StatusTopic
 
 
 @callback
@@ -27,24 +27,46 @@ async def system_health_info(hass: HomeAssistant) -> dict[str, Any]:
     integration = await async_get_integration(hass, DOMAIN)
     info: dict[str, Any] = {"version": str(integration.version)}
     entries: list[VesperConfigEntry] = hass.config_entries.async_entries(DOMAIN)
-    for entry in entries:
-        info["http_intake"] = bool(entry.options.get(CONF_HTTP_KEY))
-        if entry.state is not ConfigEntryState.LOADED:
-            info["mqtt_link"] = _failed(entry.state.value)
-            continue
-        hub = entry.runtime_data
+    if not entries:
+        return info
+    hubs = [
+        entry.runtime_data
+        for entry in entries
+        if entry.state is ConfigEntryState.LOADED
+    ]
+    if len(entries) > 1:
+        info["entries"] = len(entries)
+        info["entries_loaded"] = len(hubs)
+    info["http_intake"] = any(entry.options.get(CONF_HTTP_KEY) for entry in entries)
+    info["mqtt_link"] = _link(entries)
+    if hubs:
         info |= {
-            "mqtt_link": "ok" if hub.connected else _failed("unreachable"),
-            "devices": hub.fleet.devices,
-            "devices_online": hub.fleet.online,
-            "messages_per_minute": hub.statistics.per_minute,
-            "malformed": hub.statistics.malformed.total(),
+            "devices": sum(hub.fleet.devices for hub in hubs),
+            "devices_online": sum(hub.fleet.online for hub in hubs),
+            "messages_per_minute": sum(hub.statistics.per_minute for hub in hubs),
+            "malformed": sum(hub.statistics.malformed.total() for hub in hubs),
             **{
-                f"last_{source.name}": _time(hub.subscriptions[source].last_message)
+                f"last_{source.name}": _last_message(hubs, source)
                 for source in STATUS_TOPICS
             },
         }
     return info
+
+
+def _link(entries: list[VesperConfigEntry]) -> str | dict[str, str]:
+    """Return the state of the link of all entries."""
+    for entry in entries:
+        if entry.state is not ConfigEntryState.LOADED:
+            return _failed(entry.state.value)
+        if not entry.runtime_data.connected:
+            return _failed("unreachable")
+    return "ok"
+
+
+def _last_message(hubs: list[VesperHub], source: StatusTopic) -> datetime | None:
+    """Return when any device sent the last message."""
+    times = [hub.subscriptions[source].last_message for hub in hubs]
+    return _time(max((when for when in times if when is not None), default=None))
 
 
 def _time(seconds: float | None) -> datetime | None:

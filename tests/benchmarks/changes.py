@@ -114,7 +114,9 @@ class Bench:
             if at >= 0:
                 found.update(writes.by_entity())
         wanted = changed(
-            unique_id_of(device_id, key) for device_id in self._ids for key in keys
+            unique_id_of(self._subjects.vesper.entry_id, device_id, key)
+            for device_id in self._ids
+            for key in keys
         )
         return stray_writes(
             f"{name}.stray_writes",

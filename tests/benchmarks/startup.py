@@ -83,7 +83,7 @@ def check_equal(
         Counter(
             (entity.domain, entity.disabled)
             for entity in er.async_entries_for_config_entry(registry, entry.entry_id)
-            if not entity.unique_id.startswith(entry.entry_id)
+            if not entity.unique_id.startswith(f"{entry.entry_id}_")
         )
         for entry in (vesper, bare)
     )

@@ -62,7 +62,10 @@ class StateWrites:
         found: Writes = Counter()
         for event in self._events:
             entity = self._registry.async_get(event.data["entity_id"])
-            if entity is not None and entity.unique_id.startswith(self._prefix):
+            if entity is None:
+                continue
+            device_id = entity.unique_id.partition("/")[2]
+            if device_id.startswith(self._prefix):
                 found[str(event.event_type), entity.unique_id] += 1
         return found
 
@@ -96,7 +99,7 @@ def _by_key(writes: Writes) -> Writes:
     """Return the writes of all devices, by entity key."""
     found: Writes = Counter()
     for (event_type, unique_id), number in writes.items():
-        found[event_type, unique_id.partition("_")[2]] += number
+        found[event_type, unique_id.rpartition("/")[2]] += number
     return found
 
 
@@ -126,7 +129,7 @@ class BareWrites:
             for platform in entity_platform.async_get_platforms(self._hass, "bare")
             if platform.config_entry is entry
             for entity in platform.entities.values()
-            if str(entity.unique_id).endswith("_active_alerts")
+            if str(entity.unique_id).endswith("active_alerts")
         ]
 
     def time(self) -> float:

@@ -89,7 +89,7 @@ class Subjects:
         self._device_ids = device_ids
         self._input = environment.MqttInput(hass)
         self._floor, self._no_op = Floor(), NoOp()
-        self._vesper: ConfigEntry
+        self.vesper: ConfigEntry
 
     async def async_add_callbacks(self) -> None:
         """Add the floor, and the callback that does nothing."""
@@ -110,7 +110,7 @@ class Subjects:
         if (admitted := len(entry.runtime_data.devices)) != wanted:
             msg = f"Of {wanted} devices {admitted} were admitted"
             raise RuntimeError(msg)
-        self._vesper = entry
+        self.vesper = entry
         return entry
 
     async def async_add_peers(self) -> None:
@@ -139,7 +139,7 @@ class Subjects:
             return self._no_op.received
         if subject == FLOOR:
             return self._floor.received
-        devices = self._vesper.runtime_data.devices.values()
+        devices = self.vesper.runtime_data.devices.values()
         return sum(device.message_log.total for device in devices)
 
     def messages(

@@ -22,6 +22,7 @@ import pytest
 
 from custom_components.vesper.const import DOMAIN
 from custom_components.vesper.hub.refusals import REFUSAL_TIME
+from custom_components.vesper.hub.registry import unique_id_of
 from custom_components.vesper.hub.subscriptions import SHORT_CONNECTION
 from homeassistant.const import EVENT_STATE_CHANGED, EVENT_STATE_REPORTED
 from homeassistant.core import Event, State, callback
@@ -101,8 +102,8 @@ class EventRecorder:
         if time.time() - datetime.fromisoformat(state.state).timestamp() > 0.001:
             return
         for key in EVENT_KEYS:
-            if entry.unique_id.endswith(f"_{key}"):
-                device_id = entry.unique_id.removesuffix(f"_{key}")
+            if entry.unique_id.endswith(f"/{key}"):
+                device_id = entry.unique_id.split("/")[1]
                 self.fired[device_id, key].append((event_type, dict(state.attributes)))
 
 
@@ -454,12 +455,12 @@ class Sessions(RuleBasedStateMachine):
         registry = er.async_get(self.vesper.hass)
         entries = er.async_entries_for_config_entry(registry, FLEET)
         if device_id:
-            wanted = {f"{device_id}_{key}" for key in keys}
+            wanted = {unique_id_of(FLEET, device_id, key) for key in keys}
             return [one.entity_id for one in entries if one.unique_id in wanted]
         return [
             one.entity_id
             for one in entries
-            if one.unique_id.endswith(tuple(f"_{key}" for key in keys))
+            if one.unique_id.endswith(tuple(f"/{key}" for key in keys))
         ]
 
     def logged(self, least: int) -> list[str]:

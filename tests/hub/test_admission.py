@@ -54,7 +54,7 @@ def room(request: pytest.FixtureRequest) -> Iterator[int]:
     with (
         patch(f"homeassistant.helpers.entity_platform.{name}", most),
         patch(f"custom_components.vesper.hub.admission.{name}", most),
-        patch("custom_components.vesper.hub.hub.RESERVED_FOR_ALERTS", 2),
+        patch("custom_components.vesper.hub.admission.RESERVED_FOR_ALERTS", 2),
     ):
         yield most
 
@@ -82,7 +82,7 @@ def _placeholders(hass: HomeAssistant) -> dict[str, str] | None:
     if not issues:
         return None
     (issue,) = issues
-    assert (issue.domain, issue.issue_id) == (DOMAIN, ISSUE_REJECTED)
+    assert (issue.domain, issue.issue_id) == (DOMAIN, f"{ISSUE_REJECTED}/{FLEET}")
     assert issue.translation_key in (RAISE_LIMIT, KEEP_ESSENTIAL, NO_ROOM)
     assert issue.is_fixable is (issue.translation_key != NO_ROOM)
     assert issue.severity is ir.IssueSeverity.WARNING

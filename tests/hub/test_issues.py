@@ -385,6 +385,11 @@ async def test_ignored_incident(vesper: Vesper) -> None:
     assert second.dismissed_version is None
 
 
+def _keys(hass: HomeAssistant) -> list[list[str]]:
+    """Return the keys and devices of the issues."""
+    return sorted(issue.issue_id.split("/")[:3:2] for issue in _issues(hass))
+
+
 async def test_several_at_once(vesper: Vesper) -> None:
     """Each device has its own issues."""
     await _restart(vesper, 9, 9, 9, 9)
@@ -394,14 +399,14 @@ async def test_several_at_once(vesper: Vesper) -> None:
         await vesper.publish("hall", "heartbeat", b"{")
         await vesper.publish(BELL, "heartbeat", b"{")
         await vesper.advance(30)
-    assert sorted(issue.issue_id.split("/")[:2] for issue in _issues(vesper.hass)) == [
+    assert _keys(vesper.hass) == [
         ["malformed_heartbeats", BELL],
         ["malformed_heartbeats", "hall"],
         ["restart_loop", BELL],
     ]
     await vesper.heartbeat(uptime=600)
     await vesper.advance(CHECK)
-    assert sorted(issue.issue_id.split("/")[:2] for issue in _issues(vesper.hass)) == [
+    assert _keys(vesper.hass) == [
         ["malformed_heartbeats", "hall"],
         ["restart_loop", BELL],
     ]
@@ -443,8 +448,15 @@ async def test_unload_ends_checks_in_hand(vesper: Vesper) -> None:
 
 async def test_left_by_the_last_run(vesper: Vesper) -> None:
     """Stored issues of old incidents are removed, others stay."""
-    others = [(DOMAIN, "rejected"), ("other", "restart_loop/bell/1")]
-    old = [(DOMAIN, "restart_loop/bell/2"), (DOMAIN, "unstable/bell/1")]
+    others = [
+        (DOMAIN, "rejected/fleet"),
+        (DOMAIN, "restart_loop/north/bell/1"),
+        ("other", "restart_loop/fleet/bell/1"),
+    ]
+    old = [
+        (DOMAIN, "restart_loop/fleet/bell/2"),
+        (DOMAIN, "unstable/fleet/bell/1"),
+    ]
     for domain, issue_id in (*others, *old):
         ir.async_create_issue(
             vesper.hass,

@@ -7,14 +7,14 @@ from custom_components.vesper.hub.occurrences import Occurrences
 from custom_components.vesper.model.occurrence import Occurrence, OccurrenceKind
 from homeassistant.const import ATTR_DEVICE_ID
 from homeassistant.core import HomeAssistant
-from tests.common import BELL
+from tests.common import BELL, FLEET
 
 
 async def test_the_newest_are_held(hass: HomeAssistant) -> None:
     """The last 10,000 are published after the start."""
     occurrence = Occurrence(kind=OccurrenceKind.RESTARTED, device_id=BELL)
     events = async_capture_events(hass, EVENT_OCCURRENCE)
-    occurrences = Occurrences(hass)
+    occurrences = Occurrences(hass, FLEET)
     numbers = [str(number) for number in range(10_002)]
     for number in numbers:
         occurrences.async_publish(number, occurrence, suppressed=False)

@@ -3,14 +3,16 @@
 from custom_components.vesper.const import DOMAIN
 from custom_components.vesper.hub.prefix_check import CHECK_INTERVAL, ISSUE_NO_DEVICES
 from homeassistant.helpers import issue_registry as ir
-from tests.common import Vesper
+from tests.common import FLEET, Vesper
 
 INTERVAL = CHECK_INTERVAL.total_seconds()
 
 
 def _issue(vesper: Vesper) -> ir.IssueEntry | None:
     """Return the repair issue, if it is raised."""
-    return ir.async_get(vesper.hass).async_get_issue(DOMAIN, ISSUE_NO_DEVICES)
+    return ir.async_get(vesper.hass).async_get_issue(
+        DOMAIN, f"{ISSUE_NO_DEVICES}/{FLEET}"
+    )
 
 
 async def test_nothing_is_heard(vesper: Vesper) -> None:
@@ -23,7 +25,7 @@ async def test_nothing_is_heard(vesper: Vesper) -> None:
     assert issue.translation_placeholders == {
         "prefix": "vesper",
         "topic": "vesper/+/status/#",
-        "url": "/config/integrations/integration/vesper",
+        "url": "/config/integrations/integration/vesper#config_entry=fleet",
     }
     await vesper.heartbeat(retain=True)
     assert _issue(vesper) is None

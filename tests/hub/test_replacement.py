@@ -35,14 +35,13 @@ from tests.automation import automate, devices, registered_id
 from tests.common import BELL, FLEET, Vesper
 
 NEW = "new-bell_alert"
-"""Its unique ids begin with a slash."""
 KEY = f"vesper.{FLEET}"
 AT_ONCE = 1
 
 
 def key_of(device_id: str, unique_id: str) -> str:
     """Return the key of an entity."""
-    return unique_id.removeprefix(f"/{device_id}/").removeprefix(f"{device_id}_")
+    return unique_id.removeprefix(f"{FLEET}/{device_id}/")
 
 
 def entities(hass: HomeAssistant, device_id: str) -> dict[str, er.RegistryEntry]:

@@ -92,12 +92,12 @@ async def test_json_that_is_not_ours(
     assert await hass.config_entries.async_setup(FLEET)
     (backup,) = _backups(path)
     assert backup.read_text() == damaged
-    issue = issue_registry.async_get_issue(DOMAIN, ISSUE_DAMAGED)
+    issue = issue_registry.async_get_issue(DOMAIN, f"{ISSUE_DAMAGED}/{FLEET}")
     assert issue is not None
     assert issue.translation_placeholders == {
         "path": str(path),
         "kept": str(backup),
-        "url": ENTRY_PATH,
+        "url": f"{ENTRY_PATH}#config_entry={FLEET}",
     }
     # It says where the data are, also after Home Assistant has restarted.
     assert issue.is_persistent
@@ -109,7 +109,7 @@ async def test_json_that_is_not_ours(
     assert _backups(path) == [backup]
 
     await hass.config_entries.async_remove(FLEET)
-    assert not issue_registry.async_get_issue(DOMAIN, ISSUE_DAMAGED)
+    assert not issue_registry.async_get_issue(DOMAIN, f"{ISSUE_DAMAGED}/{FLEET}")
     assert not path.exists()
 
 
@@ -201,12 +201,12 @@ async def test_a_disk_that_cannot_be_written(  # noqa: PLR0913  # two parameters
         await vesper.alert("SD", "FAILED")
         await vesper.advance(1)
         assert write.called
-        issue = issue_registry.async_get_issue(DOMAIN, ISSUE_NOT_WRITTEN)
+        issue = issue_registry.async_get_issue(DOMAIN, f"{ISSUE_NOT_WRITTEN}/{FLEET}")
         assert issue is not None
         assert issue.translation_placeholders == {
             "path": str(path),
             "error": str(error),
-            "url": ENTRY_PATH,
+            "url": f"{ENTRY_PATH}#config_entry={FLEET}",
         }
         assert vesper.value("alert_SD") == "failed"
         # In maintenance, not even the availability changes.
@@ -228,7 +228,7 @@ async def test_a_disk_that_cannot_be_written(  # noqa: PLR0913  # two parameters
         await vesper.advance(AT_LAST)
     await hass.async_block_till_done(wait_background_tasks=True)
     assert json.loads(path.read_text())["data"]["devices"][BELL]["alerts"]
-    assert not issue_registry.async_get_issue(DOMAIN, ISSUE_NOT_WRITTEN)
+    assert not issue_registry.async_get_issue(DOMAIN, f"{ISSUE_NOT_WRITTEN}/{FLEET}")
     with patch("homeassistant.helpers.storage.Store.async_save") as save:
         await vesper.advance(AT_LAST)
     assert not save.called

@@ -21,7 +21,11 @@ from sqlalchemy.orm import Session
 
 from custom_components.vesper import binary_sensor, sensor, switch
 from custom_components.vesper.const import DOMAIN
-from custom_components.vesper.hub.registry import ALERT_KEY, unique_id_of
+from custom_components.vesper.hub.registry import (
+    ALERT_KEY,
+    fleet_unique_id_of,
+    unique_id_of,
+)
 from custom_components.vesper.hub.store import MINOR_VERSION, VERSION
 from custom_components.vesper.model.device import Device
 from custom_components.vesper.model.restarts import Restarts
@@ -206,8 +210,11 @@ class _Entities:
 
     def find(self, device_id: str, key: str) -> _Entity | None:
         """Return an entity, None if it is disabled."""
-        owner = self._entry_id if device_id == FLEET else device_id
-        unique_id = unique_id_of(owner, key)
+        unique_id = (
+            fleet_unique_id_of(self._entry_id, key)
+            if device_id == FLEET
+            else unique_id_of(self._entry_id, device_id, key)
+        )
         if (entity := self._registered.get(unique_id)) is None:
             return self._predict(device_id, key)
         if entity["disabled_by"] is not None:

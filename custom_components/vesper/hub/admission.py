@@ -1,22 +1,24 @@
 """Limit the devices and entities of one config entry."""
 
-from collections.abc import Iterable, Iterator, Sequence, Sized
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import ceil
 from time import monotonic
+from typing import Any, Self
 
 from homeassistant.const import Platform
 from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 from homeassistant.helpers import entity_registry as er, issue_registry as ir
+from homeassistant.helpers.entity import EntityDescription
 from homeassistant.helpers.entity_platform import MAX_ENABLED_ENTITIES_PER_CONFIG_ENTRY
 from homeassistant.helpers.event import async_track_time_interval
 
-from ..const import CONF_MAX_DEVICES, DOMAIN, LOGGER
+from ..const import CONF_MAX_DEVICES, DEFAULT_MAX_DEVICES, DOMAIN, LOGGER
 from ..model.deadlines import Deadlines
 from .entity_set import EntitySet
 from .registry import unique_id_of
-from .repair_issue import async_raise_issue
+from .repair_issue import async_raise_issue, issue_id_of
 
 ISSUE_REJECTED = "rejected"
 
@@ -53,6 +55,21 @@ class Limits:
     reserved: int
     """How many entities are reserved for alert sensors."""
 
+    @classmethod
+    def of(
+        cls,
+        options: Mapping[str, Any],
+        entity_set: EntitySet,
+        descriptions: Mapping[Platform, Sequence[EntityDescription]],
+    ) -> Self:
+        """Return the limits of an entry with these options."""
+        return cls(
+            entity_set=entity_set,
+            max_devices=options.get(CONF_MAX_DEVICES, DEFAULT_MAX_DEVICES),
+            entities=entity_set.enabled(descriptions),
+            reserved=RESERVED_FOR_ALERTS if entity_set.has_alert_sensors else 0,
+        )
+
 
 class Admission:
     """Decide which devices and alert sensors are added.
@@ -72,6 +89,7 @@ class Admission:
         """Set the devices, their limits and the prefix."""
         self._hass = hass
         self._entry_id = entry_id
+        self._issue_id = issue_id_of(ISSUE_REJECTED, entry_id)
         self._devices = devices
         self._prefix = prefix
         self._limits = limits
@@ -161,7 +179,7 @@ class Admission:
         if self._stop_reviews is not None:
             self._stop_reviews()
             self._stop_reviews = None
-            ir.async_delete_issue(self._hass, DOMAIN, ISSUE_REJECTED)
+            ir.async_delete_issue(self._hass, DOMAIN, self._issue_id)
 
     def _room(self) -> int:
         """Return how many more enabled entities fit."""
@@ -196,7 +214,7 @@ class Admission:
         """Count the unregistered entities of a device."""
         return sum(
             not self._registry.async_get_entity_id(
-                platform, DOMAIN, unique_id_of(device_id, key)
+                platform, DOMAIN, unique_id_of(self._entry_id, device_id, key)
             )
             for platform, key in self._limits.entities
         )
@@ -267,12 +285,13 @@ class Admission:
         new_limit = min(self._raised_limit, possible.max_devices)
         async_raise_issue(
             self._hass,
+            entry_id=self._entry_id,
+            issue_id=self._issue_id,
             key=(
                 RAISE_LIMIT if can_raise else KEEP_ESSENTIAL if can_reduce else NO_ROOM
             ),
             data={CONF_MAX_DEVICES: new_limit},
             is_fixable=can_raise or can_reduce,
-            issue_id=ISSUE_REJECTED,
             placeholders={
                 "alert_sensors": str(len(self._waiting)),
                 "devices": devices,

@@ -1,6 +1,6 @@
 """Find the devices that an assistant may know of."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from heapq import nlargest
@@ -25,6 +25,7 @@ from ..model.device import Device
 from .chunks import async_in_chunks
 from .hub import VesperConfigEntry, VesperHub
 from .permissions import is_permitted
+from .registry import has_several_sites
 
 #: How many devices or areas an error suggests.
 MAX_CANDIDATES = 5
@@ -37,11 +38,14 @@ MAX_SHOWN = 64
 class AssistDevice:
     """A device, and what users call it."""
 
+    hub: VesperHub
     device: Device
     registry_id: str
     name: str
     area: ar.AreaEntry | None
     aliases: tuple[str, ...]
+    site: str | None
+    """The name of its site, where there are several."""
 
     @property
     def area_name(self) -> str | None:
@@ -50,26 +54,28 @@ class AssistDevice:
 
     @property
     def spoken_names(self) -> Iterator[str]:
-        """Yield its id, names, and names with area."""
-        yield self.device.device_id
-        areas = (self.area.name, *self.area.aliases) if self.area else ()
-        for name in (self.name, *self.aliases):
+        """Yield its id and names, also with their place."""
+        places = [self.area.name, *self.area.aliases] if self.area else []
+        if self.site is not None:
+            places.append(self.site)
+        for name in (self.device.device_id, self.name, *self.aliases):
             yield name
-            for area in areas:
-                yield f"{area} {name}"
-                yield f"{name} {area}"
+            for place in places:
+                yield f"{place} {name}"
+                yield f"{name} {place}"
 
     @override
     def __str__(self) -> str:
         """Return its name with what tells it from others."""
         area = f', area "{self.area.name[:MAX_SHOWN]}"' if self.area else ""
-        return f'"{self.name[:MAX_SHOWN]}" (id {self.device.device_id}{area})'
+        site = f', site "{self.site[:MAX_SHOWN]}"' if self.site else ""
+        return f'"{self.name[:MAX_SHOWN]}" (id {self.device.device_id}{area}{site})'
 
 
 async def async_exposed_devices(
     hass: HomeAssistant, assistant: str, context: Context | None
-) -> tuple[VesperHub, list[AssistDevice]]:
-    """Return the hub and the devices for an assistant.
+) -> list[AssistDevice]:
+    """Return the devices for an assistant.
 
     An entity of the device, or of the fleet, has to be exposed to the assistant, and
     the user needs the right to read one of the device. Raises ServiceValidationError if
@@ -80,31 +86,17 @@ async def async_exposed_devices(
         raise ServiceValidationError(
             translation_domain=DOMAIN, translation_key="not_running"
         )
-    # There is one entry at most.
-    hub = entries[0].runtime_data
     user = await _async_user(hass, context)
-    registry = er.async_get(hass)
-    is_fleet_exposed = _is_exposed(
-        hass,
-        assistant,
-        er.async_entries_for_device(registry, hub.registry.fleet_id),
-    )
-    devices = []
-    async for device in async_in_chunks(tuple(hub.devices.values())):
-        # It may have been removed since the last chunk.
-        if hub.devices.get(device.device_id) is not device or device.disabled:
-            continue
-        registered = hub.registry.async_entry(device)
-        entities = er.async_entries_for_device(registry, registered.id)
-        if (
-            is_fleet_exposed or _is_exposed(hass, assistant, entities)
-        ) and is_permitted(hass, user, registered, POLICY_READ):
-            devices.append(_assist_device(hass, device, registered, entities))
+    devices = [
+        one
+        for entry in entries
+        async for one in _async_exposed(hass, entry.runtime_data, assistant, user)
+    ]
     if not devices:
         raise ServiceValidationError(
             translation_domain=DOMAIN, translation_key="not_exposed"
         )
-    return hub, devices
+    return devices
 
 
 async def async_find_device(devices: list[AssistDevice], name: str) -> AssistDevice:
@@ -113,12 +105,11 @@ async def async_find_device(devices: list[AssistDevice], name: str) -> AssistDev
     Raises ServiceValidationError if there is none, or more than one.
     """
     wanted = _normalized(name)
-    found = []
-    async for one in async_in_chunks(devices):
-        if one.device.device_id == name:
-            return one
-        if wanted and wanted in map(_normalized, one.spoken_names):
-            found.append(one)
+    found = [one for one in devices if one.device.device_id == name] or [
+        one
+        async for one in async_in_chunks(devices)
+        if wanted and wanted in map(_normalized, one.spoken_names)
+    ]
     if not found:
         raise ServiceValidationError(
             translation_domain=DOMAIN,
@@ -170,6 +161,37 @@ def async_devices_in_area(
     return found
 
 
+async def _async_exposed(
+    hass: HomeAssistant, hub: VesperHub, assistant: str, user: User | None
+) -> AsyncIterator[AssistDevice]:
+    """Yield the exposed and permitted devices of an entry."""
+    registry = er.async_get(hass)
+    site = hub.registry.site if has_several_sites(hass) else None
+    is_fleet_exposed = _is_exposed(
+        hass,
+        assistant,
+        er.async_entries_for_device(registry, hub.registry.fleet_id),
+    )
+    async for device in async_in_chunks(tuple(hub.devices.values())):
+        # It may have been removed since the last chunk.
+        if hub.devices.get(device.device_id) is not device or device.disabled:
+            continue
+        registered = hub.registry.async_entry(device)
+        entities = er.async_entries_for_device(registry, registered.id)
+        if (
+            is_fleet_exposed or _is_exposed(hass, assistant, entities)
+        ) and is_permitted(hass, user, registered, POLICY_READ):
+            yield AssistDevice(
+                hub=hub,
+                device=device,
+                registry_id=registered.id,
+                name=registered.name_by_user or registered.name or device.device_id,
+                area=_area_of(hass, registered),
+                aliases=_aliases_of(entities),
+                site=site,
+            )
+
+
 async def _async_user(hass: HomeAssistant, context: Context | None) -> User | None:
     """Return the user of a conversation, None without one."""
     if context is None or context.user_id is None:
@@ -191,26 +213,20 @@ def _is_exposed(
     )
 
 
-def _assist_device(
-    hass: HomeAssistant,
-    device: Device,
-    registered: dr.AnyDeviceEntry,
-    entities: Iterable[er.RegistryEntry],
-) -> AssistDevice:
-    """Return a device with its names."""
+def _area_of(hass: HomeAssistant, registered: dr.AnyDeviceEntry) -> ar.AreaEntry | None:
+    """Return the area of a device."""
     area_id = registered.area_id
-    return AssistDevice(
-        device=device,
-        registry_id=registered.id,
-        name=registered.name_by_user or registered.name or device.device_id,
-        area=ar.async_get(hass).async_get_area(area_id) if area_id else None,
-        aliases=tuple(
-            alias
-            for entity in entities
-            for alias in entity.aliases
-            # Another value stands for the name of the entity.
-            if isinstance(alias, str)
-        ),
+    return ar.async_get(hass).async_get_area(area_id) if area_id else None
+
+
+def _aliases_of(entities: Iterable[er.RegistryEntry]) -> tuple[str, ...]:
+    """Return the aliases of entities."""
+    return tuple(
+        alias
+        for entity in entities
+        for alias in entity.aliases
+        # Another value stands for the name of the entity.
+        if isinstance(alias, str)
     )
 
 

@@ -18,18 +18,16 @@ from ..const import (
     CONF_CLOSE_AFTER,
     CONF_ENTITIES,
     CONF_HEARTBEAT_TIMEOUT,
-    CONF_MAX_DEVICES,
     CONF_PREFIX,
     DEFAULT_CLOSE_AFTER,
     DEFAULT_HEARTBEAT_TIMEOUT,
-    DEFAULT_MAX_DEVICES,
     DOMAIN,
 )
 from ..model.change import Change
 from ..model.device import Device
 from ..model.fleet import Fleet
 from ..protocol.topics import HEARTBEAT, control_topic
-from .admission import RESERVED_FOR_ALERTS, Admission, Limits
+from .admission import Admission, Limits
 from .change_handler import ChangeHandler
 from .downtime import Downtime
 from .entity_set import DEFAULT_ENTITY_SET, EntitySet
@@ -94,17 +92,10 @@ class VesperHub:
             entry.entry_id,
             devices=self.devices,
             prefix=self.prefix,
-            limits=Limits(
-                entity_set=self.entity_set,
-                max_devices=options.get(CONF_MAX_DEVICES, DEFAULT_MAX_DEVICES),
-                entities=self.entity_set.enabled(descriptions),
-                reserved=(
-                    RESERVED_FOR_ALERTS if self.entity_set.has_alert_sensors else 0
-                ),
-            ),
+            limits=Limits.of(options, self.entity_set, descriptions),
         )
-        self.registry = DeviceRegistry(hass, entry.entry_id)
-        self._occurrences = Occurrences(hass)
+        self.registry = DeviceRegistry(hass, entry)
+        self._occurrences = Occurrences(hass, entry.entry_id)
         self._store = VesperStore(hass, entry.entry_id)
         self.saver = Saver(hass, self._store, ChainMap(self.devices, self._rejected))
         self.outages = OutageMonitor(
@@ -119,7 +110,7 @@ class VesperHub:
         self._health_checks = HealthChecks(
             hass, lambda device_id: self.async_run_health_check(self.devices[device_id])
         )
-        self._refusals = Refusals(hass)
+        self._refusals = Refusals(hass, entry.entry_id)
         self._retained = RetainedHeartbeats(hass, self.prefix, self._refusals)
         self.replacements = Replacements(
             hass, entry.entry_id, self.registry, self._retained, self.saver
@@ -138,7 +129,9 @@ class VesperHub:
             saver=self.saver,
         )
         self.async_change = self._changes.async_change
-        self.subscriptions = Subscriptions(hass, self.prefix, self._message_callback)
+        self.subscriptions = Subscriptions(
+            hass, entry.entry_id, self.prefix, self._message_callback
+        )
         self._monitor = OfflineMonitor(
             hass,
             self.devices,
@@ -170,7 +163,7 @@ class VesperHub:
         stored = await self._store.async_load_devices()
         self.downtime.end(self._store.saved_at)
         self._monitor.async_setup()
-        self.registry.async_setup()
+        self.registry.async_register_fleet()
         self.replacements.async_complete(stored)
         restored = self.registry.async_restore(stored)
         known = {device.device_id: device for device in restored}
@@ -194,9 +187,12 @@ class VesperHub:
         """
         self._unsubscribe += [
             self._occurrences.async_start(),
+            self.registry.async_listen_sites(self.listeners.async_notify_fleet),
             self.registry.async_listen_removed(self._async_removed),
             self.registry.async_listen_disabled(self._changes.async_set_disabled),
-            async_check_prefix(self._hass, self.prefix, self.devices, self.listeners),
+            async_check_prefix(
+                self._hass, self.registry, self.prefix, self.devices, self.listeners
+            ),
             self._issues.async_start(),
             self.insight.async_start(),
             self.statistics.async_start(),
@@ -326,15 +322,13 @@ class VesperHub:
             """Receive a message, which may clear a retained one."""
             prove_link()
             subscription.last_message = time()
-            payload = msg.payload
+            payload = _payload_of(msg)
             if not payload:
                 if source is HEARTBEAT and not msg.retain:
                     self._retained.async_cleared(msg.topic[device_id_at])
                 return
             if self._closed or self._suspended:
                 return
-            if TYPE_CHECKING:
-                assert isinstance(payload, bytes)
             receive(source, msg.topic[device_id_at], payload, live=not msg.retain)
 
         return _async_message_received
@@ -356,3 +350,15 @@ class VesperHub:
         self._monitor.async_touch(device)
         self.listeners.async_notify_new_device(device)
         return change & (Change.SUBSYSTEMS | Change.ACTIVITY | Change.CONTACT)
+
+
+def _payload_of(msg: mqtt.ReceiveMessage) -> bytes:
+    """Return the payload of a message."""
+    payload = msg.payload
+    if isinstance(payload, str):
+        # MQTT has decoded it for the discovery, which subscribes to the same topic. It
+        # makes one message for all subscribers of a topic, whatever they ask for.
+        return payload.encode()
+    if TYPE_CHECKING:
+        assert isinstance(payload, bytes)
+    return payload

@@ -21,7 +21,7 @@ from ..model.stability import CONNECTIVITY, RESTARTS
 from ..protocol.codes import ResetReason, key_of
 from .chunks import async_in_chunks
 from .registry import DeviceRegistry
-from .repair_issue import async_raise_issue, device_placeholders
+from .repair_issue import async_raise_issue, device_placeholders, issue_id_of
 from .silent_devices import SilentDevices
 
 CHECK_INTERVAL = timedelta(minutes=1)
@@ -175,7 +175,8 @@ class Issues:
         """Check all devices regularly; returns what ends that."""
         # Home Assistant keeps all issues that were open when it stopped; these are
         # raised again with another id.
-        kinds = tuple(f"{description.key}/" for description in ISSUES)
+        entry_id = self._registry.entry_id
+        kinds = tuple(issue_id_of(one.key, entry_id, "") for one in ISSUES)
         for domain, issue_id in tuple(ir.async_get(self._hass).issues):
             if domain == DOMAIN and issue_id.startswith(kinds):
                 ir.async_delete_issue(self._hass, DOMAIN, issue_id)
@@ -237,17 +238,21 @@ class Issues:
         """Raise an issue, or update it."""
         # The id contains the time, so ignoring the issue ignores only this incident.
         issue_id = self._raised.setdefault(device_id, {}).setdefault(
-            description.key, f"{description.key}/{device_id}/{now:.0f}"
+            description.key,
+            issue_id_of(
+                description.key, self._registry.entry_id, device_id, f"{now:.0f}"
+            ),
         )
         async_raise_issue(
             self._hass,
+            entry_id=self._registry.entry_id,
+            issue_id=issue_id,
             key=description.key,
             placeholders={
                 **device_placeholders(self._registry, device_id),
                 **placeholders,
             },
             severity=description.severity,
-            issue_id=issue_id,
         )
 
     async def _async_check_all(self, _now: datetime) -> None:

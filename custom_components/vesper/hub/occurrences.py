@@ -5,14 +5,14 @@ from dataclasses import asdict, dataclass
 
 from homeassistant.const import ATTR_DEVICE_ID, ATTR_ENTITY_ID, Platform
 from homeassistant.core import CALLBACK_TYPE, Context, HomeAssistant, callback
-from homeassistant.helpers import device_registry as dr, entity_registry as er
+from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.dispatcher import async_dispatcher_send
 from homeassistant.helpers.start import async_at_started
 from homeassistant.util.signal_type import SignalType
 
 from ..const import ATTR_VESPER_ID, DOMAIN, EVENT_OCCURRENCE
 from ..model.occurrence import CLEARED, Occurrence, OccurrenceKind
-from .registry import ALERT_KEY, unique_id_of
+from .registry import ALERT_KEY, fleet_unique_id_of, unique_id_of
 
 #: Maximum number of occurrences that are kept until Home Assistant has started; the
 #: oldest are dropped.
@@ -64,9 +64,10 @@ class Occurrences:
     as a device that times out, is held until then.
     """
 
-    def __init__(self, hass: HomeAssistant) -> None:
+    def __init__(self, hass: HomeAssistant, entry_id: str) -> None:
         """Hold occurrences until the start is over."""
         self._hass = hass
+        self._entry_id = entry_id
         self._held: deque[PublishedOccurrence] | None = deque(maxlen=MAX_HELD)
 
     @callback
@@ -141,16 +142,16 @@ class Occurrences:
         """
         occurrence = published.occurrence
         if occurrence.device_id is None:
-            fleet = dr.async_get(self._hass).async_get(published.registry_id)
             platform = Platform.EVENT
-            unique_id = f"{fleet.config_entry_id}_outage" if fleet else ""
+            unique_id = fleet_unique_id_of(self._entry_id, "outage")
         elif occurrence.subsystem is not None:
             platform = Platform.SENSOR
             key = ALERT_KEY + occurrence.subsystem
-            unique_id = unique_id_of(occurrence.device_id, key)
+            unique_id = unique_id_of(self._entry_id, occurrence.device_id, key)
         else:
             platform = Platform.BINARY_SENSOR
-            unique_id = unique_id_of(occurrence.device_id, "connectivity")
+            key = "connectivity"
+            unique_id = unique_id_of(self._entry_id, occurrence.device_id, key)
         entity_id = er.async_get(self._hass).async_get_entity_id(
             platform, DOMAIN, unique_id
         )

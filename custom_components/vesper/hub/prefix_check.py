@@ -11,7 +11,8 @@ from homeassistant.helpers.event import async_track_time_interval
 from ..const import DOMAIN
 from ..model.device import Device
 from .listeners import Listeners
-from .repair_issue import async_raise_issue
+from .registry import DeviceRegistry
+from .repair_issue import async_raise_issue, issue_id_of
 
 ISSUE_NO_DEVICES = "no_devices"
 
@@ -21,12 +22,17 @@ CHECK_INTERVAL = timedelta(minutes=10)
 
 @callback
 def async_check_prefix(
-    hass: HomeAssistant, prefix: str, devices: Sized, listeners: Listeners
+    hass: HomeAssistant,
+    registry: DeviceRegistry,
+    prefix: str,
+    devices: Sized,
+    listeners: Listeners,
 ) -> CALLBACK_TYPE:
     """Check regularly whether there are devices.
 
     The returned callback ends the checks and deletes the repair issue.
     """
+    issue_id = issue_id_of(ISSUE_NO_DEVICES, registry.entry_id)
 
     @callback
     def _async_check(_now: datetime) -> None:
@@ -34,6 +40,8 @@ def async_check_prefix(
         if not devices and mqtt.is_connected(hass):
             async_raise_issue(
                 hass,
+                entry_id=registry.entry_id,
+                issue_id=issue_id,
                 key=ISSUE_NO_DEVICES,
                 placeholders={"prefix": prefix, "topic": f"{prefix}/+/status/#"},
                 severity=ir.IssueSeverity.WARNING,
@@ -42,7 +50,7 @@ def async_check_prefix(
     @callback
     def _async_added(_device: Device) -> None:
         """Delete the repair issue."""
-        ir.async_delete_issue(hass, DOMAIN, ISSUE_NO_DEVICES)
+        ir.async_delete_issue(hass, DOMAIN, issue_id)
 
     stop = (
         async_track_time_interval(hass, _async_check, CHECK_INTERVAL),
@@ -54,6 +62,6 @@ def async_check_prefix(
         """End the checks and the repair issue."""
         for unsubscribe in stop:
             unsubscribe()
-        ir.async_delete_issue(hass, DOMAIN, ISSUE_NO_DEVICES)
+        ir.async_delete_issue(hass, DOMAIN, issue_id)
 
     return _async_stop

@@ -8,7 +8,7 @@ from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import issue_registry as ir
 
 from ..const import DOMAIN, LOGGER
-from .repair_issue import async_raise_issue
+from .repair_issue import async_raise_issue, issue_id_of
 
 ISSUE_REFUSED = "refused"
 
@@ -41,9 +41,10 @@ class Refusals:
     integration is reloaded (docs/liveness.md, "Online").
     """
 
-    def __init__(self, hass: HomeAssistant) -> None:
+    def __init__(self, hass: HomeAssistant, entry_id: str) -> None:
         """Begin without refusals."""
         self._hass = hass
+        self._entry_id = entry_id
         self._sent: dict[SentKind, tuple[float, str]] = {}
         """When each kind was sent last, by the monotonic clock, and its topic."""
         self._refusals: dict[SentKind, list[float]] = {kind: [] for kind in SentKind}
@@ -93,7 +94,7 @@ class Refusals:
     def async_close(self) -> None:
         """Delete the repair issues."""
         for kind in SentKind:
-            ir.async_delete_issue(self._hass, DOMAIN, f"{ISSUE_REFUSED}/{kind}")
+            ir.async_delete_issue(self._hass, DOMAIN, self._issue_id(kind))
 
     @callback
     def _async_raise(self, kind: SentKind, topic: str) -> None:
@@ -106,8 +107,13 @@ class Refusals:
         )
         async_raise_issue(
             self._hass,
+            entry_id=self._entry_id,
+            issue_id=self._issue_id(kind),
             key=ISSUE_REFUSED,
             placeholders={"topic": topic},
             severity=ir.IssueSeverity.ERROR,
-            issue_id=f"{ISSUE_REFUSED}/{kind}",
         )
+
+    def _issue_id(self, kind: SentKind) -> str:
+        """Return the id of a repair issue."""
+        return issue_id_of(ISSUE_REFUSED, self._entry_id, kind)

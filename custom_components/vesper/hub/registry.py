@@ -1,10 +1,17 @@
 """Register the devices in Home Assistant's device registry."""
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 
+from homeassistant.config_entries import (
+    SIGNAL_CONFIG_ENTRY_CHANGED,
+    ConfigEntry,
+    ConfigEntryChange,
+)
 from homeassistant.const import Platform
 from homeassistant.core import CALLBACK_TYPE, Event, HomeAssistant, callback
 from homeassistant.helpers import device_registry as dr, entity_registry as er
+from homeassistant.helpers.dispatcher import async_dispatcher_connect
 
 from ..const import DOMAIN
 from ..model.device import Device
@@ -24,22 +31,53 @@ class DeviceRegistry:
 
     _fleet: dr.AnyDeviceEntry
 
-    def __init__(self, hass: HomeAssistant, entry_id: str) -> None:
+    def __init__(self, hass: HomeAssistant, entry: ConfigEntry) -> None:
         """Set the config entry."""
         self._hass = hass
         self._registry = dr.async_get(hass)
-        self._entry_id = entry_id
+        self._entry = entry
+        self.entry_id = entry.entry_id
+
+    @property
+    def site(self) -> str:
+        """Return the name of the site: the entry's title."""
+        return self._entry.title
 
     @callback
-    def async_setup(self) -> None:
-        """Register the fleet, through which all others are connected."""
-        self._fleet = self._registry.async_get_or_create(
-            config_entry_id=self._entry_id,
+    def async_register_fleet(self) -> None:
+        """Register the fleet, through which all others are connected.
+
+        Where there are several fleets, its name has that of its site.
+        """
+        register = partial(
+            self._registry.async_get_or_create,
+            config_entry_id=self.entry_id,
             entry_type=dr.DeviceEntryType.SERVICE,
-            identifiers={fleet_identifier(self._entry_id)},
+            identifiers={fleet_identifier(self.entry_id)},
             manufacturer=MANUFACTURER,
             model=f"{MODEL} fleet",
-            translation_key="fleet",
+        )
+        if has_several_sites(self._hass):
+            self._fleet = register(
+                translation_key="fleet_of_site",
+                translation_placeholders={"site": self.site},
+            )
+        else:
+            self._fleet = register(translation_key="fleet")
+
+    @callback
+    def async_listen_sites(self, listener: CALLBACK_TYPE) -> CALLBACK_TYPE:
+        """Call back when the site may have been renamed."""
+
+        @callback
+        def _async_changed(_change: ConfigEntryChange, entry: ConfigEntry) -> None:
+            """Rename the fleet if it is necessary."""
+            if entry.domain == DOMAIN:
+                self.async_register_fleet()
+                listener()
+
+        return async_dispatcher_connect(
+            self._hass, SIGNAL_CONFIG_ENTRY_CHANGED, _async_changed
         )
 
     @callback
@@ -50,7 +88,7 @@ class DeviceRegistry:
         Assistant was killed, a stored device may have to be registered again.
         """
         unregistered = dict(stored)
-        for entry in dr.async_entries_for_config_entry(self._registry, self._entry_id):
+        for entry in dr.async_entries_for_config_entry(self._registry, self.entry_id):
             if device_id := device_id_of(entry):
                 device = unregistered.pop(device_id, None)
                 yield self._complete(device or Device(device_id=device_id), entry)
@@ -67,7 +105,7 @@ class DeviceRegistry:
             # If the device then reports another version, that is registered.
             device.telemetry.firmware_version = entry.sw_version
         device.disabled = entry.disabled
-        prefix = unique_id_of(device.device_id, ALERT_KEY)
+        prefix = unique_id_of(self.entry_id, device.device_id, ALERT_KEY)
         alerts = device.alerts
         missing = [
             subsystem
@@ -88,7 +126,7 @@ class DeviceRegistry:
         If they are added again, Home Assistant restores the user's changes.
         """
         registry = er.async_get(self._hass)
-        entities = er.async_entries_for_config_entry(registry, self._entry_id)
+        entities = er.async_entries_for_config_entry(registry, self.entry_id)
         async for entity in async_in_chunks(entities):
             key = entity.translation_key
             if entity.device_id != self._fleet.id and not (key and is_wanted(key)):
@@ -101,9 +139,13 @@ class DeviceRegistry:
         @callback
         def _async_removed(event: Event[dr.EventDeviceRegistryUpdatedData]) -> None:
             """Call back, unless the device is registered again already."""
-            if event.data["action"] != "remove":
+            data = event.data
+            if (
+                data["action"] != "remove"
+                or data["device"]["config_entry_id"] != self.entry_id
+            ):
                 return
-            for domain, device_id, *_ in event.data["device"]["identifiers"]:
+            for domain, device_id, *_ in data["device"]["identifiers"]:
                 if domain == DOMAIN and not self.entry_of(device_id):
                     listener(device_id)
 
@@ -127,7 +169,11 @@ class DeviceRegistry:
             if data["action"] != "update" or "disabled_by" not in data["changes"]:
                 return
             entry = self._registry.async_get(data["device_id"])
-            if entry is not None and (device_id := device_id_of(entry)) is not None:
+            if (
+                entry is not None
+                and entry.config_entry_id == self.entry_id
+                and (device_id := device_id_of(entry)) is not None
+            ):
                 listener(device_id, entry.disabled)
 
         return self._hass.bus.async_listen(
@@ -138,7 +184,7 @@ class DeviceRegistry:
     def async_register(self, device: Device) -> dr.AnyDeviceEntry:
         """Register a device, or update it."""
         return self._registry.async_get_or_create(
-            config_entry_id=self._entry_id,
+            config_entry_id=self.entry_id,
             identifiers={(DOMAIN, device.device_id)},
             manufacturer=MANUFACTURER,
             model=MODEL,
@@ -159,7 +205,7 @@ class DeviceRegistry:
     def async_discard_alert_sensor(self, device_id: str, subsystem: str) -> None:
         """Remove the alert sensor of a subsystem, if registered."""
         registry = er.async_get(self._hass)
-        unique_id = unique_id_of(device_id, ALERT_KEY + subsystem)
+        unique_id = unique_id_of(self.entry_id, device_id, ALERT_KEY + subsystem)
         if entity_id := registry.async_get_entity_id(
             Platform.SENSOR, DOMAIN, unique_id
         ):
@@ -169,6 +215,12 @@ class DeviceRegistry:
     def fleet_id(self) -> str:
         """Return the registry id of the fleet."""
         return self._fleet.id
+
+    @property
+    def fleet_name(self) -> str:
+        """Return the name of the fleet."""
+        fleet = self._registry.async_get(self._fleet.id) or self._fleet
+        return fleet.name_by_user or fleet.name or ""
 
     @callback
     def async_entry(self, device: Device) -> dr.AnyDeviceEntry:
@@ -189,19 +241,30 @@ class DeviceRegistry:
     def entry_of(self, device_id: str) -> dr.AnyDeviceEntry | None:
         """Return the registry entry of a device, if any."""
         return self._registry.async_get_device_by_identifier(
-            (DOMAIN, device_id), self._entry_id
+            (DOMAIN, device_id), self.entry_id
         )
 
 
-def unique_id_of(device_id: str, key: str) -> str:
+@callback
+def has_several_sites(hass: HomeAssistant) -> bool:
+    """Return whether there is more than one enabled entry."""
+    entries = hass.config_entries.async_entries(
+        DOMAIN, include_ignore=False, include_disabled=False
+    )
+    return len(entries) > 1
+
+
+def unique_id_of(entry_id: str, device_id: str, key: str) -> str:
     """Return the unique id of an entity.
 
-    The key of an alert sensor is `alert_` and its subsystem, so `bell_alert` with
-    `health` must differ from `bell` with `alert_health`. No device id has a slash.
+    The same device id may exist in several entries. No device id has a slash.
     """
-    if "_alert" in device_id:
-        return f"/{device_id}/{key}"
-    return f"{device_id}_{key}"
+    return f"{entry_id}/{device_id}/{key}"
+
+
+def fleet_unique_id_of(entry_id: str, key: str) -> str:
+    """Return the unique id of a fleet's entity."""
+    return f"{entry_id}_{key}"
 
 
 def fleet_identifier(entry_id: str) -> tuple[str, str]:

@@ -1,5 +1,6 @@
 """Raise one repair issue."""
 
+from homeassistant.const import ATTR_CONFIG_ENTRY_ID
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import issue_registry as ir
 
@@ -14,30 +15,39 @@ ENTRY_PATH = f"/config/integrations/integration/{DOMAIN}"
 def async_raise_issue(  # noqa: PLR0913  # all that differs between issues
     hass: HomeAssistant,
     *,
+    entry_id: str,
+    issue_id: str,
     key: str,
     placeholders: dict[str, str],
     severity: ir.IssueSeverity,
     data: dict[str, str | int | float | None] | None = None,
     is_fixable: bool = False,
     is_persistent: bool = False,
-    issue_id: str | None = None,
 ) -> None:
-    """Raise an issue, or update it.
+    """Raise an issue of an entry, or update it.
 
-    `key` is the key of its translation, and also its id unless `issue_id` is set. The
-    texts have a placeholder for the page that they link to.
+    `key` is the key of its translation. The texts have a placeholder for the page that
+    they link to.
     """
     ir.async_create_issue(
         hass,
         DOMAIN,
-        issue_id or key,
-        data=data,
+        issue_id,
+        data={ATTR_CONFIG_ENTRY_ID: entry_id, **(data or {})},
         is_fixable=is_fixable,
         is_persistent=is_persistent,
         severity=severity,
         translation_key=key,
-        translation_placeholders={"url": ENTRY_PATH, **placeholders},
+        translation_placeholders={
+            "url": f"{ENTRY_PATH}#config_entry={entry_id}",
+            **placeholders,
+        },
     )
+
+
+def issue_id_of(kind: str, entry_id: str, *parts: str) -> str:
+    """Return the id of an entry's issue."""
+    return "/".join((kind, entry_id, *parts))
 
 
 def device_placeholders(registry: DeviceRegistry, device_id: str) -> dict[str, str]:

@@ -118,8 +118,9 @@ class Replacements:
         # The customizations are those of the old entities.
         for entity in _entities_of(entities, old_entry):
             unique_id = unique_id_of(
+                self._entry_id,
                 new.device_id,
-                entity.unique_id.removeprefix(unique_id_of(old_id, "")),
+                entity.unique_id.removeprefix(unique_id_of(self._entry_id, old_id, "")),
             )
             if made := entities.async_get_entity_id(entity.domain, DOMAIN, unique_id):
                 entities.async_remove(made)

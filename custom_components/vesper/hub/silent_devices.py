@@ -7,7 +7,7 @@ from homeassistant.util import dt as dt_util
 from ..const import DOMAIN
 from ..model.device import Device
 from .registry import DeviceRegistry
-from .repair_issue import async_raise_issue, device_placeholders
+from .repair_issue import async_raise_issue, device_placeholders, issue_id_of
 
 ISSUE_SILENT = "silent_device"
 ISSUE_MORE = "silent_devices"
@@ -32,16 +32,17 @@ class SilentDevices:
         """Set the registry with the names of the devices."""
         self._hass = hass
         self._registry = registry
+        self._more_id = issue_id_of(ISSUE_MORE, registry.entry_id)
         self._silent: dict[str, int] = {}
         """When each of them was heard last, in seconds since 1970."""
 
     @callback
     def async_close(self) -> None:
         """Delete the issues that are not ignored."""
-        for issue_id, issue in _raised(self._hass).items():
+        for issue_id, issue in self._raised().items():
             if issue.dismissed_version is None:
                 ir.async_delete_issue(self._hass, DOMAIN, issue_id)
-        ir.async_delete_issue(self._hass, DOMAIN, ISSUE_MORE)
+        ir.async_delete_issue(self._hass, DOMAIN, self._more_id)
 
     @callback
     def async_check(self, device: Device) -> None:
@@ -60,7 +61,7 @@ class SilentDevices:
     def async_discard(self, device_id: str) -> None:
         """Delete the issue of a device."""
         if (since := self._silent.pop(device_id, None)) is not None:
-            ir.async_delete_issue(self._hass, DOMAIN, _issue_id(device_id, since))
+            ir.async_delete_issue(self._hass, DOMAIN, self._issue_id(device_id, since))
 
     @callback
     def async_raise(self) -> None:
@@ -68,10 +69,10 @@ class SilentDevices:
 
         Ignored ones are beyond the limit, so that the others have their turn.
         """
-        raised = _raised(self._hass)
+        raised = self._raised()
         obsolete, more, free = set(raised), 0, MAX_ISSUES
         for device_id, since in sorted(self._silent.items(), key=lambda item: item[1]):
-            issue_id = _issue_id(device_id, since)
+            issue_id = self._issue_id(device_id, since)
             known = raised.get(issue_id)
             is_ignored = known is not None and known.dismissed_version is not None
             if not is_ignored and not free:
@@ -85,12 +86,18 @@ class SilentDevices:
         if more:
             async_raise_issue(
                 self._hass,
+                entry_id=self._registry.entry_id,
+                issue_id=self._more_id,
                 key=ISSUE_MORE,
-                placeholders={"limit": str(MAX_ISSUES), "more": str(more)},
+                placeholders={
+                    "fleet": self._registry.fleet_name,
+                    "limit": str(MAX_ISSUES),
+                    "more": str(more),
+                },
                 severity=ir.IssueSeverity.WARNING,
             )
         else:
-            ir.async_delete_issue(self._hass, DOMAIN, ISSUE_MORE)
+            ir.async_delete_issue(self._hass, DOMAIN, self._more_id)
 
     @callback
     def _async_raise(self, device_id: str, since: int) -> None:
@@ -98,10 +105,11 @@ class SilentDevices:
         day = dt_util.as_local(dt_util.utc_from_timestamp(since)).date()
         async_raise_issue(
             self._hass,
+            entry_id=self._registry.entry_id,
+            issue_id=self._issue_id(device_id, since),
             key=ISSUE_SILENT,
             data={"device_id": device_id},
             is_fixable=True,
-            issue_id=_issue_id(device_id, since),
             placeholders={
                 **device_placeholders(self._registry, device_id),
                 "since": day.isoformat(),
@@ -109,23 +117,27 @@ class SilentDevices:
             severity=ir.IssueSeverity.WARNING,
         )
 
+    def _raised(self) -> dict[str, ir.IssueEntry]:
+        """Return the issues of single devices by id."""
+        return _raised(self._hass, self._registry.entry_id)
+
+    def _issue_id(self, device_id: str, since: int) -> str:
+        """Return the id of the issue of a device."""
+        return issue_id_of(ISSUE_SILENT, self._registry.entry_id, device_id, str(since))
+
 
 @callback
-def async_delete_ignored(hass: HomeAssistant) -> None:
+def async_delete_ignored(hass: HomeAssistant, entry_id: str) -> None:
     """Delete the issues that are ignored, too."""
-    for issue_id in _raised(hass):
+    for issue_id in _raised(hass, entry_id):
         ir.async_delete_issue(hass, DOMAIN, issue_id)
 
 
-def _raised(hass: HomeAssistant) -> dict[str, ir.IssueEntry]:
-    """Return the issues of single devices by id."""
+def _raised(hass: HomeAssistant, entry_id: str) -> dict[str, ir.IssueEntry]:
+    """Return an entry's issues of single devices by id."""
+    kind = issue_id_of(ISSUE_SILENT, entry_id, "")
     return {
         issue_id: issue
         for (domain, issue_id), issue in ir.async_get(hass).issues.items()
-        if domain == DOMAIN and issue_id.startswith(f"{ISSUE_SILENT}/")
+        if domain == DOMAIN and issue_id.startswith(kind)
     }
-
-
-def _issue_id(device_id: str, since: int) -> str:
-    """Return the id of the issue of a device."""
-    return f"{ISSUE_SILENT}/{device_id}/{since}"

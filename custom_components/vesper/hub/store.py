@@ -30,7 +30,7 @@ from ..model.snapshot import deserialize, serialize
 from ..protocol.fields import MAX_NAME_LENGTH, dump_json
 from ..protocol.topics import is_device_id
 from .chunks import async_in_chunks
-from .repair_issue import async_raise_issue
+from .repair_issue import async_raise_issue, issue_id_of
 
 #: Any field may be missing and unknown ones are skipped, so a new field needs no higher
 #: version. Raise `MINOR_VERSION` if `_async_migrate_func` has to convert older files,
@@ -76,6 +76,7 @@ class VesperStore(Store[dict[str, Any]]):
             minor_version=MINOR_VERSION,
             serialize_in_event_loop=False,
         )
+        self._entry_id = entry_id
         self.failed = False
         """Whether the last write has failed."""
         self.saved_at: float | None = None
@@ -115,8 +116,8 @@ class VesperStore(Store[dict[str, Any]]):
     async def async_remove(self) -> None:
         """Remove the file and its repair issues."""
         await super().async_remove()
-        for issue_id in (ISSUE_DAMAGED, ISSUE_NOT_WRITTEN):
-            ir.async_delete_issue(self.hass, DOMAIN, issue_id)
+        for kind in (ISSUE_DAMAGED, ISSUE_NOT_WRITTEN):
+            ir.async_delete_issue(self.hass, DOMAIN, issue_id_of(kind, self._entry_id))
 
     @override
     async def _async_migrate_func(
@@ -139,19 +140,22 @@ class VesperStore(Store[dict[str, Any]]):
 
         Raises WriteError, which Home Assistant logs.
         """
+        issue_id = issue_id_of(ISSUE_NOT_WRITTEN, self._entry_id)
         try:
             await super()._async_write_data(data)
         except (OSError, WriteError) as error:
             self.failed = True
             async_raise_issue(
                 self.hass,
+                entry_id=self._entry_id,
+                issue_id=issue_id,
                 key=ISSUE_NOT_WRITTEN,
                 placeholders={"path": self.path, "error": str(error)},
                 severity=ir.IssueSeverity.ERROR,
             )
             raise WriteError(error) from error
         self.failed = False
-        ir.async_delete_issue(self.hass, DOMAIN, ISSUE_NOT_WRITTEN)
+        ir.async_delete_issue(self.hass, DOMAIN, issue_id)
 
     async def _async_deserialize(self, items: Mapping[str, Any]) -> dict[str, Device]:
         """Return the readable devices, and log the others."""
@@ -185,6 +189,8 @@ class VesperStore(Store[dict[str, Any]]):
         LOGGER.warning("%s was damaged and is kept as %s", self.path, kept)
         async_raise_issue(
             self.hass,
+            entry_id=self._entry_id,
+            issue_id=issue_id_of(ISSUE_DAMAGED, self._entry_id),
             key=ISSUE_DAMAGED,
             placeholders={"path": self.path, "kept": kept},
             severity=ir.IssueSeverity.WARNING,

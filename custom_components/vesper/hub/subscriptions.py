@@ -14,7 +14,7 @@ from homeassistant.helpers import issue_registry as ir
 from ..const import DOMAIN, LOGGER
 from ..protocol.topics import HEARTBEAT, INFO, STATUS_TOPICS, StatusTopic
 from .refusals import REFUSAL_TIME
-from .repair_issue import async_raise_issue
+from .repair_issue import async_raise_issue, issue_id_of
 
 ISSUE_SUBSCRIPTION_REFUSED = "subscription_refused"
 
@@ -117,10 +117,15 @@ class Subscriptions:
     """
 
     def __init__(
-        self, hass: HomeAssistant, prefix: str, message_callback: MessageCallbackFactory
+        self,
+        hass: HomeAssistant,
+        entry_id: str,
+        prefix: str,
+        message_callback: MessageCallbackFactory,
     ) -> None:
         """Set the prefix, and what makes the callbacks."""
         self._hass = hass
+        self._entry_id = entry_id
         self._message_callback = message_callback
         self._subscriptions: Mapping[StatusTopic, Subscription] = {
             source: Subscription(source, prefix) for source in STATUS_TOPICS
@@ -224,7 +229,7 @@ class Subscriptions:
             stop()
         self._async_unsubscribe_all()
         for source in STATUS_TOPICS:
-            ir.async_delete_issue(self._hass, DOMAIN, _issue_id(source))
+            ir.async_delete_issue(self._hass, DOMAIN, self._issue_id(source))
 
     @callback
     def _async_follow_mqtt(self) -> None:
@@ -341,13 +346,13 @@ class Subscriptions:
         )
         async_raise_issue(
             self._hass,
+            entry_id=self._entry_id,
+            issue_id=self._issue_id(subscription.source),
             key=ISSUE_SUBSCRIPTION_REFUSED,
             placeholders={"topic": subscription.topic},
             severity=ir.IssueSeverity.ERROR,
-            issue_id=_issue_id(subscription.source),
         )
 
-
-def _issue_id(source: StatusTopic) -> str:
-    """Return the id of a repair issue."""
-    return f"{ISSUE_SUBSCRIPTION_REFUSED}/{source.name}"
+    def _issue_id(self, source: StatusTopic) -> str:
+        """Return the id of a repair issue."""
+        return issue_id_of(ISSUE_SUBSCRIPTION_REFUSED, self._entry_id, source.name)

@@ -91,6 +91,16 @@ def prefix_problem(prefix: str) -> PrefixProblem | None:
     return next((problem for problem, found in problems.items() if found), None)
 
 
+def overlap(prefix: str, other: str) -> bool:
+    """Return whether one prefix begins with the other.
+
+    It does so by whole levels. Their devices have different topics, but in access lists
+    and other tools, the topics below the shorter prefix include those of the longer.
+    """
+    one, another = f"{prefix}/", f"{other}/"
+    return one.startswith(another) or another.startswith(one)
+
+
 def is_device_id(text: str) -> bool:
     """Return whether a text is a device id.
 
