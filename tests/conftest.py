@@ -100,6 +100,15 @@ def no_errors_logged(caplog: pytest.LogCaptureFixture) -> Generator[None]:
 
 
 @pytest.fixture
+def no_access_log(caplog: pytest.LogCaptureFixture) -> None:
+    """Keep aiohttp from logging calls.
+
+    The clock may have been set since a call began.
+    """
+    caplog.set_level(logging.WARNING, "aiohttp.access")
+
+
+@pytest.fixture
 def snapshot(snapshot: SnapshotAssertion) -> SnapshotAssertion:
     """Compare with snapshots in Home Assistant's format."""
     return snapshot.use_extension(HomeAssistantSnapshotExtension)

@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator
 import gzip
 from http import HTTPStatus
 import json
-import logging
 from typing import Any
 from unittest.mock import patch
 
@@ -32,6 +31,8 @@ from tests.common import (
     log_entry,
     logged,
 )
+
+pytestmark = pytest.mark.usefixtures("no_access_log")
 
 KEY = "a key of the tests"
 BEARER = {"Authorization": f"Bearer {KEY}"}
@@ -75,15 +76,6 @@ FIELDS = [
 
 SHOWN = {"last_disconnect_code": "last_disconnect"}
 """The fields that the API names differently than heartbeats."""
-
-
-@pytest.fixture(autouse=True)
-def no_access_log(caplog: pytest.LogCaptureFixture) -> None:
-    """Keep aiohttp from logging calls.
-
-    The clock may have been set since a call began.
-    """
-    caplog.set_level(logging.WARNING, "aiohttp.access")
 
 
 @pytest.fixture

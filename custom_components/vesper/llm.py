@@ -1,6 +1,7 @@
 """Tools of Assist for the Vesper integration (docs/assist.md)."""
 
 from abc import abstractmethod
+from collections import defaultdict
 from collections.abc import Iterable
 import json
 from typing import Any, override
@@ -34,6 +35,7 @@ from .hub.assist import (
     async_find_device,
 )
 from .hub.chunks import async_in_chunks
+from .hub.hub import VesperHub
 from .hub.insight import current_report
 from .model.fleet import OFFLINE, Fleet
 from .model.report import report
@@ -171,22 +173,25 @@ class GetFleetHealthTool(VesperTool):
         """Return counts, and the devices with problems."""
         if "area" in data:
             devices = async_devices_in_area(hass, devices, data["area"])
-        fleet = Fleet()
+        fleets: defaultdict[VesperHub, Fleet] = defaultdict(Fleet)
         least = RANKS.index(data["severity"])
         problems: list[tuple[int, AssistDevice]] = []
         async for one in async_in_chunks(devices):
-            fleet.update(one.device)
-            if (rank := RANKS.index(_health(one))) >= least:
+            fleets[one.hub].update(one.device)
+            if (rank := RANKS.index(one.health)) >= least:
                 problems.append((rank, one))
         problems.sort(key=lambda pair: (-pair[0], pair[1].name))
-        connected = all(one.hub.connected for one in devices)
+        connected = all(hub.connected for hub in fleets)
+        counts = fleets.values()
+        online = sum(fleet.online for fleet in counts)
+        offline = sum(fleet.offline for fleet in counts)
         answer: dict[str, Any] = {
-            "health": fleet.health,
+            "health": max((fleet.health for fleet in counts), key=RANKS.index),
             "mqtt_link": connected,
-            "devices": fleet.devices,
-            "devices_online": fleet.online if connected else None,
-            "devices_offline": fleet.offline if connected else None,
-            "devices_with_alerts": fleet.with_alerts,
+            "devices": sum(fleet.devices for fleet in counts),
+            "devices_online": online if connected else None,
+            "devices_offline": offline if connected else None,
+            "devices_with_alerts": sum(fleet.with_alerts for fleet in counts),
             "devices_in_maintenance": sum(one.device.in_maintenance for one in devices),
         }
         _fill(answer, "problems", (_problem(one) for _, one in problems), len(problems))
@@ -220,7 +225,7 @@ class GetDeviceTool(VesperTool):
         reported, availability = report(one.device), current_report(one.device)
         answer = _identity(one) | _presented(
             {
-                "health": _health(one),
+                "health": one.health,
                 "mqtt_link": one.hub.connected,
                 **_picked(
                     reported,
@@ -298,13 +303,6 @@ def async_get_tools(
     return LLMTools(tools=[GetFleetHealthTool(), GetDeviceTool(), RunHealthCheckTool()])
 
 
-def _health(one: AssistDevice) -> str:
-    """Return its health like that of a fleet."""
-    fleet = Fleet()
-    fleet.update(one.device)
-    return fleet.health
-
-
 def _identity(one: AssistDevice) -> dict[str, Any]:
     """Return what tells a device from others."""
     return {
@@ -319,7 +317,7 @@ def _problem(one: AssistDevice) -> dict[str, Any]:
     reported = report(one.device)
     alerts = reported["alerts"]
     problem = {
-        "health": _health(one),
+        "health": one.health,
         **_picked(reported, "connected", "last_seen"),
         "active_alerts": len(alerts),
         "alerts": [

@@ -22,6 +22,7 @@ from homeassistant.helpers.intent import find_areas
 
 from ..const import DOMAIN
 from ..model.device import Device
+from ..model.fleet import Fleet
 from .chunks import async_in_chunks
 from .hub import VesperConfigEntry, VesperHub
 from .permissions import is_permitted
@@ -46,6 +47,13 @@ class AssistDevice:
     aliases: tuple[str, ...]
     site: str | None
     """The name of its site, where there are several."""
+
+    @property
+    def health(self) -> str:
+        """Return its health like that of a fleet."""
+        fleet = Fleet()
+        fleet.update(self.device)
+        return fleet.health
 
     @property
     def area_name(self) -> str | None:
