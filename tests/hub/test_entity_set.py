@@ -3,7 +3,10 @@
 from unittest.mock import patch
 
 import pytest
-from pytest_homeassistant_custom_component.common import MockConfigEntry
+from pytest_homeassistant_custom_component.common import (
+    MockConfigEntry,
+    async_capture_events,
+)
 
 from custom_components.vesper import DESCRIPTIONS
 from custom_components.vesper.const import CONF_ENTITIES, CONF_MAX_DEVICES, DOMAIN
@@ -87,8 +90,15 @@ async def test_from_all_to_the_essential_and_back(
         new_entity_id="sensor.memory",
     )
     fleet = vesper.keys(FLEET)
+    kept = {vesper.entity_id(key) for key in ESSENTIAL_KEYS}
+    updates = async_capture_events(vesper.hass, er.EVENT_ENTITY_REGISTRY_UPDATED)
 
     await _choose(vesper, EntitySet.ESSENTIAL)
+    removed = {
+        event.data["entity_id"] for event in updates if event.data["action"] == "remove"
+    }
+    assert "sensor.memory" in removed
+    assert not removed & kept, "they are not even removed for a moment"
     assert vesper.keys() == set(ESSENTIAL_KEYS)
     assert vesper.keys(FLEET) == fleet
     assert vesper.value("health") == "warning"

@@ -33,10 +33,11 @@ async def test_a_group(vesper: Vesper) -> None:
 
 async def test_excluded_targets(vesper: Vesper) -> None:
     """Devices are excluded by id, entity, area or fleet."""
-    for device_id in (BELL, "hall"):
+    for device_id in (BELL, "hall", "tower"):
         await vesper.heartbeat(device_id)
-    bell, hall, fleet = (
-        _id_of(vesper, one) for one in (BELL, "hall", f"{vesper.entry.entry_id}/fleet")
+    bell, hall, tower, fleet = (
+        _id_of(vesper, one)
+        for one in (BELL, "hall", "tower", f"{vesper.entry.entry_id}/fleet")
     )
     area = ar.async_get(vesper.hass).async_create("Chapel")
     for device in (bell, hall):
@@ -45,11 +46,12 @@ async def test_excluded_targets(vesper: Vesper) -> None:
     def chosen(excluded: dict[str, str]) -> set[str]:
         """Return the area's bells that are not excluded."""
         target = Target(vesper.hass, {"area_id": area.id, "exclude": excluded})
-        return target.device_ids & {bell, hall}
+        return target.device_ids & {bell, hall, tower}
 
     assert chosen({}) == {bell, hall}
     assert chosen({"device_id": bell}) == {hall}
     assert chosen({"entity_id": vesper.entity_id("connectivity")}) == {hall}
+    assert chosen({"device_id": tower}) == {bell, hall}, "it was not in the area"
     assert chosen({"area_id": area.id}) == chosen({"device_id": fleet}) == set()
     assert vesper.entry.entry_id == FLEET
 

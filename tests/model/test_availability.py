@@ -375,17 +375,19 @@ def test_a_clock_that_is_about_to_be_set(behind: int) -> None:
         assert shown.ratio == known.ratio == 1
 
 
-def test_a_clock_that_was_ahead_for_days() -> None:
+@pytest.mark.parametrize("online", [True, False])
+def test_a_clock_that_was_ahead_for_days(*, online: bool) -> None:
     """Ten right minutes later, it makes room."""
     availability = AvailabilityHistory()
     fast = 31_000 * DAY
-    availability.update(observed=True, online=True, heard=0, now=fast, monotonic=0)
+    availability.update(observed=True, online=online, heard=0, now=fast, monotonic=0)
     for number in range(1, 50):
         availability.advance(fast + number * HOUR, number * HOUR)
     now, monotonic = 30_000 * DAY, 49 * HOUR
     for number in range(1, 24 * 4 + 1):
         availability.advance(now + number * 900, monotonic + number * 900)
-    assert availability.window("day", now + DAY) == Window(DAY, DAY, 1)
+    day = availability.window("day", now + DAY)
+    assert day == Window(DAY, DAY if online else 0, int(online))
 
 
 @pytest.mark.parametrize("now", [30, 90])
