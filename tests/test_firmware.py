@@ -14,7 +14,7 @@ from tests.rig.firmware import (
     RebootCause,
     ResetReason,
 )
-from tests.rig.fleet import SCENARIOS, Fleet, expected_states
+from tests.rig.fleet import SCENARIOS, Fleet, expected_states, make_fleets
 
 HEALTH_COMMAND = b'{"v": 2, "cmd": "system.health"}'
 
@@ -332,8 +332,8 @@ def test_expected_states_of_the_first_firmware() -> None:
 def test_a_fleet_is_made_from_each_scenario(scenario: str) -> None:
     """By default it has six devices, healthy at first."""
     expected = Fleet("localhost", 1883, scenario=scenario).expected()
-    assert len(expected) == 6
-    assert {states["health"] for states in expected.values()} == {"ok"}
+    health = [state for key, state in expected.items() if key.endswith("/health")]
+    assert health == ["ok"] * 6
 
 
 @pytest.mark.parametrize(
@@ -353,3 +353,57 @@ def test_a_fleet_that_can_not_be_is_refused(
     """The error names the invalid value."""
     with pytest.raises(ValueError, match=reason):
         Fleet("localhost", 1883, **choice)
+
+
+@pytest.mark.parametrize(
+    ("sites", "choice", "shares"),
+    [
+        (
+            ["north/vesper", "south/vesper"],
+            {"scenario": "cast"},
+            [
+                {"chapel", "gatehouse", "library"},
+                {"school-hall", "tower", "courtyard", "chapel"},
+            ],
+        ),
+        (["a", "b", "c"], {"devices": list("uvw")}, [{"u"}, {"u", "v"}, {"u", "w"}]),
+        (["a"], {"devices": ["u", "v"]}, [{"u", "v"}]),
+    ],
+)
+def test_sites_share_the_devices(
+    sites: list[str], choice: dict[str, Any], shares: list[set[str]]
+) -> None:
+    """The first device exists at each."""
+    fleets = make_fleets("localhost", 1883, sites, **choice)
+    assert [fleet.prefix for fleet in fleets] == sites
+    assert [set(fleet.device_ids) for fleet in fleets] == shares
+    for fleet in fleets:
+        for device_id in fleet.device_ids:
+            with fleet.device(device_id) as device:
+                assert device.prefix == fleet.prefix
+
+
+def test_devices_with_the_same_id_differ() -> None:
+    """Each has its own uptime."""
+    uptimes = set()
+    for fleet in make_fleets("localhost", 1883, ["a", "b"], devices=2):
+        with fleet.device(fleet.device_ids[-1]) as device:
+            uptimes.add(device.uptime)
+    assert len(uptimes) == 2
+
+
+@pytest.mark.parametrize(
+    ("sites", "choice", "reason"),
+    [
+        (["a", "a"], {}, "only once"),
+        (["a", "b"], {"devices": 1}, "2 prefixes need at least as many devices"),
+        (["a", "b"], {"scenario": "opera"}, "idle, lively, cast"),
+        (["a", "b/"], {}, "prefix"),
+    ],
+)
+def test_sites_that_can_not_be_are_refused(
+    sites: list[str], choice: dict[str, Any], reason: str
+) -> None:
+    """The error names the invalid value."""
+    with pytest.raises(ValueError, match=reason):
+        make_fleets("localhost", 1883, sites, **choice)

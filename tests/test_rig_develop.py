@@ -19,7 +19,12 @@ from tests.rig import develop
         ("--prefix a//b", "has an empty level"),
         ("--username user", "are for --broker"),
         ("--check --fresh", "omit --fresh"),
+        ("--sites 0", "'0' is no number of sites: give 1 to 4"),
+        ("--sites 5", "'5' is no number of sites"),
+        ("--sites two", "'two' is no number of sites"),
+        ("--sites 2 --broker a:1", "--sites is for the simulated devices"),
         ("--check --prefix a --port 1", "omit --port, --prefix"),
+        ("--check --sites 2 --fresh", "omit --fresh"),
         ("--check --broker a:1 --username b", "omit --broker, --username"),
     ],
 )

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from custom_components.vesper.const import DOMAIN
+from custom_components.vesper.hub.registry import unique_id_of
 from custom_components.vesper.model.availability import MONTH, Cause
 from custom_components.vesper.model.availability_report import availability_report
 from custom_components.vesper.model.snapshot import deserialize, serialize
@@ -28,6 +29,9 @@ BELLS = [
     Bell("library", "1.1.0", END - 5 * DAY),
     Bell("courtyard", "1.0.0", END - 2 * HOUR),
 ]
+PREFIX = "vesper"
+OTHER_ENTRY_ID = "other"
+OTHER_PREFIX = "south/vesper"
 
 
 @pytest.fixture(scope="module")
@@ -112,7 +116,7 @@ def test_written(tmp_path: Path) -> None:
     kept = {"telemetry": {"heap_free": 1234}, "uptime": 77, "subsystems": ["Player"]}
     _store(storage / f"{DOMAIN}.{ENTRY_ID}", {"devices": {"tower": kept, "old": {}}})
     for _ in range(2):  # the second one replaces the first
-        past = write_history(tmp_path, BELLS, 7 * DAY, now=END)
+        (past,) = write_history(tmp_path, {PREFIX: BELLS}, 7 * DAY, now=END).values()
     shown = _recorded(tmp_path)
     connectivity = [
         state.state for state in past.states if _is(state, BELLS[0], "connectivity")
@@ -142,7 +146,13 @@ async def test_attributes(vesper: Vesper, tmp_path: Path) -> None:
         await vesper.alert(subsystem, "FAILED")
     _storage(tmp_path)
     await vesper.hass.async_add_executor_job(
-        partial(write_history, tmp_path, [Bell(BELL, "1.1.0", START)], DAY, now=END)
+        partial(
+            write_history,
+            tmp_path,
+            {PREFIX: [Bell(BELL, "1.1.0", START)]},
+            DAY,
+            now=END,
+        )
     )
     written = _recorded_attributes(tmp_path)
     compared = [
@@ -161,13 +171,53 @@ async def test_attributes(vesper: Vesper, tmp_path: Path) -> None:
         }, entity_id
 
 
-@pytest.mark.parametrize("entries", [0, 2])
+@pytest.mark.parametrize("entries", [0, 1])
 def test_which_entry(tmp_path: Path, entries: int) -> None:
-    """Without exactly one entry nothing is written."""
+    """Without an entry of each prefix nothing is written."""
     _storage(tmp_path, entries)
-    with pytest.raises(RuntimeError, match=f"one entry .* there are {entries}"):
-        write_history(tmp_path, BELLS, DAY, now=END)
+    bells = {PREFIX: BELLS, OTHER_PREFIX: BELLS}
+    with pytest.raises(RuntimeError, match=f"no entry with .* {OTHER_PREFIX}$"):
+        write_history(tmp_path, bells, DAY, now=END)
     assert not (tmp_path / DATABASE).exists()
+
+
+def test_several_sites(tmp_path: Path) -> None:
+    """Each has the history of its own devices."""
+    storage = _storage(tmp_path, 2)
+    bells = {PREFIX: BELLS[:2], OTHER_PREFIX: [BELLS[0], BELLS[2]]}
+    pasts = write_history(tmp_path, bells, 7 * DAY, now=END)
+    assert list(pasts) == [PREFIX, OTHER_PREFIX]
+    shown = _recorded(tmp_path)
+    for prefix, entity_id in (
+        (PREFIX, "binary_sensor.renamed"),
+        (OTHER_PREFIX, "binary_sensor.vesper_chapel_connectivity"),
+    ):
+        assert shown[entity_id] == [
+            state.state
+            for state in pasts[prefix].states
+            if _is(state, BELLS[0], "connectivity")
+        ]
+    assert shown["binary_sensor.renamed"] != shown[entity_id]
+    assert "binary_sensor.vesper_tower_connectivity" in shown
+    assert "binary_sensor.vesper_library_connectivity" in shown
+    # Which of both gets an entity id that is not registered is not known yet.
+    common = [name for name in shown if "chapel" in name or "all_vesper" in name]
+    assert common == ["binary_sensor.vesper_chapel_connectivity"]
+    for prefix, entry_id in ((PREFIX, ENTRY_ID), (OTHER_PREFIX, OTHER_ENTRY_ID)):
+        written = _load(storage / f"{DOMAIN}.{entry_id}")["devices"]
+        assert set(written) == {bell.device_id for bell in bells[prefix]}
+        chapel = deserialize("chapel", written["chapel"])
+        replayed = pasts[prefix].devices["chapel"].availability
+        assert chapel.availability.window(MONTH, END) == replayed.window(MONTH, END)
+
+
+def test_a_taken_entity_id(tmp_path: Path) -> None:
+    """The states of another site are not replaced."""
+    _storage(tmp_path, 2)
+    write_history(tmp_path, {PREFIX: BELLS[:1]}, 7 * DAY, now=END)
+    shown = _recorded(tmp_path)
+    assert "sensor.vesper_chapel_player" in shown
+    assert "sensor.vesper_chapel_networking" not in shown
 
 
 @pytest.mark.parametrize(
@@ -245,35 +295,46 @@ def _storage(directory: Path, entries: int = 1) -> Path:
     """Write what Home Assistant has of the integration."""
     storage = directory / ".storage"
     storage.mkdir()
-    ids = [ENTRY_ID, "other"][:entries]
-    listed = [{"domain": DOMAIN, "entry_id": entry_id} for entry_id in ids]
-    listed.append({"domain": "mqtt", "entry_id": "mqtt"})
+    listed = [
+        {"domain": DOMAIN, "entry_id": entry_id, "data": {"prefix": prefix}}
+        for entry_id, prefix in (
+            (ENTRY_ID, PREFIX),
+            (OTHER_ENTRY_ID, OTHER_PREFIX),
+        )
+    ][:entries]
+    listed.append({"domain": DOMAIN, "entry_id": "ignored", "data": {}})
+    listed.append({"domain": "mqtt", "entry_id": "mqtt", "data": {}})
     _store(storage / "core.config_entries", {"entries": listed})
     _store(
         storage / "core.device_registry",
         {"devices": [{"id": "1", "name": "Vesper chapel", "name_by_user": None}]},
     )
-    _store(
-        storage / "core.entity_registry",
-        {
-            "entities": [
-                _entity("binary_sensor.renamed", "chapel_connectivity"),
-                _entity("sensor.vesper_chapel_restarts", "chapel_restarts", "user"),
-            ]
-        },
-    )
+    registered = [
+        _entity("binary_sensor.renamed", "connectivity"),
+        _entity("sensor.vesper_chapel_restarts", "restarts", disabled="user"),
+        *(
+            _entity(f"{platform}.vesper_chapel_{key}", key, OTHER_ENTRY_ID)
+            for platform, key in (
+                ("binary_sensor", "connectivity"),
+                ("sensor", "networking"),
+            )
+            if entries > 1
+        ),
+    ]
+    _store(storage / "core.entity_registry", {"entities": registered})
     return storage
 
 
 def _entity(
-    entity_id: str, unique_id: str, disabled_by: str | None = None
+    entity_id: str, key: str, entry_id: str = ENTRY_ID, *, disabled: str | None = None
 ) -> Mapping[str, Any]:
+    """Return an entity of the device `chapel`."""
     return {
         "entity_id": entity_id,
-        "unique_id": unique_id,
-        "config_entry_id": ENTRY_ID,
+        "unique_id": unique_id_of(entry_id, "chapel", key),
+        "config_entry_id": entry_id,
         "device_id": "1",
-        "disabled_by": disabled_by,
+        "disabled_by": disabled,
         "name": None,
         "original_name": "Name",
         "capabilities": None,

@@ -40,17 +40,14 @@ class Bell:
         self, home_assistant: HomeAssistant, publish: Publish, device_id: str
     ) -> None:
         """Publish the first heartbeat of the device."""
+        self._home_assistant = home_assistant
         self._api = home_assistant.api
         self._url = home_assistant.url
         self._publish = publish
         self.device_id = device_id
         self.send("heartbeat", uptime=3600, heap_free=170_000, reset_reason=1)
-        home_assistant.wait_for_states({f"{device_id}_connectivity": "on"})
-        (self.id,) = (
-            device["id"]
-            for device in self._api.command("config/device_registry/list")
-            if ["vesper", device_id] in device["identifiers"]
-        )
+        home_assistant.wait_for_states({f"{device_id}/connectivity": "on"})
+        self.id = home_assistant.device_ids()[device_id]
 
     def send(self, topic: str, **fields: Any) -> None:
         """Publish a message of the device."""
@@ -64,9 +61,9 @@ class Bell:
 
     def enable_only(self, *keys: str) -> None:
         """Disable all entities of the device except these."""
-        kept = {f"{self.device_id}_{key}" for key in keys}
-        for unique_id, entity_id in self._api.entity_ids("vesper").items():
-            if unique_id.startswith(f"{self.device_id}_") and unique_id not in kept:
+        kept = {f"{self.device_id}/{key}" for key in keys}
+        for key, entity_id in self._home_assistant.entity_ids().items():
+            if key.startswith(f"{self.device_id}/") and key not in kept:
                 self._api.command(
                     "config/entity_registry/update",
                     entity_id=entity_id,

@@ -75,7 +75,7 @@ def publish_heartbeat(
 
 def connectivity(state: str, *device_ids: str) -> dict[str, str]:
     """Return the expected states of connectivity."""
-    return {f"{device_id}_connectivity": state for device_id in device_ids}
+    return {f"{device_id}/connectivity": state for device_id in device_ids}
 
 
 def wait_between_heartbeats(home_assistant: HomeAssistant, fleet: Fleet) -> None:
@@ -183,7 +183,7 @@ def connectivity_history(
     home_assistant: HomeAssistant, device_id: str, since: datetime
 ) -> set[str]:
     """Return all states of connectivity of a device."""
-    entity_id = home_assistant.api.entity_ids("vesper")[f"{device_id}_connectivity"]
+    entity_id = home_assistant.entity_ids()[f"{device_id}/connectivity"]
     return {state for state, _ in history(home_assistant, entity_id, since)}
 
 
@@ -205,11 +205,9 @@ def refused_issues(home_assistant: HomeAssistant) -> dict[str, str]:
     """Return the topics of refusal repair issues, by kind."""
     issues = home_assistant.api.command("repairs/list_issues")["issues"]
     return {
-        issue["issue_id"].removeprefix("refused/"): issue["translation_placeholders"][
-            "topic"
-        ]
+        issue["issue_id"].rpartition("/")[2]: issue["translation_placeholders"]["topic"]
         for issue in issues
-        if issue["issue_id"].startswith("refused/")
+        if issue["translation_key"] == "refused"
     }
 
 

@@ -36,8 +36,7 @@ class States:
             Bell(home_assistant, publish, f"every-state-{number:02}")
             for number in range(14)
         ]
-        self._entity_ids = self._api.entity_ids("vesper")
-        (self.link,) = (key for key in self._entity_ids if key.endswith("mqtt_link"))
+        self._entity_ids = home_assistant.entity_ids()
         self._kept: dict[str, dict[str, Any]] = {}
         failed, critical, *warning = self.bells[:5]
         failed.send("alerts", subsystem=LONG[:64], state="FAILED", msg=f"no {LONG}")
@@ -45,11 +44,11 @@ class States:
         for bell in warning:
             bell.send("alerts", subsystem="NTP", state="WARNING", msg="sync failed")
         home_assistant.wait_for_states(
-            {f"{bell.device_id}_health": "warning" for bell in warning}
+            {f"{bell.device_id}/health": "warning" for bell in warning}
         )
-        self.set(f"{self.bells[5].device_id}_connectivity", "off")
-        self.set(f"{self.bells[6].device_id}_connectivity", "unknown")
-        self.set(f"{self.bells[7].device_id}_maintenance", "on")
+        self.set(f"{self.bells[5].device_id}/connectivity", "off")
+        self.set(f"{self.bells[6].device_id}/connectivity", "unknown")
+        self.set(f"{self.bells[7].device_id}/maintenance", "on")
         self.areas = [
             self._api.command("config/area_registry/create", name=name)["area_id"]
             for name in (f"The {LONG}", "Every state")
@@ -151,10 +150,10 @@ def test_list(open_page: OpenPage, states: States) -> None:
         assert _faults(card) == []
         card = states.card(page, compact=True, title="Compact")
         assert _faults(card) == []
-        states.set(states.link, "off")
+        states.set("mqtt_link", "off")
         expect(card.locator("ha-alert")).to_be_visible()
         assert _faults(card) == []
-        states.set(states.link, "on")
+        states.set("mqtt_link", "on")
         expect(card.locator("ha-alert")).to_be_hidden()
 
 

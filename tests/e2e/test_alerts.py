@@ -19,13 +19,13 @@ def test_alerts_are_raised_and_cleared(
     )
     home_assistant.wait_for_states(
         {
-            f"{DEVICE}_alert_FileManager": "warning",
-            f"{DEVICE}_health": "warning",
-            f"{DEVICE}_active_alerts": "1",
-            f"{DEVICE}_connectivity": "on",
+            f"{DEVICE}/alert_FileManager": "warning",
+            f"{DEVICE}/health": "warning",
+            f"{DEVICE}/active_alerts": "1",
+            f"{DEVICE}/connectivity": "on",
         }
     )
-    entity_id = home_assistant.api.entity_ids("vesper")[f"{DEVICE}_alert_FileManager"]
+    entity_id = home_assistant.entity_ids()[f"{DEVICE}/alert_FileManager"]
     attributes = home_assistant.api.states()[entity_id]["attributes"]
     assert attributes["message"] == "ConfigManager health check failed"
     assert attributes["confirmed"] is True
@@ -33,9 +33,9 @@ def test_alerts_are_raised_and_cleared(
     publish(alerts, '{ "subsystem": "FileManager", "state": "CLEARED" }')
     home_assistant.wait_for_states(
         {
-            f"{DEVICE}_alert_FileManager": "ok",
-            f"{DEVICE}_health": "ok",
-            f"{DEVICE}_active_alerts": "0",
+            f"{DEVICE}/alert_FileManager": "ok",
+            f"{DEVICE}/health": "ok",
+            f"{DEVICE}/active_alerts": "0",
         }
     )
 
@@ -49,9 +49,9 @@ def test_playback_is_followed(home_assistant: HomeAssistant, publish: Publish) -
         qos=0,
     )
     home_assistant.wait_for_states(
-        {f"{DEVICE}_playing": "on", f"{DEVICE}_melody": "ABC123"}
+        {f"{DEVICE}/playing": "on", f"{DEVICE}/melody": "ABC123"}
     )
     publish(info, '{ "type": "playback_stopped" }', qos=0)
     home_assistant.wait_for_states(
-        {f"{DEVICE}_playing": "off", f"{DEVICE}_melody": "unknown"}
+        {f"{DEVICE}/playing": "off", f"{DEVICE}/melody": "unknown"}
     )

@@ -78,8 +78,8 @@ def test_an_automation_runs_once(
     heartbeat = f"vesper/{DEVICE}/status/heartbeat"
     alerts = f"vesper/{DEVICE}/status/alerts"
     publish(heartbeat, '{"uptime": 3600}')
-    home_assistant.wait_for_states({f"{DEVICE}_connectivity": "on"})
-    entity_id = api.entity_ids("vesper")[f"{DEVICE}_connectivity"]
+    home_assistant.wait_for_states({f"{DEVICE}/connectivity": "on"})
+    entity_id = home_assistant.entity_ids()[f"{DEVICE}/connectivity"]
     target = {"entity_id": [entity_id]}
     api.post(
         f"/api/config/automation/config/{AUTOMATION}",
@@ -123,7 +123,7 @@ def test_an_automation_runs_once(
     home_assistant.wait_until(
         lambda: runs(home_assistant) > 0, timeout=10, what="a run of the automation"
     )
-    home_assistant.wait_for_states({f"{DEVICE}_alert_FileManager": "critical"})
+    home_assistant.wait_for_states({f"{DEVICE}/alert_FileManager": "critical"})
     expected = f"{DEVICE} FileManager warning critical"
     assert messages(home_assistant) == [expected]
 
@@ -131,7 +131,7 @@ def test_an_automation_runs_once(
     home_assistant.wait_until_listening()
     publish(heartbeat, '{"uptime": 3700}')
     home_assistant.wait_for_states(
-        {f"{DEVICE}_connectivity": "on", f"{DEVICE}_alert_FileManager": "critical"}
+        {f"{DEVICE}/connectivity": "on", f"{DEVICE}/alert_FileManager": "critical"}
     )
     publish(alerts, '{"subsystem": "FileManager", "state": "CRITICAL"}')
     publish(alerts, '{"subsystem": "FileManager", "state": "FAILED"}')
@@ -152,8 +152,8 @@ def test_a_duration_survives_a_restart(
     bells = ("lasting-one", "lasting-two")
     for bell in bells:
         publish(f"vesper/{bell}/status/heartbeat", '{"uptime": 3600}')
-        home_assistant.wait_for_states({f"{bell}_connectivity": "on"})
-    entities = api.entity_ids("vesper")
+        home_assistant.wait_for_states({f"{bell}/connectivity": "on"})
+    entities = home_assistant.entity_ids()
     api.post(
         f"/api/config/automation/config/{AUTOMATION}",
         {
@@ -163,7 +163,7 @@ def test_a_duration_survives_a_restart(
                     "trigger": "vesper.alert_raised",
                     "target": {
                         "entity_id": [
-                            entities[f"{bell}_connectivity"] for bell in bells
+                            entities[f"{bell}/connectivity"] for bell in bells
                         ]
                     },
                     "options": {"behavior": "all", "for": DURATION},
@@ -185,7 +185,7 @@ def test_a_duration_survives_a_restart(
     )
     for bell in bells:
         publish(f"vesper/{bell}/status/alerts", '{"subsystem": "A", "state": "FAILED"}')
-        home_assistant.wait_for_states({f"{bell}_alert_A": "failed"})
+        home_assistant.wait_for_states({f"{bell}/alert_A": "failed"})
     raised = time.monotonic()
     before = runs(home_assistant)
     home_assistant.restart()

@@ -100,13 +100,13 @@ def device(
     name = callspec.id if callspec else request.node.name.removeprefix("test_")
     device_id = f"{DEVICE}-{name.replace('_', '-')}"
     publish(f"vesper/{device_id}/status/heartbeat", '{"uptime": 3600}')
-    home_assistant.wait_for_states({f"{device_id}_connectivity": "on"})
+    home_assistant.wait_for_states({f"{device_id}/connectivity": "on"})
     return device_id
 
 
 def target(home_assistant: HomeAssistant, device_id: str) -> dict[str, Any]:
     """Return a target with the device."""
-    entity_id = home_assistant.api.entity_ids("vesper")[f"{device_id}_connectivity"]
+    entity_id = home_assistant.entity_ids()[f"{device_id}/connectivity"]
     return {"entity_id": [entity_id]}
 
 
@@ -167,8 +167,8 @@ def test_essential_entities(
         f"vesper/{device}/status/alerts",
         '{"subsystem": "SD", "state": "FAILED", "msg": "no card"}',
     )
-    home_assistant.wait_for_states({f"{device}_health": "failed"})
-    assert f"{device}_maintenance" not in home_assistant.api.entity_ids("vesper")
+    home_assistant.wait_for_states({f"{device}/health": "failed"})
+    assert f"{device}/maintenance" not in home_assistant.entity_ids()
     use(home_assistant, "health_digest", {"all_well": True})
     set_maintenance(home_assistant, device, 1)
     run(home_assistant)
@@ -236,16 +236,16 @@ def test_maintenance_by_a_schedule(
     )
     inputs = {"devices": target(home_assistant, device), "schedule": "schedule.service"}
     use(home_assistant, "scheduled_maintenance", inputs)
-    assert home_assistant.states()[f"{device}_maintenance"] == "off"
+    assert home_assistant.states()[f"{device}/maintenance"] == "off"
     home_assistant.restart()
-    home_assistant.wait_for_states({f"{device}_maintenance": "on"}, timeout=30)
+    home_assistant.wait_for_states({f"{device}/maintenance": "on"}, timeout=30)
     home_assistant.api.command(
         "schedule/update",
         schedule_id=schedule["id"],
         name="Service",
         **dict.fromkeys((*days, "sunday"), ()),
     )
-    home_assistant.wait_for_states({f"{device}_maintenance": "off"})
+    home_assistant.wait_for_states({f"{device}/maintenance": "off"})
     home_assistant.api.command("schedule/delete", schedule_id=schedule["id"])
 
 
@@ -283,7 +283,7 @@ def test_text_from_a_device_is_text(
             )
     publish(f"vesper/{device}/status/alerts", json.dumps(alert))
     if is_digest:
-        home_assistant.wait_for_states({f"{device}_health": "failed"})
+        home_assistant.wait_for_states({f"{device}/health": "failed"})
         run(home_assistant)
     home_assistant.wait_until(
         lambda: len(messages(home_assistant, device)) == 1,

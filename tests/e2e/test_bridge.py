@@ -171,7 +171,7 @@ def test_bounced_bridge(
         home_assistant.wait_until_listening()
         bounce(far, near, home_assistant)
         states = home_assistant.states()
-        assert all(states[f"{device_id}_connectivity"] != "on" for device_id in KNOWN)
+        assert all(states[f"{device_id}/connectivity"] != "on" for device_id in KNOWN)
 
         up = UPTIME + 30 + round(time.monotonic() - began)
         publish_heartbeat(far, BACK, up)

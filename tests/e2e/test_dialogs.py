@@ -53,9 +53,9 @@ def _send(publish: Publish, device_id: str, topic: str, **fields: Any) -> None:
     publish(f"vesper/{device_id}/status/{topic}", json.dumps(fields))
 
 
-def _open_dialog(page: Page, home_assistant: HomeAssistant, unique_id: str) -> None:
+def _open_dialog(page: Page, home_assistant: HomeAssistant, key: str) -> None:
     """Open the dialog of an entity."""
-    entity_id = home_assistant.api.entity_ids("vesper")[unique_id]
+    entity_id = home_assistant.entity_ids()[key]
     page.goto(f"{home_assistant.url}/{DASHBOARD}/overview")
     card = page.locator("vesper-fleet-card")
     expect(card.get_by_role("toolbar")).to_be_visible(timeout=LOADED)
@@ -82,14 +82,14 @@ def test_alert(
     message = "<b>SD</b> mount failed"
     _send(publish, bell, "heartbeat", uptime=3600)
     _send(publish, bell, "alerts", subsystem="Player", state="CRITICAL", msg=message)
-    home_assistant.wait_for_states({f"{bell}_alert_Player": "critical"})
-    entity_id = home_assistant.api.entity_ids("vesper")[f"{bell}_alert_Player"]
+    home_assistant.wait_for_states({f"{bell}/alert_Player": "critical"})
+    entity_id = home_assistant.entity_ids()[f"{bell}/alert_Player"]
     with browser.page("alert", device=device, scheme=scheme) as page:
         for key in ("health", "active_alerts"):
             _open_dialog(page, home_assistant, f"{bell}_{key}")
             shown = page.locator("vesper-more-info")
             expect(shown).to_have_text(f"Player · Critical{message}")
-        _open_dialog(page, home_assistant, f"{bell}_alert_Player")
+        _open_dialog(page, home_assistant, f"{bell}/alert_Player")
         expect(shown.get_by_text(message)).to_be_visible()
         expect(shown).to_contain_text("Updated")
         expect(shown).not_to_contain_text("Acknowledged")
@@ -126,8 +126,8 @@ def test_colors(
         if severity != "ok":
             alert = {"subsystem": "Player", "state": severity.upper(), "msg": "x"}
             _send(publish, bell, "alerts", **alert)
-    colors = {f"color-{severity}_health": severity for severity in SEVERITIES}
-    home_assistant.wait_for_states({**colors, "color-ok_connectivity": "on"})
+    colors = {f"color-{severity}/health": severity for severity in SEVERITIES}
+    home_assistant.wait_for_states({**colors, "color-ok/connectivity": "on"})
     # Those of another integration keep the colors of Home Assistant.
     for kind, config, state in (
         ("sensor", {"device_class": "enum", "options": [*SEVERITIES]}, "ok"),
@@ -147,10 +147,10 @@ def test_colors(
         }
 
     home_assistant.wait_until(is_known, timeout=10, what="the states of others")
-    entity_ids = home_assistant.api.entity_ids("vesper")
+    entity_ids = home_assistant.entity_ids()
     by_id = {entity_ids[key]: expected[state] for key, state in colors.items()}
     by_id |= {
-        entity_ids["color-ok_connectivity"]: "#4caf50",
+        entity_ids["color-ok/connectivity"]: "#4caf50",
         "sensor.other": "#4269d0",
         "binary_sensor.other": "#ffc107",
     }

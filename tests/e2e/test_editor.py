@@ -83,11 +83,7 @@ class Descriptions:
                 category=category,
                 integration=["vesper"],
             )["resources"]
-        (self.device,) = (
-            device["id"]
-            for device in api.command("config/device_registry/list")
-            if ["vesper", BELL] in device["identifiers"]
-        )
+        self.device = home_assistant.device_ids()[BELL]
         (self.fleet,) = (
             device["id"]
             for device in api.command("config/device_registry/list")
@@ -153,7 +149,7 @@ class Descriptions:
 def descriptions(home_assistant: HomeAssistant, publish: Publish) -> Descriptions:
     """Return the descriptions; there is a device."""
     publish(f"vesper/{BELL}/status/heartbeat", '{"uptime": 3600}')
-    home_assistant.wait_for_states({f"{BELL}_connectivity": "on"})
+    home_assistant.wait_for_states({f"{BELL}/connectivity": "on"})
     return Descriptions(home_assistant)
 
 

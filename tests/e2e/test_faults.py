@@ -84,15 +84,15 @@ def promises(
     began = time.monotonic()
     wait_until_right(home_assistant)
     settled = time.monotonic() - began
-    dead = history(home_assistant, f"{DEAD}_connectivity")
+    dead = history(home_assistant, f"{DEAD}/connectivity")
     assert "on" not in dead
     living = {
         state
         for device_id in LIVING
-        for state in history(home_assistant, f"{device_id}_connectivity")
+        for state in history(home_assistant, f"{device_id}/connectivity")
     }
     assert "off" not in living
-    alert = history(home_assistant, f"{ALERTING}_alert_FileManager")
+    alert = history(home_assistant, f"{ALERTING}/alert_FileManager")
     # Home Assistant itself shows it from its start until that of the integration.
     assert set(alert) - {"unavailable"} == {"critical"}
     record_property("seen", f"all of it; right again {settled:.0f} s after the row")
@@ -125,15 +125,15 @@ def clear_alert(fleet: Fleet, device_id: str, subsystem: str) -> None:
 def wait_until_right(home_assistant: HomeAssistant) -> None:
     """Wait until Home Assistant shows the true states."""
     home_assistant.wait_for_states(
-        {f"{device_id}_connectivity": "on" for device_id in (*LIVING, MUTE)}
-        | {f"{ALERTING}_alert_FileManager": "critical"},
+        {f"{device_id}/connectivity": "on" for device_id in (*LIVING, MUTE)}
+        | {f"{ALERTING}/alert_FileManager": "critical"},
         timeout=SETTLED,
     )
 
 
-def history(home_assistant: HomeAssistant, unique_id: str) -> list[str]:
+def history(home_assistant: HomeAssistant, key: str) -> list[str]:
     """Return all recorded states of an entity, in order."""
-    entity_id = home_assistant.api.entity_ids("vesper")[unique_id]
+    entity_id = home_assistant.entity_ids()[key]
     now = datetime.now(UTC)
     begin, end = ((now + timedelta(days=days)).isoformat() for days in (-3, 3))
     periods = home_assistant.api.get(
@@ -143,9 +143,9 @@ def history(home_assistant: HomeAssistant, unique_id: str) -> list[str]:
     return [state["state"] for period in periods for state in period]
 
 
-def attributes(home_assistant: HomeAssistant, unique_id: str) -> dict[str, object]:
+def attributes(home_assistant: HomeAssistant, key: str) -> dict[str, object]:
     """Return the attributes of an entity."""
-    entity_id = home_assistant.api.entity_ids("vesper")[unique_id]
+    entity_id = home_assistant.entity_ids()[key]
     shown: dict[str, object] = home_assistant.api.states()[entity_id]["attributes"]
     return shown
 
@@ -159,7 +159,7 @@ def test_device_times_out(home_assistant: HomeAssistant, fleet: Fleet) -> None:
     with fleet.device(MUTE) as device:
         device.disconnect_wifi()
     home_assistant.wait_for_states(
-        {f"{MUTE}_connectivity": "off", f"{DEAD}_connectivity": "off"}, timeout=SETTLED
+        {f"{MUTE}/connectivity": "off", f"{DEAD}/connectivity": "off"}, timeout=SETTLED
     )
     with fleet.device(MUTE) as device:
         device.reconnect_wifi()
@@ -171,7 +171,7 @@ def test_device_times_out(home_assistant: HomeAssistant, fleet: Fleet) -> None:
 @pytest.mark.usefixtures("promises")
 def test_device_restarted(home_assistant: HomeAssistant, fleet: Fleet) -> None:
     """The alert is unconfirmed until the next health check."""
-    key = f"{ALERTING}_alert_FileManager"
+    key = f"{ALERTING}/alert_FileManager"
     with fleet.device(ALERTING) as device:
         device.restart()
     home_assistant.wait_until(
@@ -194,7 +194,7 @@ def test_device_restarted(home_assistant: HomeAssistant, fleet: Fleet) -> None:
 @pytest.mark.usefixtures("promises")
 def test_wall_clock_moved(home_assistant: HomeAssistant, fleet: Fleet) -> None:
     """Devices time out as usual while the clock jumps."""
-    key = f"{HEALTHY}_alert_Clock"
+    key = f"{HEALTHY}/alert_Clock"
     try:
         for moved in (3600, -3600):
             with fleet.device(MUTE) as device:
@@ -208,7 +208,7 @@ def test_wall_clock_moved(home_assistant: HomeAssistant, fleet: Fleet) -> None:
             jump = (raised_at - datetime.now(UTC)).total_seconds()
             assert jump == pytest.approx(moved, abs=SETTLED)
             home_assistant.wait_for_states(
-                {f"{MUTE}_connectivity": "off", f"{DEAD}_connectivity": "off"},
+                {f"{MUTE}/connectivity": "off", f"{DEAD}/connectivity": "off"},
                 timeout=SETTLED,
             )
             # Longer than the timeout of the last messages before the jump, too.
@@ -216,7 +216,7 @@ def test_wall_clock_moved(home_assistant: HomeAssistant, fleet: Fleet) -> None:
             clear_alert(fleet, HEALTHY, "Clock")
             with fleet.device(MUTE) as device:
                 device.reconnect_wifi()
-            home_assistant.wait_for_states({key: "ok", f"{MUTE}_connectivity": "on"})
+            home_assistant.wait_for_states({key: "ok", f"{MUTE}/connectivity": "on"})
             wait_until_right(home_assistant)
     finally:
         home_assistant.set_clock(0)
@@ -232,7 +232,7 @@ def test_broker_restarted(broker: Broker, home_assistant: HomeAssistant) -> None
     if not broker.persistent:
         pytest.skip("amqtt retains nothing over a restart")
     broker.stop()
-    home_assistant.wait_for_states({f"{ALERTING}_connectivity": "unavailable"})
+    home_assistant.wait_for_states({f"{ALERTING}/connectivity": "unavailable"})
     broker.start()
 
 
@@ -256,8 +256,8 @@ def test_broker_frozen(broker: Broker, home_assistant: HomeAssistant) -> None:
     broker.freeze()
     try:
         home_assistant.wait_for_states(
-            {f"{device_id}_connectivity": "unavailable" for device_id in LIVING}
-            | {f"{ALERTING}_alert_FileManager": "critical"},
+            {f"{device_id}/connectivity": "unavailable" for device_id in LIVING}
+            | {f"{ALERTING}/alert_FileManager": "critical"},
             timeout=SETTLED,
         )
         # Longer than the timeout of the last messages.
@@ -287,7 +287,7 @@ def test_reloaded_under_load(broker: Broker, home_assistant: HomeAssistant) -> N
         for _ in range(3):
             home_assistant.reload()
         home_assistant.wait_for_states(
-            {f"{device_id}_connectivity": "on" for device_id in devices}
+            {f"{device_id}/connectivity": "on" for device_id in devices}
         )
 
 
@@ -308,8 +308,8 @@ def test_prefix_changed(broker: Broker, home_assistant: HomeAssistant) -> None:
     with other:
         home_assistant.wait_for_states(
             {
-                "faults-other_connectivity": "on",
-                f"{ALERTING}_alert_FileManager": "critical",
+                "faults-other/connectivity": "on",
+                f"{ALERTING}/alert_FileManager": "critical",
             }
         )
     home_assistant.api.run_flow("vesper", {"prefix": "vesper"}, entry_id=entry_id)
@@ -330,17 +330,17 @@ def test_saving_fails(home_assistant: HomeAssistant, fleet: Fleet) -> None:
 
     def has_issue() -> bool:
         issues = home_assistant.api.command("repairs/list_issues")["issues"]
-        return any(issue["issue_id"] == "store_not_written" for issue in issues)
+        return any(issue["translation_key"] == "store_not_written" for issue in issues)
 
     saved.unlink()
     (saved / "full").mkdir(parents=True)
     raise_alert(fleet, HEALTHY, "Disk")
     home_assistant.wait_until(has_issue, timeout=SETTLED, what="the repair")
-    home_assistant.wait_for_states({f"{HEALTHY}_alert_Disk": "critical"})
+    home_assistant.wait_for_states({f"{HEALTHY}/alert_Disk": "critical"})
     (saved / "full").rmdir()
     saved.rmdir()
     clear_alert(fleet, HEALTHY, "Disk")
-    home_assistant.wait_for_states({f"{HEALTHY}_alert_Disk": "ok"})
+    home_assistant.wait_for_states({f"{HEALTHY}/alert_Disk": "ok"})
     home_assistant.wait_until(
         lambda: not has_issue(), timeout=SETTLED, what="the end of the repair"
     )
@@ -354,7 +354,7 @@ def test_saving_fails(home_assistant: HomeAssistant, fleet: Fleet) -> None:
 @pytest.mark.usefixtures("promises")
 def test_home_assistant_killed(home_assistant: HomeAssistant, fleet: Fleet) -> None:
     """A state shown for a second is stored."""
-    key = f"{HEALTHY}_alert_Power"
+    key = f"{HEALTHY}/alert_Power"
     raise_alert(fleet, HEALTHY, "Power")
     home_assistant.wait_for_states({key: "critical"})
     time.sleep(1)
@@ -375,7 +375,7 @@ def test_home_assistant_killed(home_assistant: HomeAssistant, fleet: Fleet) -> N
 @pytest.mark.usefixtures("promises")
 def test_home_assistant_restarted(home_assistant: HomeAssistant, fleet: Fleet) -> None:
     """An alert cleared during a restart stays, unconfirmed."""
-    key = f"{HEALTHY}_alert_Network"
+    key = f"{HEALTHY}/alert_Network"
     raise_alert(fleet, HEALTHY, "Network")
     home_assistant.wait_for_states({key: "critical"})
     home_assistant.stop()

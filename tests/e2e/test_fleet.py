@@ -10,4 +10,4 @@ def test_a_heartbeat_makes_a_device_that_is_online(
 ) -> None:
     """The first heartbeat of an unknown device adds it."""
     publish("vesper/new-device/status/heartbeat", '{"uptime": 60}', retain=True)
-    home_assistant.wait_for_states({"new-device_connectivity": "on"})
+    home_assistant.wait_for_states({"new-device/connectivity": "on"})

@@ -78,12 +78,12 @@ def test_twelve_silent_bells(home_assistant: HomeAssistant, broker: Broker) -> N
     """Two notifications, although Home Assistant is killed."""
     api = home_assistant.api
     beat(broker, BELLS)
-    home_assistant.wait_for_states({f"{one}_connectivity": "on" for one in BELLS})
+    home_assistant.wait_for_states({f"{one}/connectivity": "on" for one in BELLS})
     api.command(
         "blueprint/save", domain="automation", path=BLUEPRINT, yaml=SOURCE.read_text()
     )
-    fleet = api.entity_ids("vesper")
-    target = {"entity_id": [fleet[f"{one}_connectivity"] for one in BELLS]}
+    fleet = home_assistant.entity_ids()
+    target = {"entity_id": [fleet[f"{one}/connectivity"] for one in BELLS]}
     inputs = {"devices": target, "duration": {"seconds": OFFLINE_FOR}}
     api.post(
         "/api/config/automation/config/outage",

@@ -75,14 +75,12 @@ def test_essential_entities(
     device_id = f"essential-{request.node.callspec.id}"
     fleet = start_fleet(devices=[device_id])
     # Its uptime is higher: after the heartbeat of the bell it would seem late.
-    home_assistant.wait_for_states({f"{device_id}_connectivity": "on"})
+    home_assistant.wait_for_states({f"{device_id}/connectivity": "on"})
     bell = Bell(home_assistant, publish, device_id)
     with fleet.device(bell.device_id) as firmware:
         firmware.raise_alert("Player", "WARNING", "no amplifier")
     home_assistant.wait_until(
-        lambda: (
-            f"{bell.device_id}_alert_Player" in home_assistant.api.entity_ids("vesper")
-        ),
+        lambda: f"{bell.device_id}/alert_Player" in home_assistant.entity_ids(),
         timeout=10,
         what="the sensor of the alert",
     )
@@ -274,7 +272,7 @@ def test_times_of_the_profile(
     """Times are shown as the user has chosen."""
     api = home_assistant.api
     bell.send("alerts", subsystem="Player", state="WARNING")
-    switch = api.entity_ids("vesper")[f"{bell.device_id}_maintenance"]
+    switch = home_assistant.entity_ids()[f"{bell.device_id}/maintenance"]
     api.post("/api/services/switch/turn_on", {"entity_id": switch})
     zones = {"local": "Europe/Berlin", "server": "America/New_York"}
 

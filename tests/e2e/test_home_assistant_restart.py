@@ -27,31 +27,31 @@ def test_an_alert_survives_a_kill(
         '{"subsystem": "FileManager", "state": "CRITICAL", "msg": "SD mount failed"}',
     )
     shown = {
-        f"{KILLED}_alert_FileManager": "critical",
-        f"{KILLED}_health": "critical",
-        f"{KILLED}_active_alerts": "1",
+        f"{KILLED}/alert_FileManager": "critical",
+        f"{KILLED}/health": "critical",
+        f"{KILLED}/active_alerts": "1",
     }
-    home_assistant.wait_for_states(shown | {f"{KILLED}_connectivity": "on"})
-    before = home_assistant.api.entity_ids("vesper")
+    home_assistant.wait_for_states(shown | {f"{KILLED}/connectivity": "on"})
+    before = home_assistant.entity_ids()
 
     time.sleep(1)
     home_assistant.kill()
     home_assistant.start()
     states = home_assistant.states()
     assert {key: states.get(key) for key in shown} == shown
-    assert states[f"{KILLED}_connectivity"] == "unknown"
-    after = home_assistant.api.entity_ids("vesper")
+    assert states[f"{KILLED}/connectivity"] == "unknown"
+    after = home_assistant.entity_ids()
     assert after == before
-    entity_id = after[f"{KILLED}_alert_FileManager"]
+    entity_id = after[f"{KILLED}/alert_FileManager"]
     attributes = home_assistant.api.states()[entity_id]["attributes"]
     assert attributes["message"] == "SD mount failed"
     assert attributes["confirmed"] is False
 
     home_assistant.wait_until_listening()
-    home_assistant.wait_for_states({f"{KILLED}_reset_reason": "power_on"})
-    assert home_assistant.states()[f"{KILLED}_connectivity"] == "unknown"
+    home_assistant.wait_for_states({f"{KILLED}/reset_reason": "power_on"})
+    assert home_assistant.states()[f"{KILLED}/connectivity"] == "unknown"
     publish(heartbeat, '{"uptime": 3620}')
-    home_assistant.wait_for_states(shown | {f"{KILLED}_connectivity": "on"})
+    home_assistant.wait_for_states(shown | {f"{KILLED}/connectivity": "on"})
 
 
 def test_all_that_is_known_survives_a_restart(
@@ -65,20 +65,20 @@ def test_all_that_is_known_survives_a_restart(
         '{"type": "playback_started", "payload": {"melody_uid": "ABC123"}}',
         qos=0,
     )
-    shown = {f"{STOPPED}_playing": "on", f"{STOPPED}_melody": "ABC123"}
+    shown = {f"{STOPPED}/playing": "on", f"{STOPPED}/melody": "ABC123"}
     home_assistant.wait_for_states(shown)
     before = home_assistant.states()
 
     home_assistant.restart()
     home_assistant.wait_until_listening()
     after = home_assistant.states()
-    ours = {key for key in before if key.startswith(STOPPED)}
-    ours.discard(f"{STOPPED}_connectivity")
+    ours = {key for key in before if key.startswith(f"{STOPPED}/")}
+    ours.discard(f"{STOPPED}/connectivity")
     assert {key: after.get(key) for key in ours} == {key: before[key] for key in ours}
-    assert after[f"{STOPPED}_connectivity"] == "unknown"
+    assert after[f"{STOPPED}/connectivity"] == "unknown"
     publish(heartbeat, '{"uptime": 3630}')
     home_assistant.wait_for_states(
-        {f"{STOPPED}_connectivity": "on", f"{STOPPED}_playing": "unknown"}
+        {f"{STOPPED}/connectivity": "on", f"{STOPPED}/playing": "unknown"}
     )
 
 
@@ -97,7 +97,7 @@ def test_a_written_past_is_shown(home_assistant: HomeAssistant) -> None:
     finally:
         home_assistant.start()
     api = home_assistant.api
-    entity_id = api.entity_ids("vesper")[f"{OLD}_connectivity"]
+    entity_id = home_assistant.entity_ids()[f"{OLD}/connectivity"]
     now = datetime.now(UTC)
     begin, end = (
         f"{time:%Y-%m-%dT%H:%M:%SZ}" for time in (now - timedelta(days=5), now)

@@ -28,7 +28,7 @@ def test_a_posted_heartbeat_shows(home_assistant: HomeAssistant) -> None:
         answer = api.request("POST", path, json=HEARTBEAT, headers=headers)
         assert answer == {"device_id": DEVICE, "new": path == "/api/vesper/heartbeat"}
     home_assistant.wait_for_states(
-        {f"{DEVICE}_connectivity": "on", f"{DEVICE}_reset_reason": "panic"}
+        {f"{DEVICE}/connectivity": "on", f"{DEVICE}/reset_reason": "panic"}
     )
     (listed,) = (
         device

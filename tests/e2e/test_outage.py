@@ -1,6 +1,6 @@
 """A broker outage changes no device."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import UTC, datetime
 from urllib.parse import quote
 
@@ -20,25 +20,14 @@ LIVING = ("outage-4", "outage-5", "outage-6")
 BACK_WITHIN = 40
 
 
-def history(
-    home_assistant: HomeAssistant, unique_id: str, since: datetime
-) -> list[str]:
+def history(home_assistant: HomeAssistant, key: str, since: datetime) -> list[str]:
     """Return all states of an entity."""
-    entity_id = home_assistant.api.entity_ids("vesper")[unique_id]
+    entity_id = home_assistant.entity_ids()[key]
     periods = home_assistant.api.get(
         f"/api/history/period/{quote(since.isoformat())}"
         f"?filter_entity_id={entity_id}&minimal_response"
     )
     return [state["state"] for period in periods for state in period]
-
-
-def unique_ids(expected: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
-    """Return the fleet's expected states by unique id."""
-    return {
-        f"{device_id}_{key}": state
-        for device_id, states in expected.items()
-        for key, state in states.items()
-    }
 
 
 def test_a_killed_broker_makes_no_device_offline(
@@ -50,26 +39,26 @@ def test_a_killed_broker_makes_no_device_offline(
     fleet.start_stories()
     with fleet.device(DEVICES[0]) as device:
         device.raise_alert("FileManager", "CRITICAL", "SD mount failed")
-    before = unique_ids(fleet.expected())
+    before = fleet.expected()
     home_assistant.wait_for_states(before, timeout=BACK_WITHIN)
 
     broker.kill()
     home_assistant.wait_for_states(
-        {f"{device_id}_connectivity": "unavailable" for device_id in DEVICES}
+        {f"{device_id}/connectivity": "unavailable" for device_id in DEVICES}
         | {
-            f"{DEVICES[0]}_alert_FileManager": "critical",
-            f"{DEVICES[0]}_health": "critical",
-            f"{DEVICES[0]}_playing": "unavailable",
+            f"{DEVICES[0]}/alert_FileManager": "critical",
+            f"{DEVICES[0]}/health": "critical",
+            f"{DEVICES[0]}/playing": "unavailable",
         }
     )
     broker.start()
     home_assistant.wait_for_states(before, timeout=BACK_WITHIN)
 
     for device_id in DEVICES:
-        states = history(home_assistant, f"{device_id}_connectivity", since)
+        states = history(home_assistant, f"{device_id}/connectivity", since)
         assert "unavailable" in states
         assert "off" not in states
-    alerts = history(home_assistant, f"{DEVICES[0]}_alert_FileManager", since)
+    alerts = history(home_assistant, f"{DEVICES[0]}/alert_FileManager", since)
     assert set(alerts) == {"critical"}
 
 
@@ -84,12 +73,12 @@ def test_retained_messages_of_a_restarted_broker_are_no_sign_of_life(
         pytest.skip("amqtt retains nothing over a restart: install mosquitto for this")
     heartbeat = f"vesper/{DEAD}/status/heartbeat"
     publish(heartbeat, '{"uptime": 3600}', retain=True)
-    home_assistant.wait_for_states({f"{DEAD}_connectivity": "on"})
+    home_assistant.wait_for_states({f"{DEAD}/connectivity": "on"})
     # Its live message is forgotten: from here on it is dead.
     home_assistant.reload()
-    home_assistant.wait_for_states({f"{DEAD}_connectivity": "unknown"})
+    home_assistant.wait_for_states({f"{DEAD}/connectivity": "unknown"})
     fleet = start_fleet(devices=LIVING, scenario="idle")
-    before = unique_ids(fleet.expected()) | {f"{DEAD}_connectivity": "unknown"}
+    before = fleet.expected() | {f"{DEAD}/connectivity": "unknown"}
     home_assistant.wait_for_states(before)
     since = datetime.now(UTC)
 
@@ -99,10 +88,10 @@ def test_retained_messages_of_a_restarted_broker_are_no_sign_of_life(
     assert (retained["payload"], retained["retain"]) == ('{"uptime": 3600}', True)
     home_assistant.wait_for_states(before, timeout=BACK_WITHIN)
 
-    dead = history(home_assistant, f"{DEAD}_connectivity", since)
+    dead = history(home_assistant, f"{DEAD}/connectivity", since)
     assert "unavailable" in dead
     assert "on" not in dead
     for device_id in LIVING:
-        states = history(home_assistant, f"{device_id}_connectivity", since)
+        states = history(home_assistant, f"{device_id}/connectivity", since)
         assert "unavailable" in states
         assert "off" not in states

@@ -40,11 +40,9 @@ def refused_topics(home_assistant: HomeAssistant) -> dict[str, str]:
     """Return the refused topics, by their last level."""
     issues = home_assistant.api.command("repairs/list_issues")["issues"]
     return {
-        issue["issue_id"].removeprefix("subscription_refused/"): issue[
-            "translation_placeholders"
-        ]["topic"]
+        issue["issue_id"].rpartition("/")[2]: issue["translation_placeholders"]["topic"]
         for issue in issues
-        if issue["issue_id"].startswith("subscription_refused/")
+        if issue["translation_key"] == "subscription_refused"
     }
 
 
@@ -89,7 +87,7 @@ def test_disconnects(tmp_path: Path, record_property: Row) -> None:
             timeout=10,
             what="a heartbeat",
         )
-        assert f"{LIVING[0]}_alert_FileManager" not in home_assistant.states()
+        assert f"{LIVING[0]}/alert_FileManager" not in home_assistant.states()
         assert broker.refused == {ALERTS_LOGGED: refused}
 
         broker.limit_reading(EVERYTHING)
@@ -98,7 +96,7 @@ def test_disconnects(tmp_path: Path, record_property: Row) -> None:
         home_assistant.wait_for_states(connectivity("on", *LIVING), timeout=60)
         with fleet.device(LIVING[0]) as device:
             device.raise_alert("FileManager", "FAILED", "SD lost")
-        home_assistant.wait_for_states({f"{LIVING[0]}_alert_FileManager": "failed"})
+        home_assistant.wait_for_states({f"{LIVING[0]}/alert_FileManager": "failed"})
         assert broker.refused == {ALERTS_LOGGED: refused}
         record_property(
             "seen", f"{refused} disconnects, all else again after {seconds:.0f} s"
@@ -127,7 +125,7 @@ def test_goes_on(tmp_path: Path, record_property: Row) -> None:
         with fleet.device(LIVING[0]) as device:
             device.raise_alert("FileManager", "CRITICAL", "SD mount failed")
             device.start_playback("ABC123")
-        home_assistant.wait_for_states({f"{LIVING[0]}_playing": "on"})
+        home_assistant.wait_for_states({f"{LIVING[0]}/playing": "on"})
         shown = topics(home_assistant)
         assert shown["heartbeat"]["last_message"] is not None
         assert shown["info"]["last_message"] is not None

@@ -12,10 +12,7 @@ DEVICE = "ghost"
 
 def registered(home_assistant: HomeAssistant, device_id: str = DEVICE) -> str | None:
     """Return a device's registry id, None without one."""
-    for device in home_assistant.api.command("config/device_registry/list"):
-        if ["vesper", device_id] in device["identifiers"]:
-            return str(device["id"])
-    return None
+    return home_assistant.device_ids().get(device_id)
 
 
 def remove(home_assistant: HomeAssistant, device_id: str) -> None:
@@ -29,20 +26,20 @@ def test_a_removed_device_stays_away(
     """Its retained heartbeat does not add it again."""
     heartbeat = f"vesper/{DEVICE}/status/heartbeat"
     publish(heartbeat, '{"uptime": 3600}', retain=True)
-    home_assistant.wait_for_states({f"{DEVICE}_connectivity": "on"})
+    home_assistant.wait_for_states({f"{DEVICE}/connectivity": "on"})
     device_id = registered(home_assistant)
     assert device_id is not None
     with pytest.raises(ApiError):
         remove(home_assistant, device_id)
 
     home_assistant.reload()
-    home_assistant.wait_for_states({f"{DEVICE}_connectivity": "unknown"})
+    home_assistant.wait_for_states({f"{DEVICE}/connectivity": "unknown"})
     remove(home_assistant, device_id)
     assert registered(home_assistant) is None
 
     # Retained heartbeats arrive together: with the other one, all have arrived.
     publish("vesper/witness/status/heartbeat", '{"uptime": 3600}', retain=True)
-    home_assistant.wait_for_states({"witness_connectivity": "on"})
+    home_assistant.wait_for_states({"witness/connectivity": "on"})
     home_assistant.reload()
-    home_assistant.wait_for_states({"witness_connectivity": "unknown"})
+    home_assistant.wait_for_states({"witness/connectivity": "unknown"})
     assert registered(home_assistant) is None

@@ -19,20 +19,15 @@ def act(home_assistant: HomeAssistant, action: str, **data: Any) -> Any:
         domain="vesper",
         service=action,
         service_data=data,
-        target={"entity_id": api.entity_ids("vesper")[f"{DEVICE}_connectivity"]},
+        target={"entity_id": home_assistant.entity_ids()[f"{DEVICE}/connectivity"]},
         return_response=answers,
     )["response" if answers else "context"]
 
 
 def logbook(home_assistant: HomeAssistant, since: datetime) -> list[dict[str, Any]]:
     """Return the lines of the device in the logbook."""
-    api = home_assistant.api
-    (device_id,) = (
-        device["id"]
-        for device in api.command("config/device_registry/list")
-        if ["vesper", DEVICE] in device["identifiers"]
-    )
-    lines: list[dict[str, Any]] = api.command(
+    device_id = home_assistant.device_ids()[DEVICE]
+    lines: list[dict[str, Any]] = home_assistant.api.command(
         "logbook/get_events", start_time=since.isoformat(), device_ids=[device_id]
     )
     return [line for line in lines if line.get("domain") == "vesper"]
@@ -40,9 +35,8 @@ def logbook(home_assistant: HomeAssistant, since: datetime) -> list[dict[str, An
 
 def lines_of(home_assistant: HomeAssistant, since: datetime, key: str) -> list[str]:
     """Return the lines of an entity in the logbook."""
-    api = home_assistant.api
-    entity_id = api.entity_ids("vesper")[f"{DEVICE}_{key}"]
-    lines = api.command(
+    entity_id = home_assistant.entity_ids()[f"{DEVICE}/{key}"]
+    lines = home_assistant.api.command(
         "logbook/get_events", start_time=since.isoformat(), entity_ids=[entity_id]
     )
     assert {line["entity_id"] for line in lines} == {entity_id}
@@ -56,10 +50,10 @@ def test_actions(
     since = datetime.now(UTC)
     fleet = start_fleet(devices=[DEVICE], scenario="idle")
     fleet.start_stories()
-    home_assistant.wait_for_states({f"{DEVICE}_connectivity": "on"})
+    home_assistant.wait_for_states({f"{DEVICE}/connectivity": "on"})
     with fleet.device(DEVICE) as device:
         device.raise_alert("FileManager", "CRITICAL", "SD mount failed")
-    home_assistant.wait_for_states({f"{DEVICE}_alert_FileManager": "critical"})
+    home_assistant.wait_for_states({f"{DEVICE}/alert_FileManager": "critical"})
 
     checked = act(home_assistant, "run_health_check", timeout=20)[DEVICE]
     assert checked["answered"] is True
@@ -80,11 +74,11 @@ def test_actions(
     assert alert["acknowledged_by"] == user["name"]
 
     act(home_assistant, "set_maintenance", duration={"hours": 1})
-    home_assistant.wait_for_states({f"{DEVICE}_maintenance": "on"})
+    home_assistant.wait_for_states({f"{DEVICE}/maintenance": "on"})
     assert act(home_assistant, "clear_alert") == {DEVICE: ["FileManager"]}
-    home_assistant.wait_for_states({f"{DEVICE}_alert_FileManager": "ok"})
+    home_assistant.wait_for_states({f"{DEVICE}/alert_FileManager": "ok"})
     act(home_assistant, "set_maintenance", duration=0)
-    home_assistant.wait_for_states({f"{DEVICE}_maintenance": "off"})
+    home_assistant.wait_for_states({f"{DEVICE}/maintenance": "off"})
 
     home_assistant.wait_until(
         lambda: len(logbook(home_assistant, since)) == 5,

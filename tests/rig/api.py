@@ -193,18 +193,6 @@ class Api:
         """Return all states (`state`, `attributes`, `last_changed`...) by entity id."""
         return {state["entity_id"]: state for state in self.get("/api/states")}
 
-    def entity_ids(self, platform: str) -> dict[str, str]:
-        """Return an integration's entity ids by unique id.
-
-        A unique id is one of a platform and a domain. Where sensor and button share one
-        the last counts, so give them different ones.
-        """
-        return {
-            entity["unique_id"]: entity["entity_id"]
-            for entity in self.command("config/entity_registry/list")
-            if entity["platform"] == platform
-        }
-
     def _go_through(
         self,
         path: str,

@@ -7,6 +7,7 @@ import re
 from typing import Final
 
 from .process import LAST_PORT
+from .sites import MOST_SITES
 
 _INTEGRATION: Final = Path(__file__).parents[2] / "custom_components" / "vesper"
 
@@ -50,6 +51,17 @@ def duration(text: str) -> int:
         msg = f"{text!r} is no duration: give 1h to {_MOST_DAYS}d, such as 7d or 36h"
         raise ArgumentTypeError(msg)
     return seconds
+
+
+def sites(text: str) -> int:
+    """Return a number of sites.
+
+    Raises ArgumentTypeError for another value.
+    """
+    if not (text.isdecimal() and 0 < int(text) <= MOST_SITES):
+        msg = f"{text!r} is no number of sites: give 1 to {MOST_SITES}"
+        raise ArgumentTypeError(msg)
+    return int(text)
 
 
 def prefix(text: str) -> str:

@@ -4,7 +4,7 @@ From the command line: `scripts/develop --help`.
 """
 
 import argparse
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 import fcntl
 import logging
@@ -18,13 +18,13 @@ from typing import Final
 from . import arguments
 from .api import ApiError, LoginError
 from .broker import Broker, BrokerAddress
-from .fleet import Fleet
+from .fleet import Fleet, make_fleets
 from .home_assistant import DASHBOARD, PASSWORD, USERNAME, HomeAssistant
 from .process import free_port, terminate_all
+from .sites import MOST_SITES, PREFIX, make_sites
 
 _CACHE: Final = Path(__file__).parents[2] / ".cache"
 _BROKER_PORT: Final = 18830
-_PREFIX: Final = "vesper"
 
 # The history of the simulated devices after the first start. The availability of the
 # last 30 days is not known until half of them were observed.
@@ -50,7 +50,7 @@ def main() -> int:
         signal.signal(number, _interrupt)
     try:
         if args.check:
-            return _check()
+            return _check(args.sites)
         _develop(args)
     except KeyboardInterrupt:
         _LOGGER.info("All is stopped")
@@ -81,22 +81,23 @@ def _develop(args: argparse.Namespace) -> None:
         if address is None:
             broker = Broker(directory / "broker", port=free_port(_BROKER_PORT))
             address = stack.enter_context(broker).address
+        sites = make_sites(args.sites, args.prefix)
+        prefixes = [site.prefix for site in sites]
         home_assistant = HomeAssistant(
             directory / "home-assistant",
             port=free_port(args.port),
             broker=address,
-            prefix=args.prefix,
+            sites=sites,
         )
         is_new = home_assistant.is_new
         stack.enter_context(home_assistant)
         if args.broker is None:
             home_assistant.wait_until_listening()
-            fleet = Fleet(
-                address.host, address.port, prefix=args.prefix, scenario="cast"
-            )
-            stack.enter_context(fleet)
+            fleets = make_fleets(address.host, address.port, prefixes, scenario="cast")
+            for fleet in fleets:
+                stack.enter_context(fleet)
             try:
-                _begin(home_assistant, fleet, with_history=is_new)
+                _begin(home_assistant, fleets, with_history=is_new)
             except TimeoutError as error:
                 # It goes on: the browser shows best what is wrong.
                 _LOGGER.error("%s", error)  # noqa: TRY400  # no traceback for the user
@@ -106,36 +107,48 @@ def _develop(args: argparse.Namespace) -> None:
             f"\n  user            {USERNAME}"
             f"\n  password        {PASSWORD}"
             f"\n  MQTT broker     {address.host}:{address.port},"
-            f" topics under {args.prefix}/"
+            f" topics under {' and '.join(f'{prefix}/' for prefix in prefixes)}"
             "\n  Ctrl-C ends it all.\n",
             flush=True,
         )
         home_assistant.wait()
 
 
-def _check() -> int:
-    """Compare the devices with Home Assistant.
+def _check(number: int) -> int:
+    """Compare the devices of the sites with Home Assistant.
 
     Returns 0 if they match.
     """
+    sites = make_sites(number)
     with (
         _own_directory("check", fresh=True) as directory,
         Broker(directory / "broker") as broker,
         HomeAssistant(
-            directory / "home-assistant", port=free_port(), broker=broker.address
+            directory / "home-assistant",
+            port=free_port(),
+            broker=broker.address,
+            sites=sites,
         ) as home_assistant,
     ):
-        home_assistant.api.set_options(
-            home_assistant.entry["entry_id"],
-            heartbeat_timeout=_CHECK_TIMEOUT_SECONDS,
-            max_devices=500,
-        )
+        for site in sites:
+            home_assistant.api.set_options(
+                home_assistant.entry_of(site.prefix)["entry_id"],
+                heartbeat_timeout=_CHECK_TIMEOUT_SECONDS,
+                max_devices=500,
+            )
         home_assistant.wait_until_listening()
         address = broker.address
-        with Fleet(
-            address.host, address.port, scenario="cast", speed=_CHECK_SPEED
-        ) as fleet:
-            is_same = _compare(home_assistant, fleet)
+        fleets = make_fleets(
+            address.host,
+            address.port,
+            [site.prefix for site in sites],
+            scenario="cast",
+            speed=_CHECK_SPEED,
+        )
+        with ExitStack() as stack:
+            for fleet in fleets:
+                stack.enter_context(fleet)
+            is_same = _compare(home_assistant, fleets)
         problems = home_assistant.log_problems()
     for problem in problems:
         print(f"in Home Assistant's log: {problem}")
@@ -148,27 +161,25 @@ def _check() -> int:
     return 0
 
 
-def _compare(home_assistant: HomeAssistant, fleet: Fleet) -> bool:
+def _compare(home_assistant: HomeAssistant, fleets: Sequence[Fleet]) -> bool:
     """Wait until Home Assistant shows the devices' reports.
 
-    Prints a table of both, and returns whether they match.
+    Prints tables of both, and returns whether they match.
     """
-    expected: dict[str, str] = {}
-    seen: dict[str, str] = {}
+    expected: dict[str, dict[str, str]] = {}
+    seen: dict[str, dict[str, str]] = {}
 
     def is_same() -> bool:
-        expected.clear()
-        expected.update(_by_unique_id(fleet.expected()))
-        seen.clear()
-        seen.update(home_assistant.states())
+        for fleet in fleets:
+            expected[fleet.prefix] = fleet.expected()
+            seen[fleet.prefix] = home_assistant.states(fleet.prefix)
         # The stories of the cast are over once a device is offline.
-        return (
-            "off" in _connectivity(expected).values()
-            and expected.items() <= seen.items()
+        return _matches(expected, seen) and any(
+            "off" in _connectivity(states).values() for states in expected.values()
         )
 
     try:
-        _begin(home_assistant, fleet)
+        _begin(home_assistant, fleets)
         _LOGGER.info(
             "Waiting until one disconnects and times out (about %d s)",
             _CHECK_TIMEOUT_SECONDS + 12,
@@ -177,11 +188,22 @@ def _compare(home_assistant: HomeAssistant, fleet: Fleet) -> bool:
     except TimeoutError as error:
         is_same()
         print(f"\n{error}")
-    _print_table(fleet, seen)
-    return expected.items() <= seen.items()
+    for prefix, states in expected.items():
+        _print_table(prefix, states, seen[prefix])
+    print(flush=True)
+    return _matches(expected, seen)
 
 
-def _write_history(home_assistant: HomeAssistant, fleet: Fleet) -> None:
+def _matches(
+    expected: Mapping[str, Mapping[str, str]], seen: Mapping[str, Mapping[str, str]]
+) -> bool:
+    """Return whether all expected states are seen, by prefix."""
+    return all(
+        states.items() <= seen[prefix].items() for prefix, states in expected.items()
+    )
+
+
+def _write_history(home_assistant: HomeAssistant, fleets: Sequence[Fleet]) -> None:
     """Restart Home Assistant with a history of the devices."""
     # Imported here, as it imports Home Assistant, which takes time.
     from .history import bells_of, write_history  # noqa: PLC0415
@@ -190,58 +212,61 @@ def _write_history(home_assistant: HomeAssistant, fleet: Fleet) -> None:
     _LOGGER.info("Writing what happened in the last %d days", _HISTORY_DAYS)
     now = time.time()
     seconds = _HISTORY_DAYS * 86_400
-    write_history(home_assistant.directory, bells_of(fleet, now), seconds, now=now)
+    bells = {fleet.prefix: bells_of(fleet, now) for fleet in fleets}
+    write_history(home_assistant.directory, bells, seconds, now=now)
     home_assistant.start()
     home_assistant.wait_until_listening()
     # The next heartbeat of a device may be half a minute away.
-    for device_id in fleet.device_ids:
-        with fleet.device(device_id) as device:
-            device.receive(f"{device.prefix}/{device_id}/control", _HEALTH_CHECK)
+    for fleet in fleets:
+        for device_id in fleet.device_ids:
+            with fleet.device(device_id) as device:
+                device.receive(f"{device.prefix}/{device_id}/control", _HEALTH_CHECK)
 
 
 def _begin(
-    home_assistant: HomeAssistant, fleet: Fleet, *, with_history: bool = False
+    home_assistant: HomeAssistant,
+    fleets: Sequence[Fleet],
+    *,
+    with_history: bool = False,
 ) -> None:
     """Start the stories once all devices are shown."""
     try:
-        _wait_for_devices(home_assistant, fleet)
+        _wait_for_devices(home_assistant, fleets)
         if with_history:
-            _write_history(home_assistant, fleet)
-            _wait_for_devices(home_assistant, fleet)
+            _write_history(home_assistant, fleets)
+            _wait_for_devices(home_assistant, fleets)
     finally:
-        fleet.start_stories()
+        for fleet in fleets:
+            fleet.start_stories()
 
 
-def _wait_for_devices(home_assistant: HomeAssistant, fleet: Fleet) -> None:
+def _wait_for_devices(home_assistant: HomeAssistant, fleets: Sequence[Fleet]) -> None:
     """Wait until Home Assistant shows all devices."""
-    _LOGGER.info("Waiting until it shows %d devices", len(fleet.device_ids))
-    home_assistant.wait_for_states(_connectivity(_by_unique_id(fleet.expected())))
-
-
-def _by_unique_id(states: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
-    return {
-        f"{device_id}_{key}": state
-        for device_id, of_device in states.items()
-        for key, state in of_device.items()
-    }
+    number = sum(len(fleet.device_ids) for fleet in fleets)
+    _LOGGER.info("Waiting until it shows %d devices", number)
+    for fleet in fleets:
+        home_assistant.wait_for_states(
+            _connectivity(fleet.expected()), prefix=fleet.prefix
+        )
 
 
 def _connectivity(states: Mapping[str, str]) -> dict[str, str]:
     return {
-        key: state for key, state in states.items() if key.endswith("_connectivity")
+        key: state for key, state in states.items() if key.endswith("/connectivity")
     }
 
 
-def _print_table(fleet: Fleet, seen: Mapping[str, str]) -> None:
+def _print_table(
+    prefix: str, expected: Mapping[str, str], seen: Mapping[str, str]
+) -> None:
     row = "{:12} {:22} {:14} {:14} {}".format
-    print()
+    print(f"\nUnder {prefix}/")
     print(row("device", "entity", "expected", "seen", ""))
-    for device_id, states in fleet.expected().items():
-        for key, state in states.items():
-            shown = seen.get(f"{device_id}_{key}", "none")
-            verdict = "" if shown == state else "<-- differs"
-            print(row(device_id, key, state, shown, verdict).rstrip())
-    print(flush=True)
+    for name, state in expected.items():
+        device_id, key = name.split("/")
+        shown = seen.get(name, "none")
+        verdict = "" if shown == state else "<-- differs"
+        print(row(device_id, key, state, shown, verdict).rstrip())
 
 
 @contextmanager
@@ -279,6 +304,14 @@ def _arguments() -> argparse.Namespace:
         "--fresh", action="store_true", help="start in an empty directory"
     )
     parser.add_argument(
+        "--sites",
+        metavar="N",
+        type=arguments.sites,
+        default=1,
+        help=f"divide the devices among so many sites, up to {MOST_SITES}: each has a"
+        " topic prefix and an entry of Vesper, and one device id exists at all",
+    )
+    parser.add_argument(
         "--port",
         type=arguments.port,
         default=8123,
@@ -295,25 +328,28 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--prefix",
         type=arguments.prefix,
-        help=f"first level or levels of the topics ({_PREFIX})",
+        help=f"first level or levels of the topics ({PREFIX}); with --sites the name"
+        " of the site comes before",
     )
     args = parser.parse_args()
     given = {
         name
         for name, value in vars(args).items()
-        if value != parser.get_default(name) and name != "check"
+        if value != parser.get_default(name) and name not in ("check", "sites")
     }
     if args.check and given:
         options = ", ".join(f"--{name}" for name in sorted(given))
         parser.error(f"--check always starts in an empty directory: omit {options}")
     if given & {"username", "password"} and not args.broker:
         parser.error("--username and --password are for --broker")
+    if args.broker and args.sites > 1:
+        parser.error("--sites is for the simulated devices: omit --broker")
     if args.broker:
         host, port = args.broker
         args.broker = BrokerAddress(
             host=host, port=port, username=args.username, password=args.password
         )
-    args.prefix = args.prefix or _PREFIX
+    args.prefix = args.prefix or PREFIX
     return args
 
 

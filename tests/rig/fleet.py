@@ -9,9 +9,10 @@ The command line is `python -m tests.rig.fleet --help`.
 
 import argparse
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 import heapq
+from itertools import islice
 import logging
 import math
 from pathlib import Path
@@ -35,6 +36,7 @@ from tests.rig.firmware import (
     Severity,
     Version,
 )
+from tests.rig.sites import PREFIX
 
 # A story changes its device and yields the seconds of device time until the next time.
 type Story = Iterator[float]
@@ -150,8 +152,9 @@ SCENARIOS: Final[Mapping[str, Role | Mapping[str, Role]]] = {
         "school-hall": Role(
             story=_has_alert("TimeKeeper", "CRITICAL", "NTP sync failed")
         ),
-        "tower": Role(story=_plays),
+        # In this order, each of two sites has one of the alerts.
         "gatehouse": Role(story=_goes_offline),
+        "tower": Role(story=_plays),
         "library": Role(story=_is_well),
         "courtyard": Role(story=_is_well, version="1.0.0"),
     },
@@ -168,10 +171,10 @@ def expected_states(device: Firmware) -> dict[str, str]:
     These are the entities that are enabled by default and whose states follow from
     what the device has sent, whenever that arrived: not `boot_time`, the throttled
     `heap_free`, and `maintenance`, which is not of the device. States are as Home
-    Assistant writes them; keys are those of the unique ids (`{device_id}_{key}`), with
-    one `alert_{subsystem}` for every subsystem that the device ever reported. They
-    apply to a client that received all messages, once timeouts are over: 90 s for an
-    offline device, 10 minutes for alerts from before a restart.
+    Assistant writes them; keys are those of the entity descriptions, with one
+    `alert_{subsystem}` for every subsystem that the device ever reported. They apply
+    to a client that received all messages, once timeouts are over: 90 s for an offline
+    device, 10 minutes for alerts from before a restart.
     """
     reported = device.reported
     severities = ("ok", "warning", "critical", "failed")
@@ -224,8 +227,8 @@ class Fleet:
         host: str,
         port: int,
         *,
-        prefix: str = "vesper",
-        devices: int | Sequence[str] | None = None,
+        prefix: str = PREFIX,
+        devices: int | Sequence[str] | Mapping[str, Role] | None = None,
         scenario: str = "idle",
         speed: float = 1.0,
         seed: int = 0,
@@ -235,9 +238,9 @@ class Fleet:
         """Make the devices of a scenario, not started yet.
 
         `devices` is how many or which ids, None for the scenario's own (six if
-        it names none). `speed` is seconds of device time per real second: at
-        anything but 1 the times of events differ from the clock.
-        Raises ValueError for invalid values.
+        it names none), or the devices with their roles. `speed` is seconds of device
+        time per real second: at anything but 1 the times of events differ from the
+        clock. Raises ValueError for invalid values.
         """
         if not (math.isfinite(speed) and speed > 0):
             msg = f"speed must be a number above 0, not {speed}"
@@ -250,7 +253,7 @@ class Fleet:
             raise ValueError(msg)
         self._host = host
         self._port = port
-        self._prefix = prefix
+        self.prefix: Final = prefix
         self._speed = speed
         self._origin: float | None = None
         self._connected = False
@@ -258,7 +261,8 @@ class Fleet:
         self._stopping = False
         # Guards all the state, the devices' too, and notifies threads of a change.
         self._changed = threading.Condition()
-        rng = random.Random(seed)  # noqa: S311  # no secret is drawn
+        # Devices of other prefixes differ.
+        rng = random.Random(f"{seed}/{prefix}")  # noqa: S311  # no secret is drawn
         self._actors = self._make_actors(_roles(scenario, devices), rng)
         self._agenda: list[tuple[float, str]] = []
         self._scheduler = threading.Thread(
@@ -317,7 +321,7 @@ class Fleet:
         _LOGGER.info(
             "%d devices live under %s on %s:%d",
             len(self._actors),
-            self._prefix,
+            self.prefix,
             self._host,
             self._port,
         )
@@ -350,12 +354,13 @@ class Fleet:
                 self._schedule(actor)
             self._changed.notify_all()
 
-    def expected(self) -> dict[str, dict[str, str]]:
-        """Return the expected states: `expected_states` by device."""
+    def expected(self) -> dict[str, str]:
+        """Return the `expected_states`, by `{device_id}/{key}`."""
         with self._changed:
             return {
-                device_id: expected_states(actor.firmware)
+                f"{device_id}/{key}": state
                 for device_id, actor in self._actors.items()
+                for key, state in expected_states(actor.firmware).items()
             }
 
     @contextmanager
@@ -394,7 +399,7 @@ class Fleet:
             uptime -= uptime % HEARTBEAT_SECONDS
             firmware = Firmware(
                 device_id,
-                prefix=self._prefix,
+                prefix=self.prefix,
                 version=role.version,
                 booted=index * stagger - uptime,
                 epoch=epoch,
@@ -467,7 +472,7 @@ class Fleet:
                 self._refused = str(reason)
                 self._changed.notify_all()
         else:
-            client.subscribe(f"{self._prefix}/+/control")
+            client.subscribe(f"{self.prefix}/+/control")
 
     def _on_subscribe(
         self,
@@ -480,7 +485,7 @@ class Fleet:
         _LOGGER.info("Connected to %s:%d", self._host, self._port)
         if any(reason.is_failure for reason in reasons):
             _LOGGER.warning(
-                "The broker does not let the devices read %s/+/control", self._prefix
+                "The broker does not let the devices read %s/+/control", self.prefix
             )
         with self._changed:
             self._connected = True
@@ -498,7 +503,7 @@ class Fleet:
     def _on_message(
         self, _client: Any, _userdata: Any, message: mqtt.MQTTMessage
     ) -> None:
-        device_id = message.topic.removeprefix(f"{self._prefix}/").removesuffix(
+        device_id = message.topic.removeprefix(f"{self.prefix}/").removesuffix(
             "/control"
         )
         if device_id in self._actors:
@@ -509,11 +514,50 @@ class Fleet:
                 device.receive(message.topic, message.payload)
 
 
-def _roles(scenario: str, devices: int | Sequence[str] | None) -> Mapping[str, Role]:
+def make_fleets(
+    host: str,
+    port: int,
+    prefixes: Sequence[str],
+    *,
+    devices: int | Sequence[str] | None = None,
+    scenario: str = "idle",
+    **choices: Any,
+) -> list[Fleet]:
+    """Divide the devices into a fleet for each site.
+
+    The first device exists at each site: at the others, another device has the same
+    id, and sends heartbeats only. `choices` are those of `Fleet`. Raises ValueError as
+    `Fleet` does, for a prefix that is given twice, and for too few devices.
+    """
+    if len(set(prefixes)) < len(prefixes):
+        msg = "each prefix can be given only once"
+        raise ValueError(msg)
+    roles = _roles(scenario, devices)
+    if len(roles) < len(prefixes):
+        msg = f"{len(prefixes)} prefixes need at least as many devices"
+        raise ValueError(msg)
+    first = next(iter(roles))
+    shares = [
+        dict(islice(roles.items(), index, None, len(prefixes)))
+        for index in range(len(prefixes))
+    ]
+    for share in shares[1:]:
+        share[first] = Role(story=_is_well)
+    return [
+        Fleet(host, port, prefix=prefix, devices=share, **choices)
+        for prefix, share in zip(prefixes, shares, strict=True)
+    ]
+
+
+def _roles(
+    scenario: str, devices: int | Sequence[str] | Mapping[str, Role] | None
+) -> Mapping[str, Role]:
     """Return the role of each device, by id.
 
     Raises ValueError for a choice that the scenario does not allow.
     """
+    if isinstance(devices, Mapping):
+        return devices
     if scenario not in SCENARIOS:
         msg = f"scenario must be one of {', '.join(SCENARIOS)}, not {scenario!r}"
         raise ValueError(msg)
@@ -553,8 +597,9 @@ def main() -> None:
     parser.add_argument("--password", help="for a broker that asks for one")
     parser.add_argument(
         "--prefix",
-        default="vesper",
-        help="first level or levels of the topics (%(default)s)",
+        action="append",
+        help=f"first level or levels of the topics ({PREFIX}); given several times, the"
+        " devices are divided among them, and the first device exists under each",
     )
     parser.add_argument(
         "--scenario",
@@ -619,10 +664,10 @@ def main() -> None:
     _HEARTBEATS.setLevel(logging.DEBUG if args.verbose > 1 else logging.INFO)
     host, port = args.broker
     try:
-        fleet = Fleet(
+        fleets = make_fleets(
             host,
             port,
-            prefix=args.prefix,
+            args.prefix or [PREFIX],
             devices=args.devices,
             scenario=args.scenario,
             speed=args.speed,
@@ -633,13 +678,16 @@ def main() -> None:
     except ValueError as error:
         parser.error(str(error))
     if args.history:
-        sys.exit(_write_history(fleet, args))
+        sys.exit(_write_history(fleets, args))
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        with fleet:
+        with ExitStack() as stack:
+            for fleet in fleets:
+                stack.enter_context(fleet)
             if args.hold:
                 input("Press Enter to let the stories begin. ")
-            fleet.start_stories()
+            for fleet in fleets:
+                fleet.start_stories()
             threading.Event().wait(args.duration)
     except ConnectionError as error:
         sys.exit(str(error))
@@ -647,19 +695,24 @@ def main() -> None:
         pass
 
 
-def _write_history(fleet: Fleet, args: argparse.Namespace) -> str | None:
+def _write_history(fleets: Sequence[Fleet], args: argparse.Namespace) -> str | None:
     """Write a history; returns an error, if any."""
     # Imported here, as it imports Home Assistant, which takes time.
     from tests.rig.history import bells_of, write_history  # noqa: PLC0415
 
     now = time.time()
+    bells = {fleet.prefix: bells_of(fleet, now) for fleet in fleets}
     try:
-        past = write_history(
-            args.config, bells_of(fleet, now), args.history, seed=args.seed, now=now
-        )
+        pasts = write_history(args.config, bells, args.history, seed=args.seed, now=now)
     except RuntimeError as error:
         return f"error: {error}"
-    _LOGGER.info("Wrote %d states of %d devices", len(past.states), len(past.devices))
+    for prefix, past in pasts.items():
+        _LOGGER.info(
+            "Wrote %d states of %d devices under %s",
+            len(past.states),
+            len(past.devices),
+            prefix,
+        )
     return None
 
 

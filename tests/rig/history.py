@@ -5,7 +5,8 @@ the store of the integration, and replaces the states and the availability that 
 have of the devices.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence, Set as AbstractSet
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -44,7 +45,7 @@ from homeassistant.components.recorder.db_schema import (
 from homeassistant.helpers.entity import EntityDescription
 from homeassistant.util import slugify
 
-from .home_assistant import write_storage
+from .home_assistant import load_entry_ids, load_storage, write_storage
 from .replay import FLEET, Past, State, replay
 from .timeline import DAY, HOUR, Bell
 
@@ -99,33 +100,42 @@ def bells_of(fleet: Fleet, now: float) -> list[Bell]:
 
 def write_history(
     directory: Path,
-    bells: Sequence[Bell],
+    bells: Mapping[str, Sequence[Bell]],
     seconds: int,
     *,
     seed: int = 0,
     now: float | None = None,
-) -> Past:
+) -> dict[str, Past]:
     """Write what happened to devices until now.
+
+    The devices are given by the prefix of their site; so are their pasts, which differ.
 
     It begins at least so many seconds ago: with a day of UTC, or with an hour if they
     are no whole days, as the integration sums up by days and hours.
 
     `directory` is the configuration directory of a Home Assistant that was set up with
-    the integration. Raises RuntimeError if it runs, was not set up, or has a database
-    of another version.
+    the integration. Raises RuntimeError if it runs, has no entry of a prefix, or has a
+    database of another version.
     """
     end = int(time.time() if now is None else now)
     with _locked(directory):
         storage = directory / ".storage"
-        entry_id = _entry_id(storage)
+        entry_ids = load_entry_ids(storage)
+        if missing := [prefix for prefix in bells if prefix not in entry_ids]:
+            msg = f"Vesper has no entry with the topic prefix {', '.join(missing)}"
+            raise RuntimeError(msg)
         period = HOUR if seconds % DAY else DAY
         start = (end - seconds) // period * period
-        past = replay(bells, seed, start, end)
-        entities = _Entities(storage, entry_id)
+        pasts = {
+            prefix: replay(of_site, seed + index, start, end)
+            for index, (prefix, of_site) in enumerate(bells.items())
+        }
+        entities = _entities(storage, entry_ids, pasts)
         # First, as it is what may be refused.
-        _write_states(directory / DATABASE, past, entities)
-        _write_devices(storage / f"{DOMAIN}.{entry_id}", past)
-    return past
+        _write_states(directory / DATABASE, pasts, entities)
+        for prefix, past in pasts.items():
+            _write_devices(storage / f"{DOMAIN}.{entry_ids[prefix]}", past)
+    return pasts
 
 
 @contextmanager
@@ -143,31 +153,12 @@ def _locked(directory: Path) -> Iterator[None]:
         yield
 
 
-def _entry_id(storage: Path) -> str:
-    """Return the id of the integration's config entry."""
-    entries = _load(storage / "core.config_entries").get("entries", [])
-    ids = [entry["entry_id"] for entry in entries if entry["domain"] == DOMAIN]
-    if len(ids) != 1:
-        msg = f"It takes one entry of Vesper to write a history, there are {len(ids)}"
-        raise RuntimeError(msg)
-    entry_id: str = ids[0]
-    return entry_id
-
-
-def _load(path: Path) -> dict[str, Any]:
-    """Return the data of a storage file, if any."""
-    if not path.exists():
-        return {}
-    data: dict[str, Any] = json.loads(path.read_text())["data"]
-    return data
-
-
 def _write_devices(path: Path, past: Past) -> None:
     """Write the devices into the store of the integration.
 
     A stored device keeps what it has reported, such as its uptime and its alerts.
     """
-    devices: dict[str, Any] = _load(path).get("devices", {})
+    devices: dict[str, Any] = load_storage(path).get("devices", {})
     for device_id, replayed in past.devices.items():
         device = replayed
         if device_id in devices:
@@ -194,29 +185,43 @@ def _add_subsystems(device: Device, replayed: Device) -> None:
 class _Entities:
     """The entities, as registered or as they will be."""
 
-    def __init__(self, storage: Path, entry_id: str) -> None:
-        """Read the registries."""
+    def __init__(
+        self, storage: Path, entry_id: str, unpredictable: AbstractSet[str]
+    ) -> None:
+        """Read the registries.
+
+        `unpredictable` are the devices whose entities get ids that are not foreseeable.
+        """
         self._entry_id = entry_id
+        self._unpredictable = unpredictable
         self._texts = json.loads(_TEXTS.read_text())["entity"]
         self._names = {
             device["id"]: device["name_by_user"] or device["name"]
-            for device in _load(storage / "core.device_registry").get("devices", [])
+            for device in load_storage(storage / "core.device_registry").get(
+                "devices", []
+            )
         }
+        entities = load_storage(storage / "core.entity_registry").get("entities", [])
+        self._taken = {entity["entity_id"] for entity in entities}
         self._registered = {
             entity["unique_id"]: entity
-            for entity in _load(storage / "core.entity_registry").get("entities", [])
+            for entity in entities
             if entity["config_entry_id"] == entry_id
         }
 
     def find(self, device_id: str, key: str) -> _Entity | None:
-        """Return an entity, None if it is disabled."""
+        """Return an entity.
+
+        None if it is disabled, or if its id is not known yet.
+        """
         unique_id = (
             fleet_unique_id_of(self._entry_id, key)
             if device_id == FLEET
             else unique_id_of(self._entry_id, device_id, key)
         )
         if (entity := self._registered.get(unique_id)) is None:
-            return self._predict(device_id, key)
+            is_known = device_id not in self._unpredictable
+            return self._predict(device_id, key) if is_known else None
         if entity["disabled_by"] is not None:
             return None
         attributes = dict(entity["capabilities"] or {})
@@ -256,13 +261,30 @@ class _Entities:
                 attributes["unit_of_measurement"] = unit
         device = "All Vesper devices" if device_id == FLEET else f"Vesper {device_id}"
         friendly_name = f"{device} {name}"
-        return _Entity(
-            f"{platform}.{slugify(friendly_name)}",
-            attributes | {"friendly_name": friendly_name},
-        )
+        entity_id = f"{platform}.{slugify(friendly_name)}"
+        if entity_id in self._taken:
+            return None
+        return _Entity(entity_id, attributes | {"friendly_name": friendly_name})
 
 
-def _write_states(path: Path, past: Past, entities: _Entities) -> None:
+def _entities(
+    storage: Path, entry_ids: Mapping[str, str], pasts: Mapping[str, Past]
+) -> dict[str, _Entities]:
+    """Return the entities of each site.
+
+    Where sites have a device of the same name, each entity id of one of them gets a
+    number. Which one depends on what Home Assistant registers first.
+    """
+    counts = Counter(device_id for past in pasts.values() for device_id in past.devices)
+    several = {device_id for device_id, count in counts.items() if count > 1}
+    if len(entry_ids) > 1:
+        several.add(FLEET)
+    return {prefix: _Entities(storage, entry_ids[prefix], several) for prefix in pasts}
+
+
+def _write_states(
+    path: Path, pasts: Mapping[str, Past], entities: Mapping[str, _Entities]
+) -> None:
     """Write the states into the recorder's database."""
     engine = create_engine(f"sqlite:///{path}")
     try:
@@ -277,10 +299,10 @@ def _write_states(path: Path, past: Past, entities: _Entities) -> None:
             if version != SCHEMA_VERSION:
                 msg = f"{path} is of another version: start Home Assistant once"
                 raise RuntimeError(msg)
-            _insert_states(session, past, entities)
-            session.add(
-                RecorderRuns(start=_utc(past.start), end=_utc(past.end), created=_utc())
-            )
+            for prefix, past in pasts.items():
+                _insert_states(session, past, entities[prefix])
+            start, end = _utc(past.start), _utc(past.end)
+            session.add(RecorderRuns(start=start, end=end, created=_utc()))
     finally:
         engine.dispose()
 

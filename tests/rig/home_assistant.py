@@ -1,6 +1,6 @@
 """A released Home Assistant with its own directory."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
 import json
@@ -18,6 +18,7 @@ from paho.mqtt import publish as mqtt_publish
 from .api import Api, ApiError
 from .broker import BrokerAddress
 from .process import LOCALHOST, ChildProcess, environment
+from .sites import PREFIX, Site
 
 NAME: Final = "Rig"
 USERNAME: Final = "vesper"
@@ -150,8 +151,8 @@ class HomeAssistant:
     """An onboarded Home Assistant, with entries of config flows.
 
     The directory may be kept: a later start uses it again, with the current
-    integration, and with any port, broker and prefix. A directory of a failed first
-    start is created again.
+    integration, and with any port, broker and sites. The entries of other sites are
+    removed then. A directory of a failed first start is created again.
     """
 
     def __init__(
@@ -160,7 +161,7 @@ class HomeAssistant:
         *,
         port: int,
         broker: BrokerAddress,
-        prefix: str = "vesper",
+        sites: Sequence[Site] = (Site(),),
         movable_clock: bool = False,
     ) -> None:
         """Describe a Home Assistant that is not started yet.
@@ -173,7 +174,8 @@ class HomeAssistant:
         self._memory = directory / "rig.json"
         self._port = port
         self._broker = broker
-        self._prefix = prefix
+        self._sites = sites
+        self._entry_ids: dict[str, str] = {}
         directory.mkdir(parents=True, exist_ok=True)
         self._clock = directory.parent / f"{directory.name}.clock"
         clock: dict[str, str] = {}
@@ -220,6 +222,7 @@ class HomeAssistant:
         ready, ApiError if it rejects a request.
         """
         memory = self._load_memory()
+        self._entry_ids = load_entry_ids(self._directory / ".storage")
         self._write_configuration()
         _LOGGER.info("Starting Home Assistant; its log: %s", self._process.log)
         self._process.start()
@@ -289,14 +292,25 @@ class HomeAssistant:
 
     @property
     def saved(self) -> Path:
-        """The file in which Vesper stores the devices."""
-        return self._directory / ".storage" / f"vesper.{self.entry['entry_id']}"
+        """The file with the devices of the first site."""
+        return self.saved_of(self._sites[0].prefix)
+
+    def saved_of(self, prefix: str) -> Path:
+        """Return the file with the devices of a site."""
+        return self._directory / ".storage" / f"vesper.{self._entry_ids[prefix]}"
 
     @property
     def entry(self) -> dict[str, Any]:
-        """Vesper's current configuration entry."""
-        (entry,) = self.api.entries("vesper")
-        return entry
+        """The configuration entry of the first site."""
+        return self.entry_of(self._sites[0].prefix)
+
+    def entry_of(self, prefix: str) -> dict[str, Any]:
+        """Return the configuration entry of a site.
+
+        Raises KeyError if the site is not set up.
+        """
+        entries = {entry["entry_id"]: entry for entry in self.api.entries("vesper")}
+        return entries[self._entry_ids[prefix]]
 
     def wait_until_listening(self) -> None:
         """Wait until Vesper receives all further messages.
@@ -306,7 +320,7 @@ class HomeAssistant:
         after the subscriptions of Vesper; when the message arrives all are
         subscribed. It is published at QoS 0, which every broker accepts.
         """
-        topic = f"{self._prefix}-rig/probe"
+        topic = f"{PREFIX}-rig/probe"
         publish = partial(
             mqtt_publish.single,
             topic,
@@ -317,7 +331,7 @@ class HomeAssistant:
         )
 
         def is_listening() -> bool:
-            entries = [*self.api.entries("mqtt"), self.entry]
+            entries = [*self.api.entries("mqtt"), *self.api.entries("vesper")]
             if any(entry["state"] != "loaded" for entry in entries):
                 return False
             try:
@@ -333,33 +347,86 @@ class HomeAssistant:
         publish(None)
 
     def reload(self, domain: str = "vesper") -> None:
-        """Reload an entry, and wait until it is subscribed."""
-        (entry_id,) = self.api.entry_ids(domain)
-        self.api.post(f"/api/config/config_entries/entry/{entry_id}/reload")
+        """Reload the entries, and wait until they are subscribed."""
+        for entry_id in self.api.entry_ids(domain):
+            self.api.post(f"/api/config/config_entries/entry/{entry_id}/reload")
         self.wait_until_listening()
 
-    def states(self) -> dict[str, str]:
-        """Return the states of Vesper's entities by unique id.
+    def add_site(self, site: Site) -> None:
+        """Add the entry of a site.
 
-        A registered entity without a state (it is disabled) is omitted.
+        Raises ApiError if Home Assistant rejects it.
+        """
+        _LOGGER.info("Watching the devices under %s", site.prefix)
+        answer = self.api.run_flow("vesper", {"prefix": site.prefix})
+        entry_id = self._entry_ids[site.prefix] = answer["result"]["entry_id"]
+        if site.title is not None:
+            self.api.command(
+                "config_entries/update", entry_id=entry_id, title=site.title
+            )
+
+    def remove_site(self, prefix: str) -> None:
+        """Remove the entry of a site, if any."""
+        if (entry_id := self._entry_ids.pop(prefix, None)) is not None:
+            self.api.request("DELETE", f"/api/config/config_entries/entry/{entry_id}")
+
+    def device_ids(self, prefix: str | None = None) -> dict[str, str]:
+        """Return the registry ids of a site's devices.
+
+        They are by device id. By default, it is the first site.
+        """
+        entry_id = self._entry_id(prefix)
+        return {
+            device_id: device["id"]
+            for device in self.api.command("config/device_registry/list")
+            if device["config_entry_id"] == entry_id
+            for _, device_id in device["identifiers"]
+        }
+
+    def entity_ids(self, prefix: str | None = None) -> dict[str, str]:
+        """Return the entity ids of a site by `{device_id}/{key}`.
+
+        Those of the fleet are by key. By default, it is the first site. Where sensor
+        and button share a key the last counts, so give them different ones.
+        """
+        entry_id = self._entry_id(prefix)
+        # One character separates the id of the entry from what follows.
+        return {
+            entity["unique_id"].removeprefix(entry_id)[1:]: entity["entity_id"]
+            for entity in self.api.command("config/entity_registry/list")
+            if entity["config_entry_id"] == entry_id
+        }
+
+    def states(self, prefix: str | None = None) -> dict[str, str]:
+        """Return the states of a site's entities.
+
+        The keys are those of `entity_ids`. A registered entity without a state (it is
+        disabled) is omitted.
         """
         states = self.api.states()
         return {
-            unique_id: states[entity_id]["state"]
-            for unique_id, entity_id in self.api.entity_ids("vesper").items()
+            key: states[entity_id]["state"]
+            for key, entity_id in self.entity_ids(prefix).items()
             if entity_id in states
         }
 
-    def wait_for_states(self, expected: Mapping[str, str], timeout: float = 10) -> None:
-        """Wait for the states of entities, by unique id.
+    def wait_for_states(
+        self,
+        expected: Mapping[str, str],
+        timeout: float = 10,
+        *,
+        prefix: str | None = None,
+    ) -> None:
+        """Wait for the states of a site's entities.
 
-        Raises TimeoutError that names those that have not.
+        The keys are those of `entity_ids`. Raises TimeoutError that names those that
+        have not.
         """
         seen: dict[str, str] = {}
 
         def is_so() -> bool:
             seen.clear()
-            seen.update(self.states())
+            seen.update(self.states(prefix))
             return all(seen.get(key) == state for key, state in expected.items())
 
         try:
@@ -386,6 +453,10 @@ class HomeAssistant:
             and not _MINOR.match(record)
             and not any(re.search(known, record) for known in _EXPECTED_RECORDS)
         ]
+
+    def _entry_id(self, prefix: str | None) -> str:
+        """Return the id of a site's entry."""
+        return self._entry_ids[self._sites[0].prefix if prefix is None else prefix]
 
     def _load_memory(self) -> dict[str, Any]:
         """Return the data of an earlier start, if any."""
@@ -426,13 +497,18 @@ class HomeAssistant:
         if memory.get("broker") != broker or not self.api.entry_ids("mqtt"):
             _LOGGER.info("Connecting it to %s:%d", self._broker.host, self._broker.port)
             self._set_up_mqtt()
-        if memory.get("prefix") != self._prefix or not self.api.entry_ids("vesper"):
-            _LOGGER.info("Watching the devices under %s", self._prefix)
-            self._run_flow("vesper", {"prefix": self._prefix})
+        prefixes = [site.prefix for site in self._sites]
+        # A user may have added entries: they stay.
+        for prefix in memory.get("prefixes", []):
+            if prefix not in prefixes:
+                self.remove_site(prefix)
+        for site in self._sites:
+            if site.prefix not in self._entry_ids:
+                self.add_site(site)
         self._memory.touch(mode=0o600)
         self._memory.write_text(
             json.dumps(
-                {"token": self.api.token, "broker": broker, "prefix": self._prefix}
+                {"token": self.api.token, "broker": broker, "prefixes": prefixes}
             )
         )
 
@@ -455,16 +531,35 @@ class HomeAssistant:
         *newer, oldest = [broker.protocol] if broker.protocol else ["5", "3.1.1"]
         for protocol in newer:
             try:
-                self._run_flow("mqtt", form | {"protocol": protocol})
+                self._run_mqtt_flow(form | {"protocol": protocol})
             except ApiError:
                 _LOGGER.info("It does not take MQTT %s", protocol)
             else:
                 return
-        self._run_flow("mqtt", form | {"protocol": oldest})
+        self._run_mqtt_flow(form | {"protocol": oldest})
 
-    def _run_flow(self, domain: str, form: Mapping[str, Any]) -> None:
-        entry_id = next(iter(self.api.entry_ids(domain)), None)
-        self.api.run_flow(domain, form, entry_id=entry_id)
+    def _run_mqtt_flow(self, form: Mapping[str, Any]) -> None:
+        entry_id = next(iter(self.api.entry_ids("mqtt")), None)
+        self.api.run_flow("mqtt", form, entry_id=entry_id)
+
+
+def load_storage(path: Path) -> dict[str, Any]:
+    """Return the data of a storage file, if any."""
+    if not path.exists():
+        return {}
+    data: dict[str, Any] = json.loads(path.read_text())["data"]
+    return data
+
+
+def load_entry_ids(storage: Path) -> dict[str, str]:
+    """Return the ids of Vesper's entries by prefix."""
+    entries = load_storage(storage / "core.config_entries").get("entries", [])
+    return {
+        prefix: entry["entry_id"]
+        for entry in entries
+        # An entry that the user ignores has none.
+        if entry["domain"] == "vesper" and (prefix := entry["data"].get("prefix"))
+    }
 
 
 def write_storage(
