@@ -61,6 +61,8 @@ def test_disconnects(tmp_path: Path, record_property: Row) -> None:
             broker.address.host, broker.address.port, devices=LIVING, speed=SPEED
         ) as fleet,
     ):
+        # It has topics of Vesper, too, and subscribes to them again and again.
+        home_assistant.api.turn_off_discovery()
         # The next client of MQTT must not keep the subscriptions for good.
         home_assistant.reload("mqtt")
         home_assistant.wait_for_states(connectivity("on", *LIVING))

@@ -174,6 +174,16 @@ class Api:
         )
         _with_entry("The options flow", answer)
 
+    def turn_off_discovery(self) -> None:
+        """Let MQTT subscribe only to what its users ask for."""
+        (entry_id,) = self.entry_ids("mqtt")
+        answer = self._go_through(
+            "/api/config/config_entries/options/flow",
+            {"handler": entry_id},
+            [{"discovery": False}],
+        )
+        _with_entry("The options flow", answer)
+
     def make_key(self, entry_id: str) -> str:
         """Enable heartbeats over HTTP and return a new key.
 
