@@ -16,6 +16,7 @@ from tests.rig.browser import CHROMIUM, Browser, Device, Scheme
 from tests.rig.fleet import Fleet
 from tests.rig.home_assistant import HomeAssistant
 from tests.rig.process import free_port
+from tests.rig.sites import Site
 
 from .cards import CARDS, FRONTEND, RIG, ROOT, TIMEOUT, Bell, OpenFleet, OpenPage
 
@@ -133,6 +134,19 @@ def publish(broker: Broker, home_assistant: HomeAssistant) -> Publish:
     home_assistant.wait_until_listening()
     address = broker.address
     return partial(mqtt_publish.single, hostname=address.host, port=address.port)
+
+
+@pytest.fixture
+def second_site(home_assistant: HomeAssistant) -> Iterator[Site]:
+    """Return a second site that exists during the test.
+
+    The test may remove it, and add it again.
+    """
+    site = Site(prefix="south/vesper", title="South")
+    home_assistant.add_site(site)
+    home_assistant.wait_until_listening()
+    yield site
+    home_assistant.remove_site(site.prefix)
 
 
 def delete_dashboards(home_assistant: HomeAssistant) -> None:
