@@ -1,75 +1,15 @@
-"""The list of the fleet and its actions."""
+"""The list of the fleet."""
 
 import logging
 from typing import Any, Final
 
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import expect
 import pytest
 
+from .board import ALERT, Board
 from .cards import OpenFleet
 
 LOGGER: Final = logging.getLogger("vesper.board")
-
-#: After how many milliseconds the cards ask again.
-RETRY: Final = 30_000
-
-ALERT: Final = {"subsystem": "Player", "state": "WARNING", "message": "no sound"}
-
-
-class Board:
-    """The fleet card, with states set by a test."""
-
-    def __init__(self, page: Page, **config: Any) -> None:
-        """Show the card."""
-        self.page = page
-        self.shown = self.show(**config)
-        self.card = page.locator("vesper-fleet-card")
-
-    def show(self, *, element: str = "vesper-fleet-card", **config: Any) -> float:
-        """Show one more card; returns the milliseconds."""
-        show = "([element, config]) => bells.show(element, config)"
-        return float(self.page.evaluate(show, [element, config]))
-
-    def change(self, number: int | str, key: str, state: str, **attributes: Any) -> Any:
-        """Change a state.
-
-        Returns how long that took, in milliseconds, and how many rows moved.
-        """
-        change = [number, key, state, attributes]
-        return self.page.evaluate("change => bells.change(...change)", change)
-
-    def alert(self, number: int, *alerts: dict[str, Any]) -> None:
-        """Set the alerts of a device, worst first."""
-        health = alerts[0]["state"].lower() if alerts else "ok"
-        self.change(number, "health", health)
-        self.change(number, "active_alerts", str(len(alerts)), alerts=alerts)
-
-    @property
-    def order(self) -> str:
-        """The numbers of the devices, as listed."""
-        return " ".join(self.page.evaluate("bells.order()"))
-
-    def row(self, number: int) -> Locator:
-        """Return the row of a device."""
-        name = self.page.get_by_text(f"Bell {number}", exact=True)
-        return self.card.locator(".devices > li").filter(has=name)
-
-    def button(self, name: str) -> Locator:
-        """Return a button."""
-        return self.card.get_by_role("button", name=name, exact=True)
-
-    def open_actions(self, number: int) -> Locator:
-        """Open the actions of a device."""
-        self.button(f"actions_of Bell {number}").click()
-        return self.row(number).get_by_role("group")
-
-    @property
-    def called(self) -> list[list[Any]]:
-        """The actions that were performed, with data and target."""
-        called: list[list[Any]] = self.page.evaluate(
-            "bells.called.map(call => call.slice(0, 4))"
-        )
-        return called
 
 
 # The list
@@ -392,314 +332,59 @@ def test_areas(many_devices: OpenFleet) -> None:
         assert hrefs == ["/vesper-fleet/area?id=tower", "/vesper-fleet/area?id="]
 
 
-# Actions
-
-
-def test_act_on_a_row(many_devices: OpenFleet) -> None:
-    """The answer is shown where the action was chosen."""
-    with many_devices(3) as page:
-        board = Board(page)
+def test_one_area(many_devices: OpenFleet) -> None:
+    """One area has no tile."""
+    with many_devices(2) as page:
+        board = Board(page, areas=True)
         board.alert(1, ALERT)
-        actions = board.open_actions(1)
-        target = {"device_id": ["device-1"]}
-        for action, response, call, result in (
-            (
-                "acknowledge",
-                {"bell": ["Player"]},
-                ["acknowledge_alert", {}],
-                "_count 1",
-            ),
-            (
-                "clear",
-                {"bell": ["Player", "SD"]},
-                ["clear_alert", {}],
-                "cleared_count 2",
-            ),
-            ("run_health_check", None, ["run_health_check", {}], "answered"),
-            (
-                *("maintenance_1h", {}),
-                *(["set_maintenance", {"duration": {"seconds": 3600}}],),
-                "maintenance_until",
-            ),
-        ):
-            page.evaluate("response => (bells.response = response)", response)
-            actions.get_by_role("button", name=f"action_{action}", exact=True).click()
-            expect(actions.get_by_role("status")).to_contain_text(result)
-            assert board.called[-1] == ["vesper", *call, target]
-        assert not actions.get_by_role("button", name="end_maintenance").is_visible()
-        board.change(1, "maintenance", "on", until="2026-11-30T08:00:00+00:00")
-        actions.get_by_role("button", name="action_end_maintenance").click()
-        expect(actions.get_by_role("status")).to_have_text("maintenance_ended")
-        assert board.called[-1][2] == {"duration": {"seconds": 0}}
-        # What can't be done to the device is not offered.
-        board.alert(1)
-        board.change(1, "connectivity", "off", acknowledged=True)
-        for action in ("acknowledge", "clear", "run_health_check"):
-            button = actions.get_by_role("button", name=f"action_{action}", exact=True)
-            expect(button).to_have_count(0)
-        board.button("actions_of Bell 1").click()
-        expect(actions).to_have_count(0)
+        expect(board.row(1)).to_contain_text("Player")
+        expect(board.card.locator("a.area").filter(visible=True)).to_have_count(0)
 
 
-def test_the_answer_stays(many_devices: OpenFleet) -> None:
-    """A device that gets better keeps its place meanwhile."""
+OPEN_AREA: Final = """
+    async (id) => {
+        window.loadCardHelpers = async () => ({
+            createCardElement: ({ type, ...config }) => {
+                bells.card = document.createElement(type.split(":")[1]);
+                bells.card.setConfig(config);
+                return bells.card;
+            },
+        });
+        await customElements.whenDefined("vesper-linked-card");
+        const linked = document.createElement("vesper-linked-card");
+        linked.setConfig({ view: "area", card: "area" });
+        linked.hass = document.querySelector("home-assistant").hass;
+        history.pushState(null, "", `/bells/area?id=${id}`);
+        document.body.append(linked);
+        window.linked = linked;
+    }
+"""
+
+
+def test_area_view(many_devices: OpenFleet) -> None:
+    """Its title is the name of the area."""
     with many_devices(14) as page:
-        board = Board(page)
-        for number in (1, 2, 3):
-            board.alert(number, ALERT)
-        board.card.get_by_role("toolbar").get_by_text("3 warning").click()
-        actions = board.open_actions(1)
-        page.evaluate("bells.response = { bell: ['Player'] }")
-        actions.get_by_role("button", name="action_clear").click()
-        order = board.order
-        board.alert(1)
-        assert board.order == order
-        expect(board.row(1).get_by_text("cleared_count 1")).to_be_visible()
-        expect(board.card.get_by_role("toolbar")).to_contain_text("2 warning")
-        # What gets worse does move.
-        board.alert(1, ALERT | {"state": "FAILED"})
-        board.card.get_by_role("toolbar").get_by_text("1 failed").click()
-        assert board.order == "1"
-        board.alert(1)
-        assert board.order == "1"
-        board.button("actions_of Bell 1").click()
-        assert board.order == ""
-
-
-def test_acknowledge_a_silent_device(many_devices: OpenFleet) -> None:
-    """It is acknowledged in the to-do list."""
-    with many_devices(2) as page:
-        board = Board(page)
-        page.evaluate("bells.response = { bell: ['Player'] }")
-        board.change("fleet", "problems", "2")
-        board.alert(1, ALERT)
-        board.change(1, "connectivity", "off")
-        actions = board.open_actions(1)
-        actions.get_by_role("button", name="action_acknowledge").click()
-        expect(actions.get_by_role("status")).to_have_text("acknowledged_count 2")
-        item = {"item": "bell-1/connectivity", "status": "completed"}
-        assert board.called == [
-            ["vesper", "acknowledge_alert", {}, {"device_id": ["device-1"]}],
-            ["todo", "update_item", item, {"entity_id": "sensor.fleet_problems"}],
-        ]
-        # And it can be taken back.
-        board.alert(1, ALERT | {"acknowledged": True})
-        board.change(1, "connectivity", "off", acknowledged=True)
-        actions.get_by_role("button", name="action_unacknowledge").click()
-        expect(actions.get_by_role("status")).to_have_text("unacknowledged")
-        items = ["bell-1/alert/Player", "bell-1/connectivity"]
-        assert [data for _, _, data, _ in board.called[2:]] == [
-            {"item": item, "status": "needs_action"} for item in items
-        ]
-
-
-def test_until(many_devices: OpenFleet) -> None:
-    """Maintenance ends at the time that was entered."""
-    with many_devices(1) as page:
-        page.clock.set_fixed_time("2026-03-28T12:00:00Z")
-        board = Board(page)
-        actions = board.open_actions(0)
-        actions.get_by_role("button", name="action_maintenance_until").click()
-        until = actions.get_by_label("maintenance_end")
-        expect(until).to_have_value("2026-03-29T14:00")
-        button = actions.get_by_role("button", name="set_end")
-        # The clocks change in between.
-        until.fill("2026-03-29T03:30")
-        button.click()
-        expect(actions.get_by_role("status")).to_contain_text("maintenance_until")
-        assert board.called[-1][2] == {"duration": {"seconds": 13.5 * 3600}}
-        expect(until).to_be_hidden()
-        actions.get_by_role("button", name="action_maintenance_until").click()
-        for wrong in ("2026-03-28T12:00", ""):
-            until.fill(wrong)
-            button.click()
-            expect(actions.get_by_role("status")).to_have_text("maintenance_end_passed")
-        assert len(board.called) == 1
-
-
-def test_errors_are_said_in_the_row(many_devices: OpenFleet) -> None:
-    """An action that fails says why."""
-    with many_devices(2) as page:
-        board = Board(page)
-        page.evaluate("bells.error = { message: 'The MQTT broker is away' }")
-        actions = board.open_actions(1)
-        actions.get_by_role("button", name="run_health_check").click()
-        result = actions.get_by_role("status")
-        expect(result).to_have_text("The MQTT broker is away")
-        expect(result).to_have_class("result error")
-        page.evaluate("bells.error = { code: 'unauthorized', message: 'Unauthorized' }")
-        actions.get_by_role("button", name="run_health_check").click()
-        expect(result).to_have_text("action_not_permitted")
-
-
-def test_act_on_several(many_devices: OpenFleet) -> None:
-    """Selected devices have the same actions."""
-    with many_devices(14) as page:
-        board = Board(page)
-        board.alert(1, ALERT)
-        board.alert(2, ALERT)
-        board.change(3, "connectivity", "off")
-        board.button("select").click()
-        for number in (1, 3):
-            board.row(number).get_by_role("checkbox").check()
-        expect(board.card.get_by_text("selected_count 2")).to_be_visible()
-        bar = board.card.locator(".selection")
-        page.evaluate("bells.response = { one: { answered: true } }")
-        bar.get_by_role("button", name="run_health_check").click()
-        expect(bar.get_by_text("answered")).to_be_visible()
-        # The one that is offline can't answer.
-        assert board.called[-1][3] == {"device_id": ["device-1"]}
-        board.row(3).get_by_role("checkbox").uncheck()
-        warning = board.card.get_by_role("toolbar").get_by_text("2 warning")
-        warning.click()
-        board.button("select_all").click()
-        # It is said that the actions are also for what is not listed.
-        board.card.get_by_role("searchbox").fill("bell 1")
-        expect(board.card.get_by_text("selected_hidden_count 2 1")).to_be_visible()
-        board.card.get_by_role("searchbox").fill("")
-        expect(board.card.get_by_text("selected_count 2")).to_be_visible()
-        page.evaluate("bells.response = { one: ['Player'], two: ['Player'] }")
-        bar.get_by_role("button", name="action_acknowledge").click()
-        expect(bar.get_by_text("acknowledged_count 2")).to_be_visible()
-        assert board.called[-1][3] == {"device_id": ["device-1", "device-2"]}
-        # Nothing is selected next time.
-        board.button("select").click()
-        expect(bar).to_be_hidden()
-        board.button("select").click()
-        expect(board.card.get_by_text("selected_count 0")).to_be_visible()
-
-
-def test_only_what_is_permitted(many_devices: OpenFleet) -> None:
-    """Actions are offered on devices under control."""
-    with many_devices(3) as page:
+        page.evaluate(OPEN_AREA, "tower")
+        card = page.locator("vesper-fleet-card")
+        expect(card.get_by_role("heading", name="Tower")).to_be_visible()
+        card.get_by_role("toolbar").get_by_text("10 ok").click()
+        expect(card.locator(".devices > li")).to_have_count(10)
         page.evaluate("""() => {
-            document.querySelector("home-assistant").hass.user.is_admin = false;
-            bells.answers["vesper/controllable_devices"] = { device_ids: ["device-1"] };
+            const { hass } = document.querySelector("home-assistant");
+            const tower = { ...hass.areas.tower, name: "Belfry" };
+            linked.hass = { ...hass, areas: { tower } };
         }""")
-        board = Board(page)
-        expect(board.button("actions_of Bell 1")).to_be_visible()
-        expect(board.card.locator("button.menu")).to_have_count(1)
-        for number, panels in ((2, 0), (1, 1)):
-            board.row(number).locator("a, button").first.focus()
-            page.keyboard.press("m")
-            expect(board.row(number).get_by_role("group")).to_have_count(panels)
-        board.change(2, "playing", "on")
-        assert page.evaluate("bells.asked") == [{"type": "vesper/controllable_devices"}]
-        board.button("select").click()
-        board.button("select_all").click()
-        expect(board.card.get_by_text("selected_count 1")).to_be_visible()
-
-
-def test_permissions_of_a_start(many_devices: OpenFleet) -> None:
-    """They are not known until Vesper is running."""
-    with many_devices(2) as page:
+        expect(card.get_by_role("heading", name="Belfry")).to_be_visible()
+        # What was chosen still is.
+        expect(card.get_by_role("toolbar").get_by_text("10 ok")).to_be_visible()
+        chosen = card.get_by_role("button", name="10 ok", pressed=True)
+        expect(chosen).to_be_visible()
         page.evaluate("""() => {
-            document.querySelector("home-assistant").hass.user.is_admin = false;
-            const refusal = { then: (_answer, refuse) => refuse() };
-            bells.answers["vesper/controllable_devices"] = refusal;
+            history.pushState(null, "", "/bells/area?id=");
+            window.dispatchEvent(new Event("location-changed"));
         }""")
-        board = Board(page)
-        expect(board.row(1).get_by_text("Bell 1")).to_be_visible()
-        page.wait_for_function("bells.asked.length")
-        expect(board.card.locator("button.menu")).to_have_count(0)
-        page.evaluate("""() => {
-            const answer = { device_ids: ["device-1"] };
-            bells.answers["vesper/controllable_devices"] = answer;
-        }""")
-        page.clock.run_for(RETRY)
-        expect(board.button("actions_of Bell 1")).to_be_visible()
-        expect(board.card.locator("button.menu")).to_have_count(1)
-
-
-# Taps and keys
-
-
-@pytest.mark.parametrize(
-    ("config", "href"),
-    [
-        ({}, "/config/devices/device/device-1"),
-        (
-            {"tap_action": "device_page", "dashboard": "bells"},
-            "/config/devices/device/device-1",
-        ),
-        ({"dashboard": "bells"}, "/bells/device?id=device-1"),
-        ({"tap_action": "device_view"}, "/config/devices/device/device-1"),
-    ],
-)
-def test_what_a_tap_opens(
-    many_devices: OpenFleet, config: dict[str, Any], href: str
-) -> None:
-    """A tap opens the device page or a view."""
-    with many_devices(2) as page:
-        board = Board(page, **config)
-        head = board.card.get_by_role("link", name="Bell 1 ok")
-        expect(head).to_have_attribute("href", href)
-
-
-def test_taps_of_other_users(many_devices: OpenFleet) -> None:
-    """Users who are no administrators get a dialog."""
-    with many_devices(1) as page:
-        page.evaluate("""() => {
-            document.querySelector("home-assistant").hass.user.is_admin = false;
-            bells.answers["vesper/controllable_devices"] = { device_ids: [] };
-            document.addEventListener("hass-more-info",
-                ({ detail }) => (window.opened = detail.entityId));
-        }""")
-        board = Board(page)
-        board.button("Bell 0 ok").click()
-        assert page.evaluate("opened") == "sensor.device-0_health"
-        page.evaluate("bells.card.remove()")
-        board = Board(page, tap_action="none")
-        expect(board.row(0)).to_contain_text("Bell 0")
-        expect(board.row(0).locator("a, button")).to_have_count(0)
-
-
-def test_keys(many_devices: OpenFleet) -> None:
-    """Each row is one tab stop."""
-    focused = "bells.card.shadowRoot.activeElement?.dataset.focus"
-    with many_devices(14) as page:
-        board = Board(page)
-        board.alert(1, ALERT)
-        board.alert(2, ALERT)
-
-        def press(*keys: str) -> Any:
-            for key in keys:
-                page.keyboard.press(key)
-            return page.evaluate(focused)
-
-        board.card.get_by_role("toolbar").get_by_role("button").first.focus()
-        press("ArrowRight")
-        assert page.evaluate("bells.card.shadowRoot.activeElement.textContent") == (
-            "status_count 12 ok"
-        )
-        # The search, the two tools, then the rows.
-        assert press("Tab", "Tab", "Tab", "Tab") == "device-1"
-        assert press("ArrowRight") == "device-1/ menu"
-        assert press("ArrowRight") == "device-1/Player"
-        assert press("Home") == "device-1"
-        assert press("ArrowDown") == "device-2"
-        assert press("ArrowUp") == "device-1"
-        assert press("Tab") == "device-2"
-        page.evaluate("bells.response = { bell: ['Player'] }")
-        # Home Assistant listens to the same keys.
-        page.evaluate("""() => {
-            window.heard = [];
-            addEventListener("keydown", ({ key }) => heard.push(key));
-        }""")
-        press("a")
-        result = board.row(2).get_by_role("status")
-        expect(result).to_have_text("acknowledged_count 1")
-        press("m")
-        expect(board.row(2).get_by_role("group")).to_have_count(0)
-        assert page.evaluate(focused) == "device-2"
-        press("x")
-        assert page.evaluate("heard") == ["x"]
-        # A row that is not in view is rendered when it gets the focus.
-        page.set_viewport_size({"width": 390, "height": 100})
-        board.card.locator("button.section:not([hidden])").focus()
-        press("Enter")
-        board.row(1).locator("a").focus()
-        assert press("ArrowDown", "ArrowDown", *("ArrowDown",) * 11) == "device-13"
+        expect(card.get_by_role("heading", name="no_area")).to_be_visible()
+        expect(card.locator(".devices > li")).to_have_count(4)
 
 
 # Other dashboards

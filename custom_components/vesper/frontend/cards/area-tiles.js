@@ -43,9 +43,9 @@ export class AreaTiles {
   update(hass, rows, fleet, config) {
     const areas = countAreas(hass, rows);
     const key = JSON.stringify([areas, fleet.dashboard, config.dashboard]);
+    this.element.hidden = areas.length < 2;
     if (key === this.key) return;
     this.key = key;
-    this.element.hidden = areas.length < 2;
     this.heading.textContent = localize(hass, "areas");
     this.list.ariaLabel = localize(hass, "areas");
     this.list.replaceChildren(

@@ -1,5 +1,6 @@
 import { createElement } from "./dom.js";
 import { getFleet } from "./fleet.js";
+import { controllableDevices } from "./permissions.js";
 import { STATUS_BAR_STYLES } from "./status-bar.js";
 import { STYLES } from "./styles.js";
 import { localize } from "./texts.js";
@@ -11,7 +12,8 @@ const TIME_UPDATE_MILLISECONDS = 15_000;
  *
  * A card implements `update(hass, rebuild)`, which is called for each `hass`; `rebuild`
  * is true if its configuration, the registries, the translations or the user's language
- * and format of times have changed.
+ * and format of times have changed. If it calls `updatePermissions`, it implements
+ * `refresh()` too, which is called when these are known later.
  */
 export class VesperCard extends HTMLElement {
   constructor(tag = "ha-card") {
@@ -58,6 +60,21 @@ export class VesperCard extends HTMLElement {
     this.update(hass, this.needsRebuild);
     if (this.needsRebuild) this.updateTimes();
     this.needsRebuild = false;
+  }
+
+  /** Ask which devices the user may control, and offer the actions on these. */
+  async updatePermissions(hass) {
+    const { fleet } = this;
+    const permissions = controllableDevices(hass, fleet);
+    // Administrators get the actions with the first picture.
+    if (!(permissions instanceof Promise)) {
+      this.permissions = permissions;
+      return;
+    }
+    const ids = await permissions;
+    if (fleet !== this.fleet) return;
+    this.permissions = ids;
+    this.refresh();
   }
 
   connectedCallback() {

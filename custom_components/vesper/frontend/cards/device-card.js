@@ -12,7 +12,6 @@ import { getFleet, sortByName } from "./fleet.js";
 import { HistoryLoader } from "./history.js";
 import { currentHass } from "./home-assistant.js";
 import { InsightLoader } from "./insight.js";
-import { controllableDevices } from "./permissions.js";
 import { localize, textsLoaded } from "./texts.js";
 
 /** The sections that can be shown, in their order, with their names. */
@@ -39,7 +38,7 @@ export class VesperDeviceCard extends VesperCard {
     super();
     this.shadowRoot.adoptedStyleSheets.push(DEVICE_STYLES);
     this.sections = [];
-    const onLoad = () => this.updateSections();
+    const onLoad = () => this.refresh();
     this.history = new HistoryLoader({ hours: 30 * 24, onLoad });
     this.heap = new HistoryLoader({ keys: ["heap_free"], onLoad });
     this.insight = new InsightLoader(onLoad);
@@ -101,7 +100,7 @@ export class VesperDeviceCard extends VesperCard {
     if (!device) this.showMissing(hass);
     else if (device.id !== this.shownId) this.createSections(device);
     this.shownId = device?.id;
-    this.updateSections();
+    this.refresh();
     this.requestReport();
   }
 
@@ -140,16 +139,8 @@ export class VesperDeviceCard extends VesperCard {
     this.card.replaceChildren(...this.sections);
   }
 
-  /** Ask which devices the user may control, and offer the actions on these. */
-  async updatePermissions(hass) {
-    const { fleet } = this;
-    const permissions = await controllableDevices(hass, fleet);
-    if (fleet !== this.fleet) return;
-    this.permissions = permissions;
-    this.updateSections();
-  }
-
-  updateSections() {
+  /** Render all sections. */
+  refresh() {
     const { _hass: hass, device } = this;
     if (!device) return;
     const canControl = Boolean(this.permissions?.has(device.id));

@@ -93,6 +93,7 @@ export class DeviceList {
       const parts = previous.get(section.key) ?? this.createSection(section.key);
       this.sections.set(section.key, parts);
       const { element, list, heading, more } = parts;
+      parts.rows = section.rows;
       list.className = compact ? "devices compact" : "devices";
       list.style.setProperty("--columns", columns ?? "");
       list.ariaLabel = section.heading?.text ?? localize(hass, "devices");
@@ -141,6 +142,23 @@ export class DeviceList {
   toggle(key) {
     if (!this.expanded.delete(key)) this.expanded.add(key);
     this.onchange();
+  }
+
+  /**
+   * Move the focus on from a row that is no longer shown.
+   *
+   * `following` are the rows that were below it. Without any, the focus goes to what shows
+   * the row again: the line that it has been collapsed into, for example.
+   */
+  focusAfter(hass, row, following) {
+    const shown = new Set(this.rows);
+    const next = following.find((one) => shown.has(one));
+    const section = [...this.sections.values()].find(({ rows }) => rows.includes(row));
+    if (next) next.focus(hass, { preventScroll: true });
+    else if (section) {
+      const { heading, more } = section;
+      (heading.hidden ? more : heading).focus({ preventScroll: true });
+    } else [...shown].at(-1)?.focus(hass, { preventScroll: true });
   }
 
   /** Return the rows that are shown, in their order. */

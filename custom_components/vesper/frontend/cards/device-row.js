@@ -102,10 +102,10 @@ export class DeviceRow extends TrackedDevice {
   }
 
   /** Set the focus on the tab stop of the row, which may not have been in view. */
-  focus(hass) {
+  focus(hass, options) {
     this.visible = true;
     this.render(hass);
-    this.element.querySelector("[tabindex='0']")?.focus();
+    this.element.querySelector("[tabindex='0']")?.focus(options);
   }
 
   renderHead(hass) {

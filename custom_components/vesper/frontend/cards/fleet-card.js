@@ -12,7 +12,6 @@ import { HistoryLoader } from "./history.js";
 import { DOCUMENTATION } from "./home-assistant.js";
 import { INCIDENT_KEYS, IncidentBanner, findIncident } from "./incident-banner.js";
 import { moveFocus, takesKeys } from "./keyboard.js";
-import { controllableDevices } from "./permissions.js";
 import { localize } from "./texts.js";
 
 /** How far outside the visible area rows are rendered, so that scrolling shows no gaps. */
@@ -50,7 +49,10 @@ export class VesperFleetCard extends VesperCard {
   }
 
   setConfig(config) {
-    this.filters.grouped.ariaPressed = String(Boolean(config.group));
+    // What the user has chosen stays if the title changes.
+    if (config.group !== this.config.group) {
+      this.filters.grouped.ariaPressed = String(Boolean(config.group));
+    }
     super.setConfig(config);
   }
 
@@ -83,7 +85,7 @@ export class VesperFleetCard extends VesperCard {
     const isSame = incident.every((state, at) => state === this.incident?.[at]);
     if (!rebuild && !changed.length && isSame) return;
     this.incident = incident;
-    preserveFocus(this.shadowRoot, () => {
+    this.preserveFocus(() => {
       this.renderFleet(hass);
       if (rebuild || changed.length) this.renderList(hass);
       for (const row of rebuild ? this.rows.values() : changed) row.render(hass);
@@ -93,11 +95,21 @@ export class VesperFleetCard extends VesperCard {
   /** Render everything, as the user has changed what is selected. */
   refresh() {
     const hass = this._hass;
-    preserveFocus(this.shadowRoot, () => {
+    this.preserveFocus(() => {
       this.renderFleet(hass);
       this.renderList(hass);
       for (const row of this.rows.values()) row.render(hass);
     });
+  }
+
+  /** Run a function that renders, and restore the focus; that of a row goes on. */
+  preserveFocus(render) {
+    const row = this.shadowRoot.activeElement?.closest(".devices > li")?.row;
+    const before = row ? this.list.rows : [];
+    preserveFocus(this.shadowRoot, render);
+    if (!row || this.shadowRoot.activeElement) return;
+    const following = before.slice(before.indexOf(row) + 1);
+    this.list.focusAfter(this._hass, row, following);
   }
 
   /** Create the rows of new devices, and drop those of devices that are gone. */
@@ -116,20 +128,6 @@ export class VesperFleetCard extends VesperCard {
       this.selected.delete(id);
     }
     this.updatePermissions(hass);
-  }
-
-  /** Ask which devices the user may control, and offer the actions on these. */
-  async updatePermissions(hass) {
-    const { fleet } = this;
-    const permissions = controllableDevices(hass, fleet);
-    if (permissions instanceof Promise) {
-      const ids = await permissions;
-      if (fleet !== this.fleet) return;
-      this.permissions = ids;
-      this.refresh();
-    } else {
-      this.permissions = permissions;
-    }
   }
 
   createRow() {
@@ -165,6 +163,11 @@ export class VesperFleetCard extends VesperCard {
     );
   }
 
+  /** Return the causes of filtered rows; those of all rows are known. */
+  causesOf(rows) {
+    return rows.length === this.rows.size ? this.causes : findCauses(rows);
+  }
+
   /** Sort the rows of the filtered devices into the list. */
   renderList(hass) {
     const {
@@ -177,7 +180,7 @@ export class VesperFleetCard extends VesperCard {
     const { filters } = this;
     const rows = this.filteredRows(hass);
     const sections = divide(hass, rows, {
-      causes: filters.isGrouped ? findCauses(rows) : undefined,
+      causes: filters.isGrouped ? this.causesOf(rows) : undefined,
       all: filters.isActive || troubledOnly || Boolean(this.selection),
       sort,
     });

@@ -1,6 +1,7 @@
 import { createElement } from "./dom.js";
 import { DEVICE_CARD, FLEET_CARD } from "./home-assistant.js";
 import { currentDashboard } from "./navigation.js";
+import { localize } from "./texts.js";
 
 const LOG_HEIGHT = "640px";
 
@@ -22,8 +23,10 @@ export class VesperLinkedCard extends HTMLElement {
 
   set hass(hass) {
     this._hass = hass;
-    if (this.card) this.card.hass = hass;
-    else if (this.isConnected) this.createCard();
+    if (this.card) {
+      this.updateConfig();
+      this.card.hass = hass;
+    } else if (this.isConnected) this.createCard();
   }
 
   connectedCallback() {
@@ -40,22 +43,38 @@ export class VesperLinkedCard extends HTMLElement {
   /** Create the card, unless it is about the same as before. */
   async createCard() {
     const id = new URLSearchParams(location.search).get("id") ?? "";
-    if (id === this.shownId || !location.pathname.endsWith(`/${this.config.view}`))
+    if (id === this.shown?.id || !location.pathname.endsWith(`/${this.config.view}`))
       return;
     // While Home Assistant starts, there is no logbook yet.
     const isLog = this.config.card === "log";
     if (!this._hass || (isLog && !this._hass.config.components.includes("logbook")))
       return;
-    this.shownId = id;
-    const config = CONFIGS[this.config.card](this._hass, id);
+    const next = { id, dashboard: currentDashboard() };
+    this.shown = next;
+    this.card = undefined;
     const { createCardElement } = await window.loadCardHelpers();
-    if (id !== this.shownId) return;
+    if (next !== this.shown) return;
+    const config = this.cardConfig();
+    this.shownConfig = JSON.stringify(config);
     this.card = createCardElement(config);
     this.card.hass = this._hass;
     // The logbook card has no height of its own.
     const frame = createElement("div", {}, this.card);
     if (isLog) frame.style.blockSize = LOG_HEIGHT;
     this.replaceChildren(frame);
+  }
+
+  cardConfig() {
+    return CONFIGS[this.config.card](this._hass, this.shown);
+  }
+
+  /** Update the title of the card, as what it shows may be renamed. */
+  updateConfig() {
+    const config = this.cardConfig();
+    const text = JSON.stringify(config);
+    if (text === this.shownConfig) return;
+    this.shownConfig = text;
+    this.card.setConfig(config);
   }
 
   getCardSize() {
@@ -69,12 +88,12 @@ export class VesperLinkedCard extends HTMLElement {
 
 /** The configurations of the cards that can be linked to. */
 const CONFIGS = {
-  device: (_hass, device) => ({ type: `custom:${DEVICE_CARD}`, device }),
-  log: (_hass, id) => ({ type: "logbook", target: { device_id: id } }),
-  area: (hass, id) => ({
+  device: (_hass, { id }) => ({ type: `custom:${DEVICE_CARD}`, device: id }),
+  log: (_hass, { id }) => ({ type: "logbook", target: { device_id: id } }),
+  area: (hass, { id, dashboard }) => ({
     type: `custom:${FLEET_CARD}`,
-    title: hass.areas[id]?.name,
-    dashboard: currentDashboard(),
+    title: id ? hass.areas[id]?.name : localize(hass, "no_area"),
+    dashboard,
     ...(id ? { area: id } : { without_area: true }),
   }),
 };
