@@ -319,7 +319,7 @@ def test_areas(many_devices: OpenFleet) -> None:
         board.alert(4, ALERT)
         board.change(5, "connectivity", "off")
         board.change(5, "maintenance", "on")
-        tiles = board.card.locator("a.area")
+        tiles = board.card.locator("a.place")
         expect(tiles).to_have_text(
             [
                 "Towerarea_online 9 10status_count 2 warning",
@@ -338,7 +338,7 @@ def test_one_area(many_devices: OpenFleet) -> None:
         board = Board(page, areas=True)
         board.alert(1, ALERT)
         expect(board.row(1)).to_contain_text("Player")
-        expect(board.card.locator("a.area").filter(visible=True)).to_have_count(0)
+        expect(board.card.locator("a.place").filter(visible=True)).to_have_count(0)
 
 
 OPEN_AREA: Final = """
@@ -431,7 +431,7 @@ def test_the_dashboard_is_found(many_devices: OpenFleet) -> None:
         board = Board(page, areas=True)
         head = board.card.get_by_role("link", name="Bell 1 ok")
         expect(head).to_have_attribute("href", "/board/device?id=device-1")
-        tile = board.card.locator("a.area").first
+        tile = board.card.locator("a.place").first
         expect(tile).to_have_attribute("href", "/board/area?id=tower")
 
 

@@ -20,6 +20,7 @@ from homeassistant.components.frontend import DATA_EXTRA_MODULE_URL
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import HomeAssistant
 from tests.common import Vesper
+from tests.pages import section
 
 MODULES = {
     path.relative_to(FOLDER).as_posix(): path.read_text()
@@ -273,6 +274,37 @@ def test_texts(language: str) -> None:
     texts = {key for key in TEXTS[language]["common"] if "logbook_" not in key}
     to_do_list = {"problem", "problem_since"}
     assert texts == _keys() | to_do_list
+
+
+def _options(*names: str) -> set[str]:
+    """Return the options in the forms of modules."""
+    script = "".join(MODULES[f"{CARDS}/{name}.js"] for name in names)
+    return set(re.findall(r'\{\s*name: "(\w+)",\s*(?:required|selector)', script))
+
+
+@pytest.mark.parametrize(
+    ("heading", "pattern", "modules", "others"),
+    [
+        # Only the views of the dashboard need it.
+        (
+            *("Fleet card", r"^\| (`.+?`) \|"),
+            *(("fleet-form", "fleet-selection"), {"without_area"}),
+        ),
+        (
+            *("Fleet tile and fleet badge", r"Their options are (.+?),\s+as"),
+            *(("fleet-summary", "fleet-selection"), set()),
+        ),
+        ("Device card", r"^\| (`.+?`) \|", ("device-card",), set()),
+    ],
+)
+def test_options_are_documented(
+    heading: str, pattern: str, modules: tuple[str, ...], others: set[str]
+) -> None:
+    """The pages have exactly the options of the editors."""
+    text = section("docs/dashboards.md", heading)
+    documented = re.findall(pattern, text, re.MULTILINE | re.DOTALL)
+    options = set(re.findall(r"`(\w+)`", " ".join(documented)))
+    assert options == _options(*modules) | others
 
 
 @pytest.mark.parametrize("language", TEXTS)

@@ -18,6 +18,7 @@
     for (const name of names) if (owner) delete owner[name];
   }
   const KEYS = ["connectivity", "health", "active_alerts", "playing", "melody", "maintenance", "heap_free"];
+  const FLEET_KEYS = ["mqtt_link", "outage", "problems", "fleet_health"];
   const home = customElements.get("home-assistant")
     ? document.querySelector("home-assistant")
     : (customElements.define("home-assistant", class extends HTMLElement {}),
@@ -52,6 +53,7 @@
       identifiers: [["vesper", `bell-${number}`]],
       labels: number % 2 ? ["odd"] : [],
       sw_version: `1.${number}`,
+      config_entry_id: "fleet",
     };
     for (const key of KEYS) {
       const entity_id = `sensor.${id}_${key}`;
@@ -59,14 +61,26 @@
       hass.states[entity_id] = { entity_id, state: "unknown", attributes: {} };
     }
   }
-  hass.devices.fleet = { id: "fleet", name: "All Vesper devices" };
-  for (const key of ["mqtt_link", "outage", "problems", "fleet_health"]) {
-    const entity_id = `sensor.fleet_${key}`;
-    hass.entities[entity_id] = { entity_id, device_id: "fleet", platform: "vesper", translation_key: key };
-    hass.states[entity_id] = { entity_id, state: key === "mqtt_link" ? "on" : "unknown", attributes: {} };
-  }
+  /** Add the fleet of a config entry, both with the same id. */
+  const addFleet = (id, name) => {
+    hass.devices[id] = {
+      id,
+      name,
+      area_id: null,
+      config_entry_id: id,
+      entry_type: "service",
+      identifiers: [["vesper", `${id}/fleet`]],
+    };
+    for (const key of FLEET_KEYS) {
+      const entity_id = `sensor.${id}_${key}`;
+      hass.entities[entity_id] = { entity_id, device_id: id, platform: "vesper", translation_key: key };
+      hass.states[entity_id] = { entity_id, state: key === "mqtt_link" ? "on" : "unknown", attributes: {} };
+    }
+  };
+  addFleet("fleet", "All Vesper devices");
   const setState = (number, key, state, attributes = {}) => {
-    const entity_id = number === "fleet" ? `sensor.fleet_${key}` : `sensor.device-${number}_${key}`;
+    const isFleet = typeof number === "string";
+    const entity_id = isFleet ? `sensor.${number}_${key}` : `sensor.device-${number}_${key}`;
     const last_changed = new Date().toISOString();
     hass.states = { ...hass.states, [entity_id]: { entity_id, state, attributes, last_changed } };
   };
@@ -93,6 +107,26 @@
       this.card = card;
       this.moves.observe(card.shadowRoot, { childList: true, subtree: true });
       return performance.now() - begin;
+    },
+    /**
+     * Make it two sites, `North` and `South`: the devices from a number on are those of
+     * the second one, whose id is `south`.
+     */
+    split(number) {
+      addFleet("south", "All Vesper devices (South)");
+      hass.devices.fleet.name = "All Vesper devices (North)";
+      for (let other = number; other < count; other += 1) {
+        hass.devices[`device-${other}`].config_entry_id = "south";
+      }
+      setState("fleet", "mqtt_link", "on", { prefix: "north", site: "North" });
+      setState("south", "mqtt_link", "on", { prefix: "south", site: "South" });
+    },
+    /** Make the page see changes of the registries. */
+    changeRegistries() {
+      for (const registry of ["areas", "devices", "entities"]) {
+        hass[registry] = { ...hass[registry] };
+      }
+      this.card.hass = { ...hass };
     },
     moves: new MutationObserver(() => {}),
     /** As `show`, of one device's card. */

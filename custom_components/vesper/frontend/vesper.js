@@ -46,7 +46,6 @@ function addToList(list, key, item) {
 const MODULES = [
   "action-button",
   "actions-panel",
-  "area-tiles",
   "base-card",
   "card-form",
   "dashboard-strategy",
@@ -79,6 +78,7 @@ const MODULES = [
   "navigation",
   "numbers",
   "permissions",
+  "place-tiles",
   "segments",
   "sparkline",
   "status",
@@ -133,13 +133,18 @@ if (!customElements.get(DASHBOARD_STRATEGY)) {
   regenerateDashboard();
 }
 
+/** Return what suggests a card for the entities of a fleet. */
+const suggestFor = (type) => (hass, entityId) => {
+  const { sites } = getFleet(hass);
+  const site = sites.find(({ entities }) => Object.values(entities).includes(entityId));
+  const entry = sites.length > 1 ? { entry: site?.id } : {};
+  return site ? { config: { type: `custom:${type}`, ...entry } } : null;
+};
+
 addToList("customCards", "fleet_card", {
   type: FLEET_CARD,
   preview: true,
-  getEntitySuggestion: (hass, entityId) =>
-    Object.values(getFleet(hass).entities).includes(entityId)
-      ? { config: { type: `custom:${FLEET_CARD}` } }
-      : null,
+  getEntitySuggestion: suggestFor(FLEET_CARD),
 });
 addToList("customCards", "device_card", {
   type: DEVICE_CARD,
@@ -151,7 +156,11 @@ addToList("customCards", "device_card", {
       : null;
   },
 });
-addToList("customCards", "fleet_tile", { type: FLEET_TILE, preview: true });
+addToList("customCards", "fleet_tile", {
+  type: FLEET_TILE,
+  preview: true,
+  getEntitySuggestion: suggestFor(FLEET_TILE),
+});
 addToList("customBadges", "fleet_badge", { type: FLEET_BADGE, preview: true });
 addToList("customStrategies", "dashboard", {
   type: DOMAIN,

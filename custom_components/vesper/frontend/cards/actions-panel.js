@@ -10,7 +10,6 @@ import {
 } from "./device-actions.js";
 import { isKnown } from "./device-view.js";
 import { createElement } from "./dom.js";
-import { getFleet } from "./fleet.js";
 import { localize } from "./texts.js";
 import { absoluteTime, fromInput, toInput } from "./times.js";
 
@@ -28,11 +27,13 @@ const isAcknowledged = (alert) => Boolean(alert.acknowledged);
 const hasNewAlerts = ({ view }) => !view.alerts.every(isAcknowledged);
 
 /** Return whether a device is newly offline, which a to-do list is needed to acknowledge. */
-const isNewOffline = ({ view }, hass) =>
-  view.status === "offline" && !view.offlineAcknowledged && hasProblemList(hass);
+const isNewOffline = ({ device, view }, hass) =>
+  view.status === "offline" &&
+  !view.offlineAcknowledged &&
+  hasProblemList(hass, device);
 
 /** Return whether there is the to-do list of problems, which a user may have disabled. */
-const hasProblemList = (hass) => isKnown(hass.states[getFleet(hass).entities.problems]);
+const hasProblemList = (hass, { site }) => isKnown(hass.states[site.entities.problems]);
 
 /** Set maintenance, and return the text that says until when. */
 async function maintain(hass, devices, until) {
@@ -68,7 +69,8 @@ const ACTIONS = {
   },
   unacknowledge: {
     icon: "mdi:undo",
-    applies: ({ view }, hass) => view.acknowledged && hasProblemList(hass),
+    applies: ({ device, view }, hass) =>
+      view.acknowledged && hasProblemList(hass, device),
     async run(hass, _devices, targets) {
       for (const { device, view } of targets) {
         for (const { subsystem } of view.alerts) {

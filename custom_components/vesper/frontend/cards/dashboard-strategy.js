@@ -14,7 +14,7 @@ const section = (card, span = 1) => ({
 /** Return a card about what the address of a view names. */
 const linked = (view, card = view) => ({ type: `custom:${LINKED_CARD}`, view, card });
 
-/** A dashboard of the whole fleet: the list, and a view for any area and device. */
+/** A dashboard of all devices: the list, and a view for any site, area and device. */
 export class VesperDashboardStrategy extends HTMLElement {
   static noEditor = true;
 
@@ -45,6 +45,13 @@ export class VesperDashboardStrategy extends HTMLElement {
           type: "sections",
           max_columns: COLUMNS,
           sections: [section(list, COLUMNS)],
+        },
+        {
+          ...subview,
+          title: localize(page, "site"),
+          path: "site",
+          max_columns: COLUMNS,
+          sections: [section(linked("site"), COLUMNS)],
         },
         {
           ...subview,

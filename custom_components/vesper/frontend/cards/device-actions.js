@@ -1,4 +1,3 @@
-import { getFleet } from "./fleet.js";
 import { DOMAIN } from "./home-assistant.js";
 import { localize } from "./texts.js";
 
@@ -40,10 +39,10 @@ export const unacknowledge = (hass, devices, subsystem) =>
 export const acknowledgeOffline = (hass, devices) =>
   updateItems(hass, devices, "completed");
 
-/** Update items of the to-do list: there are no actions of our own for these. */
+/** Update items of the to-do list of each site: there are no actions of our own for these. */
 async function updateItems(hass, devices, status, subsystem) {
-  const target = { entity_id: getFleet(hass).entities.problems };
-  for (const { id } of devices) {
+  for (const { id, site } of devices) {
+    const target = { entity_id: site.entities.problems };
     const identifiers = hass.devices[id]?.identifiers ?? [];
     const [, name] = identifiers.find(([domain]) => domain === DOMAIN) ?? [];
     const item = subsystem ? `${name}/alert/${subsystem}` : `${name}/connectivity`;

@@ -3,7 +3,6 @@ import { acknowledge, clear, unacknowledge } from "./device-actions.js";
 import { alertEntity, statusIcon } from "./device-elements.js";
 import { isKnown } from "./device-view.js";
 import { badge, createElement, isolated, secondaryText, timeElement } from "./dom.js";
-import { getFleet } from "./fleet.js";
 import { openMoreInfo } from "./home-assistant.js";
 import { toStatus } from "./status.js";
 import { acknowledgedText, alertsHeading, localize, statusText } from "./texts.js";
@@ -111,7 +110,7 @@ function createRow(getHass, cleared) {
     // It is taken back in the to-do list, which a user may have disabled.
     acknowledging.hidden =
       Boolean(alert.acknowledged) &&
-      !isKnown(hass.states[getFleet(hass).entities.problems]);
+      !isKnown(hass.states[device.site.entities.problems]);
     clearing.textContent = localize(hass, "clear");
     // Tells the buttons of the alerts apart.
     for (const each of buttons) each.title = `${each.textContent}: ${alert.subsystem}`;

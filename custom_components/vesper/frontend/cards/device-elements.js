@@ -6,6 +6,7 @@ import {
   setFocusKey,
   timeElement,
 } from "./dom.js";
+import { shownSite } from "./fleet-selection.js";
 import { openMoreInfo } from "./home-assistant.js";
 import { devicePath, openDevice } from "./navigation.js";
 import { STATUSES, toStatus } from "./status.js";
@@ -21,10 +22,18 @@ export const statusIcon = (status) =>
 
 /** Create the name and status of a device, with notes; a tap does what `config` says. */
 export function deviceHeader(hass, device, view, notes, config) {
+  const site = shownSite(device, config);
   const label = createElement(
     "span",
     { className: "label" },
-    createElement("span", { className: "name" }, isolated(device.name)),
+    createElement(
+      "span",
+      { className: "name" },
+      isolated(device.name),
+      ...(site
+        ? [" ", createElement("span", { className: "site" }, isolated(site))]
+        : []),
+    ),
     createElement("span", {}, statusText(hass, view.status)),
     notes.length > 0 && createElement("span", { className: "notes" }, ...notes),
   );

@@ -40,6 +40,7 @@ function headNotes(hass, device, view, report) {
   const seen = view.lastSeen ?? lastSeen(view);
   const by = view.state("connectivity")?.attributes.acknowledged_by;
   return [
+    device.siteName && createElement("span", {}, isolated(device.siteName)),
     area && createElement("span", {}, isolated(area)),
     firmware && secondaryText(localize(hass, "firmware", { version: firmware })),
     createElement("span", {}, connectivityText(hass, view, report)),

@@ -16,8 +16,9 @@ const inOrder = (rows, sort) => (sort === "name" ? rows : [...rows].sort(byKey))
 export function findCauses(rows) {
   const causes = new Map();
   for (const row of rows) {
-    const { placed } = row;
-    const cause = placed.group <= GROUPS.acknowledged ? causeOf(placed) : undefined;
+    const { placed, device } = row;
+    const isGrouped = placed.group <= GROUPS.acknowledged;
+    const cause = isGrouped ? causeOf(placed, device) : undefined;
     if (!cause) continue;
     if (!causes.has(cause)) causes.set(cause, []);
     causes.get(cause).push(row);
@@ -66,8 +67,11 @@ function causeHeading(hass, rows) {
   const { status, alerts } = rows[0].placed;
   const withCount = (cause) =>
     localize(hass, "cause_count", { cause, count: rows.length });
-  if (status === "offline")
-    return { status, text: withCount(statusText(hass, status)) };
+  if (status === "offline") {
+    const text = withCount(statusText(hass, status));
+    const site = rows[0].siteName;
+    return { status, text: site ? localize(hass, "of_site", { site, text }) : text };
+  }
   const { subsystem, message, state } = alerts[0];
   return {
     status: toStatus(String(state).toLowerCase()),

@@ -1,6 +1,7 @@
 import { ActionsPanel, KEYS } from "./actions-panel.js";
 import { deviceHeader, alertItem } from "./device-elements.js";
 import { compareKeys, sortKey } from "./device-view.js";
+import { shownSite } from "./fleet-selection.js";
 import {
   badge,
   createElement,
@@ -11,7 +12,13 @@ import {
 import { keepOneTabStop } from "./keyboard.js";
 import { createStatusBar } from "./status-bar.js";
 import { TrackedDevice } from "./tracked-device.js";
-import { alertsHeading, localize, maintenanceText, playingText } from "./texts.js";
+import {
+  alertsHeading,
+  localize,
+  maintenanceText,
+  nameAtSite,
+  playingText,
+} from "./texts.js";
 
 /** How many alerts of a device are listed, the worst ones. */
 const MAX_ALERTS = 3;
@@ -37,6 +44,16 @@ export class DeviceRow extends TrackedDevice {
     const bar = createStatusBar(this.card.history, device);
     this.bar?.replaceWith(bar);
     this.bar = bar;
+  }
+
+  /** Return the name of the site, if the card shows several. */
+  get siteName() {
+    return shownSite(this.device, this.card.config);
+  }
+
+  /** Return the name of the device, which may be that of another one at another site. */
+  nameText(hass) {
+    return nameAtSite(hass, this.device.name, this.siteName);
   }
 
   update(hass) {
@@ -67,6 +84,7 @@ export class DeviceRow extends TrackedDevice {
     this.search ??= [
       device.name,
       hass.areas[device.area]?.name ?? "",
+      device.siteName ?? "",
       device.firmware,
       ...placed.alerts.flatMap((alert) => [alert.subsystem, alert.message ?? ""]),
     ]
@@ -77,14 +95,15 @@ export class DeviceRow extends TrackedDevice {
 
   /** Render the row, or only its name while it is not in view. */
   render(hass) {
-    const { element, device } = this;
+    const { element } = this;
     const hasFocus = element.matches(":focus-within");
     if (!this.visible && !hasFocus && !this.panel) {
       // The name stays for the page search and screen readers.
-      if (this.isRendered === false && element.textContent === device.name) return;
+      const name = this.nameText(hass);
+      if (this.isRendered === false && element.textContent === name) return;
       this.isRendered = false;
       element.className = "waiting";
-      element.replaceChildren(device.name);
+      element.replaceChildren(name);
       return;
     }
     const { acknowledged, maintenance } = this.view;
@@ -133,7 +152,7 @@ export class DeviceRow extends TrackedDevice {
     const checkbox = createElement("input", {
       type: "checkbox",
       checked: this.card.selection.has(this.device.id),
-      ariaLabel: localize(hass, "select_device", { name: this.device.name }),
+      ariaLabel: localize(hass, "select_device", { name: this.nameText(hass) }),
       onchange: () => this.card.select(this.device.id, checkbox.checked),
     });
     return setFocusKey(checkbox, `${this.device.id}/ select`);
@@ -144,7 +163,7 @@ export class DeviceRow extends TrackedDevice {
       className: "menu",
       type: "button",
       title: localize(hass, "actions"),
-      ariaLabel: localize(hass, "actions_of", { name: this.device.name }),
+      ariaLabel: localize(hass, "actions_of", { name: this.nameText(hass) }),
       ariaExpanded: String(Boolean(this.panel)),
       onclick: () => this.toggleActions(),
     });

@@ -99,9 +99,9 @@ export function compareKeys(one, other) {
   return at < 0 ? 0 : one[at] - other[at];
 }
 
-/** Return the cause of the worst trouble of a device, as text. */
-export function causeOf({ status, alerts }) {
+/** Return the cause of the worst trouble of a device, as text; an outage is of a site. */
+export function causeOf({ status, alerts }, { site }) {
   const [worst] = alerts;
-  if (status === "offline") return "offline";
+  if (status === "offline") return `offline\n${site.id}`;
   return worst && [worst.state, worst.subsystem, worst.message ?? ""].join("\n");
 }

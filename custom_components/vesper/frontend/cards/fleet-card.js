@@ -1,18 +1,18 @@
 import { ActionsPanel } from "./actions-panel.js";
-import { AreaTiles } from "./area-tiles.js";
 import { VesperCard } from "./base-card.js";
 import { DeviceList, divide, findCauses } from "./device-list.js";
 import { DeviceRow } from "./device-row.js";
 import { createElement, preserveFocus } from "./dom.js";
 import { FilterBar } from "./filter-bar.js";
 import { fleetForm } from "./fleet-form.js";
-import { selectDevices } from "./fleet-selection.js";
-import { sortByName } from "./fleet.js";
+import { isSiteGone, selectDevices, selectSites } from "./fleet-selection.js";
+import { isEnabled, sortByName } from "./fleet.js";
 import { HistoryLoader } from "./history.js";
 import { DOCUMENTATION } from "./home-assistant.js";
 import { INCIDENT_KEYS, IncidentBanner, findIncident } from "./incident-banner.js";
 import { moveFocus, takesKeys } from "./keyboard.js";
-import { localize } from "./texts.js";
+import { PlaceTiles, countAreas, countSites } from "./place-tiles.js";
+import { listText, localize } from "./texts.js";
 
 /** How far outside the visible area rows are rendered, so that scrolling shows no gaps. */
 const RENDER_MARGIN = "400px";
@@ -27,7 +27,8 @@ export class VesperFleetCard extends VesperCard {
     this.heading = createElement("h2");
     this.banner = new IncidentBanner();
     this.filters = new FilterBar(() => this.refresh());
-    this.areas = new AreaTiles();
+    this.siteTiles = new PlaceTiles("site");
+    this.areaTiles = new PlaceTiles("area");
     this.list = new DeviceList(() => this.refresh());
     this.list.element.addEventListener("keydown", (event) => this.handleKey(event));
     this.empty = createElement("div", { className: "empty" });
@@ -37,7 +38,8 @@ export class VesperFleetCard extends VesperCard {
       this.heading,
       this.banner.element,
       this.filters.element,
-      this.areas.element,
+      this.siteTiles.element,
+      this.areaTiles.element,
       this.selectionBar,
       this.list.element,
       this.empty,
@@ -81,7 +83,9 @@ export class VesperFleetCard extends VesperCard {
   update(hass, rebuild) {
     if (rebuild) this.updateRows(hass);
     const changed = [...this.rows.values()].filter((row) => row.update(hass));
-    const incident = INCIDENT_KEYS.map((key) => hass.states[this.fleet.entities[key]]);
+    const incident = this.sites.flatMap(({ entities }) =>
+      INCIDENT_KEYS.map((key) => hass.states[entities[key]]),
+    );
     const isSame = incident.every((state, at) => state === this.incident?.[at]);
     if (!rebuild && !changed.length && isSame) return;
     this.incident = incident;
@@ -127,6 +131,8 @@ export class VesperFleetCard extends VesperCard {
       this.observer.unobserve(row.element);
       this.selected.delete(id);
     }
+    this.sites = selectSites(this.fleet, this.config, devices);
+    this.isSiteGone = isSiteGone(this.fleet, this.config);
     this.updatePermissions(hass);
   }
 
@@ -144,14 +150,26 @@ export class VesperFleetCard extends VesperCard {
     this.causes = findCauses(rows);
     this.heading.textContent = title ?? "";
     this.heading.hidden = !title;
-    this.banner.update(hass, findIncident(hass, this.fleet.entities, views));
+    const incident = this.isSiteGone ? undefined : findIncident(hass, this.sites, rows);
+    this.banner.update(hass, incident);
     this.filters.update(hass, views, {
       group: !compact && this.causes.size > 0,
       select:
         rows.length > 1 && rows.some(({ device }) => this.permissions?.has(device.id)),
     });
-    this.areas.element.hidden = !this.config.areas;
-    if (this.config.areas) this.areas.update(hass, rows, this.fleet, this.config);
+    this.renderTiles(hass, rows);
+  }
+
+  /** Render the tiles of the sites and areas. */
+  renderTiles(hass, rows) {
+    const { fleet, config, sites } = this;
+    for (const [tiles, heading, count] of [
+      [this.siteTiles, localize(hass, "sites"), countSites],
+      [this.areaTiles, localize(hass, "areas"), countAreas],
+    ]) {
+      const places = config.areas ? count(hass, rows, sites) : [];
+      tiles.update(hass, heading, places, fleet, config);
+    }
   }
 
   /** Return the rows that the options and the user's filter select. */
@@ -192,12 +210,13 @@ export class VesperFleetCard extends VesperCard {
 
   /** Say why no device is shown, and what to do. */
   renderEmpty(hass, count) {
-    const isDisabled = !Object.keys(this.fleet.entities).length;
+    const isDisabled = !this.sites.some(isEnabled) && !this.isSiteGone;
     this.empty.hidden = count > 0 || isDisabled;
     if (this.empty.hidden) return;
-    if (!this.fleet.devices.size) {
-      const { prefix } = hass.states[this.fleet.entities.mqtt_link]?.attributes ?? {};
-      const text = localize(hass, "no_devices", { prefix: prefix ?? "vesper" });
+    if (this.isSiteGone) {
+      this.empty.replaceChildren(localize(hass, "site_gone"));
+    } else if (!this.sites.some(({ devices }) => devices.length)) {
+      const text = this.noDevicesText(hass);
       const href = `${DOCUMENTATION}/blob/main/docs/troubleshooting.md`;
       const label = localize(hass, "troubleshooting");
       const link = createElement(
@@ -220,6 +239,16 @@ export class VesperFleetCard extends VesperCard {
     } else {
       this.empty.replaceChildren(localize(hass, "no_trouble"));
     }
+  }
+
+  /** Return that no site has a device, with the prefixes that are waited for. */
+  noDevicesText(hass) {
+    const prefixes = this.sites
+      .map(({ entities }) => hass.states[entities.mqtt_link]?.attributes.prefix)
+      .filter(Boolean);
+    return prefixes.length > 1
+      ? localize(hass, "no_devices_sites", { prefixes: listText(hass, prefixes) })
+      : localize(hass, "no_devices", { prefix: prefixes[0] ?? "vesper" });
   }
 
   createSelectionBar() {

@@ -1,9 +1,14 @@
 import { VesperCard } from "./base-card.js";
 import { cardForm } from "./card-form.js";
 import { createElement } from "./dom.js";
-import { SELECTION_SCHEMA, selectDevices } from "./fleet-selection.js";
+import {
+  SELECTION_SCHEMA,
+  isSiteGone,
+  selectDevices,
+  selectSites,
+} from "./fleet-selection.js";
 import { openMoreInfo } from "./home-assistant.js";
-import { dashboardPath } from "./navigation.js";
+import { dashboardPath, viewPath } from "./navigation.js";
 import { CATEGORIES } from "./status.js";
 import { categoryText, localize } from "./texts.js";
 import { TrackedDevice } from "./tracked-device.js";
@@ -30,6 +35,7 @@ class VesperFleetSummary extends VesperCard {
 
   track(hass) {
     const devices = selectDevices(hass, this.fleet.devices.values(), this.config);
+    this.sites = selectSites(this.fleet, this.config, devices);
     this.tracked = devices.map((device) => {
       const tracked = new TrackedDevice();
       tracked.setDevice(device);
@@ -49,15 +55,38 @@ class VesperFleetSummary extends VesperCard {
   }
 
   titleText(hass) {
-    return this.config.title || localize(hass, "dashboard");
+    return this.config.title || this.ownSite?.name || localize(hass, "dashboard");
   }
 
-  /** Create what opens the Vesper dashboard, or a dialog if there is none. */
+  /** Return the site that is selected, if there are several. */
+  get ownSite() {
+    return this.config.entry && this.fleet.sites.length > 1 ? this.sites[0] : undefined;
+  }
+
+  /** Return why no device is shown. */
+  emptyText(hass) {
+    return isSiteGone(this.fleet, this.config)
+      ? localize(hass, "site_gone_short")
+      : localize(hass, "no_devices_short");
+  }
+
+  /** Return the entity of the worst site, which is that of the worst device. */
+  healthEntity() {
+    const [worst] = this.countCategories();
+    const device = this.tracked.find(({ view }) => view.category === worst?.category);
+    const site = device?.device.site ?? this.sites[0];
+    return site?.entities.fleet_health;
+  }
+
+  /** Create what opens the dashboard, or the view of a site; a dialog without them. */
   createLink(className, ...children) {
-    const href = dashboardPath(this.fleet, this.config);
+    const { fleet, config, ownSite } = this;
+    const href = ownSite
+      ? viewPath(fleet, config, "site", ownSite.id)
+      : dashboardPath(fleet, config);
     if (href) return createElement("a", { className, href }, ...children);
     const button = createElement("button", { className, type: "button" }, ...children);
-    button.onclick = () => openMoreInfo(button, this.fleet.entities.fleet_health);
+    button.onclick = () => openMoreInfo(button, this.healthEntity());
     return button;
   }
 }
@@ -85,7 +114,7 @@ export class VesperFleetTile extends VesperFleetSummary {
 
   render(hass, counts) {
     const texts = counts.map((one) => createElement("span", {}, countText(hass, one)));
-    const none = createElement("span", {}, localize(hass, "no_devices_short"));
+    const none = createElement("span", {}, this.emptyText(hass));
     const label = createElement(
       "span",
       { className: "label" },
@@ -113,7 +142,7 @@ export class VesperFleetBadge extends VesperFleetSummary {
       "ha-badge",
       { label: this.titleText(hass) },
       createIcon(worst?.category ?? "unknown", { slot: "icon" }),
-      worst ? countText(hass, worst) : localize(hass, "no_devices_short"),
+      worst ? countText(hass, worst) : this.emptyText(hass),
     );
     this.card.replaceChildren(this.createLink("badge", badge));
   }

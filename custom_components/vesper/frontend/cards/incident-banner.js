@@ -1,8 +1,9 @@
 import { createElement } from "./dom.js";
-import { localize } from "./texts.js";
+import { isEnabled } from "./fleet.js";
+import { listText, localize } from "./texts.js";
 import { shortTime } from "./times.js";
 
-/** The states of the fleet's entities that an incident is read from. */
+/** The keys of the entities of a fleet that an incident is read from. */
 export const INCIDENT_KEYS = ["mqtt_link", "outage"];
 
 /** How long before an outage its devices may have been heard: the longest timeout. */
@@ -25,44 +26,103 @@ function findLost({ state, attributes }, views) {
   );
 }
 
-/**
- * Return the worst incident of the fleet, or undefined.
- *
- * `views` are those of all devices of the card.
- */
-export function findIncident(hass, entities, views) {
-  const [link, outage] = INCIDENT_KEYS.map((key) => hass.states[entities[key]]);
-  // Of a configuration that is disabled, no entity is left.
-  if (link?.state === "unavailable" || !Object.keys(entities).length) {
-    return {
-      type: "error",
-      text: localize(hass, "incident_not_running"),
-      link: ["open_vesper", "/config/integrations/integration/vesper"],
-    };
-  }
-  if (link?.state === "off") {
-    const time = shortTime(hass, link.last_changed);
-    return {
-      type: "error",
-      text: localize(hass, "incident_link_down", { time }),
-      link: ["open_mqtt", "/config/integrations/integration/mqtt"],
-    };
-  }
+/** Return the incident of a site, if any; `views` are those of its devices. */
+function siteIncident(hass, site, views) {
+  const [link, outage] = INCIDENT_KEYS.map((key) => hass.states[site.entities[key]]);
+  if (link?.state === "unavailable") return { kind: "not_running", site };
+  if (link?.state === "off")
+    return { kind: "link_down", site, since: link.last_changed };
+  const devices = views.length;
   const lost =
     outage?.attributes.event_type === "started" ? findLost(outage, views) : [];
-  if (lost.length) {
-    return { type: "error", text: outageText(hass, outage, lost.length, views.length) };
-  }
+  if (lost.length) return { kind: "outage", site, outage, devices, count: lost.length };
   const count = views.filter(({ online }) => online === undefined).length;
   // As after a start of Home Assistant, until the devices have sent a heartbeat.
-  if (link && 2 * count > views.length) {
-    const values = { count, devices: views.length };
-    return { type: "info", text: localize(hass, "incident_unknown", values) };
-  }
-  return undefined;
+  const isUnknown = link && 2 * count > devices;
+  return isUnknown ? { kind: "unknown", site, devices, count } : undefined;
 }
 
-/** The worst incident of the fleet, as an alert; nothing while there is none. */
+const sum = (incidents, key) =>
+  incidents.reduce((total, incident) => total + incident[key], 0);
+
+/**
+ * What is shown of each kind of incident, the worst first.
+ *
+ * `names` are those of the sites, if it is said which ones have the incident.
+ */
+const KINDS = {
+  not_running: (hass, names) => ({
+    type: "error",
+    text: names
+      ? localize(hass, "incident_not_running_site", { sites: names })
+      : localize(hass, "incident_not_running"),
+    link: ["open_vesper", "/config/integrations/integration/vesper"],
+  }),
+  link_down: (hass, names, incidents) => {
+    const [first] = incidents.map(({ since }) => since).sort();
+    const time = shortTime(hass, first);
+    return {
+      type: "error",
+      text: withSites(hass, names, localize(hass, "incident_link_down", { time })),
+      link: ["open_mqtt", "/config/integrations/integration/mqtt"],
+    };
+  },
+  outage: (hass, names, [{ outage, count, devices }]) => ({
+    type: "error",
+    text: withSites(hass, names, outageText(hass, outage, count, devices)),
+  }),
+  unknown: (hass, names, incidents) => {
+    const values = {
+      count: sum(incidents, "count"),
+      devices: sum(incidents, "devices"),
+    };
+    const text = localize(hass, "incident_unknown", values);
+    return { type: "info", text: withSites(hass, names, text) };
+  },
+};
+
+const withSites = (hass, names, text) =>
+  names ? localize(hass, "of_site", { site: names, text }) : text;
+
+const namesOf = (hass, sites) =>
+  listText(
+    hass,
+    sites.map(({ name }) => name),
+  );
+
+/**
+ * Return the worst incident of the sites of a card, or undefined.
+ *
+ * `rows` are those of all devices of the card.
+ */
+export function findIncident(hass, sites, rows) {
+  const enabled = sites.filter(isEnabled);
+  if (!enabled.length) return KINDS.not_running(hass);
+  const views = new Map(enabled.map((site) => [site, []]));
+  for (const { device, view } of rows) views.get(device.site)?.push(view);
+  const all = enabled.map((site) => siteIncident(hass, site, views.get(site)));
+  const kind = Object.keys(KINDS).find((one) => all.some((of) => of?.kind === one));
+  if (kind === "outage") {
+    const [worst] = all
+      .filter((incident) => incident?.kind === kind)
+      .sort((one, other) => other.count - one.count);
+    const name = sites.length > 1 ? worst.site.name : undefined;
+    return KINDS.outage(hass, name, [worst]);
+  }
+  if (kind) {
+    const incidents = all.filter((incident) => incident?.kind === kind);
+    const isOfAll = incidents.length === enabled.length;
+    const of = incidents.map(({ site }) => site);
+    return KINDS[kind](hass, isOfAll ? undefined : namesOf(hass, of), incidents);
+  }
+  // A site is disabled on purpose, so anything else is worse.
+  const disabled = sites.filter((site) => !isEnabled(site));
+  return disabled.length
+    ? { ...KINDS.not_running(hass, namesOf(hass, disabled)), type: "info" }
+    : undefined;
+}
+
+/** The worst incident, as an alert; nothing while there is none. */
 export class IncidentBanner {
   constructor() {
     this.element = createElement("div", { className: "incident", hidden: true });

@@ -1,12 +1,13 @@
 import { createElement } from "./dom.js";
+import { getFleet } from "./fleet.js";
 import { DEVICE_CARD, FLEET_CARD } from "./home-assistant.js";
 import { currentDashboard } from "./navigation.js";
-import { localize } from "./texts.js";
+import { localize, nameAtSite } from "./texts.js";
 
 const LOG_HEIGHT = "640px";
 
 /**
- * A card about the device or area that the address of the page names.
+ * A card about the device, site or area that the address of the page names.
  *
  * So one view serves all of them: Home Assistant would build all views again with each
  * device that is added or renamed, and lose what the user has typed or selected.
@@ -42,14 +43,17 @@ export class VesperLinkedCard extends HTMLElement {
 
   /** Create the card, unless it is about the same as before. */
   async createCard() {
-    const id = new URLSearchParams(location.search).get("id") ?? "";
-    if (id === this.shown?.id || !location.pathname.endsWith(`/${this.config.view}`))
-      return;
+    const parameters = new URLSearchParams(location.search);
+    const id = parameters.get("id") ?? "";
+    const entry = parameters.get("entry") ?? undefined;
+    const { shown } = this;
+    const isSame = shown?.id === id && shown.entry === entry;
+    if (isSame || !location.pathname.endsWith(`/${this.config.view}`)) return;
     // While Home Assistant starts, there is no logbook yet.
     const isLog = this.config.card === "log";
     if (!this._hass || (isLog && !this._hass.config.components.includes("logbook")))
       return;
-    const next = { id, dashboard: currentDashboard() };
+    const next = { id, entry, dashboard: currentDashboard() };
     this.shown = next;
     this.card = undefined;
     const { createCardElement } = await window.loadCardHelpers();
@@ -86,14 +90,28 @@ export class VesperLinkedCard extends HTMLElement {
   }
 }
 
+const siteName = (hass, id) =>
+  getFleet(hass).sites.find((site) => site.id === id)?.name;
+
 /** The configurations of the cards that can be linked to. */
 const CONFIGS = {
   device: (_hass, { id }) => ({ type: `custom:${DEVICE_CARD}`, device: id }),
   log: (_hass, { id }) => ({ type: "logbook", target: { device_id: id } }),
-  area: (hass, { id, dashboard }) => ({
+  site: (hass, { id, dashboard }) => ({
     type: `custom:${FLEET_CARD}`,
-    title: id ? hass.areas[id]?.name : localize(hass, "no_area"),
+    title: siteName(hass, id),
+    areas: true,
+    entry: id,
     dashboard,
-    ...(id ? { area: id } : { without_area: true }),
   }),
+  area: (hass, { id, entry, dashboard }) => {
+    const name = id ? hass.areas[id]?.name : localize(hass, "no_area");
+    return {
+      type: `custom:${FLEET_CARD}`,
+      title: name && nameAtSite(hass, name, siteName(hass, entry)),
+      entry,
+      dashboard,
+      ...(id ? { area: id } : { without_area: true }),
+    };
+  },
 };

@@ -13,10 +13,16 @@ export function dashboardPath(fleet, { dashboard } = {}) {
 /** Return the path of the dashboard that is open. */
 export const currentDashboard = () => location.pathname.split("/")[1];
 
-/** Return the path of the view of a device or an area; without an id, of no area. */
+/**
+ * Return the path of the view of a device, a site or an area; without an id, of no area.
+ *
+ * The view of an area shows the devices of one site only if the card does.
+ */
 export function viewPath(fleet, config, view, id) {
   const dashboard = dashboardPath(fleet, config);
-  return dashboard && `${dashboard}/${view}?id=${encodeURIComponent(id ?? "")}`;
+  const parameters = new URLSearchParams({ id: id ?? "" });
+  if (view === "area" && config.entry) parameters.set("entry", config.entry);
+  return dashboard && `${dashboard}/${view}?${parameters}`;
 }
 
 /** Return the path that a tap on a device leads to, undefined if it leads to none. */

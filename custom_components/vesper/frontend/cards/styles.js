@@ -32,6 +32,7 @@ STYLES.replaceSync(`
   .label > *, .notes > *, .words > * { min-width: 0; overflow-wrap: anywhere; }
   /* Beside the name as long as the name has half of the width, else below it. */
   .name { flex: 1 1 50%; font-weight: 500; }
+  .site { color: var(--secondary-text-color); font-weight: 400; }
   .notes { flex: 1 0 100%; }
   .label { align-content: start; }
   .notes, .words { align-content: start; font-size: 0.875rem; line-height: 1.43rem; }
@@ -77,17 +78,17 @@ STYLES.replaceSync(`
   .search { flex: 1 1 160px; max-width: 320px; }
   .search::placeholder { color: var(--secondary-text-color); opacity: 1; }
 
-  .areas {
+  .places {
     display: grid; grid-template-columns: repeat(auto-fill, minmax(min(200px, 50% - 8px), 1fr));
     gap: 8px; padding: 4px 16px 8px;
   }
-  .area {
+  .place {
     display: grid; grid-template-columns: auto 1fr; align-content: start; align-items: center; gap: 4px 8px;
     width: 100%; height: 100%; padding: 8px 12px; font-size: 0.875rem; line-height: 1.43rem;
     border: 1px solid var(--divider-color); border-radius: 12px; color: var(--primary-text-color);
   }
-  .area > :is(.subsystem, .words) { min-width: 0; overflow-wrap: anywhere; }
-  .area .words { grid-column: 1 / -1; }
+  .place > :is(.subsystem, .words) { min-width: 0; overflow-wrap: anywhere; }
+  .place .words { grid-column: 1 / -1; }
 
   /* As many columns as there is room for: rows of 380 px, or wider. */
   .devices {

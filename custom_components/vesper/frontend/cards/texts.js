@@ -47,6 +47,14 @@ export function playingText(hass, { melody }) {
     : localize(hass, "playing");
 }
 
+/** Return the name of a device, or another one, with its site if that is to be said. */
+export const nameAtSite = (hass, name, site) =>
+  site ? localize(hass, "at_site", { name, site }) : name;
+
+/** Return texts as a list in the user's language. */
+export const listText = (hass, texts) =>
+  new Intl.ListFormat(hass.locale.language).format(texts);
+
 /** Load the texts; each later `hass` has them. */
 async function loadTexts() {
   while (!currentHass()?.loadBackendTranslation) {
