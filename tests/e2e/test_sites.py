@@ -1,6 +1,7 @@
 """Several sites on the cards."""
 
 from collections.abc import Iterator
+import logging
 from typing import Any, Final
 
 from playwright.sync_api import Locator, Page, expect
@@ -9,6 +10,8 @@ import pytest
 from .axe import violations
 from .board import ALERT, Board
 from .cards import OpenFleet
+
+LOGGER: Final = logging.getLogger("vesper.board")
 
 #: Of the two sites, South has the devices from this number on.
 FIRST: Final = 8
@@ -79,6 +82,24 @@ def test_tiles(page: Page) -> None:
     page.keyboard.press("Tab")
     expect(_tiles(board, "areas").first).to_be_focused()
     assert violations(board.card) == []
+
+
+def test_many_devices(many_devices: OpenFleet) -> None:
+    """They are counted by site, at once."""
+    with many_devices(1000) as page:
+        page.evaluate("bells.split(400)")
+        board = Board(page, areas=True)
+        worse = board.change(999, "health", "critical")
+        tiles = board.card.get_by_role("list", name="sites").locator(".place")
+        expect(tiles.last).to_contain_text("status_count 1 critical")
+        over = board.change(999, "health", "ok")
+        expect(tiles).to_contain_text(["area_online 400 400", "area_online 600 600"])
+        LOGGER.info(
+            "1000 devices of two sites: shown after %.0f ms; one gets worse in %.0f ms,"
+            " is OK again in %.0f ms; what is none of ours takes %.2f ms",
+            *(board.shown, worse["time"], over["time"]),
+            page.evaluate("bells.unchanged()"),
+        )
 
 
 def test_one_site_has_no_word(many_devices: OpenFleet) -> None:
