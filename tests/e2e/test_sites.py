@@ -346,7 +346,7 @@ def test_card_of_a_site(page: Page) -> None:
     }""")
     board = Board(page, entry="south", areas=True, dashboard="bells")
     assert board.order == "8 9 10 11 12 13"
-    expect(board.card.get_by_role("heading")).to_have_text(["areas"])
+    expect(board.card.get_by_role("heading")).to_have_text(["South", "areas"])
     tiles = _tiles(board, "areas")
     expect(tiles).to_have_text(["Towerarea_online 3 3ok", "no_areaarea_online 3 3ok"])
     hrefs = tiles.evaluate_all("tiles => tiles.map(tile => tile.search)")
@@ -355,6 +355,9 @@ def test_card_of_a_site(page: Page) -> None:
     expect(board.row(9)).to_have_text("Bell 9ok")
     board.change("fleet", "mqtt_link", "off")
     expect(board.card.locator("ha-alert")).to_have_count(0)
+    board.show(entry="south", title="My bells")
+    heading = page.locator("vesper-fleet-card").last.get_by_role("heading")
+    expect(heading).to_have_text("My bells")
 
 
 @pytest.mark.parametrize("config", [{}, {"entry": "fleet"}])

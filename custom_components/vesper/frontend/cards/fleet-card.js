@@ -5,7 +5,12 @@ import { DeviceRow } from "./device-row.js";
 import { createElement, preserveFocus } from "./dom.js";
 import { FilterBar } from "./filter-bar.js";
 import { fleetForm } from "./fleet-form.js";
-import { isSiteGone, selectDevices, selectSites } from "./fleet-selection.js";
+import {
+  isSiteGone,
+  selectDevices,
+  selectSites,
+  selectedSite,
+} from "./fleet-selection.js";
 import { isEnabled, sortByName } from "./fleet.js";
 import { HistoryLoader } from "./history.js";
 import { DOCUMENTATION } from "./home-assistant.js";
@@ -146,7 +151,8 @@ export class VesperFleetCard extends VesperCard {
   renderFleet(hass) {
     const rows = [...this.rows.values()];
     const views = rows.map(({ view }) => view);
-    const { title, compact } = this.config;
+    const { compact } = this.config;
+    const title = this.config.title ?? selectedSite(this.fleet, this.config)?.name;
     this.causes = findCauses(rows);
     this.heading.textContent = title ?? "";
     this.heading.hidden = !title;

@@ -44,6 +44,10 @@ export function selectDevices(hass, devices, options) {
 export const isSiteGone = ({ sites }, { entry }) =>
   Boolean(entry) && !sites.some(({ id }) => id === entry);
 
+/** Return the site that the options of a card select, if there are several. */
+export const selectedSite = ({ sites }, { entry }) =>
+  sites.length > 1 ? sites.find(({ id }) => id === entry) : undefined;
+
 /**
  * Return the sites that a card is about.
  *

@@ -6,6 +6,7 @@ import {
   isSiteGone,
   selectDevices,
   selectSites,
+  selectedSite,
 } from "./fleet-selection.js";
 import { openMoreInfo } from "./home-assistant.js";
 import { dashboardPath, viewPath } from "./navigation.js";
@@ -55,12 +56,8 @@ class VesperFleetSummary extends VesperCard {
   }
 
   titleText(hass) {
-    return this.config.title || this.ownSite?.name || localize(hass, "dashboard");
-  }
-
-  /** Return the site that is selected, if there are several. */
-  get ownSite() {
-    return this.config.entry && this.fleet.sites.length > 1 ? this.sites[0] : undefined;
+    const site = selectedSite(this.fleet, this.config);
+    return this.config.title || site?.name || localize(hass, "dashboard");
   }
 
   /** Return why no device is shown. */
@@ -80,9 +77,10 @@ class VesperFleetSummary extends VesperCard {
 
   /** Create what opens the dashboard, or the view of a site; a dialog without them. */
   createLink(className, ...children) {
-    const { fleet, config, ownSite } = this;
-    const href = ownSite
-      ? viewPath(fleet, config, "site", ownSite.id)
+    const { fleet, config } = this;
+    const site = selectedSite(fleet, config);
+    const href = site
+      ? viewPath(fleet, config, "site", site.id)
       : dashboardPath(fleet, config);
     if (href) return createElement("a", { className, href }, ...children);
     const button = createElement("button", { className, type: "button" }, ...children);

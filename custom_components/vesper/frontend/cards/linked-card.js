@@ -97,9 +97,8 @@ const siteName = (hass, id) =>
 const CONFIGS = {
   device: (_hass, { id }) => ({ type: `custom:${DEVICE_CARD}`, device: id }),
   log: (_hass, { id }) => ({ type: "logbook", target: { device_id: id } }),
-  site: (hass, { id, dashboard }) => ({
+  site: (_hass, { id, dashboard }) => ({
     type: `custom:${FLEET_CARD}`,
-    title: siteName(hass, id),
     areas: true,
     entry: id,
     dashboard,
