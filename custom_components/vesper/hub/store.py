@@ -220,6 +220,9 @@ class Saver:
         self._snapshots: dict[str, bytes] = {}
         """The JSON of each device as it was serialized last."""
         self._scheduled = False
+        """Whether a write within a second is due."""
+        self._held = False
+        """Whether such a write waits for the end of a backup."""
         self._unsubscribe: list[CALLBACK_TYPE] = []
 
     async def async_start(self) -> None:
@@ -234,7 +237,10 @@ class Saver:
                 self._serialize(device_id)
         self._unsubscribe += [
             async_track_time_interval(
-                self._hass, self._async_save_all, SAVE_INTERVAL, cancel_on_shutdown=True
+                self._hass,
+                self._async_save_at_interval,
+                SAVE_INTERVAL,
+                cancel_on_shutdown=True,
             ),
             self._hass.bus.async_listen(
                 EVENT_HOMEASSISTANT_FINAL_WRITE, self._async_final_write
@@ -253,13 +259,35 @@ class Saver:
 
         Raises HomeAssistantError if they can't be written.
         """
-        await self._async_save_all()
+        await self._async_serialize_all()
+        # Even without a change: an earlier write may be under way, and this waits for
+        # its end.
+        await self._store.async_save(self._data())
         if self._store.failed:
             raise HomeAssistantError(
                 translation_domain=DOMAIN,
                 translation_key="not_saved",
                 translation_placeholders={"path": self._store.path},
             )
+
+    async def async_hold(self) -> None:
+        """Save all devices, and write changes later.
+
+        The backup of Home Assistant fails if a file is replaced while it is read. If
+        `async_release` is not called, the interval ends this.
+
+        Raises HomeAssistantError if they can't be written.
+        """
+        self._held = True
+        await self.async_save_now()
+
+    @callback
+    def async_release(self) -> None:
+        """Write changes within a second again."""
+        if self._held:
+            self._held = False
+            if self._scheduled:
+                self._store.async_delay_save(self._data, SAVE_DELAY)
 
     @callback
     def async_save_soon(self, device_id: str) -> None:
@@ -273,28 +301,40 @@ class Saver:
         # Only once: each further call would postpone the write.
         if not self._scheduled:
             self._scheduled = True
-            self._store.async_delay_save(self._data, SAVE_DELAY)
+            if not self._held:
+                self._store.async_delay_save(self._data, SAVE_DELAY)
 
     @callback
     def _async_final_write(self, _event: Event) -> None:
         """Save when Home Assistant stops, if anything has changed."""
         device_ids = tuple(self._devices.keys() | self._snapshots.keys())
         changed = [device_id for device_id in device_ids if self._serialize(device_id)]
-        # A scheduled write is done by the store itself now.
-        if (changed or self._store.failed) and not self._scheduled:
+        # A scheduled write is done by the store itself now, unless it is held.
+        if self._held or ((changed or self._store.failed) and not self._scheduled):
             self._hass.async_create_task(
                 self._store.async_save(self._data()), "Vesper final write"
             )
 
-    async def _async_save_all(self, _now: datetime | None = None) -> None:
+    async def _async_save_at_interval(self, _now: datetime) -> None:
+        """Save all devices, and end what is held."""
+        self._held = False
+        await self._async_save_all()
+
+    async def _async_save_all(self) -> None:
         """Save all devices now if any has changed."""
-        changed = self._scheduled or self._store.failed
+        due = self._scheduled or self._store.failed
+        changed = await self._async_serialize_all()
+        if due or changed:
+            await self._store.async_save(self._data())
+
+    async def _async_serialize_all(self) -> bool:
+        """Serialize all devices, and return whether any has changed."""
+        changed = False
         async for device_id in async_in_chunks(
             tuple(self._devices.keys() | self._snapshots.keys())
         ):
             changed |= self._serialize(device_id)
-        if changed:
-            await self._store.async_save(self._data())
+        return changed
 
     def _serialize(self, device_id: str) -> bool:
         """Serialize a device, and return whether it has changed."""
