@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Coroutine, Iterable, Mapping
 from contextlib import asynccontextmanager
 from http import HTTPStatus
+from pathlib import Path
 import threading
 from typing import Any, Final, Self
 
@@ -75,6 +76,15 @@ class Api:
         Raises as `request` does.
         """
         return self.request("POST", path, json=data or {})
+
+    def upload(self, path: str, file: Path) -> Any:
+        """Post a file and return the response.
+
+        Raises as `request` does.
+        """
+        form = aiohttp.FormData()
+        form.add_field("file", file.read_bytes(), filename=file.name)
+        return self.request("POST", path, data=form)
 
     def command(self, command: str, **fields: Any) -> Any:
         """Return the result of one websocket command.

@@ -251,6 +251,48 @@ class HomeAssistant:
         self.stop()
         self.start()
 
+    def restore(self, backup: Path) -> None:
+        """Restore a backup, as the onboarding does.
+
+        Must not be started yet. `start` starts what was restored.
+
+        Raises as `start` does.
+        """
+        storage = self._directory / ".storage"
+        storage.mkdir()
+        # What Home Assistant would write itself calls the internet.
+        (self._directory / "configuration.yaml").write_text("config:\nfrontend:\n")
+        choose_port(storage, self._port)
+        self._process.start()
+        try:
+            self._restore(backup)
+            # It ends, is started by what runs it, restores the files and ends again.
+            self._process.wait(_START_SECONDS)
+            self._process.start()
+            self._process.wait(_START_SECONDS)
+        except BaseException:
+            self.__exit__()
+            raise
+
+    def _restore(self, backup: Path) -> None:
+        """Upload a backup and have it restored."""
+        path, agent = "/api/onboarding/backup", "backup.local"
+
+        def is_ready() -> bool:
+            if not self.api.is_answering():
+                return False
+            try:
+                return bool(self.api.get(f"{path}/info")["state"] == "idle")
+            except ApiError:  # not set up yet
+                return False
+
+        self.wait_until(is_ready, timeout=_START_SECONDS, what="its onboarding")
+        uploaded = self.api.upload(f"{path}/upload?agent_id={agent}", backup)
+        self.api.post(
+            f"{path}/restore",
+            {"backup_id": uploaded["backup_id"], "agent_id": agent},
+        )
+
     def set_clock(self, seconds: float) -> None:
         """Set the offset of its wall clock, in seconds."""
         # Written over: what is mapped must not be cut.

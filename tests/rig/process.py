@@ -96,6 +96,18 @@ class ChildProcess:
                 raise TimeoutError(msg)
             time.sleep(_POLL_SECONDS)
 
+    def wait(self, timeout: float) -> int:
+        """Return its exit code when it has ended.
+
+        Raises TimeoutError after `timeout` seconds.
+        """
+        assert self._process is not None
+        try:
+            return self._process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            msg = f"{self.name} did not end within {timeout:g} s"
+            raise TimeoutError(msg) from None
+
     def terminate(self) -> None:
         """Ask the process to end, without waiting.
 
