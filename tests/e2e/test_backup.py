@@ -42,9 +42,9 @@ class Known:
             states={
                 key: state
                 for key, state in home_assistant.states().items()
-                if not key.endswith(("_connectivity", "_devices_online"))
+                if not key.endswith(("connectivity", "devices_online"))
             },
-            entity_ids=api.entity_ids("vesper"),
+            entity_ids=home_assistant.entity_ids(),
             # Those of an earlier run of Home Assistant are not confirmed.
             alerts=[
                 alert | {"confirmed": False}
@@ -93,8 +93,8 @@ def _back_up(home_assistant: HomeAssistant, broker: Broker) -> Known:
     _publish(broker, "heartbeat", uptime=3600, firmware_version="1.2.0")
     _publish(broker, "alerts", subsystem="SD", state="FAILED", msg="mount failed")
     _publish(broker, "alerts", subsystem="Player", state="WARNING")
-    home_assistant.wait_for_states({f"{BELL}_active_alerts": "2"})
-    health = api.entity_ids("vesper")[f"{BELL}_health"]
+    home_assistant.wait_for_states({f"{BELL}/active_alerts": "2"})
+    health = home_assistant.entity_ids()[f"{BELL}/health"]
     api.post(
         "/api/services/vesper/acknowledge_alert",
         {"entity_id": health, "subsystem": "SD", "note": "card is ordered"},
@@ -105,7 +105,7 @@ def _back_up(home_assistant: HomeAssistant, broker: Broker) -> Known:
     )
     # Without the backup, this would be stored a quarter of an hour later.
     _publish(broker, "heartbeat", uptime=3630, heap_free=43_008)
-    home_assistant.wait_for_states({f"{BELL}_heap_free": "42.0"})
+    home_assistant.wait_for_states({f"{BELL}/heap_free": "42.0"})
     known = Known.of(home_assistant)
     api.post("/api/services/backup/create")
     return known
@@ -134,12 +134,12 @@ def test_restored(tmp_path: Path, broker: Broker) -> None:
     with new:
         new.wait_until_listening()
         assert Known.of(new) == before
-        assert before.states[f"{BELL}_alert_SD"] == "failed"
-        assert before.states[f"{BELL}_maintenance"] == "on"
+        assert before.states[f"{BELL}/alert_SD"] == "failed"
+        assert before.states[f"{BELL}/maintenance"] == "on"
         assert [alert["note"] for alert in before.alerts] == ["card is ordered", ""]
         assert all(past["last_outages"] for past in before.past[1:])
-        assert new.states()[f"{BELL}_connectivity"] == "unknown"
+        assert new.states()[f"{BELL}/connectivity"] == "unknown"
         _publish(broker, "heartbeat", uptime=3700)
-        new.wait_for_states({f"{BELL}_connectivity": "on"})
+        new.wait_for_states({f"{BELL}/connectivity": "on"})
         problems = [*old.log_problems(), *new.log_problems()]
     assert not problems, "\n".join(problems)

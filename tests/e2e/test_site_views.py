@@ -13,6 +13,7 @@ from tests.rig.broker import Broker
 from tests.rig.browser import CHROMIUM, Browser
 from tests.rig.home_assistant import DASHBOARD, HomeAssistant
 from tests.rig.process import free_port
+from tests.rig.sites import Site
 
 from .axe import violations
 from .cards import CARDS, LOADED, ROOT, SHOWN, OpenPage, problems
@@ -103,7 +104,10 @@ def sites(tmp_path_factory: pytest.TempPathFactory, broker: Broker) -> Iterator[
     """Return two sites in another Home Assistant."""
     directory = tmp_path_factory.mktemp("sites") / "config"
     with HomeAssistant(
-        directory, port=free_port(), broker=broker.address, prefix=PREFIXES["North"]
+        directory,
+        port=free_port(),
+        broker=broker.address,
+        sites=[Site(prefix=PREFIXES["North"])],
     ) as home_assistant:
         yield Sites(home_assistant, broker)
     problems = home_assistant.log_problems()

@@ -185,7 +185,7 @@ class Api:
         _with_entry("The options flow", answer)
 
     def turn_off_discovery(self) -> None:
-        """Let MQTT subscribe only to what its users ask for."""
+        """Turn the discovery of MQTT off."""
         (entry_id,) = self.entry_ids("mqtt")
         answer = self._go_through(
             "/api/config/config_entries/options/flow",

@@ -46,7 +46,7 @@ STATUS_BAR_STYLES.replaceSync(`
  * the online share that is told to screen readers; without it that of the segments.
  */
 export function createStatusBar(history, device, hours = history.hours) {
-  const bar = createElement("div", { className: "status-bar", role: "img" });
+  const bar = createElement("div", { className: "status-bar" });
   let drawn;
   bar.update = (hass) => {
     history.request(hass, device);
@@ -59,6 +59,8 @@ export function createStatusBar(history, device, hours = history.hours) {
     const current = JSON.stringify([now, bar.share, hass.locale, changes]);
     if (current === drawn) return;
     drawn = current;
+    // Until it is drawn, it is no image: one needs a label.
+    bar.setAttribute("role", "img");
     bar.ariaLabel = describeSegments(hass, segments, hours, bar.share);
     bar.replaceChildren(...drawSegments(hass, segments));
   };
