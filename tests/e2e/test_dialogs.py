@@ -86,7 +86,7 @@ def test_alert(
     entity_id = home_assistant.entity_ids()[f"{bell}/alert_Player"]
     with browser.page("alert", device=device, scheme=scheme) as page:
         for key in ("health", "active_alerts"):
-            _open_dialog(page, home_assistant, f"{bell}_{key}")
+            _open_dialog(page, home_assistant, f"{bell}/{key}")
             shown = page.locator("vesper-more-info")
             expect(shown).to_have_text(f"Player · Critical{message}")
         _open_dialog(page, home_assistant, f"{bell}/alert_Player")
