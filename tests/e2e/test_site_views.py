@@ -29,28 +29,26 @@ class Sites:
     """Two entries, each with a device of one id."""
 
     def __init__(self, home_assistant: HomeAssistant, broker: Broker) -> None:
-        """Add the second entry and the devices."""
+        """Add the devices."""
         self.home_assistant = home_assistant
         self.api = home_assistant.api
         address = broker.address
         self._publish = partial(
             mqtt_publish.single, hostname=address.host, port=address.port, qos=1
         )
-        (first,) = self.api.entry_ids("vesper")
-        self.api.run_flow("vesper", {"prefix": PREFIXES[LONG]})
-        (second,) = (one for one in self.api.entry_ids("vesper") if one != first)
-        self.entries = dict(zip(PREFIXES, (first, second), strict=True))
-        for title, entry_id in self.entries.items():
-            self.update(entry_id, title=title)
+        self.entries = {
+            title: home_assistant.entry_of(prefix)["entry_id"]
+            for title, prefix in PREFIXES.items()
+        }
+        for entry_id in self.entries.values():
             # So no test sees a timeout.
             self.api.set_options(entry_id, heartbeat_timeout=3600, max_devices=500)
-        self.devices = {title: self.go_online(title) for title in PREFIXES}
-        self.area = self.api.command("config/area_registry/create", name="Belfry")
-        self.api.command(
-            "config/device_registry/update",
-            device_id=self.devices[LONG],
-            area_id=self.area["area_id"],
-        )
+        for title in PREFIXES:
+            self.go_online(title)
+        self.devices = {
+            title: home_assistant.device_ids(prefix)["twin"]
+            for title, prefix in PREFIXES.items()
+        }
 
     def update(self, entry_id: str, **changes: Any) -> None:
         """Change an entry."""
@@ -68,28 +66,13 @@ class Sites:
         """Publish a message of a device."""
         self._publish(f"{PREFIXES[title]}/twin/status/{topic}", json.dumps(fields))
 
-    def go_online(self, title: str) -> str:
-        """Publish heartbeats until a device is online.
-
-        Returns the id of the device.
-        """
-        found: list[str] = []
-
-        def is_online() -> bool:
-            # An entry subscribes a moment after it is loaded.
-            self.send(title, "heartbeat", **HEARTBEAT)
-            states = self.api.states()
-            found.extend(
-                entity["device_id"]
-                for entity in self.api.command("config/entity_registry/list")
-                if entity["config_entry_id"] == self.entries[title]
-                and entity["translation_key"] == "connectivity"
-                and states.get(entity["entity_id"], {}).get("state") == "on"
-            )
-            return bool(found)
-
-        self.home_assistant.wait_until(is_online, timeout=15, what=f"twin of {title}")
-        return found[0]
+    def go_online(self, title: str) -> None:
+        """Publish the first heartbeat of a device."""
+        self.home_assistant.wait_until_listening()
+        self.send(title, "heartbeat", **HEARTBEAT)
+        self.home_assistant.wait_for_states(
+            {"twin/connectivity": "on"}, prefix=PREFIXES[title]
+        )
 
     def board(self, page: Page) -> Locator:
         """Open the dashboard."""
@@ -107,7 +90,7 @@ def sites(tmp_path_factory: pytest.TempPathFactory, broker: Broker) -> Iterator[
         directory,
         port=free_port(),
         broker=broker.address,
-        sites=[Site(prefix=PREFIXES["North"])],
+        sites=[Site(prefix=prefix, title=title) for title, prefix in PREFIXES.items()],
     ) as home_assistant:
         yield Sites(home_assistant, broker)
     problems = home_assistant.log_problems()
