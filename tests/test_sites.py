@@ -137,7 +137,7 @@ async def test_names(hass: HomeAssistant, vesper: Vesper, north: Vesper) -> None
 
     await hass.config_entries.async_set_disabled_by(NORTH_ID, ConfigEntryDisabler.USER)
     await hass.async_block_till_done()
-    assert fleet_names(vesper) == ["All Vesper devices"]
+    assert fleet_names(vesper) == ["All Vesper devices (Vesper)"]
 
 
 async def test_removed(

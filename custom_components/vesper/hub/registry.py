@@ -247,11 +247,11 @@ class DeviceRegistry:
 
 @callback
 def has_several_sites(hass: HomeAssistant) -> bool:
-    """Return whether there is more than one enabled entry."""
-    entries = hass.config_entries.async_entries(
-        DOMAIN, include_ignore=False, include_disabled=False
-    )
-    return len(entries) > 1
+    """Return whether there is more than one entry.
+
+    A disabled one counts: its devices are still on the board.
+    """
+    return len(hass.config_entries.async_entries(DOMAIN, include_ignore=False)) > 1
 
 
 def unique_id_of(entry_id: str, device_id: str, key: str) -> str:
