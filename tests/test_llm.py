@@ -477,10 +477,11 @@ async def test_an_exposed_device(assist: Assist) -> None:
         assert f"(id {OTHER})" not in error
 
 
-async def test_disabled_devices(bells: Assist) -> None:
+@pytest.mark.parametrize("disabled", [BELL, OTHER])
+async def test_disabled_devices(bells: Assist, disabled: str) -> None:
     """They are left out."""
     dr.async_get(bells.hass).async_update_device(
-        registered_id(bells.hass, OTHER), disabled_by=dr.DeviceEntryDisabler.USER
+        registered_id(bells.hass, disabled), disabled_by=dr.DeviceEntryDisabler.USER
     )
     assert (await bells.ask("get_fleet_health"))["devices"] == 1
 

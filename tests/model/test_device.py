@@ -63,6 +63,7 @@ def test_a_live_message_shows_a_device_online(device: Device, message: Message) 
     assert device.online is True
     assert device.last_seen == NOW
     assert not CAME_ONLINE & ~change
+    assert not Change.RESPONSE & change, "nothing was requested"
 
 
 @a_sign_of_life
