@@ -1,9 +1,10 @@
-"""What scripts/test and scripts/fuzz make of their arguments."""
+"""What scripts make of their arguments."""
 
 import os
 from pathlib import Path
-from shutil import copytree
+from shutil import copyfile, copytree
 import subprocess
+import sys
 
 import pytest
 
@@ -65,3 +66,45 @@ def test_fuzz(scripts: Path, arguments: str, minutes: str, replay: str) -> None:
 def test_fuzz_refuses(scripts: Path, arguments: str) -> None:
     """Anything else is an error, and nothing is run."""
     assert _run(scripts / "fuzz", *arguments.split()) == (2, [])
+
+
+@pytest.mark.parametrize("arguments", ["", "stable", "--help"])
+def test_other_versions(scripts: Path, arguments: str) -> None:
+    """Another word is an error, and nothing is installed."""
+    assert _run(scripts / "test-version", *arguments.split()) == (2, [])
+
+
+def test_requirements_of_a_version(tmp_path: Path) -> None:
+    """Home Assistant's own pins take the place of ours.
+
+    Where it has none, such as for pytest, ours stay.
+    """
+    pyproject = tmp_path / "pyproject.toml"
+    pyproject.write_text(
+        "[dependency-groups]\n"
+        'release = ["homeassistant==1", "pytest==1", "SQLAlchemy==1", "Paho_MQTT==1"]\n'
+    )
+    homeassistant = tmp_path / "homeassistant"
+    for name, text in {
+        "__init__.py": "",
+        "package_constraints.txt": "# names\n\nsqlalchemy==2.0.1\npaho-mqtt>=1\n",
+        "components/mqtt/manifest.json": '{"requirements": ["paho-mqtt==2.1.0"]}',
+        "components/sun/manifest.json": "{}",
+    }.items():
+        path = homeassistant / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    copyfile(
+        ROOT / "scripts/lib/requirements_of.py", tmp_path / "requirements_of.py"
+    )  # beside the package, which it finds first there
+    result = subprocess.run(  # noqa: S603  # our own
+        [sys.executable, tmp_path / "requirements_of.py", pyproject],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert result.stdout.splitlines() == [
+        "pytest==1",
+        "sqlalchemy==2.0.1",
+        "paho-mqtt==2.1.0",
+    ]
