@@ -10,7 +10,9 @@ PAGES = {
     path.relative_to(ROOT).as_posix(): path.read_text()
     for path in (
         ROOT / "README.md",
+        ROOT / "CHANGELOG.md",
         ROOT / "CONTRIBUTING.md",
+        ROOT / "SECURITY.md",
         *sorted((ROOT / "docs").glob("*.md")),
     )
 }

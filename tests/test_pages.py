@@ -21,9 +21,9 @@ def _anchor(heading: str) -> str:
     return text.replace(" ", "-")
 
 
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", [page for page in PAGES if page != "CHANGELOG.md"])
 def test_length(page: str) -> None:
-    """A page is short."""
+    """A page is short; only the changelog grows."""
     assert len(PAGES[page].splitlines()) < 250
 
 
@@ -34,7 +34,8 @@ def test_links(page: str) -> None:
     assert links
     for link in (markdown or html for markdown, html in links):
         if link.startswith("https://"):
-            assert "github.com/bellsystems/vesper-home-assistant/" not in link, link
+            # Files have relative links, which lead to those of the same version.
+            assert not re.search(r"/vesper-home-assistant/(blob|raw|tree)/", link), link
             continue
         path, _, anchor = link.partition("#")
         target = (ROOT / page).parent / path if path else ROOT / page
