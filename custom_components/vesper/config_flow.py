@@ -167,7 +167,8 @@ class VesperConfigFlow(ConfigFlow, domain=DOMAIN):
         if self._overlapping(DEFAULT_PREFIX) is not None:
             return self.async_abort(reason="already_configured")
         device_id = discovered_device_id(discovery_info.topic, discovery_info.payload)
-        if device_id is None:
+        # No device retains these messages, so another client has published it.
+        if device_id is None or discovery_info.retain:
             return self.async_abort(reason="invalid_discovery_info")
         self._discovered_id = device_id
         return await self.async_step_discovery_confirm()
@@ -177,6 +178,9 @@ class VesperConfigFlow(ConfigFlow, domain=DOMAIN):
     ) -> ConfigFlowResult:
         """Let the user confirm what was discovered."""
         if user_input is not None:
+            # The user may have set a part of the prefix up meanwhile.
+            if self._overlapping(DEFAULT_PREFIX) is not None:
+                return self.async_abort(reason="already_configured")
             return self._async_create(DEFAULT_PREFIX)
         return self.async_show_form(
             step_id="discovery_confirm",
@@ -210,7 +214,10 @@ class VesperConfigFlow(ConfigFlow, domain=DOMAIN):
         self, prefix: str, own: VesperConfigEntry | None = None
     ) -> VesperConfigEntry | None:
         """Return another entry whose prefix overlaps with one."""
-        others: list[VesperConfigEntry] = self._async_current_entries()
+        # An ignored discovery has no prefix.
+        others: list[VesperConfigEntry] = self._async_current_entries(
+            include_ignore=False
+        )
         return next(
             (
                 other
