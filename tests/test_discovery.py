@@ -1,4 +1,4 @@
-"""Test that Home Assistant suggests Vesper, and not too often."""
+"""Test that Home Assistant suggests Vesper."""
 
 from collections.abc import Iterator
 import json
@@ -41,7 +41,7 @@ def setup_entry() -> Iterator[None]:
 
 @pytest.fixture
 def started() -> Iterator[list[str]]:
-    """Return the topics of all messages that started a flow."""
+    """Return the topics that started a flow."""
     topics: list[str] = []
 
     def start(self: Any, discovery_info: Any) -> Any:
@@ -56,7 +56,7 @@ def started() -> Iterator[list[str]]:
 async def _receive(
     hass: HomeAssistant, topic: str, payload: bytes, *, retain: bool = False
 ) -> None:
-    """Receive a message, and let the flow that it starts run."""
+    """Receive a message and await its flow."""
     async_fire_mqtt_message(hass, topic, payload, 1, retain)
     await hass.async_block_till_done(wait_background_tasks=True)
 
@@ -125,7 +125,7 @@ async def test_with_an_entry(
 
 @pytest.mark.usefixtures("mqtt_mock", "setup_entry")
 async def test_without_an_entry(hass: HomeAssistant, started: list[str]) -> None:
-    """One flow waits for the user, until Vesper is set up by hand."""
+    """One flow waits until Vesper is set up."""
     await _receive_many(hass)
     assert len(started) == MESSAGES
     assert len(_in_progress(hass)) == 1
@@ -188,7 +188,7 @@ async def test_not_from_vesper(
 
 @pytest.mark.usefixtures("mqtt_mock")
 async def test_retained(hass: HomeAssistant, started: list[str]) -> None:
-    """Devices retain no alert, so a retained one is of another client."""
+    """A retained alert is of another client."""
     await _receive(hass, ALERTS, ALERT, retain=True)
     assert started == [ALERTS]
     assert not _in_progress(hass)
@@ -216,7 +216,7 @@ async def test_other_topics(
 
 @pytest.mark.usefixtures("mqtt_mock", "setup_entry")
 async def test_overlapping_entry(hass: HomeAssistant, started: list[str]) -> None:
-    """A part of the prefix that is set up aborts a flow."""
+    """An entry within the default prefix aborts a flow."""
     await _set_up(hass, "vesper/north")
     await _receive(hass, ALERTS, ALERT)
     assert started == [ALERTS]
@@ -225,7 +225,7 @@ async def test_overlapping_entry(hass: HomeAssistant, started: list[str]) -> Non
 
 @pytest.mark.usefixtures("mqtt_mock", "setup_entry")
 async def test_overlapping_entry_meanwhile(hass: HomeAssistant) -> None:
-    """A part of the prefix may be set up before the user confirms."""
+    """It may be set up before the user confirms."""
     await _receive(hass, ALERTS, ALERT)
     (flow,) = _in_progress(hass)
     await _set_up(hass, "vesper/north")
@@ -249,7 +249,7 @@ async def test_another_site(hass: HomeAssistant) -> None:
 async def test_alerts_are_still_read(
     hass: HomeAssistant, vesper: Vesper, started: list[str]
 ) -> None:
-    """Home Assistant decodes alerts for the discovery; Vesper gets bytes."""
+    """Vesper gets bytes, whatever the discovery decodes."""
     await vesper.heartbeat()
     await vesper.alert("Player", "WARNING", "kein Ton für Glocke 2")
     assert started == [ALERTS]

@@ -4,9 +4,13 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from pytest_homeassistant_custom_component.common import get_system_health_info
+from pytest_homeassistant_custom_component.common import (
+    MockConfigEntry,
+    get_system_health_info,
+)
 
 from custom_components.vesper.const import DOMAIN
+from homeassistant.config_entries import SOURCE_IGNORE
 from homeassistant.const import Platform
 from homeassistant.core import HomeAssistant
 from homeassistant.loader import async_get_integration
@@ -32,6 +36,15 @@ async def _info(hass: HomeAssistant) -> dict[str, Any]:
     """Return what the page shows of Vesper."""
     info: dict[str, Any] = await get_system_health_info(hass, DOMAIN)
     return info
+
+
+async def test_ignored_discovery(hass: HomeAssistant, vesper: Vesper) -> None:
+    """A discovery that was ignored is not counted."""
+    ignored = MockConfigEntry(domain=DOMAIN, source=SOURCE_IGNORE, unique_id="other")
+    ignored.add_to_hass(hass)
+    info = await _info(hass)
+    assert "entries" not in info
+    assert info["mqtt_link"] == "ok"
 
 
 async def test_info(hass: HomeAssistant, vesper: Vesper) -> None:

@@ -26,7 +26,9 @@ async def system_health_info(hass: HomeAssistant) -> dict[str, Any]:
     """Get info for the info page."""
     integration = await async_get_integration(hass, DOMAIN)
     info: dict[str, Any] = {"version": str(integration.version)}
-    entries: list[VesperConfigEntry] = hass.config_entries.async_entries(DOMAIN)
+    entries: list[VesperConfigEntry] = hass.config_entries.async_entries(
+        DOMAIN, include_ignore=False
+    )
     if not entries:
         return info
     hubs = [

@@ -23,7 +23,7 @@ from homeassistant.components import mqtt
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import entity_platform
-from tests.rig.broker import Broker
+from tests.rig.broker import Broker, BrokerAddress
 from tests.rig.home_assistant import choose_port
 from tests.rig.process import free_port
 
@@ -77,19 +77,33 @@ def lift_entity_limit(entities: int) -> None:
         module.MAX_ENABLED_ENTITIES_PER_CONFIG_ENTRY = entities
 
 
+class HasAddress(Protocol):
+    """A broker, of this process or of another."""
+
+    @property
+    def address(self) -> BrokerAddress:
+        """What a client needs to connect."""
+
+
 @asynccontextmanager
 async def running(
-    config: Path, broker: Broker, *components: Path
+    config: Path,
+    broker: HasAddress,
+    *components: Path,
+    configuration: str = CONFIGURATION,
 ) -> AsyncIterator[HomeAssistant]:
     """Run Home Assistant, connected to the broker.
 
-    Besides the integration of this repository it finds the given components.
+    Besides the integration of this repository it finds the given components. Where it
+    ran before, it has its entries from there.
     """
     custom_components.__path__ += [str(component.parent) for component in components]
-    (config / "configuration.yaml").write_text(CONFIGURATION)
+    (config / "configuration.yaml").write_text(configuration)
+    storage = config / ".storage"
+    is_new = not (storage / "core.config_entries").exists()
+    storage.mkdir(exist_ok=True)
     # Its default port may be in use.
-    (config / ".storage").mkdir()
-    choose_port(config / ".storage", free_port())
+    choose_port(storage, free_port())
     bootstrap.DEFAULT_INTEGRATIONS = COMPONENTS
     hass = await bootstrap.async_setup_hass(
         runner.RuntimeConfig(config_dir=str(config), skip_pip=True)
@@ -97,19 +111,24 @@ async def running(
     if hass is None:
         msg = "Home Assistant did not start; its log says why"
         raise RuntimeError(msg)
-    address = broker.address
+    if is_new:
+        await hass.config_entries.async_add(_mqtt_entry(broker.address))
+    await hass.async_start()
+    try:
+        yield hass
+    finally:
+        await hass.async_stop(force=True)
+
+
+def _mqtt_entry(address: BrokerAddress) -> ConfigEntry:
+    """Return the entry of a client of a broker."""
     data = {
         "broker": address.host,
         "port": address.port,
         "protocol": address.protocol,
         "transport": "tcp",
     }
-    await hass.config_entries.async_add(config_entry("mqtt", data, version=2))
-    await hass.async_start()
-    try:
-        yield hass
-    finally:
-        await hass.async_stop(force=True)
+    return config_entry("mqtt", data, version=2)
 
 
 async def subscribe(

@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+from custom_components.vesper.hub.registry import unique_id_of
 from homeassistant.core import HomeAssistant
 from tests.rig.broker import Broker
 
@@ -106,13 +107,15 @@ async def async_measure(config: Path, broker: Broker, *, quick: bool) -> list[Fi
         clock = Clock()
         subjects = Subjects(hass, ids)
         await subjects.async_add_callbacks()
-        await subjects.async_add_vesper()
+        entry = await subjects.async_add_vesper()
         await subjects.async_add_peers()
         bench = Bench(hass, subjects, clock)
         unchanged, written = await bench.async_measure(rounds, SUBJECTS)
         notes = {name: await bench.async_count(name) for name in PEERS}
         small, _ = await bench.async_measure(rounds, (FLOOR, VESPER), events=0)
-        heap = [f"{device_id}_heap_free" for device_id in ids]
+        heap = [
+            unique_id_of(entry.entry_id, device_id, "heap_free") for device_id in ids
+        ]
         about = f"by {DEVICES} devices in {bench.rounds} rounds"
         return [
             *(

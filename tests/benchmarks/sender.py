@@ -1,6 +1,7 @@
-"""Publish bursts of heartbeats from another process."""
+"""Publish bursts of messages from another process."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 import json
 import socket
@@ -8,6 +9,8 @@ import struct
 import subprocess
 import sys
 from typing import Self
+
+import orjson
 
 from tests.rig.broker import BrokerAddress
 
@@ -19,14 +22,14 @@ SENTINEL = "sentinel"
 _CONNECT = b"\x10\x10\x00\x04MQTT\x04\x02\x00\x3c\x00\x04vbnc"
 _DISCONNECT = b"\xe0\x00"
 _CONNACK_LENGTH = 4
-_PUBACK_LENGTH = 4
+PUBACK_LENGTH = 4
 _IDS = 65_535
 _QOS = 1
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Burst:
-    """One heartbeat of each device."""
+    """A heartbeat or an alert of each device."""
 
     prefix: str
     devices: int
@@ -35,12 +38,22 @@ class Burst:
     retain: bool = False
     uptime: int | None = None
     """In seconds; None where it moves with the number."""
+    alert: str | None = None
+    """The state of an alert that is sent instead."""
+    every: int = 1
+    """Only each so many-th device sends."""
 
     @property
     def messages(self) -> Iterator[tuple[str, bytes]]:
         """Yield topics and payloads."""
+        ids = device_ids(self.devices)[:: self.every]
+        if self.alert:
+            alert = {"subsystem": "FileManager", "state": self.alert, "msg": "Broken"}
+            for device_id in ids:
+                yield f"{self.prefix}/{device_id}/status/alerts", orjson.dumps(alert)
+            return
         fields = {} if self.uptime is None else {"uptime": self.uptime}
-        for device_id in device_ids(self.devices):
+        for device_id in ids:
             topic = f"{self.prefix}/{device_id}/status/heartbeat"
             yield topic, heartbeat(device_id, self.number, **fields)
 
@@ -80,20 +93,28 @@ def _send(host: str, port: int, burst: Burst) -> None:
     Paho would be no faster than what is measured.
     """
     packets = [
-        _publish(topic, payload, number % _IDS + 1, retain=burst.retain)
+        publish_packet(topic, payload, number, retain=burst.retain)
         for number, (topic, payload) in enumerate(burst.messages)
     ]
-    packets.append(_publish(SENTINEL, b"!", len(packets) % _IDS + 1, retain=False))
+    packets.append(publish_packet(SENTINEL, b"!", len(packets), retain=False))
+    with connected(host, port) as connection:
+        connection.sendall(b"".join(packets))
+        receive(connection, PUBACK_LENGTH * len(packets))
+
+
+@contextmanager
+def connected(host: str, port: int) -> Iterator[socket.socket]:
+    """Connect as an MQTT client."""
     with socket.create_connection((host, port)) as connection:
         connection.sendall(_CONNECT)
-        _receive(connection, _CONNACK_LENGTH)
-        connection.sendall(b"".join(packets))
-        _receive(connection, _PUBACK_LENGTH * len(packets))
+        receive(connection, _CONNACK_LENGTH)
+        yield connection
         connection.sendall(_DISCONNECT)
 
 
-def _publish(topic: str, payload: bytes, packet_id: int, *, retain: bool) -> bytes:
-    """Return a message's packet, as in MQTT 3.1.1."""
+def publish_packet(topic: str, payload: bytes, number: int, *, retain: bool) -> bytes:
+    """Return a numbered message's packet, as in MQTT 3.1.1."""
+    packet_id = number % _IDS + 1
     name = topic.encode()
     body = struct.pack("!H", len(name)) + name + struct.pack("!H", packet_id) + payload
     head = bytes([0x30 | _QOS << 1 | retain])
@@ -104,7 +125,7 @@ def _publish(topic: str, payload: bytes, packet_id: int, *, retain: bool) -> byt
     return head + bytes([length]) + body
 
 
-def _receive(connection: socket.socket, length: int) -> None:
+def receive(connection: socket.socket, length: int) -> None:
     """Read so many bytes, and ignore them.
 
     They only say that the packets have come.

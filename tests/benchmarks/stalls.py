@@ -74,6 +74,11 @@ class Stalls:
         stalls = [stall for stall in self._stalls if stall.ours or not ours]
         return sorted(stalls, key=lambda stall: -stall.used)[:number]
 
+    @property
+    def longest_collection(self) -> float:
+        """Return the most garbage collection in one call."""
+        return max((stall.collected for stall in self._stalls), default=0)
+
     @contextmanager
     def recording(self) -> Iterator[None]:
         """Record all calls of this process's event loops."""

@@ -27,6 +27,7 @@ from .histories import fill_histories
 from .sender import SENTINEL, Burst, Sender
 from .stalls import Stalls
 from .state_writes import BARE, WRITES, BareWrites
+from .waiting import TIMEOUT, async_settle, async_until
 
 DEVICES = 10_000
 QUICK_DEVICES = 2_000
@@ -34,12 +35,6 @@ QUICK_DEVICES = 2_000
 #: In seconds: long enough that the slowest replay is over before a device is due.
 HEARTBEAT_TIMEOUT = 60
 QUICK_HEARTBEAT_TIMEOUT = 20
-
-#: In seconds: how often to check whether there is still work, what share of that may be
-#: used by an idle loop, and when to give up.
-CHECK_INTERVAL = 0.5
-IDLE = 0.05
-TIMEOUT = 300
 
 #: In seconds. Home Assistant's own is 10, all of which would be waiting.
 RECONNECT_INTERVAL = 1
@@ -90,7 +85,7 @@ class Storms:
         # The second one finds all entities added.
         for _ in range(2):
             await self._async_send()
-            await self._async_settle()
+            await async_settle()
         if self._online != self.devices:
             msg = f"{self._online} of {self.devices} devices are online"
             raise RuntimeError(msg)
@@ -105,13 +100,13 @@ class Storms:
         match phase:
             case "link_lost":
                 await self._async_execute(self._broker.stop)
-                await self._async_until(lambda: not mqtt.is_connected(self._hass))
+                await async_until(lambda: not mqtt.is_connected(self._hass))
             case "replay":
                 wanted = self._received + self.devices
                 await self._async_execute(self._broker.start)
-                await self._async_until(lambda: self._received >= wanted)
+                await async_until(lambda: self._received >= wanted)
             case "expiry":
-                await self._async_until(lambda: self._online == 0)
+                await async_until(lambda: self._online == 0)
             case "back_online":
                 await self._async_send()
             case "hour":
@@ -120,7 +115,7 @@ class Storms:
                 await self._hass.async_create_task(
                     insight.async_update(), "Vesper hour", eager_start=False
                 )
-        await self._async_settle()
+        await async_settle()
 
     async def _async_send(self) -> None:
         """Let all devices send a heartbeat.
@@ -142,15 +137,6 @@ class Storms:
         async with asyncio.timeout(TIMEOUT):
             await self._sent.wait()
 
-    async def _async_settle(self) -> None:
-        """Wait until the event loop is idle."""
-        used = time.thread_time()
-        while True:
-            await asyncio.sleep(CHECK_INTERVAL)
-            used, before = time.thread_time(), used
-            if used - before < IDLE * CHECK_INTERVAL:
-                return
-
     @property
     def _online(self) -> int:
         """Return how many devices are online."""
@@ -166,12 +152,6 @@ class Storms:
     async def _async_execute(self, function: Callable[[], None]) -> None:
         """Wait for a process in another thread."""
         await asyncio.get_running_loop().run_in_executor(self._executor, function)
-
-    async def _async_until(self, is_so: Callable[[], bool]) -> None:
-        """Wait for what has no event."""
-        async with asyncio.timeout(TIMEOUT):
-            while not is_so():  # noqa: ASYNC110
-                await asyncio.sleep(CHECK_INTERVAL)
 
     @callback
     def _async_sent(self, _: mqtt.ReceiveMessage) -> None:

@@ -18,7 +18,7 @@ INFO = b'{"type": "playback_started", "payload": {"melody_uid": "ANGELUS"}}'
     ],
 )
 def test_a_device_is_discovered(topic: str, payload: bytes | bytearray | str) -> None:
-    """Alerts and info messages tell the id of their device."""
+    """Alerts and info messages tell their device's id."""
     assert discovered_device_id(topic, payload) == "bell-1"
 
 
