@@ -28,7 +28,11 @@ MEASUREMENTS = (
     "saving",
     "startup",
     "memory",
+    "suggestion",
 )
+
+#: Only if it is named: it takes half an hour, and a browser.
+LONG = ("sites",)
 
 ROOT = Path(__file__).parents[2]
 FIGURES = ROOT / ".cache" / "bench" / "figures.json"
@@ -81,14 +85,17 @@ def main() -> int:
         prog="scripts/bench", description=__doc__.splitlines()[0]
     )
     parser.add_argument(
-        "names", nargs="*", metavar="NAME", help=f"of {', '.join(MEASUREMENTS)}"
+        "names",
+        nargs="*",
+        metavar="NAME",
+        help=f"of {', '.join(MEASUREMENTS)}; or {', '.join(LONG)}",
     )
     parser.add_argument(
         "--quick", action="store_true", help="fewer rounds and smaller fleets"
     )
     parser.add_argument("--json", type=Path, default=FIGURES, metavar="FILE")
     options = parser.parse_args()
-    if unknown := set(options.names) - set(MEASUREMENTS):
+    if unknown := set(options.names) - {*MEASUREMENTS, *LONG}:
         parser.error(f"There is no {', '.join(sorted(unknown))}")
     before = machine()
     figures: list[Figure] = []
