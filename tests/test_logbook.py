@@ -231,11 +231,12 @@ async def test_languages(hass: HomeAssistant, vesper: Vesper, logbook: Logbook) 
     """The lines are in the language of Home Assistant."""
     texts = {
         "component.vesper.common.logbook_alert_raised_warning": "{subsystem} warnt",
+        "component.vesper.common.sentence_detail": "{sentence} -> {detail}",
     }
     with patch(
-        "custom_components.vesper.logbook.async_get_cached_translations",
+        "custom_components.vesper.hub.texts.async_get_cached_translations",
         lambda _hass, language, _category, _domain: texts if language == "de" else {},
     ):
         hass.config.language = "de"
         await vesper.alert("SD", "WARNING", "{subsystem} is gone")
-        assert logbook.take() == ["Chapel bell SD: SD warnt: {subsystem} is gone"]
+        assert logbook.take() == ["Chapel bell SD: SD warnt -> {subsystem} is gone"]

@@ -19,6 +19,7 @@ from .hub.hub import VesperConfigEntry, VesperHub
 from .hub.registry import device_id_of
 from .hub.silent_devices import async_delete_ignored
 from .hub.store import VesperStore
+from .hub.texts import async_setup_texts
 from .services import async_setup_services
 from .websocket_api import async_register_commands
 
@@ -40,6 +41,7 @@ async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
     async_setup_services(hass)
     async_register_views(hass)
     async_register_commands(hass)
+    async_setup_texts(hass)
     return True
 
 

@@ -16,10 +16,10 @@ from homeassistant.components.logbook import (
 from homeassistant.const import ATTR_DEVICE_ID, ATTR_ENTITY_ID
 from homeassistant.core import Event, HomeAssistant, callback
 from homeassistant.helpers import device_registry as dr
-from homeassistant.helpers.translation import async_get_cached_translations
 from homeassistant.util import dt as dt_util
 
 from .const import ATTR_VESPER_ID, DOMAIN, EVENT_OCCURRENCE
+from .hub.texts import async_text
 from .model.alerts import ClosedBy
 from .model.occurrence import CLEARED, OccurrenceKind
 from .protocol.severity import Severity
@@ -118,9 +118,13 @@ def _message(hass: HomeAssistant, data: _Data) -> str:
     values = dict(data)
     if (until := data.get("until")) is not None:
         values["time"] = _local_time(until)
-    sentence = _text(hass, sentence_key(data["kind"], _variant(data))).format(**values)
+    key = sentence_key(data["kind"], _variant(data))
+    sentence = async_text(hass, key).format(**values)
     detail = _detail(hass, data)
-    return f"{sentence}: {detail}" if detail else sentence
+    if not detail:
+        return sentence
+    text = async_text(hass, "common.sentence_detail")
+    return text.format(sentence=sentence, detail=detail)
 
 
 def _detail(hass: HomeAssistant, data: _Data) -> str:
@@ -131,18 +135,10 @@ def _detail(hass: HomeAssistant, data: _Data) -> str:
         case OccurrenceKind.ALERT_RAISED:
             return str(data["message"])
         case OccurrenceKind.RESTARTED if "reason" in data:
-            return _text(hass, f"entity.sensor.reset_reason.state.{data['reason']}")
+            return async_text(
+                hass, f"entity.sensor.reset_reason.state.{data['reason']}"
+            )
     return ""
-
-
-def _text(hass: HomeAssistant, key: str) -> str:
-    """Return a text in the language of Home Assistant.
-
-    Where it is not loaded, such as right after the language was changed, its key.
-    """
-    category = key.partition(".")[0]
-    texts = async_get_cached_translations(hass, hass.config.language, category, DOMAIN)
-    return texts.get(f"component.{DOMAIN}.{key}", key)
 
 
 def _local_time(timestamp: float) -> str:

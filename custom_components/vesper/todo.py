@@ -18,13 +18,13 @@ from homeassistant.helpers.debounce import Debouncer
 from homeassistant.helpers.entity import CONTEXT_RECENT_TIME_SECONDS, EntityDescription
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.helpers.intent import IntentHandleError
-from homeassistant.helpers.translation import async_get_cached_translations
 from homeassistant.util import dt as dt_util
 
 from .const import DOMAIN, LOGGER
 from .entity import VesperFleetEntity
 from .hub.hub import VesperConfigEntry
 from .hub.permissions import async_user_name, is_permitted
+from .hub.texts import async_text
 from .model.active_alert import ActiveAlert
 from .model.change import Change
 from .model.device import Device
@@ -44,11 +44,6 @@ _CHANGES = (
     | Change.MAINTENANCE
     | Change.OFFLINE_ACKNOWLEDGED
 )
-
-#: The keys of translations.
-_STATES = f"component.{DOMAIN}.entity.sensor.fleet_health.state"
-_TEXT = f"component.{DOMAIN}.common.problem"
-_TEXT_SINCE = f"component.{DOMAIN}.common.problem_since"
 
 FLEET_DESCRIPTIONS: tuple[EntityDescription, ...] = (
     EntityDescription(key="problems", translation_key="problems"),
@@ -164,20 +159,22 @@ class VesperProblemList(VesperFleetEntity, TodoListEntity):
 
         It has no description, since the frontend renders those as Markdown.
         """
-        hass, device, alert = self.hass, problem.device, problem.alert
-        language = hass.config.language
-        states = async_get_cached_translations(hass, language, "entity", DOMAIN)
-        texts = async_get_cached_translations(hass, language, "common", DOMAIN)
-        name = self.hub.registry.name_of(device.device_id)
+        hass = self.hass
+        name = self.hub.registry.name_of(problem.device.device_id)
         values = {
-            "status": states[f"{_STATES}.{problem.status}"],
-            "name": name if alert is None else _described(name, alert),
+            "status": async_text(
+                hass, f"entity.sensor.fleet_health.state.{problem.status}"
+            ),
+            "name": name
+            if problem.alert is None
+            else _described(hass, name, problem.alert),
         }
         if (since := problem.since) is None:
-            summary = texts[_TEXT].format(**values)
+            summary = async_text(hass, "common.problem").format(**values)
         else:
             time_of = dt_util.as_local(since).strftime("%Y-%m-%d %H:%M")
-            summary = texts[_TEXT_SINCE].format(**values, since=time_of)
+            text = async_text(hass, "common.problem_since")
+            summary = text.format(**values, since=time_of)
         return TodoItem(
             uid=problem.uid,
             # The action strips the text that it gets back.
@@ -209,12 +206,13 @@ class VesperProblemList(VesperFleetEntity, TodoListEntity):
             raise Unauthorized(context=context, permission=POLICY_CONTROL)
 
 
-def _described(name: str, alert: ActiveAlert) -> str:
+def _described(hass: HomeAssistant, name: str, alert: ActiveAlert) -> str:
     """Return which alert of a device it is."""
-    subsystem = f"{name}, {alert.subsystem}"
-    # On a phone, the end of a long item is cut.
-    message = alert.message.strip()
-    return f"{subsystem}: {message}" if message else subsystem
+    values = {"name": name, "subsystem": alert.subsystem}
+    if message := alert.message.strip():
+        text = async_text(hass, "common.problem_alert_message")
+        return text.format(**values, message=message)
+    return async_text(hass, "common.problem_alert").format(**values)
 
 
 def _acknowledge(problem: Problem, user: str | None, device: Device) -> Change:

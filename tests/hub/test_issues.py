@@ -117,7 +117,7 @@ async def test_malformed_heartbeats(vesper: Vesper) -> None:
     assert _placeholders(vesper.hass) == {
         "malformed_heartbeats": {
             "device": NAME,
-            "fields": ", ".join([*fields, "the payload", "uptime"]),
+            "fields": ", ".join(["payload", *fields, "uptime"]),
         }
     }
 
@@ -135,7 +135,7 @@ async def test_malformed_heartbeats_that_never_parse(vesper: Vesper) -> None:
     """The payload as a whole has the fault."""
     await vesper.heartbeat(uptime=5)
     await _malform(vesper, b"[1]")
-    assert _placeholders(vesper.hass)["malformed_heartbeats"]["fields"] == "the payload"
+    assert _placeholders(vesper.hass)["malformed_heartbeats"]["fields"] == "payload"
 
 
 async def test_malformed_now_and_then(vesper: Vesper) -> None:
@@ -165,7 +165,7 @@ async def test_lost_alert(vesper: Vesper) -> None:
     before = vesper.values()
     await vesper.publish(BELL, "alerts", b'{"subsystem": "SD", "sta')
     assert _placeholders(vesper.hass) == {
-        "lost_alert": {"device": NAME, "fields": "the payload"}
+        "lost_alert": {"device": NAME, "fields": "payload"}
     }
     await vesper.alert("", "?")
     assert _placeholders(vesper.hass)["lost_alert"]["fields"] == "state, subsystem"

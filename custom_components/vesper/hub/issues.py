@@ -132,8 +132,8 @@ ISSUES = (
 
 
 def _named(fields: Iterable[str]) -> str:
-    """Return the names of the fields that were wrong."""
-    return ", ".join(sorted(path or "the payload" for path in fields))
+    """Return the names of the fields that were wrong, or `payload` if all of it was."""
+    return ", ".join(sorted(path or "payload" for path in fields))
 
 
 def _counted(restarts: Iterable[Restart], state_name: StateNames) -> str:

@@ -30,6 +30,8 @@ class DeviceRegistry:
     """The fleet and its devices in the device registry."""
 
     _fleet: dr.AnyDeviceEntry
+    _shown: tuple[str, bool]
+    """What the fleet is named after."""
 
     def __init__(self, hass: HomeAssistant, entry: ConfigEntry) -> None:
         """Set the config entry."""
@@ -42,6 +44,10 @@ class DeviceRegistry:
     def site(self) -> str:
         """Return the name of the site: the entry's title."""
         return self._entry.title
+
+    def _current(self) -> tuple[str, bool]:
+        """Return what the name of the fleet depends on."""
+        return self.site, has_several_sites(self._hass)
 
     @callback
     def async_register_fleet(self) -> None:
@@ -57,6 +63,7 @@ class DeviceRegistry:
             manufacturer=MANUFACTURER,
             model=f"{MODEL} fleet",
         )
+        self._shown = self._current()
         if has_several_sites(self._hass):
             self._fleet = register(
                 translation_key="fleet_of_site",
@@ -71,8 +78,11 @@ class DeviceRegistry:
 
         @callback
         def _async_changed(_change: ConfigEntryChange, entry: ConfigEntry) -> None:
-            """Rename the fleet if it is necessary."""
-            if entry.domain == DOMAIN:
+            """Rename the fleet if it is necessary.
+
+            With discovery, each alert may change the entry, too.
+            """
+            if entry.domain == DOMAIN and self._shown != self._current():
                 self.async_register_fleet()
                 listener()
 
