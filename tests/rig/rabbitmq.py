@@ -1,6 +1,8 @@
 """RabbitMQ with its MQTT plugin, on 127.0.0.1."""
 
 from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
 import json
 import logging
 from pathlib import Path
@@ -32,6 +34,127 @@ _CLOSED: Final = re.compile(r"MQTT connection .* is closing due to an authorizat
 _LOGGER = logging.getLogger("vesper.rabbitmq")
 
 
+class NameServer:
+    """Erlang's name server, of the nodes of one directory."""
+
+    def __init__(self, directory: Path) -> None:
+        """Choose its port.
+
+        Raises RuntimeError if RabbitMQ is not installed.
+        """
+        programs = find_rabbitmq()
+        if programs is None:
+            msg = "RabbitMQ is not installed"
+            raise RuntimeError(msg)
+        self.server, epmd = programs
+        port = str(free_port())
+        # Nodes with the same home have the same cookie, and so know each other.
+        self.environment: Final = {
+            "HOME": str(directory),
+            "ERL_EPMD_ADDRESS": LOCALHOST,
+            "ERL_EPMD_PORT": port,
+        }
+        self._process = ChildProcess(
+            "The name server of Erlang",
+            [epmd, "-address", LOCALHOST, "-port", port],
+            log=directory / "epmd.log",
+            environment=environment(**self.environment),
+        )
+
+    def start(self) -> None:
+        """Start it."""
+        self._process.start()
+
+    def stop(self) -> None:
+        """Stop it, after its nodes."""
+        self._process.stop()
+
+
+class Node:
+    """A RabbitMQ server, alone or in a cluster."""
+
+    def __init__(
+        self, directory: Path, names: NameServer, *, name: str, settings: Sequence[str]
+    ) -> None:
+        """Write its configuration; `settings` are lines of it."""
+        self.name: Final = f"{name}@localhost"
+        self._starts = 0
+        self.address: Final = BrokerAddress(
+            host=LOCALHOST, port=free_port(), protocol="3.1.1"
+        )
+        config = directory / "rabbitmq.conf"
+        lines = [
+            "listeners.tcp = none",
+            f"mqtt.listeners.tcp.default = {LOCALHOST}:{self.address.port}",
+            "log.console = true",
+            "log.file = false",
+            *settings,
+        ]
+        config.write_text("\n".join(lines) + "\n")
+        plugins = directory / "enabled_plugins"
+        plugins.write_text("[rabbitmq_mqtt].\n")
+        self._process = ChildProcess(
+            f"RabbitMQ ({name})",
+            [names.server],
+            log=directory / "rabbitmq.log",
+            environment=environment(
+                **names.environment,
+                RABBITMQ_CONFIG_FILE=str(config),
+                RABBITMQ_CONF_ENV_FILE=str(directory / "rabbitmq-env.conf"),
+                RABBITMQ_DIST_PORT=str(free_port()),
+                RABBITMQ_ENABLED_PLUGINS_FILE=str(plugins),
+                RABBITMQ_FEATURE_FLAGS_FILE=str(directory / "feature_flags"),
+                RABBITMQ_LOG_BASE=str(directory / "log"),
+                RABBITMQ_MNESIA_BASE=str(directory / "mnesia"),
+                RABBITMQ_NODENAME=self.name,
+                RABBITMQ_PID_FILE=str(directory / "pid"),
+                RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS=(
+                    "-kernel inet_dist_use_interface {127,0,0,1}"
+                ),
+                # So its script becomes Erlang, instead of a parent that is to be
+                # killed.
+                RUNNING_UNDER_SYSTEMD="true",
+            ),
+            grace=10,
+        )
+
+    def start(self) -> None:
+        """Start it and wait until it accepts connections.
+
+        Raises RuntimeError with the end of its log if it exits.
+        """
+        self.launch()
+        self.wait_until_started()
+
+    def launch(self) -> None:
+        """Start it without waiting."""
+        _LOGGER.info("Starting %s on port %d", self.name, self.address.port)
+        self._starts = self.log.count(_STARTED)
+        self._process.start()
+
+    def wait_until_started(self) -> None:
+        """Wait until it accepts connections; raises as `start` does."""
+        # Its port is open before its users exist.
+        self._process.wait_until(
+            lambda: self.log.count(_STARTED) > self._starts,
+            timeout=_START_SECONDS,
+            what="its start",
+        )
+
+    def stop(self) -> None:
+        """Stop it, which disconnects its clients."""
+        self._process.stop()
+
+    def kill(self) -> None:
+        """Kill it, like a loss of power."""
+        self._process.kill()
+
+    @property
+    def log(self) -> str:
+        """What it has logged."""
+        return self._process.log.read_text(errors="replace")
+
+
 class RabbitMQ:
     """A local RabbitMQ that disconnects whoever lacks a right.
 
@@ -45,67 +168,22 @@ class RabbitMQ:
 
         Raises RuntimeError if it is not installed.
         """
-        programs = find_rabbitmq()
-        if programs is None:
-            msg = "RabbitMQ is not installed"
-            raise RuntimeError(msg)
-        server, epmd = programs
         directory.mkdir(parents=True, exist_ok=True)
         directory = directory.resolve()
-        port, epmd_port, node_port = free_port(), free_port(), free_port()
-        self.address: Final = BrokerAddress(host=LOCALHOST, port=port, protocol="3.1.1")
-        self.limited_address: Final = BrokerAddress(
-            host=LOCALHOST,
-            port=port,
-            protocol="3.1.1",
-            username=LIMITED_USER,
-            password=LIMITED_USER,
+        self._names = NameServer(directory)
+        self._definitions = directory / "definitions.json"
+        self._node = Node(
+            directory,
+            self._names,
+            name="vesper",
+            settings=[f"load_definitions = {self._definitions}"],
         )
-        self._definitions = definitions = directory / "definitions.json"
+        self.address: Final = self._node.address
+        self.limited_address: Final = replace(
+            self.address, username=LIMITED_USER, password=LIMITED_USER
+        )
         self._write = write
         self._define(read=EVERYTHING)
-        config = directory / "rabbitmq.conf"
-        config.write_text(
-            "listeners.tcp = none\n"
-            f"mqtt.listeners.tcp.default = {LOCALHOST}:{port}\n"
-            f"load_definitions = {definitions}\n"
-            "log.console = true\n"
-            "log.file = false\n"
-        )
-        plugins = directory / "enabled_plugins"
-        plugins.write_text("[rabbitmq_mqtt].\n")
-        own = environment(
-            HOME=str(directory),  # Erlang keeps a cookie there
-            ERL_EPMD_ADDRESS=LOCALHOST,
-            ERL_EPMD_PORT=str(epmd_port),
-            RABBITMQ_CONFIG_FILE=str(config),
-            RABBITMQ_CONF_ENV_FILE=str(directory / "rabbitmq-env.conf"),
-            RABBITMQ_DIST_PORT=str(node_port),
-            RABBITMQ_ENABLED_PLUGINS_FILE=str(plugins),
-            RABBITMQ_FEATURE_FLAGS_FILE=str(directory / "feature_flags"),
-            RABBITMQ_LOG_BASE=str(directory / "log"),
-            RABBITMQ_MNESIA_BASE=str(directory / "mnesia"),
-            RABBITMQ_NODENAME="vesper@localhost",
-            RABBITMQ_PID_FILE=str(directory / "pid"),
-            RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS=(
-                "-kernel inet_dist_use_interface {127,0,0,1}"
-            ),
-            # So its script becomes Erlang, instead of a parent that is to be killed.
-            RUNNING_UNDER_SYSTEMD="true",
-        )
-        self._names = ChildProcess(
-            "The name server of Erlang",
-            [epmd, "-address", LOCALHOST, "-port", str(epmd_port)],
-            log=directory / "epmd.log",
-            environment=own,
-        )
-        self._process = ChildProcess(
-            "RabbitMQ",
-            [server],
-            log=directory / "rabbitmq.log",
-            environment=own,
-            grace=10,
-        )
 
     def __enter__(self) -> Self:
         """Start RabbitMQ."""
@@ -125,20 +203,12 @@ class RabbitMQ:
 
         Raises RuntimeError with the end of its log if it exits.
         """
-        _LOGGER.info("Starting RabbitMQ on port %d", self.address.port)
-        starts = self.log.count(_STARTED) if self._process.log.exists() else 0
         self._names.start()
-        self._process.start()
-        # Its port is open before its users exist.
-        self._process.wait_until(
-            lambda: self.log.count(_STARTED) > starts,
-            timeout=_START_SECONDS,
-            what="its start",
-        )
+        self._node.start()
 
     def stop(self) -> None:
         """Stop RabbitMQ, which disconnects its clients."""
-        self._process.stop()
+        self._node.stop()
         self._names.stop()
 
     def limit_reading(self, read: str) -> None:
@@ -154,7 +224,7 @@ class RabbitMQ:
     @property
     def log(self) -> str:
         """What it has logged."""
-        return self._process.log.read_text(errors="replace")
+        return self._node.log
 
     @property
     def refused(self) -> Counter[str]:
