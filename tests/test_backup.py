@@ -14,14 +14,16 @@ import threading
 from typing import Any
 from unittest.mock import patch
 
+from freezegun.api import FrozenDateTimeFactory
 import pytest
 from pytest_homeassistant_custom_component.common import (
+    MockConfigEntry,
     async_fire_mqtt_message,
     async_fire_time_changed,
 )
 
 from custom_components.vesper.backup import async_pre_backup
-from custom_components.vesper.const import DOMAIN
+from custom_components.vesper.const import CONF_PREFIX, DOMAIN
 from custom_components.vesper.hub.store import ISSUE_NOT_WRITTEN, VesperStore
 from homeassistant.components.backup import BackupManagerError, manager
 from homeassistant.const import EVENT_HOMEASSISTANT_FINAL_WRITE
@@ -34,6 +36,7 @@ from tests.automation import registered_id, take_turns
 from tests.common import BELL, EVERYTHING, FLEET, Vesper
 
 NAME = f"{DOMAIN}.{FLEET}"
+ISSUE = f"{ISSUE_NOT_WRITTEN}/{FLEET}"
 STORE = f".storage/{NAME}"
 WRITE = "homeassistant.helpers.storage.write_utf8_file_atomic"
 
@@ -73,11 +76,11 @@ async def _back_up(vesper: Vesper) -> dict[str, Any]:
     return _devices_in_backup(vesper)
 
 
-def _devices_in_backup(vesper: Vesper) -> dict[str, Any]:
+def _devices_in_backup(vesper: Vesper, store: str = STORE) -> dict[str, Any]:
     """Return the devices in the backup that was made."""
     (backup,) = Path(vesper.hass.config.path("backups")).glob("*.tar")
     files = gzip.decompress(_read(backup.read_bytes(), "homeassistant.tar.gz"))
-    return _devices(_read(files, f"data/{STORE}"))
+    return _devices(_read(files, f"data/{store}"))
 
 
 def _read(archive_content: bytes, name: str) -> bytes:
@@ -169,6 +172,29 @@ async def test_all_that_is_known(vesper: Vesper) -> None:
     assert devices[BELL]["availability"]
 
 
+async def test_several_entries(
+    hass: HomeAssistant, vesper: Vesper, mqtt_mock: Any, freezer: FrozenDateTimeFactory
+) -> None:
+    """The devices of each are in the backup."""
+    entry = MockConfigEntry(
+        domain=DOMAIN, data={CONF_PREFIX: "north/vesper"}, entry_id="northentry"
+    )
+    entry.add_to_hass(hass)
+    assert await hass.config_entries.async_setup(entry.entry_id)
+    north = Vesper(hass, entry, mqtt_mock, freezer)
+    await vesper.heartbeat(uptime=5)
+    await north.heartbeat(uptime=7)
+    assert (await _back_up(vesper))[BELL]["uptime"] == 5
+    devices = _devices_in_backup(vesper, f".storage/{DOMAIN}.{entry.entry_id}")
+    assert devices[BELL]["uptime"] == 7
+    # All of them store changes at once again.
+    await north.alert("SD", "FAILED")
+    await vesper.advance(AT_ONCE)
+    stored = Path(hass.config.path(f".storage/{DOMAIN}.{entry.entry_id}"))
+    assert _devices(stored.read_bytes())[BELL]["alerts"]
+    assert await hass.config_entries.async_unload(entry.entry_id)
+
+
 async def test_nothing_is_replaced_while_it_is_read(
     vesper: Vesper, hass: HomeAssistant, path: Path
 ) -> None:
@@ -247,13 +273,13 @@ async def test_a_disk_that_cannot_be_written(
             await vesper.call("backup.create")
         await vesper.advance(AT_ONCE)
     assert not [*Path(vesper.hass.config.path("backups")).glob("*.tar")]
-    assert issue_registry.async_get_issue(DOMAIN, ISSUE_NOT_WRITTEN)
+    assert issue_registry.async_get_issue(DOMAIN, ISSUE)
     caplog.clear()
 
     await vesper.alert("Player", "WARNING")
     await vesper.advance(AT_ONCE)
     assert len(_devices(path.read_bytes())[BELL]["alerts"]) == 2
-    assert not issue_registry.async_get_issue(DOMAIN, ISSUE_NOT_WRITTEN)
+    assert not issue_registry.async_get_issue(DOMAIN, ISSUE)
 
 
 async def test_a_backup_that_never_begins(
