@@ -67,6 +67,7 @@ from tests.pages import PAGES, ROOT
 ASSIST = "docs/assist.md"
 AVAILABILITY = "docs/availability.md"
 BEHAVIOR = "docs/behavior.md"
+LIMITS_PAGE = "docs/limits.md"
 LIVENESS = "docs/liveness.md"
 PROTOCOL = "docs/protocol.md"
 TROUBLES = "docs/troubleshooting.md"
@@ -187,6 +188,29 @@ LIMITS: list[tuple[Any, str, Any, str, str]] = [
     (todo, "UPDATE_INTERVAL", 1, "docs/problems.md", "once a second"),
     (todo, "UPDATE_INTERVAL", 1, "docs/problems.md", "once a second"),
     (topics, "MAX_PREFIX_LENGTH", 255, PROTOCOL, "255 characters"),
+    # The page of all limits.
+    (alert, "MAX_ALERT_BYTES", 16_384, LIMITS_PAGE, "alert | 16 KiB each"),
+    (alerts, "MAX_ACTIVE", 64, LIMITS_PAGE, "subsystems of a device | 64;"),
+    (alerts, "MAX_NOTE_LENGTH", 255, LIMITS_PAGE, "#acknowledge-alert) | 255"),
+    (alerts, "MAX_SUBSYSTEMS", 32, LIMITS_PAGE, "sensors of a device | 32;"),
+    (availability, "MAX_KEPT", 20, LIMITS_PAGE, "the last 20 of each"),
+    (broker_link, "RESPONSE_TIMEOUT", 2, LIMITS_PAGE, "the broker | 2 seconds"),
+    (fields, "MAX_NAME_LENGTH", 64, LIMITS_PAGE, "a subsystem | 64 characters"),
+    (fields, "MAX_TEXT_LENGTH", 1024, LIMITS_PAGE, "an alert | 1,024 characters"),
+    (health_checks, "INTERVAL", 1 / 20, LIMITS_PAGE, "20 devices a second"),
+    (heartbeat, "MAX_HEARTBEAT_BYTES", 16_384, LIMITS_PAGE, "heartbeat, alert | 16"),
+    (info, "MAX_INFO_BYTES", 4096, LIMITS_PAGE, "info message | 4 KiB, 8 levels"),
+    (message_log, "MAX_KEPT_BYTES", 2048, LIMITS_PAGE, "up to 2 KiB of each"),
+    (message_log, "MAX_MESSAGES", 10, LIMITS_PAGE, "diagnostics | the last 10"),
+    (outages, "MIN_LOST", 3, LIMITS_PAGE, "at least three"),
+    (post_limit, "MAX_POSTS", 10, LIMITS_PAGE, "10 posts in a minute"),
+    (problems, "MAX_LISTED", 1000, LIMITS_PAGE, "problems.md#updates) | 1,000"),
+    (recent_events, "MAX_EVENTS", 64, LIMITS_PAGE, "a heartbeat | the last 64"),
+    (restarts, "LOOP_RESTARTS", 4, LIMITS_PAGE, "or 4 restarts"),
+    (rhythm, "MAX_TIMEOUT", 3600, LIMITS_PAGE, "an hour at most"),
+    (silent_devices, "MAX_ISSUES", 10, LIMITS_PAGE, "at most 10 such issues"),
+    (stability, "MIN_CHANGES", 6, LIMITS_PAGE, "6 changes of one thing"),
+    (topics, "MAX_PREFIX_LENGTH", 255, LIMITS_PAGE, "topic prefix | 255"),
 ]
 
 #: The limits that no page names, and their values. Another one would take more memory
