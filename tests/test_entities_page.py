@@ -1,4 +1,4 @@
-"""The page of the entities says what the code describes."""
+"""The page of the entities."""
 
 import re
 from typing import Any
@@ -17,7 +17,7 @@ PLATFORMS = {
     "switch": switch,
     "to-do list": todo,
 }
-CATEGORIES = {None: "–", "config": "configuration", "diagnostic": "diagnostic"}
+CATEGORIES = {None: "none", "config": "configuration", "diagnostic": "diagnostic"}
 AVAILABLE = {
     Availability.ALWAYS: "always",
     Availability.LINKED: "linked",
@@ -26,7 +26,7 @@ AVAILABLE = {
 
 
 def _rows(heading: str) -> set[tuple[str, ...]]:
-    """Return the rows of a table: the platform, the key and the other cells."""
+    """Return the rows of a table, by cells."""
     return {
         (platform, key, *cells.split(" | "))
         for platform, key, cells in re.findall(
@@ -37,17 +37,17 @@ def _rows(heading: str) -> set[tuple[str, ...]]:
     }
 
 
-def _described(name: str) -> set[tuple[str, Any]]:
+def _described(name: str) -> list[tuple[str, Any]]:
     """Return the descriptions of all platforms, with their platforms."""
-    return {
+    return [
         (platform, description)
         for platform, module in PLATFORMS.items()
         for description in getattr(module, name, ())
-    }
+    ]
 
 
 def test_entities_of_devices() -> None:
-    """Each entity of a device has its key, category and default."""
+    """Entities of devices are as described."""
     assert _rows("Of each device") == {
         (
             platform,
@@ -61,7 +61,7 @@ def test_entities_of_devices() -> None:
 
 
 def test_entities_of_the_fleet() -> None:
-    """Each entity of the fleet has its key, no category, and is enabled."""
+    """Entities of the fleet are as described."""
     entities = _described("FLEET_DESCRIPTIONS")
     assert _rows("Of the fleet") == {
         (
