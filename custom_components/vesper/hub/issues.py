@@ -132,7 +132,7 @@ ISSUES = (
 
 
 def _named(fields: Iterable[str]) -> str:
-    """Return the names of the fields that were wrong, or `payload` if all of it was."""
+    """Return the names of the fields that were wrong."""
     return ", ".join(sorted(path or "payload" for path in fields))
 
 
