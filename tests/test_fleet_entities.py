@@ -134,8 +134,8 @@ async def test_entities_belong_to_their_device(
     for device_id in (BELL, FLEET):
         device = registered(vesper, device_registry, device_id)
         own = [entity for entity in entities if entity.device_id == device.id]
-        assert {entity.unique_id for entity in own} == {
-            f"{device_id}_{key}" for key in vesper.keys(device_id)
+        assert {entity.entity_id for entity in own} == {
+            vesper.entity_id(key, device_id) for key in vesper.keys(device_id)
         }
         assert all(entity.has_entity_name for entity in own)
     assert {entity.device_id for entity in entities} == {
@@ -265,5 +265,7 @@ async def test_ids_that_run_into_one_another(vesper: Vesper) -> None:
 async def test_the_id_of_the_fleet(vesper: Vesper) -> None:
     """A device with its id is not the fleet."""
     await vesper.heartbeat(FLEET)
-    assert vesper.value("connectivity", FLEET) == "on"
+    state = vesper.hass.states.get("binary_sensor.vesper_fleet_connectivity")
+    assert state is not None
+    assert state.state == "on"
     assert vesper.value("devices", FLEET) == "1"

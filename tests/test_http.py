@@ -283,17 +283,18 @@ async def test_unloaded_while_posting(
     hass: HomeAssistant, entry: MockConfigEntry, device: Any
 ) -> None:
     """A slow post does not reach a closed hub."""
+    hub = entry.runtime_data
 
-    async def body() -> AsyncIterator[bytes]:
-        yield b'{"device_id": "bell",'
-        await asyncio.sleep(0)
-        hub = entry.runtime_data
+    async def read(request: web.Request) -> bytes:
+        """Read the body while the entry is unloaded."""
+        body = await request.read()
         assert await hass.config_entries.async_unload(entry.entry_id)
-        yield b'"uptime": 5}'
-        assert not hub.devices
+        return body
 
-    status, _ = await _post_body(device, body())
+    with patch("custom_components.vesper.http._read", read):
+        status, _ = await _post(device, **V1_0_0)
     assert status == HTTPStatus.SERVICE_UNAVAILABLE
+    assert not hub.devices
 
 
 @pytest.mark.parametrize("what", ["alerts", "diagnostics"])

@@ -22,7 +22,7 @@ import pytest
 
 from custom_components.vesper.const import DOMAIN
 from custom_components.vesper.hub.refusals import REFUSAL_TIME
-from custom_components.vesper.hub.registry import unique_id_of
+from custom_components.vesper.hub.registry import fleet_unique_id_of, unique_id_of
 from custom_components.vesper.hub.subscriptions import SHORT_CONNECTION
 from homeassistant.const import EVENT_STATE_CHANGED, EVENT_STATE_REPORTED
 from homeassistant.core import Event, State, callback
@@ -455,7 +455,12 @@ class Sessions(RuleBasedStateMachine):
         registry = er.async_get(self.vesper.hass)
         entries = er.async_entries_for_config_entry(registry, FLEET)
         if device_id:
-            wanted = {unique_id_of(FLEET, device_id, key) for key in keys}
+            wanted = {
+                fleet_unique_id_of(FLEET, key)
+                if device_id == FLEET
+                else unique_id_of(FLEET, device_id, key)
+                for key in keys
+            }
             return [one.entity_id for one in entries if one.unique_id in wanted]
         return [
             one.entity_id

@@ -199,7 +199,7 @@ async def test_removed_during_set_up(vesper: Vesper, page: Page) -> None:
     entities = er.async_entries_for_device(
         er.async_get(hass), after.id, include_disabled_entities=True
     )
-    assert f"{BELL}_connectivity" in {entity.unique_id for entity in entities}
+    assert vesper.entity_id("connectivity") in {one.entity_id for one in entities}
 
 
 @pytest.mark.usefixtures("retained")
