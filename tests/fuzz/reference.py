@@ -94,7 +94,6 @@ class Alert:
             "confirmed": self.confirmed,
             "acknowledged": False,
             "acknowledged_by": None,
-            "acknowledged_at": None,
             "note": "",
         }
 
@@ -604,6 +603,7 @@ class Reference:
         alerts = [
             {
                 **alert.shown(),
+                "acknowledged_at": None,
                 "subsystem": subsystem,
                 "state": alert.state.upper(),
                 "updated_at": alert.shown()["updated_at"].isoformat(),
