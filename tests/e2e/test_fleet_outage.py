@@ -74,6 +74,7 @@ def wait_for(
     return notifications(home_assistant)
 
 
+@pytest.mark.timeout(300)
 def test_twelve_silent_bells(home_assistant: HomeAssistant, broker: Broker) -> None:
     """Two notifications, although Home Assistant is killed."""
     api = home_assistant.api
