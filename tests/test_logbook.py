@@ -109,7 +109,7 @@ async def test_connectivity(vesper: Vesper, logbook: Logbook) -> None:
         "Chapel bell: went offline",
         "Vesper hall: went offline",
         "Vesper tower: went offline",
-        "All Vesper devices: lost 3 of 3 online devices at once",
+        "All Vesper devices: outage: 3 of 3 online devices went offline at once",
     ]
     await vesper.heartbeat(uptime=5100)
     assert logbook.take() == ["Chapel bell: came online"]
@@ -156,7 +156,10 @@ async def test_removed_fleet(
         await vesper.heartbeat(device_id)
     await vesper.advance(91)
     dr.async_get(hass).async_remove_device(registered_id(hass, FLEET))
-    assert logbook.take()[-1] == "Vesper: lost 3 of 3 online devices at once"
+    assert (
+        logbook.take()[-1]
+        == "Vesper: outage: 3 of 3 online devices went offline at once"
+    )
 
 
 @pytest.mark.parametrize(

@@ -215,7 +215,7 @@ def test_causes(many_devices: OpenFleet) -> None:
         board.button("group_by_cause").click()
         assert board.order == "2 7"
         headings = board.card.locator("button.section")
-        texts = ["cause_count offline 2", "cause_count Player: no sound 3"]
+        texts = ["cause_count offline 2", "cause_count cause_alert Player no sound 3"]
         expect(headings.filter(visible=True)).to_have_text(
             [*texts, "status_count 7 ok"]
         )

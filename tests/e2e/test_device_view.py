@@ -18,7 +18,7 @@ PERIODS = ["24 hours", "7 days", "30 days"]
 
 def bars(card: Locator) -> Locator:
     """Return the status bars of a card."""
-    return card.get_by_role("img", name="of the last")
+    return card.get_by_role("img", name="of the time")
 
 
 def test_device_card(open_page: OpenPage, bell: Bell) -> None:
@@ -47,7 +47,7 @@ def test_status_bars(browser: Browser, bell: Bell) -> None:
         (card,) = bell.cards(page, bell.device_config())
         expect(bars(card)).to_have_count(3)
         for bar, period in zip(bars(card).all(), PERIODS, strict=True):
-            sentence = f"Online 100% of the last {period}"
+            sentence = f"{period}: online 100% of the time"
             expect(bar).to_have_attribute("aria-label", sentence)
             titles = bar.locator("span").evaluate_all(
                 "all => all.map(one => one.title)"

@@ -179,7 +179,7 @@ def test_causes(page: Page) -> None:
     expect(headings).to_have_text(
         [
             "of_site North cause_count offline 2",
-            "cause_count Player: no sound 2",
+            "cause_count cause_alert Player no sound 2",
             "status_count 9 ok",
         ]
     )

@@ -260,9 +260,9 @@ async def test_the_logbook_of_an_outage(vesper: Vesper) -> None:
             if line["name"] == "All Vesper devices"
         ]
         end = {
-            4: ("is over the outage: all lost devices are back", "mdi:lan-check"),
+            4: ("outage over; all lost devices are back", "mdi:lan-check"),
             3: (
-                "is over the outage: of the 4 lost devices, 1 are still offline",
+                "outage over; lost devices still offline: 1 of 4",
                 "mdi:lan-pending",
             ),
         }[back]

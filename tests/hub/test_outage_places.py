@@ -67,7 +67,7 @@ async def test_what_the_lost_devices_have_in_common(
     places = {"area": ", all in {area}", "floor": ", all on floor {floor}"}
     end = next((text for name, text in places.items() if name in common), "")
     assert line["message"] == (
-        "lost 4 of 5 online devices at once" + end.format(**common)
+        "outage: 4 of 5 online devices went offline at once" + end.format(**common)
     )
 
 

@@ -75,7 +75,9 @@ function causeHeading(hass, rows) {
   const { subsystem, message, state } = alerts[0];
   return {
     status: toStatus(String(state).toLowerCase()),
-    text: withCount([subsystem, message].filter(Boolean).join(": ")),
+    text: withCount(
+      message ? localize(hass, "cause_alert", { subsystem, message }) : subsystem,
+    ),
   };
 }
 
