@@ -346,7 +346,7 @@ async def test_http(
     assert status == HTTPStatus.NOT_FOUND
     status, answer = await get("?entry=other")
     assert status == HTTPStatus.NOT_FOUND
-    assert NORTH_ID in answer["message"]
+    assert "?entry=" in answer["message"]
 
 
 @pytest.mark.usefixtures("no_access_log")
@@ -375,7 +375,7 @@ async def test_http_keys(
     assert "tower" in north.hub.devices
     assert "tower" not in vesper.hub.devices
     await hass.config_entries.async_unload(FLEET)
-    assert await post("key of Vesper") == HTTPStatus.FORBIDDEN
+    assert await post("key of Vesper") == HTTPStatus.SERVICE_UNAVAILABLE
     assert await post("key of North") == HTTPStatus.OK
     await hass.config_entries.async_unload(NORTH_ID)
     assert await post("key of North") == HTTPStatus.SERVICE_UNAVAILABLE

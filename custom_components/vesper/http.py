@@ -220,8 +220,7 @@ def _selected_entries(request: web.Request) -> list[VesperConfigEntry]:
     if selected := [entry for entry in entries if entry.entry_id == wanted]:
         return selected
     raise _RejectedError(
-        HTTPStatus.NOT_FOUND,
-        f"There is no loaded entry with this id; there are {_named(entries)}",
+        HTTPStatus.NOT_FOUND, "There is no loaded entry with the id in ?entry="
     )
 
 
@@ -337,7 +336,10 @@ def _entry_of_key(request: web.Request) -> VesperConfigEntry:
 
     Raises _RejectedError if there is none.
     """
-    entries = _loaded_entries(request)
+    _loaded_entries(request)
+    hass = request.app[KEY_HASS]
+    # Also those that are not loaded, as their keys are not wrong.
+    entries: list[VesperConfigEntry] = hass.config_entries.async_entries(DOMAIN)
     scheme, _, bearer = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
     keys = [request.headers.get(KEY_HEADER, "")]
     if scheme.lower() == "bearer":
@@ -356,6 +358,9 @@ def _entry_of_key(request: web.Request) -> VesperConfigEntry:
             "Heartbeats over HTTP are turned off, or the key is wrong or missing; both"
             " are in the options of Vesper in Home Assistant",
         )
+    if matches[0].state is not ConfigEntryState.LOADED:
+        # The device may try again later.
+        raise _not_loaded()
     return matches[0]
 
 
