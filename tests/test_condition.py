@@ -39,6 +39,8 @@ async def _true(hass: HomeAssistant, *device_ids: str) -> set[str]:
         if checker.async_check():
             true.add(name)
         checker.async_unload()
+        # Home Assistant may do so again; that logs no error.
+        checker.async_unload()
     return true
 
 

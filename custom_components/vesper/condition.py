@@ -78,6 +78,7 @@ class VesperCondition(Condition):
         """Stop tracking."""
         for unload in self._on_unload:
             unload()
+        self._on_unload.clear()
 
     @override
     def _async_check(self, **kwargs: Unpack[ConditionCheckParams]) -> bool:
