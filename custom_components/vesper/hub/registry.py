@@ -63,11 +63,11 @@ class DeviceRegistry:
             manufacturer=MANUFACTURER,
             model=f"{MODEL} fleet",
         )
-        self._shown = self._current()
-        if has_several_sites(self._hass):
+        self._shown = site, is_one_of_several = self._current()
+        if is_one_of_several:
             self._fleet = register(
                 translation_key="fleet_of_site",
-                translation_placeholders={"site": self.site},
+                translation_placeholders={"site": site},
             )
         else:
             self._fleet = register(translation_key="fleet")
