@@ -12,7 +12,7 @@ from homeassistant.components.todo import (
     TodoListEntity,
     TodoListEntityFeature,
 )
-from homeassistant.core import Context, HomeAssistant, callback
+from homeassistant.core import Context, HomeAssistant
 from homeassistant.exceptions import ServiceValidationError, Unauthorized
 from homeassistant.helpers.debounce import Debouncer
 from homeassistant.helpers.entity import CONTEXT_RECENT_TIME_SECONDS, EntityDescription
@@ -33,7 +33,7 @@ from .model.problems import Problem, count_open, find_problem, list_problems
 # What is changed is in memory.
 PARALLEL_UPDATES = 0
 
-#: In seconds. In an outage, each write of 1,000 items takes about 20 ms.
+#: In seconds. With 3,000 devices offline, a write takes about 10 ms.
 UPDATE_INTERVAL = 1
 
 #: The changes of a device after which the list is updated.
@@ -65,8 +65,6 @@ class VesperProblemList(VesperFleetEntity, TodoListEntity):
     """The problems of a fleet, completed if acknowledged."""
 
     _attr_supported_features = TodoListEntityFeature.UPDATE_TODO_ITEM
-    _written: tuple[int, list[TodoItem]]
-    """The state and the items that were written last."""
 
     @property
     @override
@@ -88,22 +86,13 @@ class VesperProblemList(VesperFleetEntity, TodoListEntity):
             LOGGER,
             cooldown=UPDATE_INTERVAL,
             immediate=True,
-            function=self._async_update,
+            function=self.async_write_ha_state,
         )
-        self._written = self.state, self.todo_items
         update = debouncer.async_schedule_call
         listeners = self.hub.listeners
         self.async_on_remove(debouncer.async_shutdown)
         self.async_on_remove(listeners.async_listen_fleet(update))
         self.async_on_remove(listeners.async_listen_all(_CHANGES, update))
-
-    @callback
-    def _async_update(self) -> None:
-        """Write the state if anything has changed."""
-        written = self.state, self.todo_items
-        if written != self._written:
-            self._written = written
-            self.async_write_ha_state()
 
     @override
     async def async_update_todo_item(self, item: TodoItem) -> None:
@@ -127,7 +116,7 @@ class VesperProblemList(VesperFleetEntity, TodoListEntity):
                 else partial(_unacknowledge, problem),
                 context,
             )
-            self._async_update()
+            self.async_write_ha_state()
         # Assist completes items without setting a context.
         self._context = None
 

@@ -138,9 +138,13 @@ def _names(thing: Any, depth: int = 4) -> Iterator[str]:
             getattr(thing, "target", None),  # a job of Home Assistant
             getattr(thing, "job", None),  # a timer of it
             getattr(thing, "action", None),
+            getattr(thing, "function", None),  # a debouncer of it
             getattr(thing, "__self__", None),  # a method
         ):
             if inner is not None:
                 yield from _names(inner, depth - 1)
         if (name := getattr(thing, "__qualname__", None)) is not None:
             yield f"{getattr(thing, '__module__', '')}.{name}"
+        else:
+            # Whose method it is: an entity of ours has some of Home Assistant.
+            yield f"{type(thing).__module__}.{type(thing).__qualname__}"

@@ -29,7 +29,8 @@ from .stalls import Stalls
 from .state_writes import BARE, WRITES, BareWrites
 from .waiting import TIMEOUT, async_settle, async_until
 
-DEVICES = 10_000
+#: The most that one entry can have, with essential entities.
+DEVICES = 3_000
 QUICK_DEVICES = 2_000
 
 #: In seconds: long enough that the slowest replay is over before a device is due.

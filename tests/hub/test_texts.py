@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from custom_components.vesper.hub.texts import async_text
 from homeassistant.const import Platform
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import device_registry as dr
@@ -44,6 +45,11 @@ async def test_changed_language(hass: HomeAssistant, vesper: Vesper) -> None:
     assert device.name == f"Vesper {BELL}"
     text = await problem(vesper)
     assert text.startswith(f"Warnung: {device.name}, SD: is full, seit ")
+
+
+async def test_text_that_is_missing(hass: HomeAssistant, vesper: Vesper) -> None:
+    """Its key says where to look."""
+    assert async_text(hass, "common.unheard_of") == "common.unheard_of"
 
 
 async def test_language_that_is_not_loaded(hass: HomeAssistant, vesper: Vesper) -> None:

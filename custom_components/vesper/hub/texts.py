@@ -34,8 +34,9 @@ def async_text(hass: HomeAssistant, key: str) -> str:
     """
     category = key.partition(".")[0]
     full_key = f"component.{DOMAIN}.{key}"
-    for language in (hass.config.language, LOCALE_EN):
-        texts = async_get_cached_translations(hass, language, category, DOMAIN)
-        if text := texts.get(full_key):
-            return text
-    return key
+    language = hass.config.language
+    texts = async_get_cached_translations(hass, language, category, DOMAIN)
+    if text := texts.get(full_key):
+        return text
+    texts = async_get_cached_translations(hass, LOCALE_EN, category, DOMAIN)
+    return texts.get(full_key, key)

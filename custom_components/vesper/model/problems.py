@@ -11,7 +11,7 @@ from .device import Device
 from .fleet import OFFLINE
 
 #: Maximum number of problems that are listed: the worst.
-MAX_LISTED = 1000
+MAX_LISTED = 500
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
