@@ -215,8 +215,6 @@ async def async_measure(config: Path, broker: Broker, *, quick: bool) -> list[Fi
 
 def main() -> None:
     """Run from the command line."""
-    # Home Assistant allows only a third of them in one entry.
-    environment.lift_entity_limit(100_000)
     environment.run_command(__doc__, async_measure, persistent=True, unbounded=True)
 
 
