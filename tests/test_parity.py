@@ -989,11 +989,19 @@ def test_options_are_documented(step: str, page: str) -> None:
 
 
 def test_issues_are_documented() -> None:
-    """Each repair issue has its row, by its title."""
-    assert TEXTS["issues"]
-    for key, texts in TEXTS["issues"].items():
-        title = re.sub(r"{\w+}", "…", texts["title"])
-        assert f"| **{title}**" in PAGES["docs/troubleshooting.md"], key
+    """Each repair issue has its entry, by its title."""
+    _, *entries = re.split(r"^### ", PAGES["docs/repairs.md"], flags=re.MULTILINE)
+    titles = [entry.partition("\n")[0] for entry in entries]
+    assert sorted(titles) == sorted(
+        texts["title"] for texts in TEXTS["issues"].values()
+    )
+    for title, entry in zip(titles, entries, strict=True):
+        assert re.findall(r"^- \*\*(.+?):\*\*", entry, re.MULTILINE) == [
+            "Appears",
+            "Means",
+            "What to do",
+            "Disappears",
+        ], title
 
 
 # Imports
