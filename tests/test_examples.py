@@ -352,21 +352,6 @@ def test_every_text_from_a_device_is_text() -> None:
     assert [line for line in lines if "replace(" not in line] == []
 
 
-async def test_the_first_automation(
-    hass: HomeAssistant, vesper: Vesper, upstairs: None
-) -> None:
-    """The README's automation shows a device's text as text."""
-    calls = async_mock_service(hass, "persistent_notification", "create")
-    (part,) = (part.values[0] for part in PARTS if part.id.startswith("README"))
-    target = {"device_id": registered_id(hass)}
-    trigger = part["triggers"][0] | {"target": target}
-    await set_up(hass, {"alias": "First", **part, "triggers": [trigger]})
-    await vesper.alert(HOSTILE, "FAILED", HOSTILE)
-    await take_turns()
-    text = HOSTILE.replace("`", "")
-    assert calls.pop().data["message"] == f"`{text}: {text}`"
-
-
 async def test_acknowledged_on_the_phone(
     hass: HomeAssistant, vesper: Vesper, upstairs: None
 ) -> None:
