@@ -97,7 +97,7 @@ def _develop(args: argparse.Namespace) -> None:
             for fleet in fleets:
                 stack.enter_context(fleet)
             try:
-                _begin(home_assistant, fleets, with_history=is_new)
+                begin(home_assistant, fleets, with_history=is_new)
             except TimeoutError as error:
                 # It goes on: the browser shows best what is wrong.
                 _LOGGER.error("%s", error)  # noqa: TRY400  # no traceback for the user
@@ -179,7 +179,7 @@ def _compare(home_assistant: HomeAssistant, fleets: Sequence[Fleet]) -> bool:
         )
 
     try:
-        _begin(home_assistant, fleets)
+        begin(home_assistant, fleets)
         _LOGGER.info(
             "Waiting until one disconnects and times out (about %d s)",
             _CHECK_TIMEOUT_SECONDS + 12,
@@ -223,7 +223,7 @@ def _write_history(home_assistant: HomeAssistant, fleets: Sequence[Fleet]) -> No
                 device.receive(f"{device.prefix}/{device_id}/control", _HEALTH_CHECK)
 
 
-def _begin(
+def begin(
     home_assistant: HomeAssistant,
     fleets: Sequence[Fleet],
     *,
