@@ -21,6 +21,7 @@ from custom_components.vesper.model.heap_trend import MIN_WINDOW
 from custom_components.vesper.model.restarts import LOOP_SECONDS, SHARED_SECONDS
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import device_registry as dr, issue_registry as ir
+from tests.automation import devices
 from tests.common import BELL, EVERYTHING, Vesper, Writes
 from tests.rig.firmware import Firmware
 
@@ -241,6 +242,27 @@ async def test_all_reasons_of_a_restart_loop(vesper: Vesper) -> None:
     found = _placeholders(vesper.hass)["restart_loop"]
     assert found["reasons"] == "Crash x3, Brown-out x2, Task watchdog"
     assert found["restarts"] == "6"
+
+
+async def test_restarts_in_maintenance(vesper: Vesper) -> None:
+    """Whoever works on a device restarts it."""
+    await _restart(vesper, 4)
+    await vesper.call(
+        "vesper.set_maintenance", **devices(vesper.hass), duration={"minutes": 30}
+    )
+    await _restart(vesper, 4, 4, 4, 4)
+    assert not _placeholders(vesper.hass)
+    await vesper.call(
+        "vesper.set_maintenance", **devices(vesper.hass), duration={"minutes": 0}
+    )
+    await _restart(vesper, 6, 6)
+    assert not _placeholders(vesper.hass)
+    await _restart(vesper, 6)
+    assert _placeholders(vesper.hass)["restart_loop"] == {
+        "device": NAME,
+        "reasons": "Task watchdog x3, Crash",
+        "restarts": "4",
+    }
 
 
 # Two devices with one id

@@ -245,7 +245,12 @@ class Device(DeviceState):
         next heartbeat.
         """
         uptime, telemetry = heartbeat.uptime, self.telemetry
-        self.restarts.record(now, monotonic, telemetry.reset_reason)
+        self.restarts.record(
+            now,
+            monotonic,
+            telemetry.reset_reason,
+            in_maintenance=self.in_maintenance,
+        )
         self.availability.record_restart(heartbeat.reset_reason, now)
         self.heap_trend.clear()
         self.alerts.reset_timeout()

@@ -187,11 +187,22 @@ class Restarts:
         # Another device that has replaced it may run for longer.
         return boot if self.heard is None else max(boot, self.heard)
 
-    def record(self, now: float, monotonic: float, reason: int | None) -> None:
-        """Record a restart; call it before `update`."""
+    def record(
+        self,
+        now: float,
+        monotonic: float,
+        reason: int | None,
+        *,
+        in_maintenance: bool = False,
+    ) -> None:
+        """Record a restart; call it before `update`.
+
+        One in maintenance is part of no restart loop.
+        """
         if reason is None:
             reason = ResetReason.UNDETERMINED
-        self._last = (*self._last, Restart(at=now, reason=reason))[-KEPT_RESTARTS:]
+        if not in_maintenance:
+            self._last = (*self._last, Restart(at=now, reason=reason))[-KEPT_RESTARTS:]
         self._boots = (*self._boots, self._boot(now, monotonic))[-_BOOTS:]
 
     def loop(self, now: float) -> tuple[Restart, ...]:
