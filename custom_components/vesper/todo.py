@@ -1,9 +1,10 @@
 """To-do list of the problems of a fleet."""
 
 from dataclasses import replace
+from datetime import datetime
 from functools import partial
 from time import time
-from typing import override
+from typing import NamedTuple, override
 
 from homeassistant.auth.permissions.const import POLICY_CONTROL
 from homeassistant.components.todo import (
@@ -12,7 +13,7 @@ from homeassistant.components.todo import (
     TodoListEntity,
     TodoListEntityFeature,
 )
-from homeassistant.core import Context, HomeAssistant
+from homeassistant.core import Context, HomeAssistant, callback
 from homeassistant.exceptions import ServiceValidationError, Unauthorized
 from homeassistant.helpers.debounce import Debouncer
 from homeassistant.helpers.entity import CONTEXT_RECENT_TIME_SECONDS, EntityDescription
@@ -33,7 +34,7 @@ from .model.problems import Problem, count_open, find_problem, list_problems
 # What is changed is in memory.
 PARALLEL_UPDATES = 0
 
-#: In seconds. With 3,000 devices offline, a write takes about 10 ms.
+#: In seconds. With 3,000 devices offline, a write takes about 9 ms.
 UPDATE_INTERVAL = 1
 
 #: The changes of a device after which the list is updated.
@@ -61,10 +62,23 @@ async def async_setup_entry(
     )
 
 
+class _Shown(NamedTuple):
+    """What an item shows."""
+
+    uid: str
+    name: str
+    status: str
+    message: str | None
+    since: datetime | None
+    acknowledged: bool
+
+
 class VesperProblemList(VesperFleetEntity, TodoListEntity):
     """The problems of a fleet, completed if acknowledged."""
 
     _attr_supported_features = TodoListEntityFeature.UPDATE_TODO_ITEM
+    _written: tuple[int, list[_Shown]]
+    """The state, and what the items showed, when they were written last."""
 
     @property
     @override
@@ -86,13 +100,37 @@ class VesperProblemList(VesperFleetEntity, TodoListEntity):
             LOGGER,
             cooldown=UPDATE_INTERVAL,
             immediate=True,
-            function=self.async_write_ha_state,
+            function=self._async_update,
         )
+        self._written = self._shown
         update = debouncer.async_schedule_call
         listeners = self.hub.listeners
         self.async_on_remove(debouncer.async_shutdown)
         self.async_on_remove(listeners.async_listen_fleet(update))
         self.async_on_remove(listeners.async_listen_all(_CHANGES, update))
+
+    @property
+    def _shown(self) -> tuple[int, list[_Shown]]:
+        """Return what is compared, which takes a third of the time of the items."""
+        return self.state, [
+            _Shown(
+                uid=problem.uid,
+                name=self.hub.registry.name_of(problem.device.device_id),
+                status=problem.status,
+                message=problem.alert.message if problem.alert else None,
+                since=problem.since,
+                acknowledged=problem.acknowledged,
+            )
+            for problem in list_problems(self.hub.devices.values())
+        ]
+
+    @callback
+    def _async_update(self) -> None:
+        """Write the state if anything has changed."""
+        shown = self._shown
+        if shown != self._written:
+            self._written = shown
+            self.async_write_ha_state()
 
     @override
     async def async_update_todo_item(self, item: TodoItem) -> None:
@@ -116,7 +154,7 @@ class VesperProblemList(VesperFleetEntity, TodoListEntity):
                 else partial(_unacknowledge, problem),
                 context,
             )
-            self.async_write_ha_state()
+            self._async_update()
         # Assist completes items without setting a context.
         self._context = None
 

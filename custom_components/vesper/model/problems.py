@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from heapq import nsmallest
 
 from ..protocol.severity import Severity
 from .active_alert import ActiveAlert
@@ -11,7 +10,7 @@ from .device import Device
 from .fleet import OFFLINE
 
 #: Maximum number of problems that are listed: the worst.
-MAX_LISTED = 500
+MAX_LISTED = 300
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -69,7 +68,7 @@ def list_problems(devices: Iterable[Device]) -> list[Problem]:
 
     Those that are not acknowledged come first, of these the worst.
     """
-    return nsmallest(MAX_LISTED, _problems(devices), key=_order)
+    return sorted(_problems(devices), key=_order)[:MAX_LISTED]
 
 
 def find_problem(devices: Iterable[Device], uid: str | None) -> Problem | None:
