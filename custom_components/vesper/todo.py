@@ -111,7 +111,7 @@ class VesperProblemList(VesperFleetEntity, TodoListEntity):
 
     @property
     def _shown(self) -> tuple[int, list[_Shown]]:
-        """Return what is compared, which takes a third of the time of the items."""
+        """Return what the items show, which takes less time."""
         return self.state, [
             _Shown(
                 uid=problem.uid,
