@@ -251,7 +251,8 @@ def _keys() -> set[str]:
         # A group of options has a title only.
         if not re.search(rf'name: "{name}",\s*type: "expandable"', SCRIPT):
             keys |= {f"option_{name}_help"}
-    for name, values in re.findall(r'select\("(\w+)", \[([^]]+)\]', SCRIPT):
+    select = r'name: "(\w+)", selector: select\(\[([^]]+)\]'
+    for name, values in re.findall(select, SCRIPT):
         keys |= {f"option_{name}_{value}" for value in re.findall(r"\w+", values)}
     (actions,) = re.findall(r"TAP_ACTIONS = \[([^]]+)\]", SCRIPT)
     keys |= {f"option_tap_action_{action}" for action in re.findall(r"\w+", actions)}

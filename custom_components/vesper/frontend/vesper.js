@@ -77,6 +77,7 @@ const MODULES = [
   "linked-card",
   "navigation",
   "numbers",
+  "options",
   "permissions",
   "place-tiles",
   "segments",

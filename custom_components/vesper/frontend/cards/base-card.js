@@ -1,5 +1,6 @@
 import { createElement } from "./dom.js";
 import { getFleet } from "./fleet.js";
+import { checkOptions } from "./options.js";
 import { controllableDevices } from "./permissions.js";
 import { STATUS_BAR_STYLES } from "./status-bar.js";
 import { STYLES } from "./styles.js";
@@ -13,7 +14,8 @@ const TIME_UPDATE_MILLISECONDS = 15_000;
  * A card implements `update(hass, rebuild)`, which is called for each `hass`; `rebuild`
  * is true if its configuration, the registries, the translations or the user's language
  * and format of times have changed. If it calls `updatePermissions`, it implements
- * `refresh()` too, which is called when these are known later.
+ * `refresh()` too, which is called when these are known later. The options of a card are
+ * in its static `schema`.
  */
 export class VesperCard extends HTMLElement {
   constructor(tag = "ha-card") {
@@ -30,6 +32,7 @@ export class VesperCard extends HTMLElement {
   }
 
   setConfig(config) {
+    checkOptions(this.constructor.schema, config);
     this.config = { ...config };
     this.needsRebuild = true;
     // Otherwise the card is as high as what it shows, and the page scrolls.

@@ -12,7 +12,7 @@ import { getFleet, sortByName } from "./fleet.js";
 import { HistoryLoader } from "./history.js";
 import { currentHass } from "./home-assistant.js";
 import { InsightLoader } from "./insight.js";
-import { localize, textsLoaded } from "./texts.js";
+import { localize } from "./texts.js";
 
 /** The sections that can be shown, in their order, with their names. */
 const SECTIONS = {
@@ -24,6 +24,17 @@ const SECTIONS = {
   actions: (hass) => localize(hass, "actions"),
 };
 
+/** The options of the device card. */
+const DEVICE_SCHEMA = [
+  { name: "device", required: true, selector: { device: { filter: DEVICE_FILTER } } },
+  {
+    name: "sections",
+    selector: {
+      select: { multiple: true, mode: "list", options: Object.keys(SECTIONS) },
+    },
+  },
+];
+
 /** Return why there is no device to show, and what to do. */
 function missingText(hass, id) {
   if (!id) return localize(hass, "device_missing");
@@ -34,6 +45,8 @@ function missingText(hass, id) {
 
 /** One device: its alerts, availability and facts, and what can be done about it. */
 export class VesperDeviceCard extends VesperCard {
+  static schema = DEVICE_SCHEMA;
+
   constructor() {
     super();
     this.shadowRoot.adoptedStyleSheets.push(DEVICE_STYLES);
@@ -49,23 +62,10 @@ export class VesperDeviceCard extends VesperCard {
     return { device: device?.id ?? "" };
   }
 
-  static async getConfigForm() {
-    await textsLoaded;
-    const options = Object.entries(SECTIONS).map(([value, name]) => ({
-      value,
-      label: name(currentHass()),
-    }));
-    return cardForm([
-      {
-        name: "device",
-        required: true,
-        selector: { device: { filter: DEVICE_FILTER } },
-      },
-      {
-        name: "sections",
-        selector: { select: { multiple: true, mode: "list", options } },
-      },
-    ]);
+  static getConfigForm() {
+    return cardForm(DEVICE_SCHEMA, (_name, section) =>
+      SECTIONS[section](currentHass()),
+    );
   }
 
   getCardSize() {

@@ -1,10 +1,11 @@
 import { ActionsPanel } from "./actions-panel.js";
 import { VesperCard } from "./base-card.js";
+import { cardForm } from "./card-form.js";
 import { DeviceList, divide, findCauses } from "./device-list.js";
 import { DeviceRow } from "./device-row.js";
 import { createElement, preserveFocus } from "./dom.js";
 import { FilterBar } from "./filter-bar.js";
-import { fleetForm } from "./fleet-form.js";
+import { FLEET_SCHEMA } from "./fleet-form.js";
 import {
   isSiteGone,
   selectDevices,
@@ -24,6 +25,8 @@ const RENDER_MARGIN = "400px";
 
 /** The devices of the fleet, those that need attention first. */
 export class VesperFleetCard extends VesperCard {
+  static schema = FLEET_SCHEMA;
+
   constructor() {
     super();
     this.rows = new Map();
@@ -68,7 +71,7 @@ export class VesperFleetCard extends VesperCard {
   }
 
   static getConfigForm() {
-    return fleetForm();
+    return cardForm(FLEET_SCHEMA);
   }
 
   getCardSize() {

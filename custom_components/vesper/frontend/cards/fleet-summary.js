@@ -14,18 +14,23 @@ import { CATEGORIES } from "./status.js";
 import { categoryText, localize } from "./texts.js";
 import { TrackedDevice } from "./tracked-device.js";
 
+/** The options of what shows a fleet in a word. */
+const SUMMARY_SCHEMA = [
+  { name: "title", selector: { text: {} } },
+  ...SELECTION_SCHEMA,
+  { name: "dashboard", selector: { text: {} } },
+];
+
 /** Base of what shows a fleet in a word: how many devices are in which state. */
 class VesperFleetSummary extends VesperCard {
+  static schema = SUMMARY_SCHEMA;
+
   static getStubConfig() {
     return {};
   }
 
   static getConfigForm() {
-    return cardForm([
-      { name: "title", selector: { text: {} } },
-      ...SELECTION_SCHEMA,
-      { name: "dashboard", selector: { text: {} } },
-    ]);
+    return cardForm(SUMMARY_SCHEMA);
   }
 
   update(hass, rebuild) {
