@@ -489,6 +489,27 @@ def test_lists(browser: Browser, fleet: Fleet) -> None:
         _rows("zulu North", "bravo South")(editor.preview)
 
 
+def test_samples(browser: Browser, fleet: Fleet) -> None:
+    """The samples among the cards and suggestions are short."""
+    with browser.page("samples") as page:
+        fleet.edit(page, {"type": "custom:vesper-fleet-tile"})
+        page.keyboard.press("Escape")
+        page.get_by_label("Add card").last.click()
+        page.get_by_placeholder("Search entities").fill("North mqtt link")
+        page.get_by_text("MQTT link", exact=True).last.click()
+        _is_short(page.locator("hui-suggestion-card vesper-fleet-card"))
+        page.get_by_text("By card", exact=True).click()
+        page.get_by_placeholder("Search cards").fill("Vesper")
+        picked = page.locator("hui-card-picker")
+        expect(picked.locator("vesper-device-card .name")).to_have_text("alfa")
+        _is_short(picked.locator("vesper-fleet-card"))
+
+
+def _is_short(sample: Locator) -> None:
+    expect(sample.locator(".devices > li:visible")).to_have_count(2)
+    expect(sample.locator(".menu:visible")).to_have_count(0)
+
+
 def test_translated(browser: Browser, fleet: Fleet) -> None:
     """Fields and choices are in the user's language."""
     texts = TEXTS["de"]

@@ -8,6 +8,9 @@ import { localize } from "./texts.js";
 
 const TIME_UPDATE_MILLISECONDS = 15_000;
 
+/** The elements of Home Assistant that show a sample of a card, which is short there. */
+const SAMPLE_HOSTS = ["hui-card-picker", "hui-suggestion-card"];
+
 /**
  * Base of the cards.
  *
@@ -83,6 +86,8 @@ export class VesperCard extends HTMLElement {
   connectedCallback() {
     this.timer = setInterval(() => this.updateTimes(), TIME_UPDATE_MILLISECONDS);
     document.addEventListener("visibilitychange", this.seen);
+    const { host } = this.getRootNode();
+    this.toggleAttribute("sample", SAMPLE_HOSTS.includes(host?.localName));
     this.updateTimes();
   }
 

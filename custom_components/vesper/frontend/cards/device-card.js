@@ -77,13 +77,6 @@ export class VesperDeviceCard extends VesperCard {
     super.setConfig(config);
   }
 
-  connectedCallback() {
-    super.connectedCallback();
-    // A sample in the list of cards is short.
-    const { host } = this.getRootNode();
-    this.toggleAttribute("sample", host?.localName === "hui-card-picker");
-  }
-
   /** Update the sections if an entity of the device has changed. */
   update(hass, rebuild) {
     const device = this.fleet.devices.get(this.config.device);

@@ -109,6 +109,7 @@ export class FilterBar {
    */
   update(hass, views, can) {
     const counts = {};
+    this.element.hidden = !views.length;
     for (const { category } of views) counts[category] = (counts[category] ?? 0) + 1;
     const texts = [];
     this.chipList.ariaLabel = localize(hass, "filter");

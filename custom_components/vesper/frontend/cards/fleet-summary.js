@@ -112,7 +112,7 @@ export class VesperFleetTile extends VesperFleetSummary {
   }
 
   getGridOptions() {
-    return { columns: 6, min_columns: 3, rows: "auto" };
+    return { columns: 6, min_columns: 6, rows: "auto" };
   }
 
   render(hass, counts) {

@@ -5,6 +5,8 @@ STYLES.replaceSync(`
   :host { display: block; height: 100%; }
   ha-card { display: flex; flex-direction: column; height: 100%; }
   .scrolls { overflow: auto; }
+  :host([sample]), :host([sample]) ha-card { height: auto; }
+  :host([sample]) :is(.tools, .menu, .section, .more, .devices > li:nth-child(n + 3)) { display: none; }
   h2, h3, p, ul, dl, dd { margin: 0; padding: 0; }
   ul { list-style: none; }
   h2 { padding: 16px 16px 0; font-size: 1.25rem; font-weight: 400; overflow-wrap: anywhere; }
