@@ -383,3 +383,13 @@ def test_durations(page: Page, seconds: float, text: str) -> None:
         seconds,
     )
     assert found == text
+
+
+def test_units_of_another_number_format(page: Page) -> None:
+    """They are in the language, however numbers are written."""
+    found: str = page.evaluate("""async () => {
+        const { periodText } = await import("./cards/durations.js");
+        const locale = { language: "pl", number_format: "comma_decimal" };
+        return periodText({ locale }, 7 * 24);
+    }""")
+    assert found == "7 dni"

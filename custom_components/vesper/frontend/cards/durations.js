@@ -1,13 +1,10 @@
-import { numberText } from "./numbers.js";
+import { unitText } from "./numbers.js";
 
 const UNITS = [
   ["day", 86_400],
   ["hour", 3_600],
   ["minute", 60],
 ];
-
-const unitText = (hass, value, unit, unitDisplay) =>
-  numberText(hass, value, { style: "unit", unit, unitDisplay });
 
 /** Return how long something takes, in its two largest units. */
 export function durationText(hass, seconds) {
@@ -20,7 +17,11 @@ export function durationText(hass, seconds) {
     rest -= value * size;
     return value && unitText(hass, value, unit, "short");
   });
-  return texts.filter(Boolean).join(" ");
+  const list = new Intl.ListFormat(hass.locale.language, {
+    type: "unit",
+    style: "narrow",
+  });
+  return list.format(texts.filter(Boolean));
 }
 
 /** Return a period of whole hours, or of whole days if there are several. */

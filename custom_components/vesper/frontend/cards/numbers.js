@@ -20,6 +20,16 @@ export function numberText({ locale }, value, options) {
   }).format(value);
 }
 
+/**
+ * Return a number of units, in whole numbers below a thousand.
+ *
+ * The format of numbers would give the unit in its own language.
+ */
+export const unitText = ({ locale }, value, unit, unitDisplay) =>
+  new Intl.NumberFormat(locale.language, { style: "unit", unit, unitDisplay }).format(
+    value,
+  );
+
 /** Return a share as a percentage; it is rounded down, so that only all is 100 %. */
 export const percentText = (hass, share, digits = 1) =>
   numberText(hass, Math.floor(share * 100 * 10 ** digits + 1e-6) / 10 ** digits / 100, {
