@@ -262,8 +262,8 @@ def test_shape() -> None:
             }
     for platform in TEXTS["entity"].values():
         for entity in platform.values():
-            known = {"name", "state", "state_attributes", "unit_of_measurement"}
-            assert set(entity) <= known
+            # No unit: it would stand after a number, and has no plural forms.
+            assert set(entity) <= {"name", "state", "state_attributes"}
     assert {frozenset(text) for text in TEXTS["exceptions"].values()} == {
         frozenset({"message"})
     }
@@ -294,9 +294,6 @@ def test_text(path: str, text: str) -> None:
 @pytest.mark.parametrize(("path", "text"), EVERY_TEXT)
 def test_sentence_case(path: str, text: str) -> None:
     """Only the first word and names are capitalized."""
-    if path.endswith("unit_of_measurement"):
-        assert text == text.lower()
-        return
     if path.startswith("common.logbook_"):
         # It follows the name of the device.
         assert text[0] == "{" or text[0].islower()
@@ -353,8 +350,6 @@ def test_entity_texts(platform: str, description: EntityDescription) -> None:
         assert "state" not in texts, "Home Assistant has them"
     else:
         assert set(texts.get("state", ())) == states
-    if "unit_of_measurement" in texts:
-        assert getattr(description, "native_unit_of_measurement", None) is None
 
 
 async def test_attributes(vesper: Vesper) -> None:

@@ -249,16 +249,12 @@ class _Entities:
             # A user has to enable it, which registers it.
             if not description.entity_registry_enabled_default:
                 return None
-            texts = self._texts[platform][key]
-            name = texts["name"]
+            name = self._texts[platform][key]["name"]
             attributes = {
                 attribute: value
                 for field, attribute in _DESCRIBED.items()
                 if (value := getattr(description, field, None)) is not None
             }
-            # Statistics with another unit would be refused.
-            if (unit := texts.get("unit_of_measurement")) is not None:
-                attributes["unit_of_measurement"] = unit
         device = "All Vesper devices" if device_id == FLEET else f"Vesper {device_id}"
         friendly_name = f"{device} {name}"
         entity_id = f"{platform}.{slugify(friendly_name)}"
