@@ -111,6 +111,7 @@ async def test_devices_of_the_registry(
     assert fleet.entry_type is dr.DeviceEntryType.SERVICE
     assert fleet.name == "All Vesper devices"
     assert fleet.manufacturer == "Bell Systems"
+    assert fleet.model is None
     assert fleet.via_device_id is None
 
     bell = registered(vesper, device_registry, BELL)

@@ -292,7 +292,7 @@ async def test_assist(vesper: Vesper) -> None:
     ((summary, _),) = await items(vesper)
     for intent_type, error in (
         ("HassListAddItem", "was not added"),
-        ("HassListRemoveItem", "was not deleted"),
+        ("HassListRemoveItem", "Not deleted: "),
     ):
         with pytest.raises(intent.IntentHandleError, match=error):
             await say(vesper, intent_type, summary)

@@ -280,13 +280,16 @@ def show_bar(page: Page, states: list[tuple[str, float]]) -> None:
         # Not 100 %, as it is not all.
         (
             [("on", 24), ("off", 0.0101), ("on", 0.0001)],
-            "bar_online 24 hours 99.9%. bar_offline ",
+            "sentences bar_online 24 hours 99.9% bar_offline ",
         ),
-        ([("on", 24), ("off", 12)], "bar_online 24 hours 49.9%. bar_offline_since "),
+        (
+            [("on", 24), ("off", 12)],
+            "sentences bar_online 24 hours 49.9% bar_offline_since ",
+        ),
         ([("unavailable", 24)], "bar_unknown 24 hours"),
         (
             [(state, 24 - at) for at, state in enumerate(["on", "off"] * 12)],
-            "bar_online 24 hours 49.9%. bar_outages 12 bar_offline_since ",
+            "sentences bar_online 24 hours 49.9% bar_outages 12 bar_offline_since ",
         ),
     ],
 )

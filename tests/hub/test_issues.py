@@ -226,7 +226,7 @@ async def test_restart_loop(vesper: Vesper) -> None:
     assert _placeholders(vesper.hass) == {
         "restart_loop": {
             "device": NAME,
-            "reasons": "Crash x2, Task watchdog, Other (9999)",
+            "reasons": "Crash \N{MULTIPLICATION SIGN}2, Task watchdog, Other (9999)",
             "restarts": "4",
         }
     }
@@ -240,7 +240,8 @@ async def test_all_reasons_of_a_restart_loop(vesper: Vesper) -> None:
     """All restarts within an hour are counted."""
     await _restart(vesper, 9, 9, 4, 6, 4, 4)
     found = _placeholders(vesper.hass)["restart_loop"]
-    assert found["reasons"] == "Crash x3, Brown-out x2, Task watchdog"
+    times = "\N{MULTIPLICATION SIGN}"
+    assert found["reasons"] == f"Crash {times}3, Brown-out {times}2, Task watchdog"
     assert found["restarts"] == "6"
 
 
@@ -415,7 +416,8 @@ def _keys(hass: HomeAssistant) -> list[list[str]]:
 async def test_several_at_once(vesper: Vesper) -> None:
     """Each device has its own issues."""
     await _restart(vesper, 9, 9, 9, 9)
-    assert _placeholders(vesper.hass)["restart_loop"]["reasons"] == "Brown-out x4"
+    found = _placeholders(vesper.hass)["restart_loop"]
+    assert found["reasons"] == "Brown-out \N{MULTIPLICATION SIGN}4"
     await vesper.heartbeat("hall", uptime=5)
     for _ in range(LASTING_SECONDS // 30 + 2):
         await vesper.publish("hall", "heartbeat", b"{")

@@ -74,7 +74,10 @@ class AssistDevice:
 
     @override
     def __str__(self) -> str:
-        """Return its name with what tells it from others."""
+        """Return its name with what tells it from others.
+
+        In English, as Home Assistant gives a model the English text of an error.
+        """
         area = f', area "{self.area.name[:MAX_SHOWN]}"' if self.area else ""
         site = f', site "{self.site[:MAX_SHOWN]}"' if self.site else ""
         return f'"{self.name[:MAX_SHOWN]}" (id {self.device.device_id}{area}{site})'

@@ -139,7 +139,7 @@ def _named(fields: Iterable[str]) -> str:
 def _counted(restarts: Iterable[Restart], state_name: StateNames) -> str:
     """Return the reasons of restarts, the most frequent first."""
     return ", ".join(
-        f"{reason} x{count}" if count > 1 else reason
+        f"{reason} \N{MULTIPLICATION SIGN}{count}" if count > 1 else reason
         for reason, count in Counter(
             _reason(restart.reason, state_name) for restart in restarts
         ).most_common()

@@ -61,7 +61,8 @@ class DeviceRegistry:
             entry_type=dr.DeviceEntryType.SERVICE,
             identifiers={fleet_identifier(self.entry_id)},
             manufacturer=MANUFACTURER,
-            model=f"{MODEL} fleet",
+            # It is no product: its name, which is translated, says what it is.
+            model=None,
         )
         self._shown = site, is_one_of_several = self._current()
         if is_one_of_several:

@@ -113,7 +113,10 @@ function createRow(getHass, cleared) {
       !isKnown(hass.states[device.site.entities.problems]);
     clearing.textContent = localize(hass, "clear");
     // Tells the buttons of the alerts apart.
-    for (const each of buttons) each.title = `${each.textContent}: ${alert.subsystem}`;
+    for (const each of buttons) {
+      const values = { sentence: each.textContent, detail: alert.subsystem };
+      each.title = localize(hass, "sentence_detail", values);
+    }
   };
   return row;
 }

@@ -1,7 +1,7 @@
 import { createElement } from "./dom.js";
 import { keepOneTabStop, moveFocus } from "./keyboard.js";
 import { CATEGORIES } from "./status.js";
-import { categoryText, localize } from "./texts.js";
+import { categoryText, listText, localize } from "./texts.js";
 
 /** From how many devices on there is a field to search them. */
 const MIN_SEARCHED = 12;
@@ -130,7 +130,7 @@ export class FilterBar {
     this.selecting.hidden = !can.select;
     this.grouped.title = this.grouped.ariaLabel = localize(hass, "group_by_cause");
     this.selecting.title = this.selecting.ariaLabel = localize(hass, "select");
-    const status = texts.join(", ");
+    const status = listText(hass, texts);
     if (this.status.textContent !== status) this.status.textContent = status;
   }
 }

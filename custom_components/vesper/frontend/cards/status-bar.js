@@ -113,7 +113,9 @@ function describeSegments(hass, segments, hours, share = onlineShare(segments)) 
       texts.push(outageText(hass, outage, segments.at(-1)));
     }
   }
-  return texts.join(". ");
+  return texts.reduce((first, second) =>
+    localize(hass, "sentences", { first, second }),
+  );
 }
 
 /** Return when an outage was, or since when it is. */
