@@ -9,7 +9,60 @@ from typing import Any
 import pytest
 
 FOLDER = Path(__file__).parents[1] / "custom_components/vesper/translations"
-LANGUAGES = ["de", "el", "es", "fr", "it", "nl", "pl", "sv"]
+
+#: The languages, with the words that may follow a number which may be one. They have
+#: the same form then, unlike a noun.
+AFTER_NUMBERS = {
+    "en": "h more of online to",
+    "de": "anzeigen auf derzeit h online von",
+    "el": "h ακόμη από σε",
+    "es": "a de en h más",
+    "fr": "actuellement de des en ensuite h hors sur à",
+    "it": "a dei fuori h in su",
+    "nl": "naar online uur van",
+    "pl": "do h online z",
+    "sv": "av h inte online till",
+}
+LANGUAGES = [language for language in AFTER_NUMBERS if language != "en"]
+
+#: The placeholders that are numbers, and all others.
+NUMBERS = (
+    "alert_sensors|alerts|answered|connectivity|count|devices|hidden|hours|limit|lost|"
+    "max_devices|max_entities|max_essential|more|new_limit|offline|online|"
+    "online_before|outages|restarts|still_offline"
+)
+OTHERS = (
+    "area|blueprints|candidates|cause|dashboards|detail|device|device_id|duration|end|"
+    "error|example|field|fields|first|fleet|floor|header|item|kept|last|melody|message|"
+    "name|other|path|period|prefix|prefixes|reasons|second|sentence|severity|share|"
+    "since|site|sites|start|state|status|subsystem|text|time|title|topic|url|user|"
+    "version|when"
+)
+
+#: The numbers that are never one.
+ALWAYS_SEVERAL = {
+    "common.bar_outages": {"count"},
+    "common.logbook_fleet_outage": {"lost", "online_before"},
+    "common.logbook_fleet_outage_area": {"lost", "online_before"},
+    "common.logbook_fleet_outage_floor": {"lost", "online_before"},
+    "common.logbook_fleet_outage_ended": {"lost"},
+    "common.segment_outages": {"outages"},
+    "exceptions.device_ambiguous.message": {"count"},
+    # It is a multiple of 50.
+    "issues.device_limit.fix_flow.step.confirm.description": {"new_limit"},
+    "issues.device_limit.fix_flow.step.confirm.title": {"new_limit"},
+    "issues.entity_limit.fix_flow.step.confirm.description": {"max_entities"},
+    "issues.more_alerts.description": {"limit"},
+    "issues.no_room.description": {"max_entities"},
+    "issues.restart_loop.description": {"restarts"},
+    "issues.silent_devices.description": {"limit"},
+    # What Home Assistant's limit of entities is enough for.
+    "options.error.over_the_limit": {"max_devices"},
+    "options.error.too_many_devices": {"devices", "max_devices"},
+    "options.step.limits.data_description.entities": {"max_essential"},
+}
+
+_NUMBER_BEFORE_WORD = re.compile(rf"{{({NUMBERS})}}[\s-]*([^\W\d_]+)")
 
 #: What must be the same in all languages: placeholders, code and addresses.
 _LITERALS = re.compile(r"{\w+}|`[^`]+`|\]\([^)]+\)|https?://[^\s)]+")
@@ -77,6 +130,68 @@ def test_texts(language: str) -> None:
     } == {}
     changed = sum(texts[key] != english for key, english in ENGLISH.items())
     assert changed > len(ENGLISH) * 0.9, "most are translated"
+
+
+def without_plural(language: str, key: str, text: str) -> list[str]:
+    """Return the words that are wrong after a one."""
+    words = AFTER_NUMBERS[language].split()
+    return [
+        word
+        for number, word in _NUMBER_BEFORE_WORD.findall(text)
+        if number not in ALWAYS_SEVERAL.get(key, ()) and word not in words
+    ]
+
+
+def test_placeholders() -> None:
+    """All placeholders are listed."""
+    found = {name for text in ENGLISH.values() for name in re.findall(r"{(\w+)}", text)}
+    assert found == {*NUMBERS.split("|"), *OTHERS.split("|")}
+    for key, numbers in ALWAYS_SEVERAL.items():
+        assert all(f"{{{number}}}" in ENGLISH[key] for number in numbers)
+
+
+@pytest.mark.parametrize("language", AFTER_NUMBERS)
+def test_numbers(language: str) -> None:
+    """No text is wrong if its number is one."""
+    assert {
+        key: found
+        for key, text in _load(language).items()
+        if (found := without_plural(language, key, text))
+    } == {}
+
+
+@pytest.mark.parametrize(
+    ("language", "key", "text", "found"),
+    [
+        ("en", "common.alert_count", "Alerts: {count}", []),
+        ("en", "common.alert_count", "{count} alerts", ["alerts"]),
+        ("en", "common.past_more", "{count} more", []),
+        ("de", "common.alert_count", "{count} Alarme", ["Alarme"]),
+        ("de", "common.segment_outages", "{outages}-mal offline", []),
+        ("de", "common.alert_count", "{count}-mal Alarm", ["mal"]),
+        ("fr", "common.alert_count", "{count}\N{NO-BREAK SPACE}alertes", ["alertes"]),
+        ("el", "common.answered_count", "{answered} από {devices}", []),
+    ],
+)
+def test_numbers_are_found(
+    language: str, key: str, text: str, found: list[str]
+) -> None:
+    """A noun after a number is found."""
+    assert without_plural(language, key, text) == found
+
+
+@pytest.mark.parametrize("language", AFTER_NUMBERS)
+def test_periods(language: str) -> None:
+    """None follows a time, such as 3:28 p.m."""
+    period = re.compile(r"{(duration|end|start|time|when)}[.]")
+    assert [key for key, text in _load(language).items() if period.search(text)] == []
+
+
+def test_spaces_in_french() -> None:
+    """No line begins with a punctuation mark."""
+    space = "(?<!\N{NO-BREAK SPACE})"
+    mark = re.compile(rf"{space}[;?!»]|{space}:(?=\s)")
+    assert [key for key, text in _load("fr").items() if mark.search(text)] == []
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
