@@ -19,7 +19,7 @@ from .hub.hub import VesperConfigEntry, VesperHub
 from .hub.registry import device_id_of
 from .hub.silent_devices import async_delete_ignored
 from .hub.store import VesperStore
-from .hub.texts import async_setup_texts
+from .hub.texts import async_load_texts, async_setup_texts
 from .services import async_setup_services
 from .websocket_api import async_register_commands
 
@@ -53,6 +53,8 @@ async def async_setup_entry(hass: HomeAssistant, entry: VesperConfigEntry) -> bo
         raise ConfigEntryNotReady(
             translation_domain=DOMAIN, translation_key="mqtt_unavailable"
         )
+    # Marketplace discards them with an update, which runs only after a restart.
+    await async_load_texts(hass)
     hub = entry.runtime_data = VesperHub(hass, entry, DESCRIPTIONS)
     await hub.async_setup()
     # The entities listen before the first message is received.

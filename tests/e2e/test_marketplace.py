@@ -131,7 +131,7 @@ def _runs(home_assistant: HomeAssistant, version: str, manufacturer: str) -> boo
     (fleet,) = [
         device
         for device in command("config/device_registry/list")
-        if device["model"] == "Vesper fleet"
+        if device["name"] == "All Vesper devices"
     ]
     loaded = command("manifest/get", integration="vesper")["version"]
     return (loaded, fleet["manufacturer"]) == (version, manufacturer)
@@ -297,7 +297,7 @@ def test_pages(home_assistant: HomeAssistant, github: GitHub) -> None:
         _click(page, "Install")
         expect(page.get_by_role("textbox", name="Topic prefix")).to_have_value(PREFIX)
         _click(page, "Submit")
-        page.get_by_text("Vesper fleet").wait_for()
+        page.get_by_text("All Vesper devices").wait_for()
         _click(page, "Skip and finish")
         page.get_by_text("Devices online").wait_for()
 

@@ -19,10 +19,15 @@ def async_setup_texts(hass: HomeAssistant) -> None:
 
     async def _async_load(_event: Event[Mapping[str, object]]) -> None:
         """Load the texts, unless they are loaded."""
-        await async_load_integrations(hass, {DOMAIN})
+        await async_load_texts(hass)
 
     # Home Assistant itself loads them into a cache that nothing reads.
     hass.bus.async_listen(EVENT_CORE_CONFIG_UPDATE, _async_load)
+
+
+async def async_load_texts(hass: HomeAssistant) -> None:
+    """Load the texts, unless they are loaded."""
+    await async_load_integrations(hass, {DOMAIN})
 
 
 @callback
