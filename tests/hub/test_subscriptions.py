@@ -15,9 +15,10 @@ from pytest_homeassistant_custom_component.common import (
     MockMqttReasonCode,
 )
 
-from custom_components.vesper.const import DOMAIN
+from custom_components.vesper.const import CONF_PREFIX, DOMAIN
 from custom_components.vesper.diagnostics import async_get_config_entry_diagnostics
 from custom_components.vesper.hub.subscriptions import SHORT_CONNECTION
+from custom_components.vesper.protocol.topics import STATUS_TOPICS
 from homeassistant.components import mqtt
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.const import CONF_DISCOVERY, STATE_OFF, STATE_ON
@@ -30,6 +31,7 @@ ALERTS = "vesper/+/status/alerts"
 HEARTBEAT = "vesper/+/status/heartbeat"
 INFO = "vesper/+/status/info"
 OTHER = "other/+"
+NORTH = "north/vesper"
 
 #: In seconds: Home Assistant tries to connect every ten.
 RECONNECT = 10
@@ -242,6 +244,34 @@ async def test_a_refused_topic(
     assert not _named(vesper)
     assert not await _refused(vesper)
     assert broker.subscribed(ALERTS)
+
+
+@pytest.mark.parametrize("refused", [ALERTS, "north/vesper/+/status/alerts"])
+async def test_a_refused_topic_of_one_entry(
+    vesper: Vesper, broker: Broker, refused: str
+) -> None:
+    """Those of the other entry are subscribed again."""
+    north = MockConfigEntry(
+        domain=DOMAIN, unique_id=NORTH, data={CONF_PREFIX: NORTH}, entry_id="northentry"
+    )
+    north.add_to_hass(vesper.hass)
+    assert await vesper.hass.config_entries.async_setup(north.entry_id)
+    await vesper.finish_subscriptions()
+    await broker.run(20)
+    broker.refused = {refused}
+    broker.close()
+    await broker.run(2 * SEARCH)
+    assert broker.closed == 1 + 2 + 2
+    assert [*_named(vesper).values()] == [refused]
+    topics = {
+        subscription.topic
+        for entry in (vesper.entry, north)
+        for source in STATUS_TOPICS
+        if (subscription := entry.runtime_data.subscriptions[source]).is_subscribed
+    }
+    prefixes = ("vesper", NORTH)
+    wanted = {source.of(prefix, "+") for source in STATUS_TOPICS for prefix in prefixes}
+    assert topics == wanted - {refused}
 
 
 async def test_no_device_is_offline_meanwhile(vesper: Vesper, broker: Broker) -> None:

@@ -10,6 +10,7 @@ from homeassistant.components import mqtt
 from homeassistant.config_entries import ConfigEntry, ConfigEntryState
 from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 from homeassistant.helpers import issue_registry as ir
+from homeassistant.util.hass_dict import HassKey
 
 from ..const import DOMAIN, LOGGER
 from ..protocol.topics import HEARTBEAT, INFO, STATUS_TOPICS, StatusTopic
@@ -26,6 +27,9 @@ SHORT_CONNECTION = 15
 #: In a row: one may be a coincidence.
 MAX_SHORT_CONNECTIONS = 2
 MAX_HANG_UPS = 2
+
+#: Held by the entry that tries a topic: with two at once, both would be refused.
+DATA_SEARCH: HassKey[asyncio.Lock] = HassKey(f"{DOMAIN}_subscription_search")
 
 #: In seconds: if something else closes the connections, no topic is left out again.
 SEARCH_INTERVAL = 3600
@@ -282,9 +286,12 @@ class Subscriptions:
 
     async def _async_search_refused(self) -> None:
         """Find the refused topics, and subscribe to the others."""
+        lock = self._hass.data.setdefault(DATA_SEARCH, asyncio.Lock())
         try:
             for subscription in self._subscriptions.values():
-                if not await self._async_try(subscription):
+                async with lock:
+                    is_connected = await self._async_try(subscription)
+                if not is_connected:
                     break
             await self._connected.wait()
             await self._async_subscribe_missing()
