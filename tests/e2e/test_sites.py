@@ -272,11 +272,16 @@ def test_links(page: Page) -> None:
 
 def test_start(page: Page) -> None:
     """Unknown devices are counted over the sites."""
-    board = Board(page)
+    board = Board(page, areas=True)
     banner = board.card.locator("ha-alert")
     for number in range(FIRST, COUNT):
         board.change(number, "connectivity", "unknown")
     expect(banner).to_contain_text("of_site South incident_unknown 6 6")
+    tiles = board.card.get_by_role("list", name="sites").locator(".place")
+    expect(tiles).to_have_text(["Northarea_online 8 8ok", "Southunknown"])
+    board.change(FIRST, "connectivity", "on")
+    expect(tiles.last).to_have_text("Southarea_online 1 6unknown")
+    board.change(FIRST, "connectivity", "unknown")
     for number in range(FIRST):
         board.change(number, "connectivity", "unknown")
     expect(banner).to_contain_text("incident_unknown 14 14")

@@ -13,9 +13,11 @@ function countPlaces(rows, placeOf) {
   const places = new Map();
   for (const { device, view } of rows) {
     const id = placeOf(device);
-    if (!places.has(id)) places.set(id, { devices: 0, online: 0, statuses: {} });
+    if (!places.has(id))
+      places.set(id, { devices: 0, known: 0, online: 0, statuses: {} });
     const place = places.get(id);
     place.devices += 1;
+    if (view.online !== undefined) place.known += 1;
     if (view.online) place.online += 1;
     // What is in maintenance is no trouble of its place.
     const status = view.maintenance ? "ok" : view.status;
@@ -88,7 +90,7 @@ export class PlaceTiles {
     keepOneTabStop(this.list);
   }
 
-  createTile(hass, { id, name, href, note, devices, online, statuses = {} }) {
+  createTile(hass, { id, name, href, note, devices, known, online, statuses = {} }) {
     const worst = WORST_FIRST.find((status) => statuses[status]) ?? "unknown";
     const isPlain = ["ok", "unknown"].includes(worst);
     const status = categoryText(hass, worst);
@@ -103,7 +105,8 @@ export class PlaceTiles {
       createElement(
         "span",
         { className: "words" },
-        devices > 0 &&
+        // Without a link to the broker, none may be online, or all of them.
+        known > 0 &&
           createElement("span", {}, localize(hass, "area_online", { online, devices })),
         createElement("span", { className: "note" }, note ?? trouble),
       ),
