@@ -236,6 +236,16 @@ async def test_restart_loop(vesper: Vesper) -> None:
     assert not _placeholders(vesper.hass)
 
 
+async def test_restart_loop_after_a_reload(vesper: Vesper) -> None:
+    """It is still one."""
+    await _restart(vesper, 4, 4, 4, 4)
+    before = _placeholders(vesper.hass)
+    assert before.keys() == {"restart_loop"}
+    await vesper.reload()
+    await vesper.advance(60)
+    assert _placeholders(vesper.hass) == before
+
+
 async def test_all_reasons_of_a_restart_loop(vesper: Vesper) -> None:
     """All restarts within an hour are counted."""
     await _restart(vesper, 9, 9, 4, 6, 4, 4)
@@ -261,7 +271,7 @@ async def test_restarts_in_maintenance(vesper: Vesper) -> None:
     await _restart(vesper, 6)
     assert _placeholders(vesper.hass)["restart_loop"] == {
         "device": NAME,
-        "reasons": "Task watchdog x3, Crash",
+        "reasons": "Task watchdog \N{MULTIPLICATION SIGN}3, Crash",
         "restarts": "4",
     }
 

@@ -190,6 +190,28 @@ def test_a_rhythm_that_can_not_be_is_none(device: Device, gaps: Json) -> None:
     assert deserialize(DEVICE_ID, data).rhythm.gaps == ()
 
 
+def test_recent_restarts_are_kept(device: Device) -> None:
+    """A restart loop goes on."""
+    record = device.restarts.record
+    for at, reason in ((NOW - 3601, 1), *((NOW - 60 * n, n) for n in (4, 3, 2, 1))):
+        record(at, at, reason)
+    loop = restored(device).restarts.loop(NOW)
+    assert loop == device.restarts.loop(NOW)
+    assert [restart.reason for restart in loop] == [4, 3, 2, 1]
+
+
+@pytest.mark.parametrize(
+    "restart", [None, 7, [NOW], [NOW, 4, 4], [NOW, -1], [NOW, "4"], ["now", 4]]
+)
+def test_a_restart_that_can_not_be_is_none(device: Device, restart: Json) -> None:
+    """The others are restored."""
+    good = [[NOW - 1, 4]] * 3
+    data = stored(device) | {"recent_restarts": [restart, *good]}
+    assert not deserialize(DEVICE_ID, data).restarts.loop(NOW)
+    data["recent_restarts"][0] = good[0]
+    assert len(deserialize(DEVICE_ID, data).restarts.loop(NOW)) == 4
+
+
 def test_an_unknown_subsystem_is_not_stored_as_ok(device: Device) -> None:
     """A subsystem that only has an entity stays unknown."""
     device.alerts.subsystems += ("TimeKeeper",)

@@ -207,10 +207,14 @@ class Restarts:
 
     def loop(self, now: float) -> tuple[Restart, ...]:
         """Return the restarts of a restart loop, if any."""
-        last = tuple(
+        recent = self.recent(now)
+        return recent if len(recent) >= LOOP_RESTARTS and recent[0].at <= now else ()
+
+    def recent(self, now: float) -> tuple[Restart, ...]:
+        """Return the restarts that count for a loop."""
+        return tuple(
             restart for restart in self._last if now - restart.at <= LOOP_SECONDS
         )
-        return last if len(last) >= LOOP_RESTARTS and last[0].at <= now else ()
 
     def is_id_shared(self, now: float) -> bool:
         """Return whether more than one device uses the id.

@@ -16,7 +16,7 @@ from .availability import AvailabilityHistory
 from .device import Device
 from .event_log import EventLog
 from .playback import Playback
-from .restarts import Restarts
+from .restarts import KEPT_RESTARTS, Restart, Restarts
 from .rhythm import KEPT_GAPS, MAX_GAP, Rhythm
 from .stability import NAMES, Stability
 from .stored_alerts import active_alerts, restored_alerts, restored_end, stored_end
@@ -93,6 +93,8 @@ def serialize(device: Device, now: float, monotonic: float) -> bytes:
         "availability": device.availability.as_json(),
         **stored_announced(device.announced),
     }
+    if recent := device.restarts.recent(now):
+        data["recent_restarts"] = [[*restart] for restart in recent]
     if (stability := device.stability) is not None:
         data["unstable"] = [
             [key, count, now - (monotonic - stability.last_change(key))]
@@ -116,7 +118,10 @@ def deserialize(device_id: str, data: Mapping[str, Any]) -> Device:
         announced=restored_announced(device_id, data),
         availability=_availability(data.get("availability")),
         playback=Playback(**good(data, PLAYBACK_FIELDS)),
-        restarts=Restarts(**good(data, RESTART_FIELDS)),
+        restarts=Restarts(
+            **good(data, RESTART_FIELDS),
+            _last=_recent_restarts(data.get("recent_restarts")),
+        ),
         rhythm=Rhythm(_gaps(data.get("gaps"))),
         stability=_stability(device_id, data),
         telemetry=_telemetry(data),
@@ -158,6 +163,17 @@ def _telemetry(data: Mapping[str, Any]) -> Telemetry:
         if telemetry.rssi is None:
             telemetry.update_signal(oldest_first(events))
     return telemetry
+
+
+def _recent_restarts(restarts: object) -> tuple[Restart, ...]:
+    """Return the stored restarts of the last hour."""
+    is_code = whole(0, MAX_CODE)
+    found = []
+    for item in some(restarts, KEPT_RESTARTS):
+        match item:
+            case [at, reason] if is_time(at) and is_code(reason):
+                found.append(Restart(at=at, reason=reason))
+    return tuple(found)
 
 
 def _gaps(gaps: object) -> tuple[int, ...]:
