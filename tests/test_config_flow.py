@@ -232,13 +232,23 @@ async def test_user_disconnected_meanwhile(hass: HomeAssistant, mqtt_mock: Any) 
 
 
 @pytest.mark.usefixtures("loaded")
-@pytest.mark.parametrize("typed", ["vesper", "vesper/", "vesper/north", "vesper/a/b"])
-async def test_overlapping_prefixes(hass: HomeAssistant, typed: str) -> None:
-    """A prefix within that of another entry is refused."""
+@pytest.mark.parametrize(
+    ("typed", "error"),
+    [
+        ("vesper", "prefix_in_use"),
+        ("vesper/", "prefix_in_use"),
+        ("vesper/north", "prefix_overlaps"),
+        ("vesper/a/b", "prefix_overlaps"),
+    ],
+)
+async def test_overlapping_prefixes(
+    hass: HomeAssistant, typed: str, error: str
+) -> None:
+    """A prefix of or within another entry is refused."""
     form = await _start(hass)
     assert _suggested(form) == {}, "the default prefix is in use"
     result = await _submit(hass, form, typed)
-    assert result["errors"] == {CONF_PREFIX: "prefix_overlaps"}
+    assert result["errors"] == {CONF_PREFIX: error}
     placeholders = result["description_placeholders"]
     assert (placeholders["other"], placeholders["title"]) == ("vesper", "Vesper")
     assert _suggested(result) == {CONF_PREFIX: typed}
@@ -259,9 +269,12 @@ async def test_reconfigure_overlaps(
     form: Any = await hass.config_entries.flow.async_init(
         DOMAIN, context={"source": SOURCE_RECONFIGURE, "entry_id": entry.entry_id}
     )
-    for typed in ("vesper", "vesper/north"):
+    for typed, error in (
+        ("vesper", "prefix_in_use"),
+        ("vesper/north", "prefix_overlaps"),
+    ):
         form = await _submit(hass, form, typed)
-        assert form["errors"] == {CONF_PREFIX: "prefix_overlaps"}
+        assert form["errors"] == {CONF_PREFIX: error}
         assert form["description_placeholders"]["title"] == loaded.title
     result = await _submit(hass, form, "north")
     assert result["reason"] == "reconfigure_successful"

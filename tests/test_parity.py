@@ -20,7 +20,6 @@ from custom_components.vesper import PLATFORMS
 from custom_components.vesper.alert_sensor import VesperAlertSensor
 from custom_components.vesper.condition import CONDITIONS
 from custom_components.vesper.config_flow import (
-    ERROR_OVERLAPS,
     HTTP_SCHEMA,
     KEY_SCHEMA,
     OPTIONS_SCHEMA,
@@ -421,7 +420,7 @@ async def test_attributes(vesper: Vesper) -> None:
 
 def test_errors_of_the_flows() -> None:
     """Each problem of a prefix has its text."""
-    assert set(TEXTS["config"]["error"]) == {*PrefixProblem, ERROR_OVERLAPS}
+    assert set(TEXTS["config"]["error"]) == {*PrefixProblem}
 
 
 def test_aborts_of_the_flows() -> None:

@@ -48,15 +48,13 @@ from .hub.api_key import digest_of, new_key
 from .hub.entity_set import DEFAULT_ENTITY_SET, EntitySet
 from .hub.hub import VesperConfigEntry
 from .protocol.discovery import discovered_device_id
-from .protocol.topics import DEFAULT_PREFIX, overlap, prefix_problem
+from .protocol.topics import DEFAULT_PREFIX, PrefixProblem, overlap, prefix_problem
 
 #: Where set-up leads to.
 BLUEPRINTS_URL = (
     "https://github.com/bellsystems/vesper-home-assistant/blob/main/docs/blueprints.md"
 )
 DASHBOARDS_URL = "/config/lovelace/dashboards"
-
-ERROR_OVERLAPS = "prefix_overlaps"
 
 PREFIX_SCHEMA = vol.Schema({vol.Required(CONF_PREFIX): TextSelector()})
 
@@ -368,9 +366,12 @@ def _normalized(user_input: Mapping[str, Any]) -> str:
     return prefix.strip().removesuffix("/")
 
 
-def _error(prefix: str, other: VesperConfigEntry | None) -> str | None:
+def _error(prefix: str, other: VesperConfigEntry | None) -> PrefixProblem | None:
     """Return what is wrong with a prefix, if anything."""
-    return prefix_problem(prefix) or (ERROR_OVERLAPS if other is not None else None)
+    if (problem := prefix_problem(prefix)) or other is None:
+        return problem
+    in_use = prefix == other.data[CONF_PREFIX]
+    return PrefixProblem.IN_USE if in_use else PrefixProblem.OVERLAPS
 
 
 def _title(prefix: str) -> str:

@@ -73,6 +73,8 @@ class PrefixProblem(StrEnum):
     SYSTEM = "prefix_system"
     CHARACTERS = "prefix_characters"
     TOO_LONG = "prefix_too_long"
+    IN_USE = "prefix_in_use"
+    OVERLAPS = "prefix_overlaps"
 
 
 def prefix_problem(prefix: str) -> PrefixProblem | None:
