@@ -86,6 +86,37 @@ async def _set_up(hass: HomeAssistant, prefix: str) -> Any:
     return result["result"]
 
 
+async def _reconfigure(hass: HomeAssistant, entry: Any, prefix: str) -> None:
+    """Change the prefix of an entry."""
+    form = await hass.config_entries.flow.async_init(
+        DOMAIN, context={"source": SOURCE_RECONFIGURE, "entry_id": entry.entry_id}
+    )
+    result = await hass.config_entries.flow.async_configure(
+        form["flow_id"], {CONF_PREFIX: prefix}
+    )
+    assert result["reason"] == "reconfigure_successful"
+    await hass.async_block_till_done(wait_background_tasks=True)
+
+
+async def _ignore(hass: HomeAssistant) -> None:
+    """Discover Vesper, and ignore that."""
+    await _receive(hass, ALERTS, ALERT)
+    (flow,) = _in_progress(hass)
+    await hass.config_entries.flow.async_init(
+        DOMAIN,
+        context={"source": SOURCE_IGNORE},
+        data={"unique_id": flow["context"]["unique_id"], "title": "Vesper"},
+    )
+    await hass.async_block_till_done()
+    assert not _in_progress(hass)
+
+
+def _prefixes(hass: HomeAssistant) -> dict[str | None, str]:
+    """Return the source of each entry by prefix."""
+    entries = hass.config_entries.async_entries(DOMAIN)
+    return {entry.unique_id: entry.source for entry in entries}
+
+
 @pytest.mark.usefixtures("mqtt_mock", "setup_entry")
 @pytest.mark.parametrize(
     ("topic", "payload"),
@@ -138,29 +169,35 @@ async def test_without_an_entry(hass: HomeAssistant, started: list[str]) -> None
 @pytest.mark.usefixtures("mqtt_mock", "setup_entry")
 async def test_ignored(hass: HomeAssistant) -> None:
     """What the user has ignored is not suggested again."""
-    await _receive(hass, ALERTS, ALERT)
-    (flow,) = _in_progress(hass)
-    await hass.config_entries.flow.async_init(
-        DOMAIN,
-        context={"source": SOURCE_IGNORE},
-        data={"unique_id": flow["context"]["unique_id"], "title": "Vesper"},
-    )
-    await hass.async_block_till_done()
-    assert not _in_progress(hass)
+    await _ignore(hass)
     await _receive_many(hass)
     assert not _in_progress(hass)
 
     # By hand, it can be set up all the same, here with another prefix first.
     entry = await _set_up(hass, "north")
-    form = await hass.config_entries.flow.async_init(
-        DOMAIN, context={"source": SOURCE_RECONFIGURE, "entry_id": entry.entry_id}
-    )
-    result = await hass.config_entries.flow.async_configure(
-        form["flow_id"], {CONF_PREFIX: "south"}
-    )
-    assert result["reason"] == "reconfigure_successful"
-    await hass.async_block_till_done()
+    await _reconfigure(hass, entry, "south")
     assert (await _set_up(hass, "vesper")).data == {CONF_PREFIX: "vesper"}
+    assert _prefixes(hass) == {"south": SOURCE_USER, "vesper": SOURCE_USER}
+
+
+@pytest.mark.usefixtures("mqtt_mock", "setup_entry")
+async def test_ignored_and_reconfigured(
+    hass: HomeAssistant, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The prefix of an ignored discovery can be chosen."""
+    await _ignore(hass)
+    await _receive_many(hass)
+    entry = await _set_up(hass, "vesper2")
+    await _reconfigure(hass, entry, "vesper/north")
+    assert _prefixes(hass) == {"vesper": SOURCE_IGNORE, "vesper/north": SOURCE_USER}
+    await _reconfigure(hass, entry, "vesper")
+    assert _prefixes(hass) == {"vesper": SOURCE_USER}
+    assert len(hass.config_entries.async_entries(DOMAIN)) == 1
+    # Home Assistant discovers again what is ignored no more.
+    assert not _in_progress(hass)
+    await _receive_many(hass)
+    assert not _in_progress(hass)
+    assert not [one for one in caplog.records if one.levelname == "ERROR"]
 
 
 @pytest.mark.usefixtures("mqtt_mock")
@@ -224,15 +261,27 @@ async def test_overlapping_entry(hass: HomeAssistant, started: list[str]) -> Non
 
 
 @pytest.mark.usefixtures("mqtt_mock", "setup_entry")
-async def test_overlapping_entry_meanwhile(hass: HomeAssistant) -> None:
-    """It may be set up before the user confirms."""
+@pytest.mark.parametrize("prefix", ["vesper", "vesper/north"])
+async def test_added_meanwhile(hass: HomeAssistant, prefix: str) -> None:
+    """An entry within the default prefix aborts the flow."""
     await _receive(hass, ALERTS, ALERT)
-    (flow,) = _in_progress(hass)
-    await _set_up(hass, "vesper/north")
-    result = await hass.config_entries.flow.async_configure(flow["flow_id"], {})
-    assert result["type"] is FlowResultType.ABORT
-    assert result["reason"] == "already_configured"
-    assert len(hass.config_entries.async_entries(DOMAIN)) == 1
+    await _set_up(hass, "vesper2")
+    assert len(_in_progress(hass)) == 1, "these are other devices"
+    await _set_up(hass, prefix)
+    assert not _in_progress(hass)
+
+
+@pytest.mark.usefixtures("mqtt_mock", "setup_entry")
+@pytest.mark.parametrize("prefix", ["vesper", "vesper/north"])
+async def test_reconfigured_meanwhile(hass: HomeAssistant, prefix: str) -> None:
+    """So does an entry that is moved there."""
+    entry = await _set_up(hass, "north")
+    await _receive(hass, ALERTS, ALERT)
+    await _reconfigure(hass, entry, "south")
+    assert len(_in_progress(hass)) == 1, "these are other devices"
+    await _reconfigure(hass, entry, prefix)
+    assert not _in_progress(hass)
+    assert _prefixes(hass) == {prefix: SOURCE_USER}
 
 
 @pytest.mark.usefixtures("mqtt_mock", "setup_entry")

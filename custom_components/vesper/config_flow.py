@@ -7,6 +7,8 @@ import voluptuous as vol
 
 from homeassistant.components import mqtt
 from homeassistant.config_entries import (
+    SOURCE_IGNORE,
+    SOURCE_MQTT,
     ConfigEntryState,
     ConfigFlow,
     ConfigFlowResult,
@@ -151,7 +153,7 @@ class VesperConfigFlow(ConfigFlow, domain=DOMAIN):
         other = self._overlapping(prefix)
         if error := _error(prefix, other):
             return self._async_ask_for_prefix("user", user_input, error, other)
-        # A flow of a discovered device is aborted when this one is finished.
+        self._async_abort_discovered(prefix)
         await self.async_set_unique_id(prefix, raise_on_progress=False)
         return self._async_create(prefix)
 
@@ -176,9 +178,6 @@ class VesperConfigFlow(ConfigFlow, domain=DOMAIN):
     ) -> ConfigFlowResult:
         """Let the user confirm what was discovered."""
         if user_input is not None:
-            # The user may have set a part of the prefix up meanwhile.
-            if self._overlapping(DEFAULT_PREFIX) is not None:
-                return self.async_abort(reason="already_configured")
             return self._async_create(DEFAULT_PREFIX)
         return self.async_show_form(
             step_id="discovery_confirm",
@@ -199,6 +198,8 @@ class VesperConfigFlow(ConfigFlow, domain=DOMAIN):
         other = self._overlapping(prefix, entry)
         if error := _error(prefix, other):
             return self._async_ask_for_prefix("reconfigure", user_input, error, other)
+        await self._async_remove_ignored(prefix)
+        self._async_abort_discovered(prefix)
         is_renamed = entry.title != _title(entry.data[CONF_PREFIX])
         return self.async_update_reload_and_abort(
             entry,
@@ -224,6 +225,20 @@ class VesperConfigFlow(ConfigFlow, domain=DOMAIN):
             ),
             None,
         )
+
+    async def _async_remove_ignored(self, prefix: str) -> None:
+        """Remove the entry of an ignored discovery."""
+        # Home Assistant itself does so only where the user adds an entry.
+        for ignored in self._async_current_entries(include_ignore=True):
+            if ignored.source == SOURCE_IGNORE and ignored.unique_id == prefix:
+                await self.hass.config_entries.async_remove(ignored.entry_id)
+
+    @callback
+    def _async_abort_discovered(self, prefix: str) -> None:
+        """Abort the flow of a discovery within a prefix."""
+        if overlap(prefix, DEFAULT_PREFIX):
+            for flow in self._async_in_progress(match_context={"source": SOURCE_MQTT}):
+                self.hass.config_entries.flow.async_abort(flow["flow_id"])
 
     @callback
     def _async_ask_for_prefix(
