@@ -39,6 +39,7 @@ from homeassistant.helpers import (
 )
 from homeassistant.helpers.llm import (
     LLM_API_ASSIST,
+    APIInstance,
     LLMContext,
     ToolInput,
     async_get_api,
@@ -399,39 +400,172 @@ async def test_insight(
         }
 
 
-async def test_assist(hass: HomeAssistant, vesper: Vesper, north: Vesper) -> None:
-    """An assistant knows the devices of all sites."""
+def _expose(site: Vesper) -> None:
+    """Expose the devices of a site to an assistant."""
+    entity_id = site.entity_id("fleet_health", FLEET)
+    async_expose_entity(site.hass, "conversation", entity_id, should_expose=True)
+
+
+@pytest.fixture
+async def assist(hass: HomeAssistant, vesper: Vesper, north: Vesper) -> None:
+    """Expose the devices of both sites."""
     for component in ("homeassistant", "llm"):
         assert await async_setup_component(hass, component, {})
     for site in (vesper, north):
-        entity_id = site.entity_id("fleet_health", FLEET)
-        async_expose_entity(hass, "conversation", entity_id, should_expose=True)
+        _expose(site)
+
+
+async def _api(hass: HomeAssistant) -> APIInstance:
+    """Return what an agent gets in a conversation."""
+    return await async_get_api(
+        hass,
+        LLM_API_ASSIST,
+        LLMContext(
+            platform="test",
+            context=Context(),
+            language="en",
+            assistant="conversation",
+            device_id=None,
+        ),
+    )
+
+
+async def ask(hass: HomeAssistant, tool: str, **fields: Any) -> dict[str, Any]:
+    """Return the answer of a tool, or its error."""
+    api = await _api(hass)
+    result = await api.async_call_tool(ToolInput(f"vesper__{tool}", fields))
+    data: dict[str, Any] = result.data
+    assert len(json.dumps(data)) < 4000
+    return data
+
+
+async def _tools_with_sites(hass: HomeAssistant) -> set[str]:
+    """Return the tools with the parameter and its description."""
+    tools = [one for one in (await _api(hass)).tools if one.integration == DOMAIN]
+    assert len(tools) == 3
+    offered = {one.name for one in tools if "site" in one.parameters.schema}
+    described = {
+        one.name for one in tools if "What is wrong at North?" in str(one.description)
+    }
+    assert offered == described
+    return offered
+
+
+@pytest.mark.usefixtures("assist")
+async def test_assist(hass: HomeAssistant, north: Vesper) -> None:
+    """An assistant knows the devices of all sites."""
     await north.alert("SD", "FAILED")
 
-    async def call(tool: str, **fields: Any) -> dict[str, Any]:
-        api = await async_get_api(
-            hass,
-            LLM_API_ASSIST,
-            LLMContext(
-                platform="test",
-                context=Context(),
-                language="en",
-                assistant="conversation",
-                device_id=None,
-            ),
-        )
-        result = await api.async_call_tool(ToolInput(f"vesper__{tool}", fields))
-        data: dict[str, Any] = result.data
-        return data
-
-    health = await call("get_fleet_health")
+    health = await ask(hass, "get_fleet_health")
     assert (health["devices"], health["health"]) == (3, "failed")
     assert health["mqtt_link"] is True
     (problem,) = health["problems"]
     assert (problem["device_id"], problem["site"]) == (BELL, "North")
-    error = (await call("get_device", device="bell"))["error"]
+    assert health["sites"] == [
+        {"site": "North", "health": "failed", "devices": 2, "problems": 1},
+        {"site": "Vesper", "health": "ok", "devices": 1, "problems": 0},
+    ]
+    assert health["sites_left_out"] == 0
+
+    for fields in ({"site": "north"}, {"area": "North"}):
+        there = await ask(hass, "get_fleet_health", **fields)
+        assert there["devices"] == 2
+        assert there["problems"] == [problem]
+        assert "sites" not in there
+    elsewhere = await ask(hass, "get_fleet_health", site="Vesper")
+    assert (elsewhere["health"], elsewhere["problems"]) == ("ok", [])
+    error = (await ask(hass, "get_fleet_health", site="Nord"))["error"]
+    assert '"Nord"' in error
+    assert '"North"; "Vesper"' in error
+
+    error = (await ask(hass, "get_device", device="bell"))["error"]
     assert 'site "Vesper"' in error
     assert 'site "North"' in error
-    assert (await call("get_device", device="north bell"))["health"] == "failed"
-    assert (await call("get_device", device="bell Vesper"))["health"] == "ok"
-    assert (await call("get_device", device=HALL))["site"] == "North"
+    assert "Use the site and the id of one of them" in error
+    found = await ask(hass, "get_device", device=BELL, site="North")
+    assert found["health"] == "failed"
+    assert (await ask(hass, "get_device", device=HALL))["site"] == "North"
+
+
+@pytest.mark.parametrize(
+    ("name", "site"),
+    [
+        ("north bell", "North"),
+        ("bell at North", "North"),
+        ("Vesper bell (North)", "North"),
+        ("bell Vesper", "Vesper"),
+        ("bell in the chapel", "Vesper"),
+        ("chapel bell at Vesper", "Vesper"),
+        ("North: bell, tower", "North"),
+    ],
+)
+@pytest.mark.usefixtures("assist")
+async def test_assist_names(
+    hass: HomeAssistant, vesper: Vesper, north: Vesper, name: str, site: str
+) -> None:
+    """A device is found by its name and site."""
+    for found, place in ((vesper, "Chapel"), (north, "Tower")):
+        area = ar.async_get(hass).async_create(place)
+        dr.async_get(hass).async_update_device(registered(found).id, area_id=area.id)
+    assert (await ask(hass, "get_device", device=name))["site"] == site
+
+
+@pytest.mark.usefixtures("assist")
+async def test_assist_parameters(hass: HomeAssistant, north: Vesper) -> None:
+    """With one site, there is no parameter for it."""
+    assert await _tools_with_sites(hass) == {
+        "vesper__get_device",
+        "vesper__get_fleet_health",
+        "vesper__run_health_check",
+    }
+    await hass.config_entries.async_remove(north.entry.entry_id)
+    assert not await _tools_with_sites(hass)
+
+
+@pytest.mark.usefixtures("assist")
+async def test_assist_many_problems(
+    hass: HomeAssistant, vesper: Vesper, north: Vesper
+) -> None:
+    """No site is left out, the worst come first."""
+    long = "x" * 100
+    for number in range(20):
+        await vesper.alert(
+            f"{number:02}{long[:60]}", "CRITICAL", long, device_id=f"bell-{number}"
+        )
+    await north.alert("SD", "WARNING", "slow")
+    await north.alert("SD", "FAILED", "gone", device_id=HALL)
+    health = await ask(hass, "get_fleet_health")
+    listed = health["problems"]
+    assert (listed[0]["site"], listed[0]["device_id"]) == ("North", HALL)
+    assert {one["site"] for one in listed[1:]} == {"Vesper"}
+    assert health["problems_left_out"] == 22 - len(listed) > 0
+    assert health["sites"] == [
+        {"site": "North", "health": "failed", "devices": 2, "problems": 2},
+        {"site": "Vesper", "health": "critical", "devices": 21, "problems": 20},
+    ]
+
+
+@pytest.mark.usefixtures("assist")
+async def test_assist_many_sites(
+    hass: HomeAssistant, vesper: Vesper, north: Vesper
+) -> None:
+    """Sites that do not fit are counted."""
+    for number in range(20):
+        entry = MockConfigEntry(
+            domain=DOMAIN,
+            title=f"{number:02}{'é' * 200}",
+            data={CONF_PREFIX: f"site{number}"},
+            unique_id=f"site{number}",
+        )
+        entry.add_to_hass(hass)
+        assert await hass.config_entries.async_setup(entry.entry_id)
+        await hass.async_block_till_done()
+        site = Vesper(hass, entry, vesper.mqtt, vesper.freezer)
+        await site.heartbeat()
+        _expose(site)
+    await north.alert("SD", "FAILED", "gone")
+    health = await ask(hass, "get_fleet_health")
+    assert health["sites"][0]["site"] == "North"
+    assert len(health["sites"]) + health["sites_left_out"] == 22
+    assert health["sites_left_out"] > 0
+    assert len(health["problems"]) == 1

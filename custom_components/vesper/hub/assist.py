@@ -1,6 +1,6 @@
 """Find the devices that an assistant may know of."""
 
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from heapq import nlargest
@@ -34,6 +34,9 @@ MAX_CANDIDATES = 5
 #: In characters: how much of a name an error shows.
 MAX_SHOWN = 64
 
+#: The words before a place. The tools describe their parameters in English.
+_BEFORE_PLACES = {"at", "in", "the"}
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AssistDevice:
@@ -61,16 +64,12 @@ class AssistDevice:
         return self.area.name if self.area else None
 
     @property
-    def spoken_names(self) -> Iterator[str]:
-        """Yield its id and names, also with their place."""
-        places = [self.area.name, *self.area.aliases] if self.area else []
-        if self.site is not None:
-            places.append(self.site)
-        for name in (self.device.device_id, self.name, *self.aliases):
-            yield name
-            for place in places:
-                yield f"{place} {name}"
-                yield f"{name} {place}"
+    def spoken_names(self) -> list[str]:
+        """Return its id and names, also with their place."""
+        areas = [self.area.name, *self.area.aliases] if self.area else []
+        sites = [self.site] if self.site is not None else []
+        names = [self.device.device_id, self.name, *self.aliases]
+        return _with_places(_with_places(names, areas), sites)
 
     @override
     def __str__(self) -> str:
@@ -130,6 +129,16 @@ async def async_find_device(devices: list[AssistDevice], name: str) -> AssistDev
                 "candidates": _listed(await _async_most_similar(devices, wanted)),
             },
         )
+    if len({one.device.device_id for one in found}) < len(found):
+        raise ServiceValidationError(
+            translation_domain=DOMAIN,
+            translation_key="device_ambiguous_id",
+            translation_placeholders={
+                "name": name[:MAX_SHOWN],
+                "count": str(len(found)),
+                "candidates": _listed(found),
+            },
+        )
     if len(found) > 1:
         raise ServiceValidationError(
             translation_domain=DOMAIN,
@@ -144,32 +153,64 @@ async def async_find_device(devices: list[AssistDevice], name: str) -> AssistDev
 
 
 @callback
+def async_devices_at_site(devices: list[AssistDevice], name: str) -> list[AssistDevice]:
+    """Return the devices at the site with a name.
+
+    Raises ServiceValidationError if none of the devices is there.
+    """
+    found = _at_site(devices, name)
+    if not found:
+        sites = {one.site for one in devices if one.site}
+        raise ServiceValidationError(
+            translation_domain=DOMAIN,
+            translation_key="site_not_found",
+            translation_placeholders={
+                "name": name[:MAX_SHOWN],
+                "candidates": _most_similar_places(sites, name),
+            },
+        )
+    return found
+
+
+@callback
 def async_devices_in_area(
     hass: HomeAssistant, devices: list[AssistDevice], name: str
 ) -> list[AssistDevice]:
     """Return the devices in the areas with a name.
 
+    Or those at a site with that name: an assistant may not know which of the two it is.
     Raises ServiceValidationError if none of the devices is there.
     """
     area_ids = {area.id for area in find_areas(name, ar.async_get(hass))}
-    found = [one for one in devices if one.area and one.area.id in area_ids]
+    found = [
+        one for one in devices if one.area and one.area.id in area_ids
+    ] or _at_site(devices, name)
     if not found:
-        wanted = _normalized(name)
-        areas = sorted({one.area.name for one in devices if one.area})
+        areas = {one.area.name for one in devices if one.area}
         raise ServiceValidationError(
             translation_domain=DOMAIN,
             translation_key="area_not_found",
             translation_placeholders={
                 "name": name[:MAX_SHOWN],
-                "candidates": _listed(
-                    f'"{area[:MAX_SHOWN]}"'
-                    for area in nlargest(
-                        MAX_CANDIDATES, areas, lambda area: _similarity(wanted, [area])
-                    )
-                ),
+                "candidates": _most_similar_places(areas, name),
             },
         )
     return found
+
+
+def _at_site(devices: list[AssistDevice], name: str) -> list[AssistDevice]:
+    """Return the devices at the site with a name."""
+    wanted = _normalized(name)
+    return [one for one in devices if one.site and _normalized(one.site) == wanted]
+
+
+def _most_similar_places(places: Iterable[str], name: str) -> str:
+    """Return the names that are the most similar."""
+    wanted = _normalized(name)
+    best = nlargest(
+        MAX_CANDIDATES, sorted(places), lambda place: _similarity(wanted, [place])
+    )
+    return _listed(f'"{place[:MAX_SHOWN]}"' for place in best)
 
 
 async def _async_exposed(
@@ -241,9 +282,26 @@ def _aliases_of(entities: Iterable[er.RegistryEntry]) -> tuple[str, ...]:
     )
 
 
+def _with_places(names: list[str], places: list[str]) -> list[str]:
+    """Return names, also before and after each place."""
+    return [
+        *names,
+        *(
+            spoken
+            for name in names
+            for place in places
+            for spoken in (f"{place} {name}", f"{name} {place}")
+        ),
+    ]
+
+
 def _normalized(name: str) -> str:
-    """Return a name without case and punctuation."""
-    return " ".join(re.findall(r"\w+", name.casefold()))
+    """Return a name without case and punctuation.
+
+    "Bell at North" is the same as "Bell (North)".
+    """
+    words = re.findall(r"\w+", name.casefold())
+    return " ".join(word for word in words if word not in _BEFORE_PLACES)
 
 
 def _similarity(wanted: str, names: Iterable[str]) -> float:
