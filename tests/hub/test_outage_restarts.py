@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from custom_components.vesper.const import DOMAIN
+from custom_components.vesper.const import CONF_PREFIX, DOMAIN
 from custom_components.vesper.model.availability import Cause
 from tests.automation import automate, devices
 from tests.common import FLEET, Vesper, logged, report
@@ -28,6 +28,44 @@ async def test_lost_while_home_assistant_restarts(vesper: Vesper) -> None:
         "lost": 4,
         "online_before": 4,
     }
+
+
+async def reconfigure(vesper: Vesper, prefix: str) -> None:
+    """Change the prefix of the entry."""
+    form: Any = await vesper.entry.start_reconfigure_flow(vesper.hass)
+    await vesper.hass.config_entries.flow.async_configure(
+        form["flow_id"], {CONF_PREFIX: prefix}
+    )
+    await vesper.hass.async_block_till_done()
+
+
+async def test_lost_with_another_prefix(vesper: Vesper) -> None:
+    """A wrong prefix loses all devices together."""
+    await report(vesper, *bells(4))
+    await reconfigure(vesper, "north")
+    assert last_event(vesper) is None
+    await vesper.advance(91)
+    assert last_event(vesper) == {
+        "event_type": "started",
+        "lost": 4,
+        "online_before": 4,
+    }
+
+
+async def test_moved_to_another_prefix_in_maintenance(vesper: Vesper) -> None:
+    """Devices that are moved in maintenance are not lost."""
+    await report(vesper, *bells(4))
+    all_bells = devices(vesper.hass, bells(4))
+    await vesper.call("vesper.set_maintenance", **all_bells, duration={"hours": 1})
+    await reconfigure(vesper, "north")
+    await vesper.advance(91)
+    assert vesper.value("connectivity", "bell-0") == "off"
+    await report(vesper, *bells(4))
+    assert vesper.value("connectivity", "bell-0") == "on"
+    await vesper.call("vesper.set_maintenance", **all_bells, duration={"hours": 0})
+    await vesper.advance(1)
+    assert vesper.value("maintenance", "bell-0") == "off"
+    assert last_event(vesper) is None
 
 
 async def test_who_was_not_online_is_not_lost(
