@@ -33,10 +33,10 @@ NUMBERS = (
 )
 OTHERS = (
     "area|blueprints|candidates|cause|dashboards|detail|device|device_id|duration|end|"
-    "error|example|field|fields|first|fleet|floor|header|item|kept|last|melody|message|"
-    "name|other|path|period|prefix|prefixes|reasons|second|sentence|severity|share|"
+    "error|example|field|fields|first|fleet|floor|header|item|kept|last|max|melody|"
+    "message|min|name|option|other|path|period|prefix|prefixes|reasons|second|sentence|severity|share|"
     "since|site|sites|start|state|status|subsystem|text|time|title|topic|url|user|"
-    "version|when"
+    "values|version|when"
 )
 
 #: The numbers that are never one.
@@ -48,6 +48,7 @@ ALWAYS_SEVERAL = {
     "common.logbook_fleet_outage_ended": {"lost"},
     "common.segment_outages": {"outages"},
     "exceptions.device_ambiguous.message": {"count"},
+    "exceptions.device_ambiguous_id.message": {"count"},
     # It is a multiple of 50.
     "issues.device_limit.fix_flow.step.confirm.description": {"new_limit"},
     "issues.device_limit.fix_flow.step.confirm.title": {"new_limit"},
