@@ -15,6 +15,7 @@ from custom_components.vesper.hub import (
     admission,
     api_key,
     assist,
+    assist_answers,
     broker_link,
     change_handler,
     chunks,
@@ -84,6 +85,8 @@ LIMITS: list[tuple[Any, str, Any, str, str]] = [
     (alerts, "MAX_POSTPONEMENT", 86_400, LIVENESS, "a day"),
     (alerts, "MAX_SUBSYSTEMS", 32, PROTOCOL, "32 subsystems"),
     (assist, "MAX_CANDIDATES", 5, ASSIST, "up to five candidates"),
+    (assist_answers, "MAX_ALERTS", 3, ASSIST, "three worst alerts"),
+    (assist_answers, "MAX_BYTES", 4000, ASSIST, "less than 4 kB"),
     (availability, "MAX_KEPT", 20, AVAILABILITY, "last 20 outages and the last 20"),
     (availability, "MIN_OBSERVED", 3600, AVAILABILITY, "not observed for an hour"),
     (
@@ -124,8 +127,6 @@ LIMITS: list[tuple[Any, str, Any, str, str]] = [
     (http, "BODY_TIMEOUT", 10, "docs/http-api.md", "10 seconds"),
     (info, "MAX_INFO_BYTES", 4096, PROTOCOL, "4 KiB"),
     (info, "MAX_INFO_DEPTH", 8, PROTOCOL, "8 levels"),
-    (llm, "MAX_ALERTS", 3, ASSIST, "three worst alerts"),
-    (llm, "MAX_BYTES", 4000, ASSIST, "less than 4 kB"),
     (llm, "MAX_LISTED", 3, ASSIST, "last three outages and restarts"),
     (lost_alerts, "REQUEST_INTERVAL", 60, PROTOCOL, "at most once a minute"),
     (
@@ -223,6 +224,7 @@ UNNAMED_LIMITS: list[tuple[Any, str, Any]] = [
     (admission, "REVIEW_INTERVAL", timedelta(seconds=2)),
     (api_key, "_KEY_BYTES", 32),
     (assist, "MAX_SHOWN", 64),
+    (assist_answers, "MAX_TEXT_BYTES", 120),
     # The numbers of rows are in stored files, as the highest number is.
     (availability, "_MAX", 4_294_967_295),
     (availability, "_NO_CODE", 4_294_967_295),
