@@ -19,8 +19,9 @@ from pytest_homeassistant_custom_component.common import (
     async_fire_time_changed,
 )
 
-from custom_components.vesper.const import CONF_PREFIX
+from custom_components.vesper.const import CONF_PREFIX, DOMAIN
 from custom_components.vesper.hub.hub import VesperHub
+from custom_components.vesper.hub.registry import fleet_identifier
 from homeassistant.components import mqtt
 from homeassistant.const import EVENT_STATE_CHANGED, EVENT_STATE_REPORTED
 from homeassistant.core import (
@@ -30,7 +31,7 @@ from homeassistant.core import (
     SupportsResponse,
     callback,
 )
-from homeassistant.helpers import entity_registry as er
+from homeassistant.helpers import device_registry as dr, entity_registry as er
 from homeassistant.helpers.dispatcher import async_dispatcher_send
 
 BELL = "bell"
@@ -247,6 +248,34 @@ class Vesper:
             for entity in er.async_entries_for_config_entry(registry, entry_id)
             if entity.unique_id.startswith(owner)
         }
+
+
+async def add_site(vesper: Vesper, title: str) -> Vesper:
+    """Add another site with the options of this one."""
+    key = title.lower()
+    entry = MockConfigEntry(
+        domain=DOMAIN,
+        title=title,
+        data={CONF_PREFIX: f"{key}/vesper"},
+        options=vesper.entry.options,
+        entry_id=f"{key}entry",
+        unique_id=f"{key}/vesper",
+    )
+    entry.add_to_hass(vesper.hass)
+    assert await vesper.hass.config_entries.async_setup(entry.entry_id)
+    await vesper.hass.async_block_till_done()
+    return Vesper(vesper.hass, entry, vesper.mqtt, vesper.freezer)
+
+
+def registered(site: Vesper, device_id: str = BELL) -> dr.DeviceEntry:
+    """Return the registry entry of a device or fleet."""
+    entry_id = site.entry.entry_id
+    identifier = (
+        fleet_identifier(entry_id) if device_id == FLEET else (DOMAIN, device_id)
+    )
+    found = dr.async_get(site.hass).async_get_device_by_identifier(identifier, entry_id)
+    assert isinstance(found, dr.DeviceEntry)
+    return found
 
 
 async def report(vesper: Vesper, *device_ids: str) -> None:

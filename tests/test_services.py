@@ -34,6 +34,9 @@ from .common import BELL, FLEET, Vesper, Writes, logged
 
 OTHER = "tower"
 
+ITEM = {"entry": FLEET, "site": None, "uid": "bell/alert/FileManager"}
+"""Which item of the lists of problems an alert has."""
+
 ALERT = {
     "subsystem": "FileManager",
     "state": "WARNING",
@@ -92,14 +95,14 @@ async def test_targets(hass: HomeAssistant, vesper: Vesper) -> None:
     registry.async_update_device(
         registered_id(hass), area_id=area.id, labels={label.label_id}
     )
-    all_devices: dict[str, Any] = {BELL: [ALERT], OTHER: []}
+    all_devices: dict[str, Any] = {BELL: [ALERT | ITEM], OTHER: []}
     for target, expected in (
-        ({"device_id": registered_id(hass)}, {BELL: [ALERT]}),
+        ({"device_id": registered_id(hass)}, {BELL: [ALERT | ITEM]}),
         ({"device_id": registered_id(hass, OTHER)}, {OTHER: []}),
         ({"device_id": registered_id(hass, FLEET)}, all_devices),
-        ({"area_id": area.id}, {BELL: [ALERT]}),
-        ({"floor_id": floor.floor_id}, {BELL: [ALERT]}),
-        ({"label_id": label.label_id}, {BELL: [ALERT]}),
+        ({"area_id": area.id}, {BELL: [ALERT | ITEM]}),
+        ({"floor_id": floor.floor_id}, {BELL: [ALERT | ITEM]}),
+        ({"label_id": label.label_id}, {BELL: [ALERT | ITEM]}),
         ({"entity_id": vesper.entity_id("connectivity", OTHER)}, {OTHER: []}),
         (devices(hass, (BELL, OTHER)), all_devices),
     ):
@@ -134,14 +137,19 @@ async def test_get_alerts_is_what_http_answers(
     hass_client: Any,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """Service and HTTP API return the same alerts."""
+    """Service and HTTP API return the same alerts.
+
+    The service also says which items of the lists of problems they have.
+    """
     # It would log the call with a clock that was set meanwhile.
     caplog.set_level(logging.WARNING, "aiohttp.access")
     await vesper.alert("Network", "FAILED")
     answer = await vesper.call("vesper.get_alerts", **devices(hass))
     client = await hass_client()
     response = await client.get(f"/api/vesper/devices/{BELL}/alerts")
-    assert answer == {BELL: await response.json()}
+    items = [{"uid": f"bell/alert/{key}"} for key in ("Network", "FileManager")]
+    alerts = zip(await response.json(), items, strict=True)
+    assert answer == {BELL: [alert | ITEM | item for alert, item in alerts]}
     assert [alert["state"] for alert in answer[BELL]] == ["FAILED", "WARNING"]
 
 
@@ -480,7 +488,7 @@ async def test_a_user_who_may_only_read(
     writes.take()
     if action == "get_alerts":
         answer = await call_as(vesper, action, hass_read_only_user.id, BELL)
-        assert answer == {BELL: [ALERT]}
+        assert answer == {BELL: [ALERT | ITEM]}
     else:
         with pytest.raises(Unauthorized):
             await call_as(vesper, action, hass_read_only_user.id, BELL)

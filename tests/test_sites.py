@@ -6,10 +6,8 @@ from http import HTTPStatus
 import json
 from typing import Any
 
-from freezegun.api import FrozenDateTimeFactory
 import pytest
 from pytest_homeassistant_custom_component.common import (
-    MockConfigEntry,
     async_capture_events,
     get_system_health_info,
 )
@@ -18,12 +16,10 @@ from pytest_homeassistant_custom_component.typing import WebSocketGenerator
 from custom_components.vesper.const import (
     CONF_HTTP_KEY,
     CONF_MAX_DEVICES,
-    CONF_PREFIX,
     DOMAIN,
     EVENT_OCCURRENCE,
 )
 from custom_components.vesper.hub.api_key import digest_of
-from custom_components.vesper.hub.registry import fleet_identifier
 from custom_components.vesper.repairs import async_create_fix_flow
 from homeassistant.components.frontend import DATA_EXTRA_MODULE_URL
 from homeassistant.components.homeassistant.exposed_entities import async_expose_entity
@@ -46,8 +42,8 @@ from homeassistant.helpers.llm import (
 )
 from homeassistant.setup import async_setup_component
 
-from .automation import automate
-from .common import BELL, FLEET, Vesper
+from .automation import Automation, automate
+from .common import BELL, FLEET, Vesper, add_site, registered, report
 from .test_parity import TEXTS
 
 NORTH = "north/vesper"
@@ -57,38 +53,15 @@ HALL = "hall"
 
 
 @pytest.fixture
-async def north(
-    hass: HomeAssistant, vesper: Vesper, mqtt_mock: Any, freezer: FrozenDateTimeFactory
-) -> AsyncGenerator[Vesper]:
+async def north(hass: HomeAssistant, vesper: Vesper) -> AsyncGenerator[Vesper]:
     """Return a second site, with a device id twice."""
-    entry = MockConfigEntry(
-        domain=DOMAIN,
-        title="North",
-        data={CONF_PREFIX: NORTH},
-        entry_id=NORTH_ID,
-        unique_id=NORTH,
-    )
-    entry.add_to_hass(hass)
-    assert await hass.config_entries.async_setup(NORTH_ID)
-    await hass.async_block_till_done()
-    north = Vesper(hass, entry, mqtt_mock, freezer)
+    north = await add_site(vesper, "North")
     await vesper.heartbeat(uptime=100)
     await north.heartbeat(uptime=200)
     await north.heartbeat(HALL, uptime=300)
     yield north
-    if entry.state is ConfigEntryState.LOADED:
+    if north.entry.state is ConfigEntryState.LOADED:
         assert await hass.config_entries.async_unload(NORTH_ID)
-
-
-def registered(site: Vesper, device_id: str = BELL) -> dr.DeviceEntry:
-    """Return the registry entry of a device or fleet."""
-    entry_id = site.entry.entry_id
-    identifier = (
-        fleet_identifier(entry_id) if device_id == FLEET else (DOMAIN, device_id)
-    )
-    found = dr.async_get(site.hass).async_get_device_by_identifier(identifier, entry_id)
-    assert isinstance(found, dr.DeviceEntry)
-    return found
 
 
 def fleet_names(*sites: Vesper) -> list[str | None]:
@@ -195,6 +168,15 @@ async def test_actions(hass: HomeAssistant, vesper: Vesper, north: Vesper) -> No
         dr.async_get(hass).async_update_device(found.id, area_id=area.id)
     both = {"area_id": area.id}
     alerts = await vesper.call("vesper.get_alerts", **both)
+    items = {
+        key: (one["entry"], one["site"], one["uid"])
+        for key, found in alerts.items()
+        for one in found
+    }
+    assert items == {
+        "vesper/bell": (FLEET, "Vesper", "bell/alert/SD"),
+        f"{NORTH}/bell": (NORTH_ID, "North", "bell/alert/SD"),
+    }
     assert {key: len(found) for key, found in alerts.items()} == {
         "vesper/bell": 1,
         f"{NORTH}/bell": 1,
@@ -262,6 +244,73 @@ async def test_automations(hass: HomeAssistant, vesper: Vesper, north: Vesper) -
     assert logged[0].data[ATTR_ENTITY_ID] == north.entity_id("alert_SD")
     await vesper.alert("SD", "WARNING")
     assert (len(ours.runs), len(both.runs)) == (1, 2)
+    assert [run["site"] for run in both.take()] == ["North", "Vesper"]
+
+
+async def test_name_of_a_site_that_is_left(
+    hass: HomeAssistant, vesper: Vesper, north: Vesper
+) -> None:
+    """A trigger names one of several sites."""
+    target = {"device_id": [registered(vesper).id]}
+    automation = await automate(hass, "alert_raised", target)
+    hass.config_entries.async_update_entry(vesper.entry, title="South")
+    await vesper.alert("SD", "WARNING")
+    await hass.config_entries.async_remove(NORTH_ID)
+    await vesper.alert("SD", "FAILED")
+    assert [run["site"] for run in automation.take()] == ["South", None]
+
+
+@pytest.mark.parametrize("options", [{}, {"for": 60}])
+async def test_outages(
+    hass: HomeAssistant, vesper: Vesper, north: Vesper, options: dict[str, Any]
+) -> None:
+    """A target limits outages to its sites."""
+    targets = {
+        "none": None,
+        "empty": {},
+        "north": {"device_id": [registered(north, HALL).id]},
+        "vesper": {"device_id": [registered(vesper, FLEET).id]},
+        "gone": {"device_id": ["gone"]},
+    }
+    outages = {
+        name: await automate(hass, "fleet_outage", target, options)
+        for name, target in targets.items()
+    }
+    ended = {
+        name: await automate(hass, "fleet_outage_ended", target)
+        for name, target in targets.items()
+    }
+
+    def sites(automations: dict[str, Automation]) -> dict[str, list[str]]:
+        """Return for which sites each has run."""
+        return {
+            name: [run["site"] for run in one.take()]
+            for name, one in automations.items()
+        }
+
+    def expected(site: str) -> dict[str, list[str]]:
+        """Return that those run that are for a site."""
+        wanted = {"none", "empty", site.lower()}
+        return {name: [site] if name in wanted else [] for name in targets}
+
+    bells = [f"bell-{number}" for number in range(5)]
+    for site, other in ((vesper, north), (north, vesper)):
+        for one in (vesper, north):
+            await report(one, *bells, BELL, HALL)
+        for elapsed in range(6):
+            await vesper.advance(30)
+            await report(other, *bells, BELL, HALL)
+            if options and elapsed == 3:
+                # What lasts goes on.
+                await site.reload()
+        assert sites(outages) == expected(site.entry.title)
+        await report(site, *bells, BELL, HALL)
+        for _ in range(4):
+            await vesper.advance(30)
+            await report(vesper, *bells, BELL, HALL)
+            await report(north, *bells, BELL, HALL)
+        assert sites(ended) == expected(site.entry.title)
+        assert not any(sites(outages).values())
 
 
 async def test_repairs(hass: HomeAssistant, vesper: Vesper, north: Vesper) -> None:

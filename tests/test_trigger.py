@@ -842,6 +842,7 @@ async def test_variables(
         "vesper_id": BELL,
         "name": "Chapel bell",
         "area": "Chapel",
+        "site": None,
         "unstable": [],
     }
 
@@ -877,6 +878,7 @@ async def test_fleet_outage(hass: HomeAssistant, vesper: Vesper) -> None:
             "vesper_id": None,
             "name": "All Vesper devices",
             "area": None,
+            "site": None,
             "unstable": [],
             "lost": 4,
             "online_before": 5,
@@ -922,6 +924,7 @@ async def test_fleet_outage_ended(hass: HomeAssistant, vesper: Vesper) -> None:
         "name": "All Vesper devices",
         "area": None,
         "floor": None,
+        "site": None,
         "unstable": [],
         "lost": 5,
         "online_before": 5,
@@ -1144,11 +1147,9 @@ async def test_suppressed_meanwhile(
 
 
 def test_target_support() -> None:
-    """Every device trigger has a target like Home Assistant's."""
+    """Every trigger has a target like Home Assistant's."""
     assert_triggers_target_support(
-        TRIGGERS,
-        dict.fromkeys(TRIGGERS, TargetSupport.CUSTOM)
-        | dict.fromkeys(("fleet_outage", "fleet_outage_ended"), TargetSupport.NONE),
+        TRIGGERS, dict.fromkeys(TRIGGERS, TargetSupport.CUSTOM)
     )
 
 

@@ -31,11 +31,13 @@ from .const import DOMAIN
 from .hub.hub import VesperHub
 from .hub.maintenance import MAX_MAINTENANCE
 from .hub.permissions import async_user_name, is_permitted
+from .hub.registry import site_of
 from .hub.responses import async_request_responses
 from .hub.targets import Target, find
 from .model.alerts import MAX_NOTE_LENGTH, is_note
 from .model.change import Change
 from .model.device import Device
+from .model.problems import alert_uid
 from .protocol.fields import is_name
 
 SERVICE_ACKNOWLEDGE_ALERT: Final = "acknowledge_alert"
@@ -166,7 +168,7 @@ async def _async_clear(call: ServiceCall) -> ServiceResponse:
 async def _async_get_alerts(call: ServiceCall) -> ServiceResponse:
     """Return the active alerts of each device."""
     found = await _async_find(call, POLICY_READ)
-    return {key: _alerts(device) for key, _, device in _keyed(found)}
+    return {key: _alerts(call.hass, hub, device) for key, hub, device in _keyed(found)}
 
 
 async def _async_run_check(call: ServiceCall) -> ServiceResponse:
@@ -184,7 +186,7 @@ async def _async_run_check(call: ServiceCall) -> ServiceResponse:
         key: {
             "answered": (seconds := responses[hub].get(device.device_id)) is not None,
             "round_trip_ms": None if seconds is None else round(1000 * seconds),
-            "alerts": _alerts(device),
+            "alerts": _alerts(call.hass, hub, device),
         }
         for key, hub, device in _keyed(found)
     }
@@ -338,6 +340,19 @@ def _keyed(found: _Found) -> Iterator[tuple[str, VesperHub, Device]]:
         yield key if counts[key] == 1 else f"{hub.prefix}/{key}", hub, device
 
 
-def _alerts(device: Device) -> JsonValueType:
-    """Return the active alerts, the worst first."""
-    return [{**alert} for alert in device.alerts.as_json()]
+def _alerts(hass: HomeAssistant, hub: VesperHub, device: Device) -> JsonValueType:
+    """Return the active alerts, the worst first.
+
+    The entry and the uid say which item of all lists of problems it has.
+    """
+    entry_id = hub.registry.entry_id
+    site = site_of(hass, entry_id)
+    return [
+        {
+            **alert,
+            "entry": entry_id,
+            "site": site,
+            "uid": alert_uid(device.device_id, str(alert["subsystem"])),
+        }
+        for alert in device.alerts.as_json()
+    ]

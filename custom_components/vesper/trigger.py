@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Final, override
+from typing import Any, Final, override
 
 import voluptuous as vol
 
-from homeassistant.const import CONF_OPTIONS
+from homeassistant.const import CONF_OPTIONS, CONF_TARGET
 from homeassistant.core import HomeAssistant
-from homeassistant.helpers import config_validation as cv
+from homeassistant.helpers import config_validation as cv, device_registry as dr
 from homeassistant.helpers.trigger import Trigger
 
 from .hub.alert_triggers import (
@@ -29,6 +29,17 @@ from .model.occurrence import (
 from .protocol.codes import ResetReason, keys_of
 
 CONF_REASONS: Final = "reasons"
+
+
+def _outage_schema(options: dict[vol.Marker, Any]) -> vol.Schema:
+    """Return the schema of a trigger with these options."""
+    return vol.Schema(
+        {
+            # The editor has none: it warns of each target that is not set.
+            vol.Optional(CONF_TARGET): cv.TARGET_FIELDS,
+            vol.Required(CONF_OPTIONS, default={}): options,
+        }
+    )
 
 
 class BecameStableTrigger(VesperTrigger):
@@ -87,24 +98,40 @@ class CameOnlineTrigger(ConnectivityTrigger):
             yield occurrence, since
 
 
-class FleetOutageTrigger(LastingTrigger):
+class OutageTrigger(VesperTrigger):
+    """Trigger on an outage of a targeted site.
+
+    A site is targeted if one of its devices is. Without a target, each site is.
+    """
+
+    @override
+    def _is_targeted(self, registry_id: str) -> bool:
+        """Return whether the site of a fleet is targeted."""
+        if self._target.is_empty:
+            return True
+        registry = dr.async_get(self._hass)
+        fleet = registry.async_get(registry_id)
+        return fleet is not None and any(
+            (device := registry.async_get(device_id))
+            and device.config_entry_id == fleet.config_entry_id
+            for device_id in self._target.device_ids
+        )
+
+
+class FleetOutageTrigger(OutageTrigger, LastingTrigger):
     """Trigger when most devices go offline together."""
 
     kind = OccurrenceKind.FLEET_OUTAGE
     _opposite = OccurrenceKind.FLEET_OUTAGE_ENDED
-    _schema = vol.Schema({vol.Required(CONF_OPTIONS, default={}): FOR_OPTION})
+    _schema = _outage_schema(FOR_OPTION)
     _variables = ("lost", "online_before", "area", "floor")
 
     @override
-    def _is_targeted(self, registry_id: str) -> bool:
-        """Return True: it is for all fleets."""
-        return True
-
-    @override
     def _lasting(self) -> Iterator[Begun]:
-        """Yield the outages of all fleets."""
+        """Yield the outages of targeted sites."""
         for hub in self._hubs():
-            if (outage := hub.outages.current) is not None:
+            outage = hub.outages.current
+            if outage is not None and self._is_targeted(hub.registry.fleet_id):
                 occurrence, since = outage
                 published = PublishedOccurrence(
                     registry_id=hub.registry.fleet_id,
@@ -124,11 +151,11 @@ class FleetOutageTrigger(LastingTrigger):
         return outage and outage[0]
 
 
-class FleetOutageEndedTrigger(VesperTrigger):
+class FleetOutageEndedTrigger(OutageTrigger):
     """Trigger when a fleet outage has ended."""
 
     kind = OccurrenceKind.FLEET_OUTAGE_ENDED
-    _schema = vol.Schema({vol.Required(CONF_OPTIONS, default={}): {}})
+    _schema = _outage_schema({})
     _variables = (
         "lost",
         "online_before",
@@ -138,11 +165,6 @@ class FleetOutageEndedTrigger(VesperTrigger):
         "area",
         "floor",
     )
-
-    @override
-    def _is_targeted(self, registry_id: str) -> bool:
-        """Return True: it is for all fleets."""
-        return True
 
 
 class RestartedTrigger(VesperTrigger):

@@ -68,7 +68,8 @@ def test_actions(
     assert acknowledged == {DEVICE: ["FileManager"]}
     (alert,) = act(home_assistant, "get_alerts")[DEVICE]
     shown = home_assistant.api.get(f"/api/vesper/devices/{DEVICE}/alerts")
-    assert [alert] == shown
+    assert [alert | one for one in shown] == [alert]
+    assert alert["uid"] == f"{DEVICE}/alert/FileManager"
     assert (alert["acknowledged"], alert["note"]) == (True, "Anna is here")
     user = home_assistant.api.command("auth/current_user")
     assert alert["acknowledged_by"] == user["name"]

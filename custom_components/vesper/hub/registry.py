@@ -265,6 +265,13 @@ def has_several_sites(hass: HomeAssistant) -> bool:
     return len(hass.config_entries.async_entries(DOMAIN, include_ignore=False)) > 1
 
 
+@callback
+def site_of(hass: HomeAssistant, entry_id: str) -> str | None:
+    """Return the name of a site, if not alone."""
+    entry = hass.config_entries.async_get_entry(entry_id)
+    return entry.title if entry and has_several_sites(hass) else None
+
+
 def unique_id_of(entry_id: str, device_id: str, key: str) -> str:
     """Return the unique id of an entity.
 

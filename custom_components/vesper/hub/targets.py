@@ -62,6 +62,11 @@ class Target:
         self._device_ids = None
 
     @property
+    def is_empty(self) -> bool:
+        """Return whether nothing is chosen."""
+        return not any(self._config.values())
+
+    @property
     def device_ids(self) -> set[str]:
         """Return the registry ids of the devices.
 

@@ -26,6 +26,7 @@ from homeassistant.util import dt as dt_util
 from ..model.occurrence import Occurrence, OccurrenceKind
 from .alert_options import CONF_FLAPPING
 from .occurrences import SIGNAL_OCCURRENCE, PublishedOccurrence
+from .registry import site_of
 from .targets import Target
 
 #: The variables that are times.
@@ -163,6 +164,7 @@ class VesperTrigger(Trigger):
                 "vesper_id": occurrence.device_id,
                 "name": name,
                 "area": area.name if area else None,
+                "site": site_of(self._hass, device.config_entry_id),
                 "unstable": list(published.unstable),
                 **{
                     variable: _shown(variable, getattr(occurrence, variable))

@@ -30,7 +30,7 @@ class Problem:
         device_id = self.device.device_id
         if self.alert is None:
             return f"{device_id}/connectivity"
-        return f"{device_id}/alert/{self.alert.subsystem}"
+        return alert_uid(device_id, self.alert.subsystem)
 
     @property
     def status(self) -> str:
@@ -51,6 +51,11 @@ class Problem:
             return self.alert.raised_at
         last_seen = self.device.last_seen
         return None if last_seen is None else datetime.fromtimestamp(last_seen, UTC)
+
+
+def alert_uid(device_id: str, subsystem: str) -> str:
+    """Return the id of the problem of an alert."""
+    return f"{device_id}/alert/{subsystem}"
 
 
 def count_open(devices: Iterable[Device]) -> int:
