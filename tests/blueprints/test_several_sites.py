@@ -116,6 +116,21 @@ async def test_quiet_hours_of_one_site(
 
 
 @pytest.mark.parametrize("name", QUIET)
+async def test_quiet_hours_of_a_site_with_the_name_of_the_integration(
+    hass: HomeAssistant, vesper: Vesper, north: Vesper, name: str
+) -> None:
+    """The other site is not left out."""
+    hass.config_entries.async_update_entry(vesper.entry, title="vesper")
+    hass.states.async_set("todo.of_no_entry", "1")
+    notifications = await use(hass, name, devices=fleets(vesper, north), **QUIET[name])
+    await raise_alerts(vesper, north)
+    await begin_day(vesper, north)
+    ((_, message),) = notifications.take()
+    bell = SOUTH_BELL.replace("South", "vesper")
+    assert message.splitlines() == [NORTH_BELL, NORTH_HALL, bell]
+
+
+@pytest.mark.parametrize("name", QUIET)
 async def test_quiet_hours_without_one_list(
     hass: HomeAssistant, vesper: Vesper, north: Vesper, name: str
 ) -> None:
@@ -294,6 +309,36 @@ async def test_daily_list_of_offline_devices(
     assert message.splitlines() == [
         "- `Offline: Vesper bell, since 2026-11-22 23:00` (North)",
         "- `Offline: Vesper hall, since 2026-11-22 23:00` (North)",
+    ]
+
+
+async def test_daily_list_of_a_site_with_the_name_of_the_integration(
+    hass: HomeAssistant, vesper: Vesper, north: Vesper
+) -> None:
+    """The other site is not left out."""
+    hass.config_entries.async_update_entry(vesper.entry, title="vesper")
+    notifications = await use(hass, "health_digest")
+    await north.alert("SD", "FAILED")
+    await begin_day(vesper, north, "07:59:59")
+    assert notifications.take() == [("Vesper: 1 problem", NORTH_BELL)]
+
+
+async def test_daily_list_without_a_site(
+    hass: HomeAssistant, vesper: Vesper, north: Vesper
+) -> None:
+    """It says which site is not loaded."""
+    notifications = await use(hass, "health_digest")
+    await raise_alerts(vesper, north)
+    await let_pass(1, vesper, north)
+    assert await hass.config_entries.async_unload(north.entry.entry_id)
+    vesper.freezer.move_to("2026-11-23 07:59:59+00:00")
+    await vesper.heartbeat()
+    await vesper.advance(1)
+    ((title, message),) = notifications.take()
+    assert title == "Vesper: 2 problems"
+    assert message.splitlines() == [
+        "- Vesper is not loaded, so the states of its devices are unknown (North)",
+        SOUTH_BELL,
     ]
 
 
