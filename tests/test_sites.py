@@ -600,16 +600,7 @@ async def test_assist_many_sites(
 ) -> None:
     """Sites that do not fit are counted."""
     for number in range(20):
-        entry = MockConfigEntry(
-            domain=DOMAIN,
-            title=f"{number:02}{'é' * 200}",
-            data={CONF_PREFIX: f"site{number}"},
-            unique_id=f"site{number}",
-        )
-        entry.add_to_hass(hass)
-        assert await hass.config_entries.async_setup(entry.entry_id)
-        await hass.async_block_till_done()
-        site = Vesper(hass, entry, vesper.mqtt, vesper.freezer)
+        site = await add_site(vesper, f"{number:02}{'é' * 200}")
         await site.heartbeat()
         _expose(site)
     await north.alert("SD", "FAILED", "gone")
