@@ -19,7 +19,9 @@ CHANGELOG = """\
 
 ### Devices
 
-- A change.
+- A change, and what
+  it is about.
+- Another.
 
 ## 1.2.2
 
@@ -80,7 +82,7 @@ def test_files(repository: Path) -> None:
         assert sorted(files) == [f"{PACKAGE}/hub/hub.py", MANIFEST]
         assert json.loads(archive.read(MANIFEST)) == {"version": "1.2.3"}
     notes = (repository / ".cache/release/notes.md").read_text()
-    assert notes == "### Devices\n\n- A change.\n"
+    assert notes == "### Devices\n\n- A change, and what it is about.\n- Another.\n"
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,8 @@ PACKAGE = "custom_components/vesper"
 FOLDER = ROOT / ".cache/release"
 
 #: One, two or three levels would be another heading of the page.
+#: The end of a line within a paragraph or an item of a list.
+WRAPPED = re.compile(r"(?<=[^\n])\n *(?![\n #|-])")
 SECTION = re.compile(r"^## (\S+)\n(.*?)(?=^## |\Z)", re.MULTILINE | re.DOTALL)
 
 
@@ -62,7 +64,8 @@ def notes_of(tag: str) -> str:
     if not sections or sections[0][0] != tag or not sections[0][1].strip():
         msg = f"the first section of CHANGELOG.md must be that of {tag}"
         raise ReleaseError(msg)
-    return f"{sections[0][1].strip()}\n"
+    # On the page of a release, each line of the file would be a line.
+    return f"{WRAPPED.sub(' ', sections[0][1].strip())}\n"
 
 
 def check_archive(archive: Path) -> None:

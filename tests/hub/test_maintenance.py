@@ -133,6 +133,7 @@ async def test_it_survives_a_restart(vesper: Vesper) -> None:
     end = until(vesper)
     await vesper.reload()
     assert until(vesper) == end
+    await vesper.finish_subscriptions()
     assert await vesper.hass.config_entries.async_unload(vesper.entry.entry_id)
     vesper.freezer.tick(3601)
     assert await vesper.hass.config_entries.async_setup(vesper.entry.entry_id)

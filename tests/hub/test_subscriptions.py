@@ -407,6 +407,23 @@ async def test_a_topic_without_a_response(
     assert await _refused(vesper) == ({HEARTBEAT} if is_refused else set())
 
 
+async def test_a_broker_without_responses(vesper: Vesper, broker: Broker) -> None:
+    """All topics are subscribed one after another."""
+    broker.close()
+    for _ in range(2):
+        await _connect_briefly(broker)
+    broker.silent = True
+    broker.connect()
+    await broker.run(SHORT_CONNECTION + 5)
+    assert _of_vesper(vesper) == [HEARTBEAT]
+    await broker.run(SHORT_CONNECTION)
+    assert _of_vesper(vesper) == [HEARTBEAT, ALERTS]
+    assert _searching(vesper)
+    await broker.run(2 * SHORT_CONNECTION)
+    assert not _searching(vesper)
+    assert not await _refused(vesper)
+
+
 async def test_what_was_sent_right_before_explains_it(
     vesper: Vesper, broker: Broker
 ) -> None:

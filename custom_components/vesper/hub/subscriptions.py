@@ -334,9 +334,14 @@ class Subscriptions:
     async def _async_hangs_up(self, subscription: Subscription) -> bool:
         """Return whether the broker hangs up instead of responding."""
         subscribed_at = monotonic()
-        while not subscription.granted and self._connected.is_set():
-            self._settled.clear()
-            await self._settled.wait()
+        try:
+            async with asyncio.timeout(SHORT_CONNECTION):
+                while not subscription.granted and self._connected.is_set():
+                    self._settled.clear()
+                    await self._settled.wait()
+        except TimeoutError:
+            # Other topics, and other entries, do not wait for it.
+            return False
         return not (
             subscription.granted
             or self._unloading

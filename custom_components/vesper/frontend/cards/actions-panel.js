@@ -11,7 +11,7 @@ import {
 import { isKnown } from "./device-view.js";
 import { createElement } from "./dom.js";
 import { localize } from "./texts.js";
-import { absoluteTime, fromInput, toInput } from "./times.js";
+import { shortTime, fromInput, toInput } from "./times.js";
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
@@ -38,7 +38,7 @@ const hasProblemList = (hass, { site }) => isKnown(hass.states[site.entities.pro
 /** Set maintenance, and return the text that says until when. */
 async function maintain(hass, devices, until) {
   await setMaintenance(hass, devices, until);
-  const time = absoluteTime(hass, new Date(until).toISOString());
+  const time = shortTime(hass, new Date(until).toISOString());
   return localize(hass, "maintenance_until", { time });
 }
 

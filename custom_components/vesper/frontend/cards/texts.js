@@ -1,5 +1,5 @@
 import { DOMAIN, currentHass } from "./home-assistant.js";
-import { absoluteTime } from "./times.js";
+import { shortTime } from "./times.js";
 
 const POLL_MILLISECONDS = 100;
 
@@ -35,7 +35,7 @@ export const resetReasonText = (hass, reason) =>
 export function maintenanceText(hass, { maintenance }) {
   return maintenance.attributes.until
     ? localize(hass, "maintenance_until", {
-        time: absoluteTime(hass, maintenance.attributes.until),
+        time: shortTime(hass, maintenance.attributes.until),
       })
     : localize(hass, "maintenance");
 }
