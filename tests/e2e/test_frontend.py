@@ -266,6 +266,14 @@ def _exact(time: str, zone: str, hours: str) -> str:
     return f"{local:%B} {local.day}, {local.year} at {clock}"
 
 
+def _short(time: str, zone: str, hours: str) -> str:
+    """Return a time of the cards, with its date unless it is today."""
+    local = datetime.fromisoformat(time).astimezone(ZoneInfo(zone))
+    clock = f"{local:%H:%M}" if hours == "24" else f"{local:%I:%M %p}".lstrip("0")
+    is_today = local.date() == datetime.now(ZoneInfo(zone)).date()
+    return clock if is_today else f"{local:%b} {local.day} {clock}"
+
+
 def test_times_of_the_profile(
     browser: Browser, bell: Bell, home_assistant: HomeAssistant
 ) -> None:
@@ -295,7 +303,7 @@ def test_times_of_the_profile(
                     for entity_id, state in api.states().items()
                     if entity_id == switch
                 )
-                end = _exact(until, zones[zone], hours)
+                end = _short(until, zones[zone], hours)
                 for card in cards:
                     text = f"In maintenance until {end}"
                     expect(card.get_by_text(text, exact=True)).to_be_visible()

@@ -334,14 +334,10 @@ class Subscriptions:
     async def _async_hangs_up(self, subscription: Subscription) -> bool:
         """Return whether the broker hangs up instead of responding."""
         subscribed_at = monotonic()
-        try:
-            async with asyncio.timeout(SHORT_CONNECTION):
-                while not subscription.granted and self._connected.is_set():
-                    self._settled.clear()
-                    await self._settled.wait()
-        except TimeoutError:
-            # Other topics, and other entries, do not wait for it.
-            return False
+        # MQTT itself waits for a response for ten seconds at most.
+        while not subscription.granted and self._connected.is_set():
+            self._settled.clear()
+            await self._settled.wait()
         return not (
             subscription.granted
             or self._unloading
