@@ -267,7 +267,7 @@ def _exact(time: str, zone: str, hours: str) -> str:
 
 
 def _short(time: str, zone: str, hours: str) -> str:
-    """Return a time of the cards, with its date unless it is today."""
+    """Return a time as cards show it."""
     local = datetime.fromisoformat(time).astimezone(ZoneInfo(zone))
     clock = f"{local:%H:%M}" if hours == "24" else f"{local:%I:%M %p}".lstrip("0")
     is_today = local.date() == datetime.now(ZoneInfo(zone)).date()
