@@ -11,7 +11,7 @@ import {
 import { isKnown } from "./device-view.js";
 import { createElement } from "./dom.js";
 import { localize } from "./texts.js";
-import { shortTime, fromInput, toInput } from "./times.js";
+import { fromInput, shortTime, toInput } from "./times.js";
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
